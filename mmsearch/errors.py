@@ -1,0 +1,81 @@
+"""Every error that we raise on purpose. Each knows its sentence, its next step and its exit code.
+
+MmsearchError                 1..70 as the class says
+├── UsageError            2   bad arguments or configuration
+├── IndexUnusable         3   no index here, or not usable
+│   ├── NoIndex
+│   ├── ModelMismatch
+│   ├── NewerSchema
+│   └── DamagedIndex
+├── LockHeld              6   another run writes this index
+├── ModelUnavailable      2   a model that can't be found or loaded
+├── StoppedEarly          5   disk full: what was committed is kept
+└── ExtractionError           one file: never leaves a run, becomes a Failure
+"""
+
+from __future__ import annotations
+
+
+class MmsearchError(Exception):
+    """A sentence for the user, a hint for the next step, and the exit code of the command that meets it."""
+
+    exit_code = 70
+
+    def __init__(self, sentence: str, hint: str = "") -> None:
+        super().__init__(sentence)
+        self.sentence = sentence
+        self.hint = hint
+
+
+class UsageError(MmsearchError):
+    """Arguments or configuration that can't be meant."""
+
+    exit_code = 2
+
+
+class ModelUnavailable(MmsearchError):
+    """A model that is unknown, not on this machine, or not loadable with the installed libraries."""
+
+    exit_code = 2
+
+
+class IndexUnusable(MmsearchError):
+    """There is no index here, or it can't be used as it is."""
+
+    exit_code = 3
+
+
+class NoIndex(IndexUnusable):
+    """No index where one was looked for."""
+
+
+class ModelMismatch(IndexUnusable):
+    """The index was built with another model than the one asked for."""
+
+
+class NewerSchema(IndexUnusable):
+    """The index was written by a newer mmsearch."""
+
+
+class DamagedIndex(IndexUnusable):
+    """The catalogue can't be read or breaks a promise that nothing can rebuild."""
+
+
+class StoppedEarly(MmsearchError):
+    """The run had to stop; everything committed is kept and the next run goes on."""
+
+    exit_code = 5
+
+
+class LockHeld(MmsearchError):
+    """Another run is writing this index."""
+
+    exit_code = 6
+
+
+class ExtractionError(MmsearchError):
+    """One file can't be read. Workers raise it; the run records it as a failure and goes on."""
+
+    def __init__(self, code: str, sentence: str) -> None:
+        super().__init__(sentence)
+        self.code = code
