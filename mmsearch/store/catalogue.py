@@ -1,0 +1,200 @@
+"""The catalogue: opening it for one writer or for readers, its settings, its roots, its record of runs."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import sqlite3
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from mmsearch.errors import DamagedIndex, IndexUnusable, NoIndex, StoppedEarly
+from mmsearch.store import schema
+from mmsearch.store.layout import IndexFolder
+from mmsearch.types import RunRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Root:
+    """A folder that an index covers: walked as a whole, or holding files that were named one by one."""
+
+    id: int
+    path: bytes
+    walked: bool
+    device: int
+
+
+_BUSY_S = 30.0  # a reader's checkpoint can hold a writer up for moments, never for this long
+
+
+@contextlib.contextmanager
+def speaking(folder: IndexFolder) -> Iterator[None]:
+    """Turn SQLite's errors into ours: a full disk stops a run early, damage is said to be damage."""
+    try:
+        yield
+    except sqlite3.DatabaseError as error:
+        code = getattr(error, "sqlite_errorname", "") or ""
+        if code.startswith(("SQLITE_FULL", "SQLITE_IOERR_WRITE", "SQLITE_IOERR_FSYNC")):
+            raise StoppedEarly(
+                f"The disk that holds {folder.path} is full; what was committed is kept.",
+                "Make room and run the same command again: it goes on from here.",
+            ) from error
+        if code.startswith(("SQLITE_READONLY", "SQLITE_PERM", "SQLITE_CANTOPEN", "SQLITE_AUTH")):
+            raise IndexUnusable(
+                f"The index {folder.path} can't be written ({error}).",
+                "Give yourself the right to write there, or choose another place with --index.",
+            ) from error
+        if code.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB", "SQLITE_IOERR")):
+            raise DamagedIndex(
+                f"The catalogue of {folder.path} is damaged ({error}).",
+                "`mmsearch verify --deep` shows what is lost; deleting the folder and indexing again heals it.",
+            ) from error
+        raise
+
+
+def open_writer(folder: IndexFolder) -> sqlite3.Connection:
+    """The catalogue for writing, made if there is none. The caller holds the writer lock.
+
+    Autocommit mode: transactions are begun by `transaction`. Raises `NewerSchema`, `DamagedIndex`, `IndexUnusable`.
+    """
+    with speaking(folder):
+        connection = sqlite3.connect(folder.catalogue, isolation_level=None, timeout=_BUSY_S)
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute("PRAGMA cache_size = -65536")
+        if connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0:
+            schema.create(connection)
+            os.chmod(folder.catalogue, 0o600)
+        else:
+            _check_ours(connection, folder)
+        return connection
+
+
+def open_reader(folder: IndexFolder) -> sqlite3.Connection:
+    """The catalogue for reading: a query never writes. On a read-only medium it is opened as immutable.
+
+    Raises `NoIndex`, `NewerSchema`, `DamagedIndex`.
+    """
+    if not folder.exists():
+        raise NoIndex(f"There is no index at {folder.path}.", "Build one: mmsearch index FOLDER")
+    uri = f"{folder.catalogue.absolute().as_uri()}?mode=ro"
+    with speaking(folder):
+        connection = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=_BUSY_S)
+        try:
+            connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        except sqlite3.OperationalError:
+            connection.close()
+            if _has_unread_log(folder):
+                raise DamagedIndex(
+                    f"The index {folder.path} is on a read-only medium and its last run was not completed there.",
+                    "Copy the folder to a place where you can write, and query it there.",
+                ) from None
+            connection = sqlite3.connect(f"{uri}&immutable=1", uri=True, isolation_level=None)
+        connection.execute("PRAGMA query_only = ON")
+        connection.execute("PRAGMA mmap_size = 1073741824")
+        _check_ours(connection, folder)
+        return connection
+
+
+def _has_unread_log(folder: IndexFolder) -> bool:
+    log = folder.catalogue.with_name(folder.catalogue.name + "-wal")
+    return log.exists() and log.stat().st_size > 0
+
+
+def _check_ours(connection: sqlite3.Connection, folder: IndexFolder) -> None:
+    version = schema.check_version(connection)
+    row = connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'embeddings'").fetchone()
+    if version == 0 or row is None:
+        raise DamagedIndex(
+            f"{folder.catalogue} is not an index of mmsearch.",
+            "Choose another place with --index, or move that file away.",
+        )
+
+
+@contextlib.contextmanager
+def transaction(connection: sqlite3.Connection, folder: IndexFolder) -> Iterator[None]:
+    """All or nothing: commit at the end, roll back on any error."""
+    with speaking(folder):
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            connection.execute("COMMIT")
+        except BaseException:
+            with contextlib.suppress(sqlite3.Error):
+                connection.execute("ROLLBACK")
+            raise
+
+
+def get_meta(connection: sqlite3.Connection, key: str) -> str | None:
+    """A setting of the index."""
+    row = connection.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
+    return None if row is None else str(row[0])
+
+
+def set_meta(connection: sqlite3.Connection, key: str, value: str) -> None:
+    """Write a setting of the index, inside the caller's transaction."""
+    connection.execute(
+        "INSERT INTO meta VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value", (key, value)
+    )
+
+
+def roots(connection: sqlite3.Connection, folder: IndexFolder) -> list[Root]:
+    """Every root, with its absolute path as it is now."""
+    base = os.fsencode(folder.path.absolute().parent)
+    rows = connection.execute("SELECT id, path, relative, walked, device FROM roots ORDER BY id").fetchall()
+    return [
+        Root(i, os.path.normpath(os.path.join(base, path)) if relative else path, bool(walked), device)
+        for i, path, relative, walked, device in rows
+    ]
+
+
+def add_root(connection: sqlite3.Connection, folder: IndexFolder, path: bytes, walked: bool, device: int) -> Root:
+    """Take a root in. One that lies beside or below the index folder is stored relative to it, so that both can be
+    moved together. Inside the caller's transaction."""
+    base = os.fsencode(folder.path.absolute().parent)
+    inside = is_below(path, base)
+    stored = os.path.relpath(path, base) if inside else path
+    cursor = connection.execute(
+        "INSERT INTO roots (path, relative, walked, device) VALUES (?, ?, ?, ?)", (stored, inside, walked, device)
+    )
+    return Root(int(cursor.lastrowid or 0), path, walked, device)
+
+
+def is_below(path: bytes, folder: bytes) -> bool:
+    """Whether an absolute path is a folder itself or lies in it."""
+    return path == folder or path.startswith(folder.rstrip(b"/") + b"/")
+
+
+def begin_run(connection: sqlite3.Connection, command: str) -> int:
+    """Note that a run has started; one that is killed stays without an end."""
+    row = connection.execute("INSERT INTO runs (command, started) VALUES (?, ?)", (command, time.time()))
+    return int(row.lastrowid or 0)
+
+
+def end_run(connection: sqlite3.Connection, run: int, record: RunRecord) -> None:
+    """Store the record of a run."""
+    connection.execute(
+        "UPDATE runs SET ended = ?, summary = ? WHERE id = ?", (time.time(), json.dumps(asdict(record)), run)
+    )
+
+
+def last_run(connection: sqlite3.Connection) -> tuple[float, float | None, dict[str, object]] | None:
+    """When the last run started and ended (None: it was cut off or goes on), and its record."""
+    row = connection.execute("SELECT started, ended, summary FROM runs ORDER BY id DESC LIMIT 1").fetchone()
+    return None if row is None else (row[0], row[1], json.loads(row[2] or "{}"))
+
+
+def is_network_file_system(path: Path) -> bool:
+    """Whether `path` lies on a file system over the network, where SQLite's locks can't be trusted (Linux only)."""
+    networked = {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "fuse.sshfs", "afs", "ncpfs"}
+    best, kind = "", ""
+    with contextlib.suppress(OSError), open("/proc/mounts", encoding="utf-8", errors="replace") as mounts:
+        for line in mounts:
+            _, point, name, *_ = line.split(" ")
+            if (str(path.absolute()) + "/").startswith(point.rstrip("/") + "/") and len(point) > len(best):
+                best, kind = point, name
+    return kind in networked

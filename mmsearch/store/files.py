@@ -1,0 +1,211 @@
+"""What the catalogue knows of files and assets: the write side of planning. All inside the caller's transaction."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from mmsearch.store.words import prepare_name
+from mmsearch.types import EXTRACTOR_VERSION, Failure
+
+
+@dataclass(frozen=True, slots=True)
+class FileRow:
+    """A file as the catalogue has it. `state` is its asset's (the coming one's first), or None without an asset."""
+
+    id: int
+    size: int
+    mtime_ns: int
+    inode: int
+    sidecars: str
+    code: str | None
+    state: str | None
+    extractor: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class FileFacts:
+    """A file as it was found. `path` is relative to its root; `kind` is None for a file of no kind of ours."""
+
+    path: bytes
+    size: int
+    mtime_ns: int
+    inode: int
+    kind: str | None
+    format: str
+    sidecars: str = "[]"
+
+
+def known_files(connection: sqlite3.Connection, root_id: int, below: bytes = b"") -> dict[bytes, FileRow]:
+    """Every file of a root (or of the folder or file `below` in it) by relative path."""
+    sql = (
+        "SELECT f.path, f.id, f.size, f.mtime_ns, f.inode, f.sidecars, f.code, a.state, a.extractor FROM files f "
+        "LEFT JOIN assets a ON a.id = coalesce(f.next_asset_id, f.asset_id) WHERE f.root_id = ?"
+    )
+    args: list[object] = [root_id]
+    if below:
+        sql += " AND (f.path = ? OR substr(f.path, 1, ?) = ?)"
+        args += [below, len(below) + 1, below + b"/"]
+    return {row[0]: FileRow(*row[1:]) for row in connection.execute(sql, args)}
+
+
+def put_file(connection: sqlite3.Connection, root_id: int, facts: FileFacts) -> int:
+    """Write a file's facts and make it findable by name; its asset is left as it was. Gives the file's id."""
+    row = connection.execute("SELECT id FROM files WHERE root_id = ? AND path = ?", (root_id, facts.path)).fetchone()
+    values = (facts.size, facts.mtime_ns, facts.inode, facts.kind, facts.format, facts.sidecars)
+    if row is not None:
+        connection.execute(
+            "UPDATE files SET size = ?, mtime_ns = ?, inode = ?, kind = ?, format = ?, sidecars = ?, code = NULL,"
+            " reason = NULL WHERE id = ?",
+            (*values, row[0]),
+        )
+        return int(row[0])
+    cursor = connection.execute(
+        "INSERT INTO files (root_id, path, size, mtime_ns, inode, kind, format, sidecars) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        (root_id, facts.path, *values),
+    )
+    file_id = int(cursor.lastrowid or 0)
+    connection.execute("INSERT INTO names_fts (rowid, names) VALUES (?, ?)", (file_id, prepare_name(facts.path)))
+    return file_id
+
+
+def note_stat(connection: sqlite3.Connection, file_id: int, facts: FileFacts) -> None:
+    """A file that was touched only: remember its new times."""
+    connection.execute(
+        "UPDATE files SET size = ?, mtime_ns = ?, inode = ?, sidecars = ? WHERE id = ?",
+        (facts.size, facts.mtime_ns, facts.inode, facts.sidecars, file_id),
+    )
+
+
+def put_asset(connection: sqlite3.Connection, key: str, kind: str, format_: str) -> tuple[int, str]:
+    """The asset of a key, made if it is new. Gives its id and state."""
+    row = connection.execute("SELECT id, state FROM assets WHERE key = ?", (key,)).fetchone()
+    if row is not None:
+        return int(row[0]), str(row[1])
+    cursor = connection.execute(
+        "INSERT INTO assets (key, kind, format, extractor, state, visible) VALUES (?, ?, ?, ?, 'pending', 0)",
+        (key, kind, format_, EXTRACTOR_VERSION),
+    )
+    return int(cursor.lastrowid or 0), "pending"
+
+
+def link(connection: sqlite3.Connection, file_id: int, asset_id: int) -> None:
+    """Give a file its asset. A pending asset waits behind an older complete one, which stays visible until then."""
+    state = connection.execute("SELECT state FROM assets WHERE id = ?", (asset_id,)).fetchone()[0]
+    old = connection.execute(
+        "SELECT a.id, a.state FROM files f JOIN assets a ON a.id = f.asset_id WHERE f.id = ?", (file_id,)
+    ).fetchone()
+    if state == "pending" and old is not None and old[0] != asset_id and old[1] in ("complete", "partial"):
+        connection.execute("UPDATE files SET next_asset_id = ? WHERE id = ?", (asset_id, file_id))
+        return
+    connection.execute("UPDATE files SET asset_id = ?, next_asset_id = NULL WHERE id = ?", (asset_id, file_id))
+    show(connection, asset_id)
+    if old is not None and old[0] != asset_id:
+        hide_unused(connection, old[0])
+
+
+def unlink(connection: sqlite3.Connection, file_id: int, failure: Failure | None) -> None:
+    """Take a file's assets from it, and say why it has none (None: it is of no kind of ours)."""
+    assets = connection.execute("SELECT asset_id, next_asset_id FROM files WHERE id = ?", (file_id,)).fetchone()
+    connection.execute(
+        "UPDATE files SET asset_id = NULL, next_asset_id = NULL, code = ?, reason = ? WHERE id = ?",
+        (failure.code if failure else None, failure.sentence if failure else None, file_id),
+    )
+    for asset_id in assets:
+        if asset_id is not None:
+            hide_unused(connection, asset_id)
+
+
+def remove_file(connection: sqlite3.Connection, file_id: int) -> None:
+    """A file is gone: it leaves the results now. Its asset is only hidden, since a moved file may want it again;
+    `remove_orphans` ends it when the plan is made."""
+    unlink(connection, file_id, None)
+    connection.execute("DELETE FROM names_fts WHERE rowid = ?", (file_id,))
+    connection.execute("DELETE FROM files WHERE id = ?", (file_id,))
+
+
+def show(connection: sqlite3.Connection, asset_id: int) -> None:
+    """Make an asset's segments findable, by their words too."""
+    shown = connection.execute("UPDATE assets SET visible = 1 WHERE id = ? AND visible = 0", (asset_id,))
+    if shown.rowcount:
+        ids = [row[0] for row in connection.execute("SELECT id FROM segments WHERE asset_id = ?", (asset_id,))]
+        write_words(connection, ids)
+
+
+def hide_unused(connection: sqlite3.Connection, asset_id: int) -> None:
+    """Hide an asset that no file shows any more."""
+    if connection.execute("SELECT 1 FROM files WHERE asset_id = ?", (asset_id,)).fetchone() is None:
+        connection.execute("UPDATE assets SET visible = 0 WHERE id = ?", (asset_id,))
+        connection.execute(
+            "DELETE FROM words_fts WHERE rowid IN (SELECT id FROM segments WHERE asset_id = ?)", (asset_id,)
+        )
+
+
+def write_words(connection: sqlite3.Connection, segment_ids: list[int]) -> None:
+    """Put segments into the word table, with all that was read from them."""
+    from mmsearch.store.segments import indexed_words
+
+    connection.executemany(
+        "INSERT OR REPLACE INTO words_fts (rowid, words) VALUES (?, ?)", indexed_words(connection, segment_ids)
+    )
+
+
+def remove_orphans(connection: sqlite3.Connection) -> int:
+    """End every asset that no file has any more, with all that hangs on it. Gives how many there were."""
+    orphans = connection.execute(
+        "SELECT id FROM assets a WHERE NOT EXISTS (SELECT 1 FROM files WHERE asset_id = a.id)"
+        " AND NOT EXISTS (SELECT 1 FROM files WHERE next_asset_id = a.id)"
+    ).fetchall()
+    for (asset_id,) in orphans:
+        clear_asset(connection, asset_id)
+        connection.execute("DELETE FROM assets WHERE id = ?", (asset_id,))
+    return len(orphans)
+
+
+def clear_asset(connection: sqlite3.Connection, asset_id: int) -> None:
+    """Remove all that was extracted from an asset. Ann files that still hold its embeddings get tombstones."""
+    of_asset = "(SELECT id FROM segments WHERE asset_id = ?)"
+    connection.execute(
+        "INSERT OR IGNORE INTO tombstones SELECT g.id, e.id FROM embeddings e JOIN generations g"
+        " ON g.space_id = e.space_id AND g.view = e.view AND e.id <= g.last_embedding_id"
+        f" WHERE e.segment_id IN {of_asset}",
+        (asset_id,),
+    )
+    connection.execute(
+        "DELETE FROM background WHERE (space_id, view, draw, embedding_id) IN"
+        f" (SELECT space_id, view, draw, id FROM embeddings WHERE segment_id IN {of_asset})",
+        (asset_id,),
+    )
+    for table, column in (("embeddings", "segment_id"), ("readings", "segment_id"), ("words_fts", "rowid")):
+        connection.execute(f"DELETE FROM {table} WHERE {column} IN {of_asset}", (asset_id,))
+    for table in ("segments", "spans", "encoded"):
+        connection.execute(f"DELETE FROM {table} WHERE asset_id = ?", (asset_id,))
+
+
+def pending_assets(connection: sqlite3.Connection, root_ids: list[int]) -> Iterator[tuple[int, bytes, bytes]]:
+    """Assets that still have to be extracted: id, the id of a file of theirs as (root id, path)."""
+    marks = ",".join("?" * len(root_ids))
+    yield from connection.execute(
+        "SELECT a.id, f.root_id, f.path FROM assets a JOIN files f ON f.id = (SELECT min(g.id) FROM files g"
+        f" WHERE g.asset_id = a.id OR g.next_asset_id = a.id) WHERE a.state = 'pending' AND f.root_id IN ({marks})"
+        " ORDER BY a.id",
+        root_ids,
+    )
+
+
+def failed_files(connection: sqlite3.Connection) -> list[tuple[int, bytes, str, str, str]]:
+    """Files that could not be indexed, wholly or in part: root id, path, state (failed or partial), code, sentence."""
+    rows = connection.execute(
+        "SELECT f.root_id, f.path, 'failed', f.code, f.reason FROM files f WHERE f.code IS NOT NULL AND f.code <> 'skipped'"
+        " UNION ALL SELECT f.root_id, f.path, a.state, a.code, a.reason FROM files f JOIN assets a ON a.id = f.asset_id"
+        " WHERE a.state IN ('failed', 'partial') ORDER BY 1, 2"
+    )
+    return [(row[0], row[1], row[2], row[3], row[4]) for row in rows]
+
+
+def details_of(connection: sqlite3.Connection, asset_id: int) -> dict[str, object]:
+    """What extraction told of an asset as a whole: title, duration, pages, tags, notes."""
+    row = connection.execute("SELECT details FROM assets WHERE id = ?", (asset_id,)).fetchone()
+    return {} if row is None else json.loads(row[0])

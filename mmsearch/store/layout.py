@@ -1,0 +1,71 @@
+"""File names inside an index folder, and the careful way to write a file there."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+FOLDER_NAME = ".mmsearch"  # what `index --here` makes
+
+
+@dataclass(frozen=True, slots=True)
+class IndexFolder:
+    """The folder of one index. Only the catalogue is the truth; all else can be made again from it."""
+
+    path: Path
+
+    @property
+    def catalogue(self) -> Path:
+        """The SQLite database."""
+        return self.path / "catalogue.db"
+
+    @property
+    def lock(self) -> Path:
+        """The file whose lock a writer holds."""
+        return self.path / "writer.lock"
+
+    @property
+    def encoders(self) -> Path:
+        """Exported query encoders, a folder each."""
+        return self.path / "encoders"
+
+    def ann(self, space_id: int, view: str, generation: int) -> Path:
+        """A FAISS file: one per space and view, since a signal searches just one of them."""
+        return self.path / f"ann-{space_id}-{view}-{generation}.faiss"
+
+    def exists(self) -> bool:
+        """Whether there is a catalogue here."""
+        return self.catalogue.is_file()
+
+    def create(self) -> None:
+        """Make the folder, for its owner only."""
+        self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+
+def sync_folder(path: Path) -> None:
+    """Make renames in a folder durable."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextlib.contextmanager
+def replaced(path: Path) -> Iterator[Path]:
+    """A temporary name beside `path` to write to; on success it is synced and takes the place of `path` in one step."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        yield temporary
+        descriptor = os.open(temporary, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        os.replace(temporary, path)
+        sync_folder(path.parent)
+    finally:
+        temporary.unlink(missing_ok=True)

@@ -1,0 +1,181 @@
+"""The catalogue's tables, and the steps from one schema version to the next.
+
+The order of writes that everything rests on:
+
+must (or something is lost)
+  1. A segment, its words and its embeddings enter in one transaction, and with them the mark that their span is done.
+  2. A changed file's new asset takes the old one's place in one transaction, when it is complete.
+  3. Ids are never used twice (AUTOINCREMENT): an older FAISS file would answer with another segment for them.
+should (or something is rebuilt)
+  4. An ann file is complete, synced and named before a `generations` row tells of it.
+  5. `background` and the two FTS tables say the same as the tables they are made from.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+
+from mmsearch.errors import NewerSchema
+from mmsearch.store.words import TOKENIZE
+
+SCHEMA_VERSION = 1
+
+_TABLES = f"""
+CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+
+CREATE TABLE roots (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    path BLOB NOT NULL UNIQUE,          -- as stored: absolute, or relative to the index folder (see `relative`)
+    relative INTEGER NOT NULL,          -- 1: `path` is relative to the folder that holds the index folder
+    walked INTEGER NOT NULL,            -- 1: a folder to walk; 0: holds single files that were named one by one
+    device INTEGER NOT NULL             -- st_dev when last seen: a file system that is not mounted shows here
+);
+
+CREATE TABLE files (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    root_id INTEGER NOT NULL REFERENCES roots(id),
+    path BLOB NOT NULL,                 -- relative to the root; empty where the root is the file itself
+    size INTEGER NOT NULL,
+    mtime_ns INTEGER NOT NULL,
+    inode INTEGER NOT NULL,
+    kind TEXT,                          -- null: of no kind of ours
+    format TEXT NOT NULL,
+    sidecars TEXT NOT NULL,             -- name, size and mtime_ns of each, as JSON
+    asset_id INTEGER REFERENCES assets(id),       -- what searches see
+    next_asset_id INTEGER REFERENCES assets(id),  -- what takes its place when complete
+    code TEXT,                          -- why there is no asset: a failure code, or 'skipped'
+    reason TEXT,
+    UNIQUE (root_id, path)
+);
+CREATE INDEX files_by_asset ON files(asset_id);
+CREATE INDEX files_by_next_asset ON files(next_asset_id) WHERE next_asset_id IS NOT NULL;
+CREATE INDEX files_by_code ON files(code) WHERE code IS NOT NULL;
+
+CREATE TABLE assets (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    key TEXT NOT NULL UNIQUE,           -- hash of the bytes, the format, the sidecars and the extractor version
+    kind TEXT NOT NULL,
+    format TEXT NOT NULL,
+    extractor INTEGER NOT NULL,
+    state TEXT NOT NULL,                -- pending, complete, partial, failed
+    visible INTEGER NOT NULL,           -- 1: a file shows it; its words are in words_fts
+    attempts INTEGER NOT NULL DEFAULT 0,
+    code TEXT,
+    reason TEXT,
+    spans INTEGER,                      -- how many there are; null until probed
+    readers TEXT NOT NULL DEFAULT '{{}}', -- engine by reader ('ocr', 'speech') as JSON: what has been read
+    details TEXT NOT NULL DEFAULT '{{}}'  -- title, duration_s, pages, tags, notes ... as JSON
+);
+CREATE INDEX assets_by_state ON assets(state) WHERE state <> 'complete';
+CREATE INDEX assets_hidden ON assets(visible) WHERE visible = 0;
+
+CREATE TABLE spans (                    -- the spans of an asset that are done with
+    asset_id INTEGER NOT NULL REFERENCES assets(id),
+    span INTEGER NOT NULL,
+    code TEXT,                          -- null: committed; else why this part is missing
+    reason TEXT,
+    PRIMARY KEY (asset_id, span)
+) WITHOUT ROWID;
+
+CREATE TABLE segments (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    asset_id INTEGER NOT NULL REFERENCES assets(id),
+    ordinal INTEGER NOT NULL,
+    page INTEGER, start_s REAL, end_s REAL, line_start INTEGER, line_end INTEGER,
+    text TEXT NOT NULL,
+    details TEXT NOT NULL,              -- cues, title, key_s ... as JSON
+    UNIQUE (asset_id, ordinal)
+);
+
+CREATE TABLE readings (                 -- words read out of pictures and sound
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    segment_id INTEGER NOT NULL REFERENCES segments(id),
+    reader TEXT NOT NULL,               -- ocr, speech
+    engine TEXT NOT NULL,
+    start_s REAL, end_s REAL,
+    text TEXT NOT NULL
+);
+CREATE INDEX readings_by_segment ON readings(segment_id);
+
+CREATE VIRTUAL TABLE words_fts USING fts5(words, tokenize = "{TOKENIZE}");
+CREATE VIRTUAL TABLE names_fts USING fts5(names, tokenize = "{TOKENIZE}", prefix = '2 3');
+
+CREATE TABLE spaces (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    name TEXT NOT NULL UNIQUE,          -- as the user named the model
+    fingerprint TEXT NOT NULL,          -- per view, as JSON; must match
+    recorded TEXT NOT NULL,             -- dtype, library versions, as JSON; need not match
+    dimension INTEGER NOT NULL,
+    views TEXT NOT NULL                 -- JSON list
+);
+
+CREATE TABLE encoded (                  -- the assets that are wholly encoded in a space
+    asset_id INTEGER NOT NULL REFERENCES assets(id),
+    space_id INTEGER NOT NULL REFERENCES spaces(id),
+    PRIMARY KEY (asset_id, space_id)
+) WITHOUT ROWID;
+
+CREATE TABLE embeddings (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    segment_id INTEGER NOT NULL REFERENCES segments(id),
+    space_id INTEGER NOT NULL REFERENCES spaces(id),
+    view TEXT NOT NULL,
+    part INTEGER NOT NULL,
+    draw INTEGER NOT NULL,              -- hash of asset key, ordinal, view and part: the lot for the background
+    vector BLOB NOT NULL                -- float16, unit length
+);
+CREATE INDEX embeddings_by_segment ON embeddings(segment_id, space_id, view);
+CREATE INDEX embeddings_by_draw ON embeddings(space_id, view, draw);
+
+CREATE TABLE background (               -- the embeddings with the smallest draws, copied for one quick read
+    space_id INTEGER NOT NULL,
+    view TEXT NOT NULL,
+    draw INTEGER NOT NULL,
+    embedding_id INTEGER NOT NULL,
+    vector BLOB NOT NULL,
+    PRIMARY KEY (space_id, view, draw, embedding_id)
+) WITHOUT ROWID;
+
+CREATE TABLE generations (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    space_id INTEGER NOT NULL REFERENCES spaces(id),
+    view TEXT NOT NULL,
+    file TEXT NOT NULL,
+    sha256 TEXT NOT NULL,
+    shape TEXT NOT NULL,                -- flat, ivf
+    size INTEGER NOT NULL,              -- vectors in it
+    last_embedding_id INTEGER NOT NULL, -- later rows are not in it
+    nprobe INTEGER, recall REAL,        -- as measured when it was built
+    created REAL NOT NULL
+);
+
+CREATE TABLE tombstones (               -- embeddings that an ann file still holds and the catalogue does not
+    generation_id INTEGER NOT NULL REFERENCES generations(id),
+    embedding_id INTEGER NOT NULL,
+    PRIMARY KEY (generation_id, embedding_id)
+) WITHOUT ROWID;
+
+CREATE TABLE runs (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    command TEXT NOT NULL,
+    started REAL NOT NULL,
+    ended REAL,                         -- null: still running, or killed
+    summary TEXT                        -- the run record, as JSON
+);
+"""
+
+
+def create(connection: sqlite3.Connection) -> None:
+    """Make all tables in one transaction. The connection is in autocommit mode and the database empty."""
+    connection.executescript(f"BEGIN IMMEDIATE; {_TABLES} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
+
+
+def check_version(connection: sqlite3.Connection) -> int:
+    """The schema version of an open catalogue. Raises `NewerSchema` for one that this program does not know."""
+    version = int(connection.execute("PRAGMA user_version").fetchone()[0])
+    if version > SCHEMA_VERSION:
+        raise NewerSchema(
+            f"This index was written by a newer mmsearch (schema {version}; this one knows {SCHEMA_VERSION}).",
+            "Update mmsearch, or build another index with --index.",
+        )
+    return version

@@ -1,0 +1,210 @@
+"""Committing what the pipeline made: segments, words and embeddings of a span become visible in one transaction."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from mmsearch.store import files
+from mmsearch.store.words import prepare
+from mmsearch.types import Cue, Failure, Probe, Segment
+
+if TYPE_CHECKING:
+    import numpy as np
+
+BACKGROUND_SIZE = 1000  # a mean and a spread need no more; 1,000 x 384 in float16 are read in a millisecond
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """Words read out of one segment's picture or sound."""
+
+    ordinal: int
+    reader: str  # ocr, speech
+    engine: str
+    text: str
+    start_s: float | None = None
+    end_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Vectors:
+    """The embeddings of one view of one segment: float32 (parts, dimension), unit rows."""
+
+    ordinal: int
+    space_id: int
+    view: str
+    matrix: np.ndarray
+
+
+@dataclass(slots=True, eq=False)
+class Chunk:
+    """One span of one asset on its way into the catalogue. With a `failure` the span is missing; without a span
+    (None) the asset itself could not be opened."""
+
+    asset_id: int
+    key: str
+    span: int | None
+    probe: Probe | None = None  # with the first span
+    segments: list[Segment] = field(default_factory=list)
+    readings: list[Reading] = field(default_factory=list)
+    vectors: list[Vectors] = field(default_factory=list)
+    readers: dict[str, str] = field(default_factory=dict)  # engine by reader that looked at this span
+    failure: Failure | None = None
+
+
+def commit_chunk(connection: sqlite3.Connection, chunk: Chunk, space_ids: Iterable[int]) -> str:
+    """Write a chunk, inside the caller's transaction. Gives the asset's state after it: pending while spans are
+    missing, else complete, partial or failed. A span that is in already is left alone, so a repeated one is harmless.
+    """
+    row = connection.execute("SELECT state, visible FROM assets WHERE id = ?", (chunk.asset_id,)).fetchone()
+    if row is None or row[0] != "pending":
+        return "gone" if row is None else str(row[0])
+    if chunk.probe is not None:
+        connection.execute(
+            "UPDATE assets SET spans = ?, details = ? WHERE id = ?",
+            (len(chunk.probe.spans), json.dumps({**chunk.probe.details, "notes": chunk.probe.notes}), chunk.asset_id),
+        )
+    if chunk.span is None:
+        return _finish(connection, chunk.asset_id, chunk.failure, space_ids)
+    new = connection.execute(
+        "INSERT OR IGNORE INTO spans (asset_id, span, code, reason) VALUES (?, ?, ?, ?)",
+        (
+            chunk.asset_id,
+            chunk.span,
+            *((chunk.failure.code, chunk.failure.sentence) if chunk.failure else (None, None)),
+        ),
+    )
+    if new.rowcount and chunk.failure is None:
+        _write(connection, chunk, visible=bool(row[1]))
+    total, done = connection.execute(
+        "SELECT spans, (SELECT count(*) FROM spans WHERE asset_id = a.id) FROM assets a WHERE id = ?", (chunk.asset_id,)
+    ).fetchone()
+    return _finish(connection, chunk.asset_id, None, space_ids) if done >= total else "pending"
+
+
+def _write(connection: sqlite3.Connection, chunk: Chunk, visible: bool) -> None:
+    ids: dict[int, int] = {}
+    for segment in chunk.segments:
+        place, details = segment.locator, dict(segment.details)
+        if segment.cues:
+            details["cues"] = [[cue.start_s, cue.end_s, cue.text] for cue in segment.cues]
+        cursor = connection.execute(
+            "INSERT INTO segments (asset_id, ordinal, page, start_s, end_s, line_start, line_end, text, details)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                chunk.asset_id, segment.ordinal, place.page, place.start_s, place.end_s, place.line_start,
+                place.line_end, clean(segment.text), clean(json.dumps(details, ensure_ascii=False)),
+            ),
+        )  # fmt: skip
+        ids[segment.ordinal] = int(cursor.lastrowid or 0)
+    connection.executemany(
+        "INSERT INTO readings (segment_id, reader, engine, start_s, end_s, text) VALUES (?, ?, ?, ?, ?, ?)",
+        [(ids[r.ordinal], r.reader, r.engine, r.start_s, r.end_s, clean(r.text)) for r in chunk.readings],
+    )
+    for vectors in chunk.vectors:
+        half = vectors.matrix.astype("float16")
+        connection.executemany(
+            "INSERT INTO embeddings (segment_id, space_id, view, part, draw, vector) VALUES (?, ?, ?, ?, ?, ?)",
+            [
+                (ids[vectors.ordinal], vectors.space_id, vectors.view, part,
+                 draw(chunk.key, vectors.ordinal, vectors.view, part), row.tobytes())
+                for part, row in enumerate(half)
+            ],
+        )  # fmt: skip
+    if chunk.readers:
+        readers = json.loads(
+            connection.execute("SELECT readers FROM assets WHERE id = ?", (chunk.asset_id,)).fetchone()[0]
+        )
+        connection.execute(
+            "UPDATE assets SET readers = ? WHERE id = ?", (json.dumps(readers | chunk.readers), chunk.asset_id)
+        )
+    if visible:
+        files.write_words(connection, list(ids.values()))
+
+
+def _finish(connection: sqlite3.Connection, asset_id: int, failure: Failure | None, space_ids: Iterable[int]) -> str:
+    """All spans are done with: settle the asset's state and let it take its predecessor's place."""
+    missing = connection.execute(
+        "SELECT code, reason, span FROM spans WHERE asset_id = ? AND code IS NOT NULL ORDER BY span", (asset_id,)
+    ).fetchall()
+    total = connection.execute("SELECT count(*) FROM spans WHERE asset_id = ?", (asset_id,)).fetchone()[0]
+    if failure is None and missing:
+        lost = "" if len(missing) == total else f" ({len(missing)} of {total} parts are missing)"
+        failure = Failure(missing[0][0], missing[0][1] + lost)
+    state = "complete" if failure is None else "partial" if 0 < len(missing) < total else "failed"
+    connection.execute(
+        "UPDATE assets SET state = ?, code = ?, reason = ?, attempts = attempts + 1 WHERE id = ?",
+        (state, failure.code if failure else None, failure.sentence if failure else None, asset_id),
+    )
+    connection.executemany(
+        "INSERT OR IGNORE INTO encoded (asset_id, space_id) VALUES (?, ?)", [(asset_id, space) for space in space_ids]
+    )
+    waiting = connection.execute("SELECT id FROM files WHERE next_asset_id = ?", (asset_id,)).fetchall()
+    for (file_id,) in waiting:
+        files.link(connection, file_id, asset_id)
+    if waiting:
+        files.remove_orphans(connection)
+    return state
+
+
+def draw(key: str, ordinal: int, view: str, part: int) -> int:
+    """The lot that an embedding draws for the background sample: it depends on what it shows, never on the order of
+    work. 63 bits, so that SQLite takes it as an integer."""
+    digest = hashlib.blake2b(f"{key}/{ordinal}/{view}/{part}".encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "big") >> 1
+
+
+def refresh_background(connection: sqlite3.Connection, space_id: int, view: str) -> None:
+    """Bring the background sample of a view up to date: its `BACKGROUND_SIZE` embeddings with the smallest draws."""
+    where = "space_id = ? AND view = ?"
+    wanted = connection.execute(
+        f"SELECT draw, id FROM embeddings WHERE {where} ORDER BY draw, id LIMIT {BACKGROUND_SIZE}", (space_id, view)
+    ).fetchall()
+    there = connection.execute(f"SELECT draw, embedding_id FROM background WHERE {where}", (space_id, view)).fetchall()
+    connection.executemany(
+        f"DELETE FROM background WHERE {where} AND draw = ? AND embedding_id = ?",
+        [(space_id, view, *pair) for pair in set(there) - set(wanted)],
+    )
+    connection.executemany(
+        "INSERT INTO background SELECT space_id, view, draw, id, vector FROM embeddings WHERE id = ?",
+        [(pair[1],) for pair in set(wanted) - set(there)],
+    )
+
+
+def indexed_words(connection: sqlite3.Connection, segment_ids: list[int]) -> Iterator[tuple[int, str]]:
+    """Segments as rows of the word table: id and prepared text. Segments without words are left out."""
+    for some in chunks(segment_ids):
+        marks = ",".join("?" * len(some))
+        rows = connection.execute(f"SELECT id, text, details FROM segments WHERE id IN ({marks})", some).fetchall()
+        read: dict[int, list[str]] = {}
+        for segment_id, text in connection.execute(
+            f"SELECT segment_id, text FROM readings WHERE segment_id IN ({marks}) ORDER BY id", some
+        ):
+            read.setdefault(segment_id, []).append(text)
+        for segment_id, text, details in rows:
+            title = json.loads(details).get("title", "")
+            words = "\n".join(part for part in (title, text, *read.get(segment_id, ())) if part)
+            if words.strip():
+                yield segment_id, prepare(words)
+
+
+def chunks(ids: list[int], size: int = 500) -> Iterator[list[int]]:
+    """Ids in groups that fit into one SQL statement."""
+    for start in range(0, len(ids), size):
+        yield ids[start : start + size]
+
+
+def clean(text: str) -> str:
+    """Text that SQLite can hold: lone surrogates replaced, NUL left out (it would end a string in FTS5)."""
+    return text.replace("\x00", "").encode("utf-8", "replace").decode()
+
+
+def cues_of(details: dict[str, object]) -> tuple[Cue, ...]:
+    """The timed words that `_write` put into a segment's details."""
+    raw = details.get("cues")
+    return tuple(Cue(*row) for row in raw) if isinstance(raw, list) else ()
