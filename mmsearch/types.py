@@ -197,6 +197,145 @@ class RunRecord:
     notes: list[str] = field(default_factory=list)
 
 
+@dataclass(frozen=True, slots=True)
+class Remark:
+    """Something a run has to say: a choice with its reason, a warning with what to do about it."""
+
+    sentence: str
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FileFailed:
+    """A file that could not be indexed in this run, wholly (`partial` false) or in part."""
+
+    path: bytes
+    failure: Failure
+    partial: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a run is. `total` and `total_bytes` count what is known to need work so far; `planned` says that the
+    count is final."""
+
+    planned: bool
+    seen: int
+    done: int
+    total: int
+    done_bytes: int
+    total_bytes: int
+    failed: int
+    segments: int
+    embeddings: int
+    read_done: int = 0  # pictures and stretches of sound put through OCR or speech recognition
+    read_total: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """The last event of every run."""
+
+    record: RunRecord
+
+
+Event = Remark | FileFailed | Progress | Finished
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """What a query may find, applied before ranking. Empty: everything."""
+
+    kinds: tuple[str, ...] = ()
+    within: tuple[str, ...] = ()  # paths (files or folders, absolute) or globs over the path
+    since: float | None = None  # seconds since 1970, of the file's modification
+    before: float | None = None
+    min_bytes: int | None = None
+    max_bytes: int | None = None
+    languages: tuple[str, ...] = ()
+    min_duration_s: float | None = None
+    max_duration_s: float | None = None
+    min_pages: int | None = None
+    max_pages: int | None = None
+
+    def __bool__(self) -> bool:
+        return self != Filter()
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """What is searched for: words, a picture, or both."""
+
+    text: str = ""
+    image: bytes | None = None  # path of a picture file
+    k: int = 10
+    all_segments: bool = False  # every place, not one row a file
+    fold: bool = True  # same contents in one row
+    min_score: float | None = None  # None: the default cutoff
+    where: Filter = Filter()
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Hits, best first, and what the user should know about how they were found."""
+
+    hits: tuple[Hit, ...]
+    notes: tuple[str, ...] = ()
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class FailedFile:
+    """A file that an index does not hold, or holds in part, and why."""
+
+    path: bytes
+    state: str  # failed, partial
+    failure: Failure
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What `verify` has to say of one promise: it holds, was repaired, or is broken (and what is lost)."""
+
+    promise: str
+    state: str  # ok, repaired, derived (broken, but can be rebuilt), broken
+    sentence: str = ""
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SpaceStatus:
+    """A space of an index: its model, and per view how many embeddings and how they are searched."""
+
+    name: str
+    model: str
+    dimension: int
+    embeddings: Mapping[str, int]
+    search: Mapping[str, str]  # view -> "exact", "flat file ...", "IVF, nprobe 16, recall@10 0.995"
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """What an index holds, what is missing from it, and how its last run ended."""
+
+    folder: str
+    roots: tuple[bytes, ...]
+    files: int
+    by_kind: Mapping[str, int]  # files with content, by kind
+    skipped: Mapping[str, int]  # files of no kind of ours, by extension or reason
+    segments: int
+    read: Mapping[str, int]  # segments with words read, by reader
+    failed: int
+    partial: int
+    pending: int
+    stale: int  # extracted by an older version of this program
+    spaces: tuple[SpaceStatus, ...]
+    bytes_on_disk: int
+    last_run: Mapping[str, Any] | None  # started, ended (None: cut off), outcome and the record's counts
+    writing: str = ""  # who holds the writer lock now
+    notes: tuple[str, ...] = ()
+
+
 def chosen(values: Sequence[str]) -> str:
     """A list of choices as it stands in a sentence: `a, b or c`."""
     return values[0] if len(values) == 1 else f"{', '.join(values[:-1])} or {values[-1]}"

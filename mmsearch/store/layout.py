@@ -8,8 +8,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-FOLDER_NAME = ".mmsearch"  # what `index --here` makes
-
 
 @dataclass(frozen=True, slots=True)
 class IndexFolder:
