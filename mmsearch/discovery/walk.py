@@ -1,0 +1,161 @@
+"""Listing the files of a root: links are not followed, special files never opened, our own folders never entered."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from mmsearch.discovery.ignore import Globs, Rules
+from mmsearch.discovery.sniff import extension
+
+_TIMED = frozenset(
+    ".mp4 .m4v .mov .mkv .webm .avi .mpg .mpeg .wmv .flv .ogv .3gp .mp3 .m4a .m4b .wav .flac .ogg .opus .aac .wma "
+    ".aiff".split()
+)
+_PICTURES = frozenset(".jpg .jpeg .png .tif .tiff .webp .heic .heif .avif .gif .bmp .jp2 .dng .psd".split())
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A regular file. `path` is relative to the root. `sidecars` are (name, size, mtime_ns) of the .srt, .vtt or
+    .xmp files that belong to it; `owner` is the name of the file that this one is a sidecar of, or empty."""
+
+    path: bytes
+    size: int
+    mtime_ns: int
+    inode: int
+    sidecars: tuple[tuple[bytes, int, int], ...] = ()
+    owner: bytes = b""
+
+
+@dataclass(slots=True)
+class Walk:
+    """A walk through one root. Iterate `entries()` first; the other fields are complete when it has ended."""
+
+    root: bytes  # absolute
+    globs: Globs
+    hidden: bool = False
+    ignore_files: bool = True
+    below: bytes = b""  # walk only this folder of the root (relative)
+    unreadable: list[tuple[bytes, str]] = field(default_factory=list)  # relative folder, why
+    left_out: dict[str, int] = field(default_factory=dict)  # reason -> files
+
+    def entries(self) -> Iterator[Entry]:
+        """Every file that is not left out, folder by folder, by name within each."""
+        pending: list[tuple[bytes, Rules]] = [(self.below, self._outer_rules())]
+        while pending:
+            folder, rules = pending.pop()
+            absolute = os.path.join(self.root, folder) if folder else self.root
+            try:
+                with os.scandir(absolute) as listing:
+                    found = sorted(listing, key=lambda entry: entry.name)
+            except OSError as error:
+                self.unreadable.append((folder, error.strerror or "it can't be listed"))
+                continue
+            names = {entry.name for entry in found}
+            if b"catalogue.db" in names and b"writer.lock" in names:  # an index folder, this one or another
+                continue
+            if self.ignore_files:
+                rules = rules.deeper(folder, absolute, tuple(names))
+            folders, files = self._sorted_out(folder, found, rules)
+            pending += [(path, rules) for path in reversed(folders)]
+            yield from _with_sidecars(files)
+
+    def _outer_rules(self) -> Rules:
+        """The ignore files between the root and the folder where the walk starts."""
+        rules, folder = Rules(), b""
+        if not (self.ignore_files and self.below):
+            return rules
+        for part in self.below.split(b"/"):
+            absolute = os.path.join(self.root, folder)
+            names = tuple(
+                name for name in (b".gitignore", b".mmsearchignore") if os.path.exists(os.path.join(absolute, name))
+            )
+            rules = rules.deeper(folder, absolute, names)
+            folder = os.path.join(folder, part)
+        return rules
+
+    def _sorted_out(
+        self, folder: bytes, found: list[os.DirEntry[bytes]], rules: Rules
+    ) -> tuple[list[bytes], list[tuple[bytes, os.DirEntry[bytes], os.stat_result]]]:
+        folders: list[bytes] = []
+        files: list[tuple[bytes, os.DirEntry[bytes], os.stat_result]] = []
+        for entry in found:
+            path = os.path.join(folder, entry.name) if folder else entry.name
+            try:
+                is_folder = entry.is_dir(follow_symlinks=False)
+                is_file = not is_folder and entry.is_file(follow_symlinks=False)
+                if (reason := self._left_out(entry, path, is_folder, is_file, rules)) is not None:
+                    if reason and not is_folder:
+                        self.left_out[reason] = self.left_out.get(reason, 0) + 1
+                elif is_folder:
+                    folders.append(path)
+                else:
+                    files.append((path, entry, entry.stat(follow_symlinks=False)))
+            except OSError:  # it went away while we looked: as if it had never been there
+                continue
+        return folders, files
+
+    def _left_out(
+        self, entry: os.DirEntry[bytes], path: bytes, is_folder: bool, is_file: bool, rules: Rules
+    ) -> str | None:
+        """Why an entry is left out, or None. Empty: silently (ignore files themselves)."""
+        if not self.hidden and entry.name.startswith(b"."):
+            return "hidden"
+        if not is_folder and not is_file:
+            return "link" if entry.is_symlink() else "special file"
+        if rules.specs and rules.ignores(path, is_folder):
+            return "ignored"
+        if is_folder:
+            return "excluded" if self.globs.leaves_out_folder(path) else None
+        return "excluded" if self.globs.leaves_out_file(path) else None
+
+
+def single(root: bytes, path: bytes) -> Entry | None:
+    """A file that was named one by one, with its sidecars; None if it is gone or no regular file."""
+    absolute = os.path.join(root, path)
+    try:
+        facts = os.stat(absolute, follow_symlinks=False)
+        if not stat.S_ISREG(facts.st_mode):
+            return None
+        folder = os.path.dirname(absolute)
+        stem = os.path.splitext(os.path.basename(path))[0]
+        with os.scandir(folder) as listing:
+            near = [
+                (os.path.join(os.path.dirname(path), entry.name), entry, entry.stat(follow_symlinks=False))
+                for entry in listing
+                if entry.name.startswith(stem) and entry.is_file(follow_symlinks=False)
+            ]
+    except OSError:
+        return None
+    return next((entry for entry in _with_sidecars(near) if entry.path == path), None)
+
+
+def _with_sidecars(files: list[tuple[bytes, os.DirEntry[bytes], os.stat_result]]) -> Iterator[Entry]:
+    """Entries of one folder, each sidecar bound to the file it belongs to: `talk.srt`, `talk.en.vtt` and
+    `talk.mp4.srt` to `talk.mp4`, `a.xmp` and `a.jpg.xmp` to `a.jpg`."""
+    owners: dict[bytes, bytes] = {}
+    of: dict[bytes, list[tuple[bytes, int, int]]] = {}
+    sides = [(entry.name, facts) for _, entry, facts in files if extension(entry.name) in (".srt", ".vtt", ".xmp")]
+    if sides:
+        media = {entry.name for _, entry, _ in files if extension(entry.name) in _TIMED | _PICTURES}
+        for name, facts in sides:
+            for owner in _owners(name, media):
+                owners[name] = owner
+                of.setdefault(owner, []).append((name, facts.st_size, facts.st_mtime_ns))
+    for path, entry, facts in files:
+        yield Entry(
+            path, facts.st_size, facts.st_mtime_ns, facts.st_ino, tuple(sorted(of.get(entry.name, ()))),
+            owners.get(entry.name, b""),
+        )  # fmt: skip
+
+
+def _owners(name: bytes, media: set[bytes]) -> list[bytes]:
+    wanted = _PICTURES if extension(name) == ".xmp" else _TIMED
+    stem = os.path.splitext(name)[0]
+    stems = {stem, os.path.splitext(stem)[0]} - {b""}  # without a language tag too
+    if stem in media and extension(stem) in wanted:
+        return [stem]
+    return sorted(owner for owner in media if extension(owner) in wanted and os.path.splitext(owner)[0] in stems)
