@@ -32,6 +32,7 @@ _MAGIC: tuple[tuple[int, bytes, Kind | None, str], ...] = (
     (0, b"DanM", Kind.IMAGE, "msp"),
     (0, b"LinS", Kind.IMAGE, "msp"),
     (0, b"/* XPM */", Kind.IMAGE, "xpm"),
+    (0, b"SIMPLE  =", Kind.IMAGE, "fits"),
     (0, b"fLaC", Kind.AUDIO, "flac"),
     (0, b"ID3", Kind.AUDIO, "mp3"),
     (0, b"wvpk", Kind.AUDIO, "wavpack"),
@@ -101,7 +102,8 @@ _TEXT_FORMATS = {
 }  # fmt: skip
 _CODE = frozenset(
     ".py .pyi .js .mjs .jsx .ts .tsx .c .h .cc .cpp .hpp .cs .java .kt .go .rs .rb .php .pl .pm .lua .r .jl .swift .m "
-    ".scala .hs .clj .ex .erl .sh .bash .zsh .fish .ps1 .bat .sql .css .scss .less .vue .toml .yaml .yml .ini .cfg .conf .tex "
+    ".scala .hs .clj .ex "
+    ".erl .sh .bash .zsh .fish .ps1 .bat .sql .css .scss .less .vue .toml .yaml .yml .ini .cfg .conf .tex "
     ".cmake .gradle .dockerfile .make .mk .proto .graphql".split()
 )
 _PLAIN = frozenset(".txt .text .log .org .adoc .asc .nfo .me .diff .patch .bib .eml .ics .vcf .lrc".split())
@@ -126,10 +128,11 @@ def sniff(head: bytes, name: bytes) -> tuple[Kind | None, str]:
     found = _by_magic(head, suffix)
     if found is not None:
         return found
-    if _is_text(head):
+    readable = _is_text(head)
+    if suffix in _BY_EXTENSION and not (readable and suffix in _CODE):  # .ts is film or TypeScript
+        return _BY_EXTENSION[suffix]  # its signature is missing or has none: the decoder says what is wrong
+    if readable:
         return _text_format(head, suffix)
-    if suffix in _BY_EXTENSION:
-        return _BY_EXTENSION[suffix]
     if suffix in _PLAIN or suffix in _CODE or suffix in _TEXT_FORMATS or suffix in _MARKUP:
         return _text_format(head, suffix)  # the extractor looks at all of it and decides
     return None, "binary"
@@ -208,6 +211,4 @@ def _text_format(head: bytes, suffix: str) -> tuple[Kind | None, str]:
         return Kind.TEXT, "html" if suffix not in (".svg", ".xml") else suffix[1:]
     if suffix in _TEXT_FORMATS:
         return Kind.TEXT, _TEXT_FORMATS[suffix]
-    if suffix in (".xbm", ".im"):
-        return _BY_EXTENSION[suffix]
     return Kind.TEXT, "code" if suffix in _CODE else "text"

@@ -7,7 +7,7 @@ import json
 import os
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -25,6 +25,7 @@ class Root:
     path: bytes
     walked: bool
     device: int
+    forgotten: tuple[bytes, ...] = ()  # relative paths that `forget` took out: a walk leaves them alone
 
 
 _BUSY_S = 30.0  # a reader's checkpoint can hold a writer up for moments, never for this long
@@ -145,10 +146,16 @@ def set_meta(connection: sqlite3.Connection, key: str, value: str) -> None:
 def roots(connection: sqlite3.Connection, folder: IndexFolder) -> list[Root]:
     """Every root, with its absolute path as it is now."""
     base = os.fsencode(folder.path.absolute().parent)
-    rows = connection.execute("SELECT id, path, relative, walked, device FROM roots ORDER BY id").fetchall()
+    rows = connection.execute("SELECT id, path, relative, walked, device, forgotten FROM roots ORDER BY id")
     return [
-        Root(i, os.path.normpath(os.path.join(base, path)) if relative else path, bool(walked), device)
-        for i, path, relative, walked, device in rows
+        Root(
+            i,
+            os.path.normpath(os.path.join(base, path)) if relative else path,
+            bool(walked),
+            device,
+            tuple(name.encode("utf-8", "surrogateescape") for name in json.loads(forgotten)),
+        )
+        for i, path, relative, walked, device, forgotten in rows
     ]
 
 
@@ -162,6 +169,12 @@ def add_root(connection: sqlite3.Connection, folder: IndexFolder, path: bytes, w
         "INSERT INTO roots (path, relative, walked, device) VALUES (?, ?, ?, ?)", (stored, inside, walked, device)
     )
     return Root(int(cursor.lastrowid or 0), path, walked, device)
+
+
+def set_forgotten(connection: sqlite3.Connection, root_id: int, paths: Iterable[bytes]) -> None:
+    """Remember which paths of a root a walk must leave alone."""
+    names = sorted(path.decode("utf-8", "surrogateescape") for path in set(paths))
+    connection.execute("UPDATE roots SET forgotten = ? WHERE id = ?", (json.dumps(names), root_id))
 
 
 def is_below(path: bytes, folder: bytes) -> bool:

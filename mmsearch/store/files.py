@@ -63,7 +63,8 @@ def put_file(connection: sqlite3.Connection, root_id: int, facts: FileFacts) -> 
         )
         return int(row[0])
     cursor = connection.execute(
-        "INSERT INTO files (root_id, path, size, mtime_ns, inode, kind, format, sidecars) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO files (root_id, path, size, mtime_ns, inode, kind, format, sidecars)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
         (root_id, facts.path, *values),
     )
     file_id = int(cursor.lastrowid or 0)
@@ -198,7 +199,8 @@ def pending_assets(connection: sqlite3.Connection, root_ids: list[int]) -> Itera
 def failed_files(connection: sqlite3.Connection) -> list[tuple[int, bytes, str, str, str]]:
     """Files that could not be indexed, wholly or in part: root id, path, state (failed or partial), code, sentence."""
     rows = connection.execute(
-        "SELECT f.root_id, f.path, 'failed', f.code, f.reason FROM files f WHERE f.code IS NOT NULL AND f.code <> 'skipped'"
+        "SELECT f.root_id, f.path, 'failed', f.code, f.reason FROM files f"
+        " WHERE f.code IS NOT NULL AND f.code <> 'skipped'"
         " UNION ALL SELECT f.root_id, f.path, a.state, a.code, a.reason FROM files f JOIN assets a ON a.id = f.asset_id"
         " WHERE a.state IN ('failed', 'partial') ORDER BY 1, 2"
     )

@@ -28,6 +28,7 @@ CREATE TABLE roots (
     path BLOB NOT NULL UNIQUE,          -- as stored: absolute, or relative to the index folder (see `relative`)
     relative INTEGER NOT NULL,          -- 1: `path` is relative to the folder that holds the index folder
     walked INTEGER NOT NULL,            -- 1: a folder to walk; 0: holds single files that were named one by one
+    forgotten TEXT NOT NULL DEFAULT '[]', -- paths in it that `forget` took out, as JSON
     device INTEGER NOT NULL             -- st_dev when last seen: a file system that is not mounted shows here
 );
 

@@ -1,0 +1,163 @@
+"""The encode stage: one thread that owns the models, batches of one view, vectors into the chunks."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from mmsearch.encoding.jobs import Channel, Piece
+from mmsearch.models.embedder import Embedder
+from mmsearch.store.segments import Vectors
+from mmsearch.types import Extracted, Failure, View
+
+if TYPE_CHECKING:
+    import numpy as np
+
+GATHER_ITEMS = 256  # parts that are sorted by length and batched together: enough to fill batches of equal length
+GATHER_S = 0.5  # and no longer than this, so that hits become visible while a run goes on
+
+
+@dataclass(frozen=True, slots=True)
+class Space:
+    """A space of the index with the embedder that fills it."""
+
+    id: int
+    embedder: Embedder
+
+
+@dataclass(slots=True, eq=False)
+class _Item:
+    """One thing to embed: a part of one view of one segment, for one space."""
+
+    piece: Piece
+    ordinal: int
+    space: Space
+    view: View
+    part: int
+    content: Any
+    vector: np.ndarray | None = None
+
+
+class EncodeStage:
+    """Gathers pieces, embeds what they hold view by view, and hands them on with their vectors.
+
+    `load` is called in the stage's own thread: importing and loading the models overlaps with extraction.
+    """
+
+    def __init__(
+        self, load: Callable[[], Sequence[Space]], inbox: Channel, out: Channel, stopping: threading.Event
+    ) -> None:
+        self._load = load
+        self._in = inbox
+        self._out = out
+        self._stopping = stopping
+        self.embedded = 0
+
+    def run(self) -> None:
+        """Work until the inbox ends with None."""
+        spaces: Sequence[Space] | None = None
+        more = True
+        while more and not self._stopping.is_set():
+            pieces, more = self._gather()
+            if any(piece.extracted for piece in pieces):
+                spaces = spaces if spaces is not None else self._load()
+                self._encode(pieces, spaces)
+            for piece in pieces:
+                piece.drop_media()
+                self._out.put(piece.chunk)
+        self._out.put(None)
+
+    def _gather(self) -> tuple[list[Piece], bool]:
+        """The next pieces, and whether there may be more."""
+        pieces: list[Piece] = []
+        weight, wait = 0, None
+        while weight < GATHER_ITEMS:
+            try:
+                piece = self._in.get(timeout=wait)
+            except queue.Empty:
+                return pieces, True
+            if piece is None:
+                return pieces, False
+            pieces.append(piece)
+            weight += max(len(piece.extracted), 1)
+            wait = GATHER_S if len(pieces) == 1 else 0.05
+        return pieces, True
+
+    def _encode(self, pieces: Sequence[Piece], spaces: Sequence[Space]) -> None:
+        groups: dict[tuple[int, View], list[_Item]] = {}
+        for piece in pieces:
+            words = read_words(piece)
+            for one in piece.extracted:
+                for space in spaces:
+                    for item in _items(piece, one, words.get(one.segment.ordinal, ""), space):
+                        groups.setdefault((space.id, item.view), []).append(item)
+        for items in groups.values():
+            embed_items(items)
+            self.embedded += len(items)
+        by_place: dict[tuple[int, int, int, View], list[_Item]] = {}
+        for items in groups.values():
+            for item in items:
+                by_place.setdefault((id(item.piece), item.ordinal, item.space.id, item.view), []).append(item)
+        for found in by_place.values():
+            _put_vectors(found)
+
+
+def read_words(piece: Piece) -> dict[int, str]:
+    """By ordinal, all words of each segment of a piece: its own, then those read from it."""
+    words = {one.segment.ordinal: [one.segment.text] for one in piece.extracted}
+    for reading in piece.chunk.readings:
+        words[reading.ordinal].append(reading.text)
+    return {number: "\n".join(part for part in parts if part.strip()) for number, parts in words.items()}
+
+
+def _items(piece: Piece, one: Extracted, words: str, space: Space) -> list[_Item]:
+    """What a space can take of a segment."""
+    number, views = one.segment.ordinal, space.embedder.views
+    contents: list[tuple[View, Any]] = []
+    if View.TEXT in views and words:
+        contents += [(View.TEXT, part) for part in space.embedder.part_texts(words)]
+    if View.IMAGE in views and one.look is not None:
+        contents.append((View.IMAGE, one.look))
+    if View.AUDIO in views and one.sound is not None:
+        contents.append((View.AUDIO, one.sound))
+    if View.VIDEO in views and one.frames is not None:
+        contents.append((View.VIDEO, one.frames))
+    parts: dict[View, int] = {}
+    items = []
+    for view, content in contents:
+        items.append(_Item(piece, number, space, view, parts.setdefault(view, 0), content))
+        parts[view] += 1
+    return items
+
+
+def embed_items(items: list[_Item]) -> None:
+    """Embed items of one space and view. When a batch fails it is halved until the guilty item stands alone; only
+    its span is lost, with the reason."""
+    try:
+        matrix = items[0].space.embedder.embed(items[0].view, [item.content for item in items])
+    except MemoryError:
+        raise
+    except Exception as error:
+        if len(items) > 1:
+            embed_items(items[: len(items) // 2])
+            embed_items(items[len(items) // 2 :])
+            return
+        sentence = (
+            f"The model can't take it ({type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''})."
+        )
+        items[0].piece.chunk.failure = Failure("model", sentence)
+        return
+    for item, vector in zip(items, matrix, strict=True):
+        item.vector = vector
+
+
+def _put_vectors(items: list[_Item]) -> None:
+    import numpy as np
+
+    vectors = [item.vector for item in sorted(items, key=lambda item: item.part) if item.vector is not None]
+    if len(vectors) == len(items):
+        first = items[0]
+        first.piece.chunk.vectors.append(Vectors(first.ordinal, first.space.id, str(first.view), np.stack(vectors)))

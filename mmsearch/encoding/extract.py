@@ -1,0 +1,100 @@
+"""The extract stage: jobs in, pieces out, by worker processes that may die. One thread per flavour of worker."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections import deque
+from concurrent.futures import Future
+from typing import Any
+
+from mmsearch.encoding.jobs import Channel, Job, Piece
+from mmsearch.errors import ExtractionError
+from mmsearch.extraction.pool import WorkerPool
+from mmsearch.extraction.worker import open_request, opened, span_request, spanned
+from mmsearch.store.segments import Chunk
+from mmsearch.types import Extracted, Failure, Kind, Needs, Probe
+
+Task = tuple[Job, Probe | None, int | None]  # a None span: open the asset, which gives its first span too
+
+TIME_LIMITS_S = {Kind.TEXT: 60.0, Kind.IMAGE: 60.0, Kind.PDF: 60.0, Kind.AUDIO: 120.0, Kind.VIDEO: 180.0}
+
+
+class ExtractStage:
+    """Keeps every worker of one pool busy and hands on what they give, asset by asset.
+
+    A job whose file is long becomes one task a span; its tasks go before those of later jobs, so that assets are
+    completed one after the other and a kill loses little.
+    """
+
+    def __init__(self, pool: WorkerPool, workers: int, needs: Needs, out: Channel, stopping: threading.Event) -> None:
+        self.jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()  # None: there will be no more
+        self._pool = pool
+        self._ahead = workers + 2  # tasks in flight: no worker waits for us, and little is held in memory
+        self._needs = needs
+        self._out = out
+        self._stopping = stopping
+        self._tasks: deque[Task] = deque()
+        self._finished: queue.SimpleQueue[tuple[Task, Future[Any]]] = queue.SimpleQueue()
+
+    def run(self) -> None:
+        """Work until the jobs end."""
+        flying, more = 0, True
+        while (more or self._tasks or flying) and not self._stopping.is_set():
+            while flying < self._ahead and (more or self._tasks):
+                if not self._tasks:
+                    job = self._next_job(wait=flying == 0)
+                    if job is None:
+                        more = False
+                        break
+                    if job is _NOTHING_YET:
+                        break
+                    self._tasks.append((job, None, None))
+                self._submit(self._tasks.popleft())
+                flying += 1
+            try:
+                task, future = self._finished.get(timeout=0.1)
+            except queue.Empty:
+                continue
+            flying -= 1
+            self._take(task, future)
+
+    def _next_job(self, wait: bool) -> Job | None:
+        try:
+            return self.jobs.get(timeout=0.1) if wait else self.jobs.get_nowait()
+        except queue.Empty:
+            return _NOTHING_YET
+
+    def _submit(self, task: Task) -> None:
+        job, probe, span = task
+        if probe is None or span is None:
+            request = open_request(job.source, self._needs)
+        else:
+            request = span_request(job.source, probe, span, self._needs)
+        future = self._pool.submit(request, timeout_s=TIME_LIMITS_S[job.source.kind])
+        future.add_done_callback(lambda done: self._finished.put((task, done)))
+
+    def _take(self, task: Task, future: Future[Any]) -> None:
+        job, probe, span = task
+        try:
+            reply = future.result()
+        except ExtractionError as error:
+            self._out.put(Piece(job, Chunk(job.asset_id, job.key, span, failure=Failure(error.code, error.sentence))))
+            return
+        if probe is not None and span is not None:
+            self._hand_on(job, None, span, spanned(*reply))
+            return
+        probe, first = opened(*reply)
+        if not probe.spans:
+            self._out.put(Piece(job, Chunk(job.asset_id, job.key, None, probe)))
+            return
+        rest = [number for number in range(1, len(probe.spans)) if number not in job.done]
+        self._tasks.extendleft((job, probe, number) for number in reversed(rest))
+        self._hand_on(job, probe, 0, first if 0 not in job.done else [])
+
+    def _hand_on(self, job: Job, probe: Probe | None, span: int, extracted: list[Extracted]) -> None:
+        chunk = Chunk(job.asset_id, job.key, span, probe, segments=[one.segment for one in extracted])
+        self._out.put(Piece(job, chunk, extracted))
+
+
+_NOTHING_YET: Any = object()

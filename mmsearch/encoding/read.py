@@ -1,0 +1,153 @@
+"""The read stage: words out of pictures (OCR) and sound (speech), with workers of its own, off the device's way."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+from mmsearch.encoding.jobs import Channel, Piece
+from mmsearch.errors import ExtractionError
+from mmsearch.extraction.pool import WorkerPool
+from mmsearch.store.segments import Reading
+from mmsearch.types import Cue, Extracted, Failure
+
+if TYPE_CHECKING:
+    import numpy as np
+
+OCR_LIMIT_S = 120.0  # a page takes 1 to 4 s; a newspaper scan under load some ten times that
+
+
+class Transcribes(Protocol):
+    """What speech recognition must offer."""
+
+    engine: str
+
+    def transcribe(self, sound: np.ndarray, start_s: float) -> Sequence[Cue]:
+        """Timed words of mono float32 sound at 16 kHz that begins at `start_s`."""
+
+
+@dataclass(slots=True, eq=False)
+class _Open:
+    """A piece whose pictures are being read: the results by ordinal, and how many are missing."""
+
+    piece: Piece
+    missing: int
+    failures: list[Failure] = field(default_factory=list)
+
+
+class ReadStage:
+    """Sends pictures to the OCR workers and hands a piece on when all of its pictures are read.
+
+    A picture that can't be read loses its words, not its segment: the piece goes on and says so in its chunk.
+    """
+
+    def __init__(
+        self,
+        pool: WorkerPool | None,
+        workers: int,
+        engine: str,
+        transcriber: Transcribes | None,
+        inbox: Channel,
+        out: Channel,
+        stopping: threading.Event,
+    ) -> None:
+        self._pool = pool
+        self._ahead = workers * 2
+        self._engine = engine
+        self._transcriber = transcriber
+        self._in = inbox
+        self._out = out
+        self._stopping = stopping
+        self._finished: queue.SimpleQueue[tuple[_Open, int, Future[Any]]] = queue.SimpleQueue()
+        self.total = 0
+        self.done = 0
+
+    def run(self) -> None:
+        """Work until the inbox ends with None."""
+        flying, more = 0, True
+        while (more or flying) and not self._stopping.is_set():
+            if more and flying < self._ahead:
+                try:
+                    piece = self._in.get(timeout=0.05 if flying else 0.2)
+                except queue.Empty:
+                    pass
+                else:
+                    if piece is None:
+                        more = False
+                    else:
+                        flying += self._take(piece)
+            flying -= self._collect(wait=flying >= self._ahead or (flying > 0 and not more))
+
+    def _take(self, piece: Piece) -> int:
+        """Start reading a piece; gives how many pictures went out."""
+        if self._transcriber is not None:
+            self._listen(piece)
+        pages = [one for one in piece.extracted if one.page is not None]
+        if not pages or self._pool is None:
+            self._out.put(piece)
+            return 0
+        piece.chunk.readers["ocr"] = self._engine
+        opened = _Open(piece, len(pages))
+        self.total += len(pages)
+        for one in pages:
+            assert one.page is not None
+            future = self._pool.submit({"op": "read"}, [one.page], timeout_s=OCR_LIMIT_S)
+            future.add_done_callback(
+                lambda done, number=one.segment.ordinal: self._finished.put((opened, number, done))
+            )
+        return len(pages)
+
+    def _collect(self, wait: bool) -> int:
+        """Take in what the workers have finished; gives how many pictures that were."""
+        count = 0
+        while True:
+            try:
+                opened, number, future = (
+                    self._finished.get(timeout=0.1) if wait and not count else self._finished.get_nowait()
+                )
+            except queue.Empty:
+                return count
+            count += 1
+            self.done += 1
+            opened.missing -= 1
+            try:
+                header, _ = future.result()
+                if header["text"]:
+                    opened.piece.chunk.readings.append(Reading(number, "ocr", self._engine, header["text"]))
+            except ExtractionError as error:
+                opened.failures.append(Failure(error.code, error.sentence))
+            if not opened.missing:
+                opened.piece.chunk.readings.sort(key=lambda reading: reading.ordinal)
+                self._out.put(opened.piece)
+
+    def _listen(self, piece: Piece) -> None:
+        """Recognise the speech of a piece as one stretch of sound, and give each stretch of words to the segment it
+        lies in: recognisers work on 30 s, and windows of 10 s would cut words in two."""
+        assert self._transcriber is not None
+        heard = [one for one in piece.extracted if one.sound is not None and one.segment.locator.start_s is not None]
+        if not heard:
+            return
+        import numpy as np
+
+        self.total += 1
+        start = float(heard[0].segment.locator.start_s or 0.0)
+        cues = self._transcriber.transcribe(
+            np.concatenate([one.sound for one in heard if one.sound is not None]), start
+        )
+        piece.chunk.readers["speech"] = self._transcriber.engine
+        for cue in cues:
+            owner = _owner(heard, (cue.start_s + cue.end_s) / 2)
+            piece.chunk.readings.append(
+                Reading(owner.segment.ordinal, "speech", self._transcriber.engine, cue.text, cue.start_s, cue.end_s)
+            )
+        self.done += 1
+
+
+def _owner(heard: list[Extracted], moment: float) -> Extracted:
+    """The segment that a moment falls into; the nearest earlier one in a gap."""
+    earlier = [one for one in heard if float(one.segment.locator.start_s or 0.0) <= moment]
+    return earlier[-1] if earlier else heard[0]
