@@ -55,6 +55,7 @@ class Chunk:
     vectors: list[Vectors] = field(default_factory=list)
     readers: dict[str, str] = field(default_factory=dict)  # engine by reader that looked at this span
     failure: Failure | None = None
+    kept: bool = False  # with a failure: the segments are good all the same, only words of theirs are missing
 
 
 def commit_chunk(connection: sqlite3.Connection, chunk: Chunk, space_ids: Iterable[int]) -> str:
@@ -79,7 +80,7 @@ def commit_chunk(connection: sqlite3.Connection, chunk: Chunk, space_ids: Iterab
             *((chunk.failure.code, chunk.failure.sentence) if chunk.failure else (None, None)),
         ),
     )
-    if new.rowcount and chunk.failure is None:
+    if new.rowcount and (chunk.failure is None or chunk.kept):
         _write(connection, chunk, visible=bool(row[1]))
     total, done = connection.execute(
         "SELECT spans, (SELECT count(*) FROM spans WHERE asset_id = a.id) FROM assets a WHERE id = ?", (chunk.asset_id,)
@@ -132,11 +133,12 @@ def _finish(connection: sqlite3.Connection, asset_id: int, failure: Failure | No
     missing = connection.execute(
         "SELECT code, reason, span FROM spans WHERE asset_id = ? AND code IS NOT NULL ORDER BY span", (asset_id,)
     ).fetchall()
-    total = connection.execute("SELECT count(*) FROM spans WHERE asset_id = ?", (asset_id,)).fetchone()[0]
     if failure is None and missing:
-        lost = "" if len(missing) == total else f" ({len(missing)} of {total} parts are missing)"
+        total = connection.execute("SELECT count(*) FROM spans WHERE asset_id = ?", (asset_id,)).fetchone()[0]
+        lost = f" ({len(missing)} of {total} parts are concerned)" if total > 1 else ""
         failure = Failure(missing[0][0], missing[0][1] + lost)
-    state = "complete" if failure is None else "partial" if 0 < len(missing) < total else "failed"
+    there = connection.execute("SELECT 1 FROM segments WHERE asset_id = ? LIMIT 1", (asset_id,)).fetchone()
+    state = "complete" if failure is None else "partial" if there else "failed"
     connection.execute(
         "UPDATE assets SET state = ?, code = ?, reason = ?, attempts = attempts + 1 WHERE id = ?",
         (state, failure.code if failure else None, failure.sentence if failure else None, asset_id),

@@ -1,0 +1,273 @@
+"""FAISS files: derived from the catalogue, one per space and view, memory-mapped by readers, replaced as a whole.
+
+Up to `FLAT_UP_TO` vectors a file is an exact scan over float16 codes; past that an inverted file (IVF) over the same
+codes, whose `nprobe` is set by recall measured against the exact answer when it is built. Only this module uses FAISS.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import sqlite3
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mmsearch.store.layout import IndexFolder, replaced
+
+if TYPE_CHECKING:
+    import numpy as np
+
+FLAT_UP_TO = 200_000  # an exact scan of 384 dimensions takes some 35 ms there
+REBUILD_ROWS = 20_000  # rows outside the file that a reader scans by brute force before a writer builds anew
+WANTED_RECALL = 0.99  # recall@10 on text queries
+KEPT_GENERATIONS = 2  # a reader that started before the last build still finds its file
+_BATCH = 50_000
+_TRAIN_PER_LIST = 40  # FAISS asks for 39 vectors a list
+
+
+@dataclass(frozen=True, slots=True)
+class Generation:
+    """An ann file as the catalogue knows it."""
+
+    id: int
+    file: str
+    shape: str  # flat, ivf
+    size: int
+    last_embedding_id: int
+    nprobe: int | None
+    recall: float | None
+
+
+def generations(connection: sqlite3.Connection, space_id: int, view: str) -> list[Generation]:
+    """The ann files of a view, newest first."""
+    rows = connection.execute(
+        "SELECT id, file, shape, size, last_embedding_id, nprobe, recall FROM generations"
+        " WHERE space_id = ? AND view = ? ORDER BY id DESC",
+        (space_id, view),
+    )
+    return [Generation(*row) for row in rows]
+
+
+def is_due(connection: sqlite3.Connection, space_id: int, view: str, run_ends: bool) -> bool:
+    """Whether a writer should build a view's ann file anew: when a reader has more than `REBUILD_ROWS` or 10% of the
+    rows to scan beside it, and at the end of a run already when that is a tenth as bad."""
+    total = connection.execute(
+        "SELECT count(*) FROM embeddings WHERE space_id = ? AND view = ?", (space_id, view)
+    ).fetchone()[0]
+    found = generations(connection, space_id, view)
+    if not found:
+        return total > REBUILD_ROWS // (10 if run_ends else 1)
+    dead = connection.execute("SELECT count(*) FROM tombstones WHERE generation_id = ?", (found[0].id,)).fetchone()[0]
+    outside = total - (found[0].size - dead) + dead
+    return outside > max(REBUILD_ROWS, total // 10) / (10 if run_ends else 1)
+
+
+def build(
+    connection: sqlite3.Connection,
+    folder: IndexFolder,
+    space_id: int,
+    view: str,
+    dimension: int,
+    queries: Callable[[], np.ndarray],
+) -> None:
+    """Build a view's ann file from the catalogue and make it the newest generation.
+
+    `queries` gives float32 (n, dimension) unit vectors of text queries, to set `nprobe` by; asked for only where an
+    IVF is built. The vectors are streamed: they are held once, as float16 codes. The file is complete, synced and
+    named before the catalogue tells of it; older generations beyond `KEPT_GENERATIONS` go.
+    """
+    total, last = connection.execute(
+        "SELECT count(*), coalesce(max(id), 0) FROM embeddings WHERE space_id = ? AND view = ?", (space_id, view)
+    ).fetchone()
+    if total <= FLAT_UP_TO:
+        index, nprobe, recall = _flat(_stream(connection, space_id, view, last), dimension), None, None
+    else:
+        index, nprobe, recall = _ivf(connection, space_id, view, dimension, total, last, queries())
+    number = (
+        1 + (connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'generations'").fetchone() or (0,))[0]
+    )
+    path = folder.ann(space_id, view, number)
+    _write(index, path)
+    connection.execute("BEGIN IMMEDIATE")
+    connection.execute(
+        "INSERT INTO generations"
+        " (id, space_id, view, file, sha256, shape, size, last_embedding_id, nprobe, recall, created)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (number, space_id, view, path.name, digest(path), "flat" if nprobe is None else "ivf", index.ntotal, last,
+         nprobe, recall, time.time()),
+    )  # fmt: skip
+    old = generations(connection, space_id, view)[KEPT_GENERATIONS:]
+    for generation in old:
+        drop(connection, generation.id)
+    connection.execute("COMMIT")
+    for generation in old:
+        (folder.path / generation.file).unlink(missing_ok=True)
+
+
+def drop(connection: sqlite3.Connection, generation_id: int) -> None:
+    """Forget a generation, inside the caller's transaction."""
+    connection.execute("DELETE FROM tombstones WHERE generation_id = ?", (generation_id,))
+    connection.execute("DELETE FROM generations WHERE id = ?", (generation_id,))
+
+
+def sweep(connection: sqlite3.Connection, folder: IndexFolder) -> None:
+    """Remove files that a killed run left behind: ann files that no row names, and half-written ones."""
+    named = {row[0] for row in connection.execute("SELECT file FROM generations")}
+    for path in [*folder.path.glob("ann-*.faiss"), *folder.path.glob(".ann-*.tmp")]:
+        if path.name not in named:
+            path.unlink(missing_ok=True)
+
+
+def load(folder: IndexFolder, generation: Generation, dimension: int) -> Any | None:
+    """The memory-mapped FAISS index of a generation; None when its file is gone, damaged or another index's."""
+    import faiss
+
+    path = folder.path / generation.file
+    flag = faiss.IO_FLAG_MMAP_IFC if generation.shape == "flat" else faiss.IO_FLAG_MMAP
+    try:
+        index = faiss.read_index(str(path), flag)
+    except (RuntimeError, MemoryError):
+        return None
+    if index.d != dimension or index.ntotal != generation.size:
+        return None
+    return index
+
+
+def search(
+    index: Any,
+    generation: Generation,
+    query: np.ndarray,
+    k: int,
+    allowed: np.ndarray | None,
+    refused: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray]:
+    """The `k` nearest embeddings to a query, float32 (dimension,): int64 ids and float32 cosines, best first.
+
+    `allowed` and `refused` are int64 embedding ids (allowed None: all). A filter is applied inside the search; with
+    one, an IVF looks into all of its lists, so that few survivors are all found.
+    """
+    import faiss
+    import numpy as np
+
+    selector: Any = None
+    if allowed is not None:
+        selector = faiss.IDSelectorBatch(np.setdiff1d(allowed, refused).astype(np.int64))
+    elif len(refused):
+        selector = faiss.IDSelectorNot(faiss.IDSelectorBatch(refused.astype(np.int64)))
+    if generation.shape == "ivf":
+        nlist = faiss.extract_index_ivf(index).nlist
+        parameters = faiss.SearchParametersIVF(
+            sel=selector, nprobe=nlist if allowed is not None else generation.nprobe or 1
+        )
+    else:
+        parameters = faiss.SearchParameters(sel=selector)
+    scores, ids = index.search(query[None].astype(np.float32), k, params=parameters)
+    found = ids[0] >= 0
+    return ids[0][found], scores[0][found]
+
+
+def digest(path: Path) -> str:
+    """SHA-256 of a file, in hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _stream(
+    connection: sqlite3.Connection, space_id: int, view: str, last: int
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Ids int64 (n,) and vectors float32 (n, dimension) of a view, in batches, in the order of ids."""
+    import numpy as np
+
+    after = 0
+    while True:
+        rows = connection.execute(
+            "SELECT id, vector FROM embeddings WHERE space_id = ? AND view = ? AND id > ? AND id <= ?"
+            " ORDER BY id LIMIT ?",
+            (space_id, view, after, last, _BATCH),
+        ).fetchall()
+        if not rows:
+            return
+        after = rows[-1][0]
+        matrix = np.frombuffer(b"".join(row[1] for row in rows), np.float16).reshape(len(rows), -1)
+        yield np.array([row[0] for row in rows], np.int64), matrix.astype(np.float32)
+
+
+def _flat(batches: Iterator[tuple[np.ndarray, np.ndarray]], dimension: int) -> Any:
+    import faiss
+
+    codes = faiss.IndexScalarQuantizer(dimension, faiss.ScalarQuantizer.QT_fp16, faiss.METRIC_INNER_PRODUCT)
+    index = faiss.IndexIDMap(codes)  # its Python wrapper keeps `codes` alive
+    for ids, vectors in batches:
+        index.add_with_ids(vectors, ids)
+    return index
+
+
+def _ivf(
+    connection: sqlite3.Connection, space_id: int, view: str, dimension: int, total: int, last: int, queries: np.ndarray
+) -> tuple[Any, int, float]:
+    """An inverted file, its `nprobe` and the recall@10 that was measured with it."""
+    import faiss
+    import numpy as np
+
+    lists = 2 ** round(math.log2(4 * math.sqrt(total)))
+    sample = connection.execute(
+        "SELECT vector FROM embeddings WHERE space_id = ? AND view = ? ORDER BY draw LIMIT ?",
+        (space_id, view, lists * _TRAIN_PER_LIST),
+    ).fetchall()
+    training = np.frombuffer(b"".join(row[0] for row in sample), np.float16).reshape(len(sample), -1).astype(np.float32)
+    quantizer = faiss.IndexFlatIP(dimension)
+    index = faiss.IndexIVFScalarQuantizer(
+        quantizer, dimension, lists, faiss.ScalarQuantizer.QT_fp16, faiss.METRIC_INNER_PRODUCT
+    )
+    index.train(training)
+    del training, sample
+    exact = _Exact(queries)
+    for ids, vectors in _stream(connection, space_id, view, last):
+        index.add_with_ids(vectors, ids)
+        exact.add(ids, vectors)
+    nprobe, recall = _choose_nprobe(index, lists, queries, exact.ids)
+    return index, nprobe, recall
+
+
+class _Exact:
+    """The exact ten nearest of each query, gathered batch by batch."""
+
+    def __init__(self, queries: np.ndarray) -> None:
+        import numpy as np
+
+        self.queries = queries.astype(np.float32)
+        self.ids = np.full((len(queries), 10), -1, np.int64)
+        self.scores = np.full((len(queries), 10), -np.inf, np.float32)
+
+    def add(self, ids: np.ndarray, vectors: np.ndarray) -> None:
+        import numpy as np
+
+        scores = np.concatenate([self.scores, self.queries @ vectors.T], axis=1)
+        every = np.concatenate([self.ids, np.broadcast_to(ids, (len(self.queries), len(ids)))], axis=1)
+        best = np.argpartition(-scores, 9, axis=1)[:, :10]
+        self.ids, self.scores = np.take_along_axis(every, best, 1), np.take_along_axis(scores, best, 1)
+
+
+def _choose_nprobe(index: Any, lists: int, queries: np.ndarray, truth: np.ndarray) -> tuple[int, float]:
+    """The smallest power of two whose recall@10 reaches `WANTED_RECALL`, and that recall."""
+    import faiss
+
+    nprobe, recall = 1, 0.0
+    while True:
+        found = index.search(queries, 10, params=faiss.SearchParametersIVF(nprobe=nprobe))[1]
+        recall = float(
+            sum(len(set(a) & set(b)) for a, b in zip(found.tolist(), truth.tolist(), strict=True)) / truth.size
+        )
+        if recall >= WANTED_RECALL or nprobe >= lists:
+            return nprobe, recall
+        nprobe = min(nprobe * 2, lists)
+
+
+def _write(index: Any, path: Path) -> None:
+    import faiss
+
+    with replaced(path) as temporary:
+        faiss.write_index(index, str(temporary))

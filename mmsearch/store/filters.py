@@ -1,0 +1,85 @@
+"""Filters before ranking: a typed `Filter` becomes two temporary tables, the files and segments that it lets through."""
+
+from __future__ import annotations
+
+import fnmatch
+import os
+import sqlite3
+from collections.abc import Mapping
+
+from mmsearch.store.catalogue import Root, is_below
+from mmsearch.types import Filter
+
+
+def allow(connection: sqlite3.Connection, roots: Mapping[int, Root], where: Filter) -> None:
+    """Make `temp.allowed_files` and `temp.allowed_segments` from a filter. The connection may be read-only: temporary
+    tables live outside the index."""
+    conditions, values = _conditions(where)
+    rows = connection.execute(
+        "SELECT f.id, f.root_id, f.path FROM files f LEFT JOIN assets a ON a.id = f.asset_id"
+        f" WHERE {' AND '.join(conditions) or '1'}",
+        values,
+    )
+    if where.within:
+        ids = [i for i, root, path in rows if _is_within(_absolute(roots[root].path, path), where.within)]
+    else:
+        ids = [row[0] for row in rows]
+    connection.execute("CREATE TEMP TABLE allowed_files (id INTEGER PRIMARY KEY)")
+    connection.executemany("INSERT INTO temp.allowed_files VALUES (?)", [(i,) for i in ids])
+    connection.execute("CREATE TEMP TABLE allowed_segments (id INTEGER PRIMARY KEY)")
+    connection.execute(
+        "INSERT OR IGNORE INTO temp.allowed_segments SELECT s.id FROM temp.allowed_files t CROSS JOIN files f ON f.id = t.id"
+        " CROSS JOIN segments s ON s.asset_id = f.asset_id"
+    )
+
+
+def _conditions(where: Filter) -> tuple[list[str], list[object]]:
+    """The parts of a filter that SQL decides, with their values."""
+    conditions: list[str] = []
+    values: list[object] = []
+
+    def need(condition: str, *given: object) -> None:
+        conditions.append(condition)
+        values.extend(given)
+
+    if where.kinds:
+        kinds = [kind for kind in where.kinds if kind != "other"]
+        other = " OR f.kind IS NULL" if "other" in where.kinds else ""
+        need(f"(f.kind IN ({','.join('?' * len(kinds))}){other})", *kinds)
+    if where.since is not None:
+        need("f.mtime_ns >= ?", int(where.since * 1e9))
+    if where.before is not None:
+        need("f.mtime_ns < ?", int(where.before * 1e9))
+    if where.min_bytes is not None:
+        need("f.size >= ?", where.min_bytes)
+    if where.max_bytes is not None:
+        need("f.size <= ?", where.max_bytes)
+    if where.languages:
+        need(f"json_extract(a.details, '$.language') IN ({','.join('?' * len(where.languages))})", *where.languages)
+    for name, low, high in (
+        ("duration_s", where.min_duration_s, where.max_duration_s),
+        ("pages", where.min_pages, where.max_pages),
+    ):
+        if low is not None:
+            need(f"json_extract(a.details, '$.{name}') >= ?", low)
+        if high is not None:
+            need(f"json_extract(a.details, '$.{name}') <= ?", high)
+    return conditions, values
+
+
+def _absolute(root: bytes, path: bytes) -> bytes:
+    return root.rstrip(b"/") + b"/" + path if path else root
+
+
+def _is_within(path: bytes, wanted: tuple[str, ...]) -> bool:
+    """Whether a path lies in one of the folders, is one of the files, or matches one of the globs. A glob without a
+    slash is matched against the file's name."""
+    for place in wanted:
+        raw = os.fsencode(place)
+        if any(sign in place for sign in "*?["):
+            subject = path if "/" in place else os.path.basename(path)
+            if fnmatch.fnmatchcase(subject, raw):
+                return True
+        elif is_below(path, raw):
+            return True
+    return False

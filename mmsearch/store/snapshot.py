@@ -1,0 +1,263 @@
+"""Reading: one moment of the catalogue, with its nearest neighbours and its words.
+
+A snapshot sees every batch that was committed before it was opened, and nothing half done: the newest ann file, plus
+the rows committed after it by brute force, minus what has left since.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from mmsearch.store import ann
+from mmsearch.store.catalogue import Root, open_reader, roots, speaking
+from mmsearch.store.filters import allow
+from mmsearch.store.layout import IndexFolder
+from mmsearch.store.segments import chunks, cues_of
+from mmsearch.types import Cue, Filter, Locator
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+@dataclass(frozen=True, slots=True)
+class SpaceRow:
+    """A space as the catalogue has it."""
+
+    id: int
+    name: str
+    fingerprint: dict[str, Any]
+    recorded: dict[str, Any]
+    dimension: int
+    views: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A segment with what a hit shows of it. `read` are the words read from it: reader, cue (times may be None)."""
+
+    segment_id: int
+    asset_id: int
+    kind: str
+    locator: Locator
+    text: str
+    title: str
+    cues: tuple[Cue, ...]
+    read: tuple[tuple[str, Cue], ...]
+
+
+def spaces(connection: sqlite3.Connection) -> list[SpaceRow]:
+    """The spaces of an index, in the order in which they were added."""
+    rows = connection.execute("SELECT id, name, fingerprint, recorded, dimension, views FROM spaces ORDER BY id")
+    return [SpaceRow(i, n, json.loads(f), json.loads(r), d, tuple(json.loads(v))) for i, n, f, r, d, v in rows]
+
+
+class Snapshot:
+    """One moment of an index, for one or several queries. A context manager; use from one thread."""
+
+    def __init__(self, folder: IndexFolder, where: Filter | None = None) -> None:
+        """Open the catalogue (raises as `open_reader` does) and see only what the filter lets through."""
+        self.folder = folder
+        self.connection = open_reader(folder)
+        self._loaded: dict[tuple[int, str], tuple[ann.Generation | None, Any, np.ndarray, np.ndarray]] = {}
+        with speaking(folder):
+            self.connection.execute("BEGIN")
+            self.connection.execute("SELECT 1 FROM meta LIMIT 1").fetchone()  # the moment is fixed by the first read
+            self.roots: dict[int, Root] = {root.id: root for root in roots(self.connection, folder)}
+            self.filtered = where is not None and bool(where)
+            if where is not None and self.filtered:
+                allow(self.connection, self.roots, where)
+
+    def __enter__(self) -> Snapshot:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the moment."""
+        self.connection.close()
+
+    def spaces(self) -> list[SpaceRow]:
+        """The spaces of this index."""
+        return spaces(self.connection)
+
+    def background(self, space_id: int, view: str) -> np.ndarray:
+        """The background sample of a view: float32 (at most 1,000, dimension)."""
+        rows = self.connection.execute(
+            "SELECT vector FROM background WHERE space_id = ? AND view = ? ORDER BY draw", (space_id, view)
+        ).fetchall()
+        return _matrix([row[0] for row in rows])
+
+    def count(self, space_id: int, view: str) -> int:
+        """How many embeddings a view has."""
+        row = self.connection.execute(
+            "SELECT count(*) FROM embeddings WHERE space_id = ? AND view = ?", (space_id, view)
+        ).fetchone()
+        return int(row[0])
+
+    def nearest(self, space_id: int, view: str, query: np.ndarray, k: int) -> list[tuple[int, float]]:
+        """The segments nearest to a query, a unit vector float32 (dimension,): (segment id, cosine), best first, each
+        segment once with its best part. At most `k` embeddings are looked at."""
+        import numpy as np
+
+        generation, index, tail_ids, tail = self._view(space_id, view, len(query))
+        allowed = self._allowed(space_id, view) if self.filtered else None
+        refused = self._hidden(space_id, view)
+        ids, scores = [np.empty(0, np.int64)], [np.empty(0, np.float32)]
+        if generation is not None:
+            dead = self.connection.execute(
+                "SELECT embedding_id FROM tombstones WHERE generation_id = ?", (generation.id,)
+            ).fetchall()
+            gone = np.union1d(refused, np.array([row[0] for row in dead], np.int64))
+            found = ann.search(index, generation, query, min(k, generation.size), allowed, gone)
+            ids, scores = [found[0]], [found[1]]
+        if len(tail_ids):
+            kept = ~np.isin(tail_ids, refused)
+            if allowed is not None:
+                kept &= np.isin(tail_ids, allowed)
+            ids.append(tail_ids[kept])
+            scores.append(tail[kept] @ query.astype(np.float32))
+        every, score = np.concatenate(ids), np.concatenate(scores)
+        best = np.lexsort((every, -score))[:k]
+        return self._segments([(int(every[i]), float(score[i])) for i in best])
+
+    def similarities(self, space_id: int, view: str, query: np.ndarray, segment_ids: list[int]) -> dict[int, float]:
+        """The cosine of the best part of each of these segments that has this view."""
+        import numpy as np
+
+        result: dict[int, float] = {}
+        for some in chunks(segment_ids):
+            marks = ",".join("?" * len(some))
+            rows = self.connection.execute(
+                f"SELECT segment_id, vector FROM embeddings WHERE space_id = ? AND view = ? AND segment_id IN ({marks})",
+                (space_id, view, *some),
+            ).fetchall()
+            if rows:
+                scores = _matrix([row[1] for row in rows]) @ query.astype(np.float32)
+                for (segment_id, _), score in zip(rows, scores.tolist(), strict=True):
+                    result[segment_id] = max(score, result.get(segment_id, -2.0))
+        return result
+
+    def vectors(self, space_id: int, view: str, segment_ids: list[int]) -> np.ndarray:
+        """The embeddings of segments, float32 (n, dimension)."""
+        rows: list[bytes] = []
+        for some in chunks(segment_ids):
+            marks = ",".join("?" * len(some))
+            rows += [
+                row[0]
+                for row in self.connection.execute(
+                    f"SELECT vector FROM embeddings WHERE space_id = ? AND view = ? AND segment_id IN ({marks})"
+                    " ORDER BY segment_id, part",
+                    (space_id, view, *some),
+                )
+            ]
+        return _matrix(rows)
+
+    def places(self, segment_ids: list[int]) -> dict[int, Place]:
+        """What these segments say and where they lie."""
+        result: dict[int, Place] = {}
+        for some in chunks(segment_ids):
+            marks = ",".join("?" * len(some))
+            read: dict[int, list[tuple[str, Cue]]] = {}
+            for segment_id, reader, start, end, text in self.connection.execute(
+                "SELECT segment_id, reader, start_s, end_s, text FROM readings"
+                f" WHERE segment_id IN ({marks}) ORDER BY id",
+                some,
+            ):
+                read.setdefault(segment_id, []).append((reader, Cue(start, end, text)))
+            for row in self.connection.execute(
+                "SELECT s.id, s.asset_id, a.kind, s.page, s.start_s, s.end_s, s.line_start, s.line_end, s.text, s.details"
+                f" FROM segments s JOIN assets a ON a.id = s.asset_id WHERE s.id IN ({marks})",
+                some,
+            ):
+                details = json.loads(row[9])
+                result[row[0]] = Place(
+                    row[0], row[1], row[2], Locator(*row[3:8]), row[8], str(details.get("title", "")),
+                    cues_of(details), tuple(read.get(row[0], ())),
+                )  # fmt: skip
+        return result
+
+    def files_of(self, asset_ids: list[int]) -> dict[int, list[tuple[int, bytes]]]:
+        """The files that show these assets, as the filter lets them through: (file id, absolute path)."""
+        result: dict[int, list[tuple[int, bytes]]] = {}
+        only = " AND id IN (SELECT id FROM temp.allowed_files)" if self.filtered else ""
+        for some in chunks(asset_ids):
+            marks = ",".join("?" * len(some))
+            for asset_id, file_id, root_id, path in self.connection.execute(
+                f"SELECT asset_id, id, root_id, path FROM files WHERE asset_id IN ({marks}){only} ORDER BY path, id",
+                some,
+            ):
+                result.setdefault(asset_id, []).append((file_id, self.absolute(root_id, path)))
+        return result
+
+    def absolute(self, root_id: int, path: bytes) -> bytes:
+        """The absolute path of a file."""
+        root = self.roots[root_id].path
+        return root.rstrip(b"/") + b"/" + path if path else root
+
+    def _view(
+        self, space_id: int, view: str, dimension: int
+    ) -> tuple[ann.Generation | None, Any, np.ndarray, np.ndarray]:
+        """The newest ann file that opens, and ids and vectors of the rows after it. Kept for the next query."""
+        import numpy as np
+
+        if (space_id, view) not in self._loaded:
+            chosen, index = None, None
+            for generation in ann.generations(self.connection, space_id, view):
+                index = ann.load(self.folder, generation, dimension)
+                if index is not None:
+                    chosen = generation
+                    break
+            rows = self.connection.execute(
+                "SELECT id, vector FROM embeddings WHERE space_id = ? AND view = ? AND id > ? ORDER BY id",
+                (space_id, view, chosen.last_embedding_id if chosen else 0),
+            ).fetchall()
+            ids = np.array([row[0] for row in rows], np.int64)
+            self._loaded[space_id, view] = (chosen, index, ids, _matrix([row[1] for row in rows]))
+        return self._loaded[space_id, view]
+
+    def _segments(self, found: list[tuple[int, float]]) -> list[tuple[int, float]]:
+        """Embeddings as segments, best part first. What an ann file holds and the catalogue does not, is dropped."""
+        segment_of: dict[int, int] = {}
+        for some in chunks([embedding_id for embedding_id, _ in found]):
+            marks = ",".join("?" * len(some))
+            segment_of.update(
+                self.connection.execute(f"SELECT id, segment_id FROM embeddings WHERE id IN ({marks})", some).fetchall()
+            )
+        best: dict[int, float] = {}
+        for embedding_id, score in found:
+            if (segment_id := segment_of.get(embedding_id)) is not None:
+                best.setdefault(segment_id, score)
+        return list(best.items())
+
+    def _allowed(self, space_id: int, view: str) -> np.ndarray:
+        import numpy as np
+
+        rows = self.connection.execute(
+            "SELECT e.id FROM temp.allowed_segments s CROSS JOIN embeddings e ON e.segment_id = s.id"
+            " AND e.space_id = ? AND e.view = ? ORDER BY e.id",
+            (space_id, view),
+        ).fetchall()
+        return np.array([row[0] for row in rows], np.int64)
+
+    def _hidden(self, space_id: int, view: str) -> np.ndarray:
+        """Embeddings of assets that no file shows: those that are not complete and will replace another."""
+        import numpy as np
+
+        rows = self.connection.execute(
+            "SELECT e.id FROM assets a CROSS JOIN segments s ON s.asset_id = a.id CROSS JOIN embeddings e"
+            " ON e.segment_id = s.id AND e.space_id = ? AND e.view = ? WHERE a.visible = 0",
+            (space_id, view),
+        ).fetchall()
+        return np.array([row[0] for row in rows], np.int64)
+
+
+def _matrix(blobs: list[bytes]) -> np.ndarray:
+    import numpy as np
+
+    if not blobs:
+        return np.empty((0, 0), np.float32)
+    return np.frombuffer(b"".join(blobs), np.float16).reshape(len(blobs), -1).astype(np.float32)
