@@ -1,0 +1,214 @@
+"""A pool of worker processes that may die: each slot is one process and one thread here that talks to it.
+
+A shared executor loses its siblings' tasks when one of its processes is killed; here a death costs one process and one
+try of one task. Usage:
+
+    with WorkerPool(LIGHT, workers=2) as pool:
+        reply, arrays = pool.submit({"op": "open", ...}).result()
+"""
+
+from __future__ import annotations
+
+import queue
+import signal
+import threading
+import time
+from collections.abc import Sequence
+from concurrent.futures import CancelledError, Future
+from contextlib import suppress
+from dataclasses import astuple, dataclass, replace
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from mmsearch.errors import ExtractionError
+from mmsearch.extraction.forkserver import Flavour
+from mmsearch.extraction.watch import resident_bytes
+from mmsearch.extraction.wire import Message
+from mmsearch.extraction.workers import ForkServer, Worker, WorkerDied
+
+if TYPE_CHECKING:
+    import numpy as np
+
+TRIES = 3  # of a task whose workers die of it
+OUTSIDE_TRIES = 8  # of a task whose workers are killed by others (the kernel short of memory, an administrator)
+
+
+@dataclass(frozen=True, slots=True)
+class PoolCounts:
+    """What a pool has done so far. `busy_s` is summed over its workers."""
+
+    tasks: int = 0
+    failed: int = 0
+    retries: int = 0
+    deaths: int = 0
+    busy_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Task:
+    request: dict[str, Any]
+    arrays: list[np.ndarray]
+    timeout_s: float
+    memory_bytes: int
+    future: Future[Message]
+
+
+class WorkerPool:
+    """Workers of one flavour, forked when first needed. Tasks are begun in the order of `submit`."""
+
+    def __init__(self, flavour: Flavour, workers: int) -> None:
+        self.flavour = flavour
+        self._server = ForkServer(flavour)
+        self._queue: queue.SimpleQueue[_Task | None] = queue.SimpleQueue()
+        self._lock = threading.Lock()
+        self._closed = False
+        self._slots = [_Slot(self._server) for _ in range(workers)]
+        self._threads = [
+            threading.Thread(target=self._serve, args=(slot,), name=f"{flavour.name} worker", daemon=True)
+            for slot in self._slots
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def submit(
+        self,
+        request: dict[str, Any],
+        arrays: Sequence[np.ndarray] = (),
+        timeout_s: float | None = None,
+        memory_bytes: int | None = None,
+    ) -> Future[Message]:
+        """Hands a request (JSON values) and arrays to a worker; limits default to the flavour's.
+
+        The future gives the handler's reply and arrays, or raises `ExtractionError` (a task that its handler, its
+        limits or its crashes ended), `StoppedEarly` (workers can't be started), `WireError` (the request is none), or
+        `CancelledError` after `close`. Raises `RuntimeError` on a closed pool.
+        """
+        future: Future[Message] = Future()
+        timeout_s = self.flavour.timeout_s if timeout_s is None else timeout_s
+        memory_bytes = self.flavour.memory_bytes if memory_bytes is None else memory_bytes
+        with self._lock:
+            if self._closed:
+                raise RuntimeError("the pool is closed")
+            self._queue.put(_Task(request, list(arrays), timeout_s, memory_bytes, future))
+        return future
+
+    @property
+    def counts(self) -> PoolCounts:
+        """What the pool has done so far."""
+        every = [slot.counts for slot in self._slots]
+        return PoolCounts(*(sum(column) for column in zip(*map(astuple, every), strict=True)))
+
+    @property
+    def pids(self) -> tuple[int, ...]:
+        """The process ids of the workers that were forked and not yet replaced."""
+        return tuple(slot.worker.pid for slot in self._slots if slot.worker is not None)
+
+    @property
+    def server_pid(self) -> int:
+        """The process id of the fork server."""
+        return self._server.pid
+
+    @property
+    def not_loaded(self) -> tuple[str, ...]:
+        """The modules that the fork server could not import beforehand; known after the first task."""
+        return self._server.not_loaded
+
+    @property
+    def lacks(self) -> tuple[str, ...]:
+        """A sentence for each wall of the sandbox that this machine does not have; known after the first task."""
+        return next((slot.worker.lacks for slot in self._slots if slot.worker is not None), ())
+
+    def close(self) -> None:
+        """Ends all workers at once. Tasks that wait are cancelled, running ones raise `CancelledError`."""
+        with self._lock:
+            self._closed = True
+        while not self._queue.empty():
+            with suppress(queue.Empty):
+                task = self._queue.get_nowait()
+                if task is not None:
+                    task.future.cancel()
+        for _ in self._threads:
+            self._queue.put(None)
+        self._server.close()
+        for thread in self._threads:
+            thread.join()
+
+    def __enter__(self) -> WorkerPool:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _serve(self, slot: _Slot) -> None:
+        """The life of a slot's thread. Nothing may end it but `close`."""
+        while (task := self._queue.get()) is not None:
+            if not task.future.set_running_or_notify_cancel():
+                continue
+            began = time.monotonic()
+            try:
+                answer, problem = slot.finish(task), None
+            except BaseException as error:
+                answer, problem = None, error
+            slot.add(tasks=1, failed=int(problem is not None), busy_s=time.monotonic() - began)
+            if answer is not None:
+                task.future.set_result(answer)
+            elif self._closed:
+                task.future.set_exception(CancelledError())
+            else:
+                task.future.set_exception(problem)
+            del task, answer, problem  # a waiting slot must not keep the last pictures alive
+        slot.drop()
+
+
+class _Slot:
+    """One worker after the other. Only its own thread touches it, save for reading."""
+
+    def __init__(self, server: ForkServer) -> None:
+        self.server = server
+        self.worker: Worker | None = None
+        self.counts = PoolCounts()
+
+    def finish(self, task: _Task) -> Message:
+        """The answer to a task, in as many tries as it may have."""
+        own = outside = 0
+        while True:
+            worker = self.fit_worker()
+            try:
+                answer = worker.ask(task.request, task.arrays, task.timeout_s, task.memory_bytes)
+            except WorkerDied as death:
+                self.add(deaths=1)
+                if death.status == -signal.SIGXCPU:
+                    raise ExtractionError(
+                        "timeout", "Reading a part of this file took too much processor time."
+                    ) from None
+                outside += death.outside
+                own += not death.outside
+                if own >= TRIES or outside >= OUTSIDE_TRIES:
+                    sentence = f"Reading this file ended its worker {own + outside} times ({death})."
+                    raise ExtractionError("crash", sentence) from None
+                self.add(retries=1)
+            else:
+                if resident_bytes(worker.pid) > task.memory_bytes // 2:
+                    self.drop()  # a library that leaks must not use up the memory of the next file
+                return answer
+
+    def fit_worker(self) -> Worker:
+        """The worker of before, or a new one where that ended or speaks unasked."""
+        if self.worker is not None and not self.worker.fit():
+            self.add(deaths=1 if self.worker.sock.fileno() >= 0 else 0)
+            self.drop()
+        if self.worker is None:
+            self.worker = Worker(self.server)
+        return self.worker
+
+    def drop(self) -> None:
+        """Ends the worker."""
+        if self.worker is not None:
+            self.worker.end()
+            self.worker = None
+
+    def add(self, **more: float) -> None:
+        """Counts. The counts are replaced, never changed, so that readers in other threads see whole ones."""
+        self.counts = replace(self.counts, **{name: getattr(self.counts, name) + value for name, value in more.items()})

@@ -1,0 +1,79 @@
+"""What a worker process does all its life: take a task, call the handler, send the answer."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from mmsearch.errors import ExtractionError, MmsearchError
+from mmsearch.extraction import sandbox
+from mmsearch.extraction.wire import ARRAYS_LIMIT, HungUp, Message, Oversized, WireError, receive, send
+from mmsearch.types import Failure
+
+Handler = Callable[[dict[str, Any], list[Any]], Message]
+
+_SENTENCE_LENGTH = 200
+
+
+def run_tasks(sock: socket.socket, handle: Handler, lacks: Sequence[str]) -> None:
+    """Says hello, then answers tasks one after the other until the other side hangs up.
+
+    A task is `{"task", "timeout_s", "memory_bytes", "request"}` with arrays; its answer `{"task", "reply"}` with
+    arrays, or `{"task", "failure": [code, sentence]}`.
+    """
+    baseline = sandbox.data_bytes()
+    try:
+        send(sock, {"lacks": list(lacks)})
+        while True:
+            task, arrays = receive(sock)
+            sandbox.limit_task(task["timeout_s"], task["memory_bytes"], baseline)
+            header, results = _answer(handle, task, arrays)
+            del arrays
+            _send_answer(sock, header, results)
+            del header, results
+    except HungUp:
+        return
+
+
+def _answer(handle: Handler, task: dict[str, Any], arrays: list[Any]) -> Message:
+    try:
+        reply, results = handle(task["request"], arrays)
+        return {"task": task["task"], "reply": reply}, results
+    except BaseException as error:  # even a library's sys.exit costs its task only
+        return _failed(task["task"], failure_of(error)), []
+
+
+def _send_answer(sock: socket.socket, header: dict[str, Any], results: list[Any]) -> None:
+    number = header["task"]
+    try:
+        send(sock, header, results)
+    except HungUp:
+        raise
+    except Oversized:
+        sentence = f"What one part of this file holds takes more than {ARRAYS_LIMIT >> 20} MB."
+        send(sock, _failed(number, Failure("too-large", sentence)))
+    except (WireError, MemoryError) as error:
+        send(sock, _failed(number, failure_of(error)))
+
+
+def _failed(number: int, failure: Failure) -> dict[str, Any]:
+    return {"task": number, "failure": [failure.code, failure.sentence]}
+
+
+def failure_of(error: BaseException) -> Failure:
+    """The stable code and a sentence for people of whatever a decoder raised: no traceback, and no path."""
+    match error:
+        case ExtractionError():
+            return Failure(error.code, error.sentence)
+        case MmsearchError():
+            return Failure("model", error.sentence)
+        case MemoryError():
+            return Failure("memory", "Reading this file needs more memory than a worker may have.")
+    first = next(iter(str(error).strip().splitlines()), "")
+    plain = "".join(letter for letter in first if letter.isprintable()).strip().rstrip(".")
+    if not plain or "/" in plain or "\\" in plain:
+        return Failure("decode-error", f"The file can't be decoded ({type(error).__name__}).")
+    if len(plain) > _SENTENCE_LENGTH:
+        plain = plain[:_SENTENCE_LENGTH].rstrip() + "…"
+    return Failure("decode-error", f"The file can't be decoded ({type(error).__name__}: {plain}).")

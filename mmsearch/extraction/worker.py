@@ -1,0 +1,164 @@
+"""What the workers of extraction do: open an asset (its plan, and its first span at once) or decode one span.
+
+`opening` and `decoding` make the requests, `opened` and `decoded` read the answers. A span of which only a part can be
+decoded gives the segments before the damage, and the failure beside them.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, cast
+
+from mmsearch.errors import ExtractionError
+from mmsearch.extraction.forkserver import Flavour
+from mmsearch.extraction.messages import (
+    dump_extracted,
+    dump_failure,
+    dump_needs,
+    dump_probe,
+    dump_source,
+    load_extracted,
+    load_failure,
+    load_needs,
+    load_probe,
+    load_source,
+)
+from mmsearch.extraction.taskloop import failure_of
+from mmsearch.extraction.wire import ARRAYS_LIMIT, Message, WireError
+from mmsearch.types import Extracted, Failure, Kind, Needs, Probe, Source
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import numpy as np
+
+_HANDLER = "mmsearch.extraction.worker:handle"
+
+LIGHT = Flavour(
+    "light",
+    _HANDLER,
+    preload=(
+        "mmsearch.extraction.text",
+        "mmsearch.extraction.markup",
+        "mmsearch.extraction.image",
+        "mmsearch.extraction.pdf",
+        "numpy",
+        "PIL.Image",
+        "pi_heif",
+        "pypdfium2",
+        "charset_normalizer",
+        "semantic_text_splitter",
+    ),
+    timeout_s=60,
+    memory_bytes=2 << 30,
+)
+AV = Flavour(
+    "av",
+    _HANDLER,
+    preload=("mmsearch.extraction.audio", "mmsearch.extraction.video", "numpy", "PIL.Image", "torchcodec.decoders"),
+    timeout_s=120,
+    memory_bytes=3 << 30,
+)
+
+
+class Opened(NamedTuple):
+    """An asset's plan with the segments of its span 0, and what kept the rest of that span from being decoded."""
+
+    probe: Probe
+    segments: list[Extracted]
+    failure: Failure | None
+
+
+class Decoded(NamedTuple):
+    """The segments of a span, and what kept the rest of it from being decoded."""
+
+    segments: list[Extracted]
+    failure: Failure | None
+
+
+class _Extractor(Protocol):
+    def probe(self, source: Source, needs: Needs) -> Probe: ...
+
+    def extract(self, source: Source, probe: Probe, number: int, needs: Needs) -> Iterator[Extracted]: ...
+
+
+def flavour_of(kind: Kind) -> Flavour:
+    """The workers that read this kind."""
+    return AV if kind in (Kind.AUDIO, Kind.VIDEO) else LIGHT
+
+
+def opening(source: Source, needs: Needs) -> dict[str, Any]:
+    """The request to open an asset."""
+    return {"op": "open", "source": dump_source(source), "needs": dump_needs(needs)}
+
+
+def decoding(source: Source, probe: Probe, number: int, needs: Needs) -> dict[str, Any]:
+    """The request to decode span `number`."""
+    return {
+        "op": "span",
+        "source": dump_source(source),
+        "probe": dump_probe(probe),
+        "number": number,
+        "needs": dump_needs(needs),
+    }
+
+
+def opened(reply: dict[str, Any], arrays: Sequence[np.ndarray]) -> Opened:
+    """The answer to `opening`; raises `ExtractionError` (crash) where a worker answered nonsense."""
+    try:
+        probe = load_probe(reply.get("probe"))
+    except WireError as error:
+        raise _nonsense() from error
+    return Opened(probe, *decoded(reply, arrays))
+
+
+def decoded(reply: dict[str, Any], arrays: Sequence[np.ndarray]) -> Decoded:
+    """The answer to `decoding`; raises as `opened`."""
+    try:
+        return Decoded(load_extracted(reply.get("segments"), arrays), load_failure(reply.get("failure")))
+    except WireError as error:
+        raise _nonsense() from error
+
+
+def handle(request: dict[str, Any], arrays: list[np.ndarray]) -> Message:
+    """Runs in a worker. Raises `ExtractionError` where not even the plan can be made."""
+    source, needs = load_source(request["source"]), load_needs(request["needs"])
+    extractor = _extractor(source)
+    if request["op"] == "open":
+        probe, number = extractor.probe(source, needs), 0
+        reply = {"probe": dump_probe(probe)}
+    else:
+        probe, number = load_probe(request["probe"]), request["number"]
+        reply = {}
+    segments, failure = _decode(extractor, source, probe, number, needs) if number < len(probe.spans) else ([], None)
+    entries, media = dump_extracted(segments)
+    return {**reply, "segments": entries, "failure": dump_failure(failure)}, media
+
+
+def _decode(
+    extractor: _Extractor, source: Source, probe: Probe, number: int, needs: Needs
+) -> tuple[list[Extracted], Failure | None]:
+    """What of a span can be decoded; a failure before the first segment of it is one like any other."""
+    segments: list[Extracted] = []
+    size = 0
+    try:
+        for item in extractor.extract(source, probe, number, needs):
+            media = (item.look, item.page, item.sound, item.frames)
+            size += sum(array.nbytes for array in media if array is not None)
+            if size > ARRAYS_LIMIT:
+                sentence = f"What one part of this file holds takes more than {ARRAYS_LIMIT >> 20} MB."
+                return segments, Failure("too-large", sentence)
+            segments.append(item)
+    except Exception as error:
+        return segments, failure_of(error)
+    return segments, None
+
+
+def _extractor(source: Source) -> _Extractor:
+    """The module that reads this source; imported here, so that no worker carries more than its flavour needs."""
+    return cast(_Extractor, importlib.import_module(f"mmsearch.extraction.{source.kind.value}"))
+
+
+def _nonsense() -> ExtractionError:
+    return ExtractionError("crash", "The worker that read this file sent an answer that makes no sense.")

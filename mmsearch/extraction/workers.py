@@ -1,0 +1,269 @@
+"""The main process's ends of a fork server and of one worker."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from typing import Any
+
+from mmsearch.errors import ExtractionError, StoppedEarly
+from mmsearch.extraction.forkserver import Flavour
+from mmsearch.extraction.messages import load_failure
+from mmsearch.extraction.watch import LOOK_EVERY_S, Watch
+from mmsearch.extraction.wire import HungUp, Message, WireError, pack, receive, send_packed
+
+_START = "import json, sys; sys.path[:] = json.loads(sys.argv[1]); " + (
+    "from mmsearch.extraction.forkserver import serve; serve(sys.argv[2], json.loads(sys.argv[3]))"
+)
+# One thread a worker: there is a worker for each processor. OpenBLAS starts its threads on import, which would make
+# the fork server a process with threads, and children of such a process can hang.
+_QUIET = {
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "TOKENIZERS_PARALLELISM": "false",
+    "PYTHONWARNINGS": "ignore",
+    "PYTHONFAULTHANDLER": "",
+}
+_PRELOAD_S = 180.0
+_HELLO_S = 60.0
+_CLOSE_S = 3.0
+_STARTS = 4
+
+
+class Closed(Exception):
+    """The pool was closed while this was going on."""
+
+
+class WorkerDied(Exception):
+    """A worker ended, or talks nonsense. `status` is its exit code, negative for a signal, None if nobody knows."""
+
+    def __init__(self, status: int | None, nonsense: bool = False) -> None:
+        super().__init__(status)
+        self.status = status
+        self.nonsense = nonsense
+
+    @property
+    def outside(self) -> bool:
+        """Whether somebody else ended it: no decoder sends itself these signals."""
+        return not self.nonsense and self.status in (None, -signal.SIGKILL, -signal.SIGTERM)
+
+    def __str__(self) -> str:
+        if self.nonsense:
+            return "it sent an answer that makes no sense"
+        if self.status is None:
+            return "it disappeared"
+        if self.status < 0:
+            with contextlib.suppress(ValueError):
+                return signal.Signals(-self.status).name
+            return f"signal {-self.status}"
+        return f"exit code {self.status}"
+
+
+class ForkServer:
+    """A running fork server of one flavour; started again when it was killed. Safe to use from many threads."""
+
+    def __init__(self, flavour: Flavour) -> None:
+        self.flavour = flavour
+        self.not_loaded: tuple[str, ...] = ()
+        self._lock = threading.Lock()
+        self._closed = False
+        self._start()
+
+    def fork(self) -> tuple[int, socket.socket]:
+        """A new worker's process id and the socket to it.
+
+        Raises `Closed`, or `StoppedEarly` where the system gives no more processes or the handler can't be imported.
+        """
+        reason = "its fork server ends at once"
+        for attempt in range(_STARTS):
+            ours, theirs = _socket_pair()
+            with theirs, self._lock:
+                answer = self._ask({"fork": {}}, theirs)
+                if "pid" in answer:
+                    self.not_loaded = tuple(answer["not_loaded"])
+                    return answer["pid"], ours
+                ours.close()
+                if "error" in answer:
+                    reason = answer["error"]
+                else:
+                    self._restart()
+            time.sleep(0.1 * attempt)
+        raise StoppedEarly(
+            f"No worker of the sort {self.flavour.name} can be started: {reason}.",
+            "See `mmsearch doctor`; a limit on processes or memory (`ulimit -a`) may be in the way.",
+        )
+
+    def end(self, pid: int) -> int | None:
+        """Ends a worker and what it started, if it still lives, and gives its exit code."""
+        with self._lock:
+            status: int | None = self._ask({"end": pid}).get("status")
+            return status
+
+    def close(self) -> None:
+        """Ends the server and with it all its workers."""
+        self._closed = True
+        with contextlib.suppress(OSError):
+            self._control.shutdown(socket.SHUT_RDWR)  # wakes a thread that waits for an answer, too
+        with self._lock:
+            self._stop()
+
+    @property
+    def pid(self) -> int:
+        """The server's process id."""
+        return self._process.pid
+
+    def _ask(self, request: dict[str, Any], passed: socket.socket | None = None) -> dict[str, Any]:
+        """One request and its answer; empty when the server is gone."""
+        descriptors = [] if passed is None else [passed.fileno()]
+        try:
+            socket.send_fds(self._control, [json.dumps(request).encode() + b"\n"], descriptors)
+            line = b""
+            while not line.endswith(b"\n"):
+                received = self._control.recv(4096)
+                if not received:
+                    return {}
+                line += received
+            answer: dict[str, Any] = json.loads(line)
+            self._ready = True
+            return answer
+        except OSError:
+            return {}
+
+    def _start(self) -> None:
+        ours, theirs = _socket_pair()
+        ours.settimeout(_PRELOAD_S)
+        debug = bool(os.environ.get("MMSEARCH_DEBUG"))
+        path = [os.path.abspath(entry) for entry in sys.path if entry]
+        arguments = [json.dumps(path), self.flavour.handler, json.dumps(self.flavour.preload)]
+        with theirs:
+            self._process = subprocess.Popen(
+                [sys.executable, "-P", "-c", _START, *arguments],
+                stdin=theirs.fileno(),
+                stdout=subprocess.DEVNULL,
+                stderr=None if debug else subprocess.DEVNULL,
+                cwd="/",
+                env={**os.environ, **_QUIET},
+                start_new_session=True,
+            )
+        self._control = ours
+        self._ready = False
+
+    def _restart(self) -> None:
+        self._stop()
+        if self._closed:
+            raise Closed
+        self._start()
+
+    def _stop(self) -> None:
+        self._control.close()
+        if not self._ready:  # still importing: no workers yet, and it would not listen for seconds
+            self._process.kill()
+        try:
+            self._process.wait(_CLOSE_S)
+        except subprocess.TimeoutExpired:  # stopped by somebody; its workers die with it
+            self._process.kill()
+            self._process.wait()
+
+
+class Worker:
+    """One worker process, at most one task at a time. Raises `Closed` or `StoppedEarly` when it can't be started."""
+
+    def __init__(self, server: ForkServer) -> None:
+        self.server = server
+        self.lacks: tuple[str, ...] = ()
+        self._tasks = 0
+        for _ in range(_STARTS):
+            self.pid, self.sock = server.fork()
+            self.sock.settimeout(LOOK_EVERY_S)
+            try:
+                header, _ = receive(self.sock, _Patience(_HELLO_S))
+                self.lacks = tuple(str(lack) for lack in header.get("lacks", ()))
+                return
+            except (WireError, TimeoutError):
+                self.end()
+        raise StoppedEarly(
+            "New worker processes end at once.", "Memory may be short; `mmsearch doctor` says what is missing."
+        )
+
+    def fit(self) -> bool:
+        """Whether it is alive and has said nothing unasked."""
+        if self.sock.fileno() < 0:
+            return False
+        poll = select.poll()
+        poll.register(self.sock, select.POLLIN)
+        return not poll.poll(0)
+
+    def ask(self, request: dict[str, Any], arrays: list[Any], timeout_s: float, memory_bytes: int) -> Message:
+        """Gives it a task and waits for the answer.
+
+        Raises `ExtractionError` with what the handler reports, or with `timeout` or `memory` from the watch;
+        `WorkerDied`; `WireError` where the request can't be sent. Look at `fit` before the next task.
+        """
+        self._tasks += 1
+        task = {"task": self._tasks, "timeout_s": timeout_s, "memory_bytes": memory_bytes, "request": request}
+        packed = pack(task, arrays)
+        watch = Watch(self.pid, timeout_s, memory_bytes)
+        try:
+            send_packed(self.sock, packed, watch)
+            header, results = receive(self.sock, watch)
+            failure = self._judge(header)
+        except HungUp:
+            raise WorkerDied(self.end()) from None
+        except WireError:
+            self.end()
+            raise WorkerDied(None, nonsense=True) from None
+        except ExtractionError:
+            self.end()
+            raise
+        if failure is not None:
+            raise failure
+        return header["reply"], results
+
+    def _judge(self, header: dict[str, Any]) -> ExtractionError | None:
+        """The failure that an answer reports; raises `WireError` where it is no answer to this task."""
+        if header.get("task") != self._tasks:
+            raise WireError("an answer to another task")
+        if isinstance(header.get("reply"), dict):
+            return None
+        failure = load_failure(header.get("failure"))
+        if failure is None:
+            raise WireError("neither an answer nor a failure")
+        if failure.code == "memory":
+            self.end()  # what is left of its memory is in pieces
+        return ExtractionError(failure.code, failure.sentence)
+
+    def end(self) -> int | None:
+        """Ends it, if it has not ended, and gives its exit code."""
+        self.sock.close()
+        return self.server.end(self.pid)
+
+
+class _Patience:
+    """A tick that gives up after some seconds."""
+
+    def __init__(self, seconds: float) -> None:
+        self.deadline = time.monotonic() + seconds
+
+    def __call__(self) -> None:
+        if time.monotonic() > self.deadline:
+            raise TimeoutError
+
+
+def _socket_pair() -> tuple[socket.socket, socket.socket]:
+    """A connected pair above the standard descriptors: under cron these may be closed, their numbers free, and
+    whatever a C library prints would go into a socket with such a number."""
+    pair = []
+    for end in socket.socketpair():
+        pair.append(socket.socket(fileno=fcntl.fcntl(end.fileno(), fcntl.F_DUPFD_CLOEXEC, 3)))
+        end.close()
+    return pair[0], pair[1]
