@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -44,7 +45,8 @@ class _Item:
 class EncodeStage:
     """Gathers pieces, embeds what they hold view by view, and hands them on with their vectors.
 
-    `load` is called in the stage's own thread: importing and loading the models overlaps with extraction.
+    `load` is called in the stage's own thread: importing and loading the models overlaps with extraction. When
+    `stopping` is set it finishes what waits for it and ends.
     """
 
     def __init__(
@@ -55,16 +57,19 @@ class EncodeStage:
         self._out = out
         self._stopping = stopping
         self.embedded = 0
+        self.busy_s = 0.0
 
     def run(self) -> None:
         """Work until the inbox ends with None."""
         spaces: Sequence[Space] | None = None
         more = True
-        while more and not self._stopping.is_set():
+        while more:
             pieces, more = self._gather()
             if any(piece.extracted for piece in pieces):
                 spaces = spaces if spaces is not None else self._load()
+                began = time.monotonic()
                 self._encode(pieces, spaces)
+                self.busy_s += time.monotonic() - began
             for piece in pieces:
                 piece.drop_media()
                 self._out.put(piece.chunk)
@@ -73,12 +78,14 @@ class EncodeStage:
     def _gather(self) -> tuple[list[Piece], bool]:
         """The next pieces, and whether there may be more."""
         pieces: list[Piece] = []
-        weight, wait = 0, None
+        weight, wait = 0, 0.2
         while weight < GATHER_ITEMS:
             try:
                 piece = self._in.get(timeout=wait)
             except queue.Empty:
-                return pieces, True
+                if pieces or self._stopping.is_set():
+                    return pieces, not self._stopping.is_set()
+                continue
             if piece is None:
                 return pieces, False
             pieces.append(piece)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import queue
 import threading
 from collections import deque
+from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any
 
-from mmsearch.encoding.jobs import Channel, Job, Piece
+from mmsearch.encoding.jobs import Job, Piece
 from mmsearch.errors import ExtractionError
 from mmsearch.extraction.pool import WorkerPool
-from mmsearch.extraction.worker import open_request, opened, span_request, spanned
+from mmsearch.extraction.worker import decoded, decoding, opened, opening
 from mmsearch.store.segments import Chunk
 from mmsearch.types import Extracted, Failure, Kind, Needs, Probe
 
@@ -27,12 +28,19 @@ class ExtractStage:
     completed one after the other and a kill loses little.
     """
 
-    def __init__(self, pool: WorkerPool, workers: int, needs: Needs, out: Channel, stopping: threading.Event) -> None:
+    def __init__(
+        self,
+        pool: Callable[[], WorkerPool],
+        workers: int,
+        needs: Needs,
+        hand_on: Callable[[Piece], None],
+        stopping: threading.Event,
+    ) -> None:
         self.jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()  # None: there will be no more
         self._pool = pool
         self._ahead = workers + 2  # tasks in flight: no worker waits for us, and little is held in memory
         self._needs = needs
-        self._out = out
+        self._out = hand_on
         self._stopping = stopping
         self._tasks: deque[Task] = deque()
         self._finished: queue.SimpleQueue[tuple[Task, Future[Any]]] = queue.SimpleQueue()
@@ -68,10 +76,10 @@ class ExtractStage:
     def _submit(self, task: Task) -> None:
         job, probe, span = task
         if probe is None or span is None:
-            request = open_request(job.source, self._needs)
+            request = opening(job.source, self._needs)
         else:
-            request = span_request(job.source, probe, span, self._needs)
-        future = self._pool.submit(request, timeout_s=TIME_LIMITS_S[job.source.kind])
+            request = decoding(job.source, probe, span, self._needs)
+        future = self._pool().submit(request, timeout_s=TIME_LIMITS_S[job.source.kind])
         future.add_done_callback(lambda done: self._finished.put((task, done)))
 
     def _take(self, task: Task, future: Future[Any]) -> None:
@@ -79,22 +87,25 @@ class ExtractStage:
         try:
             reply = future.result()
         except ExtractionError as error:
-            self._out.put(Piece(job, Chunk(job.asset_id, job.key, span, failure=Failure(error.code, error.sentence))))
+            self._out(Piece(job, Chunk(job.asset_id, job.key, span, failure=Failure(error.code, error.sentence))))
             return
         if probe is not None and span is not None:
-            self._hand_on(job, None, span, spanned(*reply))
+            self._hand_on(job, None, span, *decoded(*reply))
             return
-        probe, first = opened(*reply)
+        probe, first, failure = opened(*reply)
         if not probe.spans:
-            self._out.put(Piece(job, Chunk(job.asset_id, job.key, None, probe)))
+            self._out(Piece(job, Chunk(job.asset_id, job.key, None, probe, failure=failure)))
             return
         rest = [number for number in range(1, len(probe.spans)) if number not in job.done]
         self._tasks.extendleft((job, probe, number) for number in reversed(rest))
-        self._hand_on(job, probe, 0, first if 0 not in job.done else [])
+        self._hand_on(job, probe, 0, *((first, failure) if 0 not in job.done else ([], None)))
 
-    def _hand_on(self, job: Job, probe: Probe | None, span: int, extracted: list[Extracted]) -> None:
-        chunk = Chunk(job.asset_id, job.key, span, probe, segments=[one.segment for one in extracted])
-        self._out.put(Piece(job, chunk, extracted))
+    def _hand_on(
+        self, job: Job, probe: Probe | None, span: int, extracted: list[Extracted], failure: Failure | None
+    ) -> None:
+        segments = [one.segment for one in extracted]
+        chunk = Chunk(job.asset_id, job.key, span, probe, segments, failure=failure, kept=bool(segments))
+        self._out(Piece(job, chunk, extracted))
 
 
 _NOTHING_YET: Any = object()

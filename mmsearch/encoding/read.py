@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from mmsearch.encoding.jobs import Channel, Piece
@@ -32,11 +33,10 @@ class Transcribes(Protocol):
 
 @dataclass(slots=True, eq=False)
 class _Open:
-    """A piece whose pictures are being read: the results by ordinal, and how many are missing."""
+    """A piece whose pictures are being read, and how many of them are still out."""
 
     piece: Piece
     missing: int
-    failures: list[Failure] = field(default_factory=list)
 
 
 class ReadStage:
@@ -47,10 +47,10 @@ class ReadStage:
 
     def __init__(
         self,
-        pool: WorkerPool | None,
+        pool: Callable[[], WorkerPool] | None,
         workers: int,
         engine: str,
-        transcriber: Transcribes | None,
+        hear: Callable[[], Transcribes] | None,
         inbox: Channel,
         out: Channel,
         stopping: threading.Event,
@@ -58,7 +58,9 @@ class ReadStage:
         self._pool = pool
         self._ahead = workers * 2
         self._engine = engine
-        self._transcriber = transcriber
+        self._hear = hear
+        self._transcriber: Transcribes | None = None
+        self.busy_s = 0.0
         self._in = inbox
         self._out = out
         self._stopping = stopping
@@ -84,7 +86,7 @@ class ReadStage:
 
     def _take(self, piece: Piece) -> int:
         """Start reading a piece; gives how many pictures went out."""
-        if self._transcriber is not None:
+        if self._hear is not None:
             self._listen(piece)
         pages = [one for one in piece.extracted if one.page is not None]
         if not pages or self._pool is None:
@@ -95,7 +97,7 @@ class ReadStage:
         self.total += len(pages)
         for one in pages:
             assert one.page is not None
-            future = self._pool.submit({"op": "read"}, [one.page], timeout_s=OCR_LIMIT_S)
+            future = self._pool().submit({"op": "read"}, [one.page], timeout_s=OCR_LIMIT_S)
             future.add_done_callback(
                 lambda done, number=one.segment.ordinal: self._finished.put((opened, number, done))
             )
@@ -119,7 +121,8 @@ class ReadStage:
                 if header["text"]:
                     opened.piece.chunk.readings.append(Reading(number, "ocr", self._engine, header["text"]))
             except ExtractionError as error:
-                opened.failures.append(Failure(error.code, error.sentence))
+                sentence = f"The words in a picture could not be read: {error.sentence}"
+                opened.piece.chunk.failure, opened.piece.chunk.kept = Failure(error.code, sentence), True
             if not opened.missing:
                 opened.piece.chunk.readings.sort(key=lambda reading: reading.ordinal)
                 self._out.put(opened.piece)
@@ -127,13 +130,15 @@ class ReadStage:
     def _listen(self, piece: Piece) -> None:
         """Recognise the speech of a piece as one stretch of sound, and give each stretch of words to the segment it
         lies in: recognisers work on 30 s, and windows of 10 s would cut words in two."""
-        assert self._transcriber is not None
+        assert self._hear is not None
         heard = [one for one in piece.extracted if one.sound is not None and one.segment.locator.start_s is not None]
         if not heard:
             return
         import numpy as np
 
         self.total += 1
+        began = time.monotonic()
+        self._transcriber = self._transcriber or self._hear()
         start = float(heard[0].segment.locator.start_s or 0.0)
         cues = self._transcriber.transcribe(
             np.concatenate([one.sound for one in heard if one.sound is not None]), start
@@ -145,6 +150,7 @@ class ReadStage:
                 Reading(owner.segment.ordinal, "speech", self._transcriber.engine, cue.text, cue.start_s, cue.end_s)
             )
         self.done += 1
+        self.busy_s += time.monotonic() - began
 
 
 def _owner(heard: list[Extracted], moment: float) -> Extracted:

@@ -123,7 +123,7 @@ def sweep(connection: sqlite3.Connection, folder: IndexFolder) -> None:
 
 def load(folder: IndexFolder, generation: Generation, dimension: int) -> Any | None:
     """The memory-mapped FAISS index of a generation; None when its file is gone, damaged or another index's."""
-    import faiss
+    faiss = _faiss()
 
     path = folder.path / generation.file
     flag = faiss.IO_FLAG_MMAP_IFC if generation.shape == "flat" else faiss.IO_FLAG_MMAP
@@ -149,8 +149,9 @@ def search(
     `allowed` and `refused` are int64 embedding ids (allowed None: all). A filter is applied inside the search; with
     one, an IVF looks into all of its lists, so that few survivors are all found.
     """
-    import faiss
     import numpy as np
+
+    faiss = _faiss()
 
     selector: Any = None
     if allowed is not None:
@@ -167,6 +168,13 @@ def search(
     scores, ids = index.search(query[None].astype(np.float32), k, params=parameters)
     found = ids[0] >= 0
     return ids[0][found], scores[0][found]
+
+
+def _faiss() -> Any:
+    """FAISS, untyped: its stubs do not know the arguments that its Python layer adds."""
+    import faiss
+
+    return faiss
 
 
 def digest(path: Path) -> str:
@@ -196,7 +204,7 @@ def _stream(
 
 
 def _flat(batches: Iterator[tuple[np.ndarray, np.ndarray]], dimension: int) -> Any:
-    import faiss
+    faiss = _faiss()
 
     codes = faiss.IndexScalarQuantizer(dimension, faiss.ScalarQuantizer.QT_fp16, faiss.METRIC_INNER_PRODUCT)
     index = faiss.IndexIDMap(codes)  # its Python wrapper keeps `codes` alive
@@ -209,8 +217,9 @@ def _ivf(
     connection: sqlite3.Connection, space_id: int, view: str, dimension: int, total: int, last: int, queries: np.ndarray
 ) -> tuple[Any, int, float]:
     """An inverted file, its `nprobe` and the recall@10 that was measured with it."""
-    import faiss
     import numpy as np
+
+    faiss = _faiss()
 
     lists = 2 ** round(math.log2(4 * math.sqrt(total)))
     sample = connection.execute(
@@ -253,11 +262,13 @@ class _Exact:
 
 def _choose_nprobe(index: Any, lists: int, queries: np.ndarray, truth: np.ndarray) -> tuple[int, float]:
     """The smallest power of two whose recall@10 reaches `WANTED_RECALL`, and that recall."""
-    import faiss
+    faiss = _faiss()
 
     nprobe, recall = 1, 0.0
     while True:
-        found = index.search(queries, 10, params=faiss.SearchParametersIVF(nprobe=nprobe))[1]
+        parameters: Any = faiss.SearchParametersIVF()
+        parameters.nprobe = nprobe
+        found = index.search(queries, 10, params=parameters)[1]
         recall = float(
             sum(len(set(a) & set(b)) for a, b in zip(found.tolist(), truth.tolist(), strict=True)) / truth.size
         )
@@ -267,7 +278,7 @@ def _choose_nprobe(index: Any, lists: int, queries: np.ndarray, truth: np.ndarra
 
 
 def _write(index: Any, path: Path) -> None:
-    import faiss
+    faiss = _faiss()
 
     with replaced(path) as temporary:
         faiss.write_index(index, str(temporary))

@@ -1,4 +1,4 @@
-"""Filters before ranking: a typed `Filter` becomes two temporary tables, the files and segments that it lets through."""
+"""Filters before ranking: a typed `Filter` becomes two temporary tables, of files and of segments."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ def allow(connection: sqlite3.Connection, roots: Mapping[int, Root], where: Filt
     connection.executemany("INSERT INTO temp.allowed_files VALUES (?)", [(i,) for i in ids])
     connection.execute("CREATE TEMP TABLE allowed_segments (id INTEGER PRIMARY KEY)")
     connection.execute(
-        "INSERT OR IGNORE INTO temp.allowed_segments SELECT s.id FROM temp.allowed_files t CROSS JOIN files f ON f.id = t.id"
-        " CROSS JOIN segments s ON s.asset_id = f.asset_id"
+        "INSERT OR IGNORE INTO temp.allowed_segments SELECT s.id FROM temp.allowed_files t"
+        " CROSS JOIN files f ON f.id = t.id CROSS JOIN segments s ON s.asset_id = f.asset_id"
     )
 
 

@@ -132,7 +132,8 @@ class Snapshot:
         for some in chunks(segment_ids):
             marks = ",".join("?" * len(some))
             rows = self.connection.execute(
-                f"SELECT segment_id, vector FROM embeddings WHERE space_id = ? AND view = ? AND segment_id IN ({marks})",
+                "SELECT segment_id, vector FROM embeddings"
+                f" WHERE space_id = ? AND view = ? AND segment_id IN ({marks})",
                 (space_id, view, *some),
             ).fetchall()
             if rows:
@@ -169,8 +170,8 @@ class Snapshot:
             ):
                 read.setdefault(segment_id, []).append((reader, Cue(start, end, text)))
             for row in self.connection.execute(
-                "SELECT s.id, s.asset_id, a.kind, s.page, s.start_s, s.end_s, s.line_start, s.line_end, s.text, s.details"
-                f" FROM segments s JOIN assets a ON a.id = s.asset_id WHERE s.id IN ({marks})",
+                "SELECT s.id, s.asset_id, a.kind, s.page, s.start_s, s.end_s, s.line_start, s.line_end, s.text,"
+                f" s.details FROM segments s JOIN assets a ON a.id = s.asset_id WHERE s.id IN ({marks})",
                 some,
             ):
                 details = json.loads(row[9])

@@ -1,0 +1,158 @@
+"""The pipeline: extract > read > encode, each stage with threads and processes of its own and bounded queues between.
+
+    jobs -> [extract light] -+-> [encode] -> chunks
+            [extract av]    -+-> [read] -^
+
+A piece with pictures to read or speech to hear goes through the read stage; all others go straight to the device.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from mmsearch.encoding.encode import EncodeStage, Space
+from mmsearch.encoding.extract import ExtractStage
+from mmsearch.encoding.jobs import Channel, Job, Piece, Stage
+from mmsearch.encoding.read import ReadStage, Transcribes
+from mmsearch.extraction.pool import WorkerPool
+from mmsearch.extraction.worker import AV, LIGHT
+from mmsearch.models.ocr import OCR
+from mmsearch.store.segments import Chunk
+from mmsearch.types import Kind, Needs
+
+_AHEAD = 16  # pieces between two stages: a few hundred MB at the very most
+_END = 15.0  # seconds that a batch may take to finish when the run is stopped
+
+
+@dataclass(frozen=True, slots=True)
+class Workers:
+    """How many processes each pool has."""
+
+    light: int
+    av: int
+    ocr: int
+
+
+class Pipeline:
+    """Turns jobs into chunks. Processes are started when the first job asks for their kind.
+
+    `load` gives the spaces with their embedders, in the encode stage's thread; `hear` the speech recogniser, or None.
+    """
+
+    def __init__(
+        self,
+        needs: Needs,
+        workers: Workers,
+        load: Callable[[], Sequence[Space]],
+        ocr_engine: str,
+        hear: Callable[[], Transcribes] | None,
+    ) -> None:
+        self._early, self._now = threading.Event(), threading.Event()
+        self._pools: dict[str, WorkerPool] = {}
+        self._pool_lock = threading.Lock()
+        self._to_read = Channel(_AHEAD, self._early)
+        self._to_encode = Channel(_AHEAD, self._now)
+        self._out = Channel(_AHEAD * 4, self._now)
+        self._hear = hear
+        ocr = (lambda: self._pool("ocr", workers.ocr)) if needs.ocr != "never" else None
+        self.reading = ReadStage(ocr, workers.ocr, ocr_engine, hear, self._to_read, self._to_encode, self._early)
+        self.encoding = EncodeStage(load, self._to_encode, self._out, self._early)
+        light = ExtractStage(lambda: self._pool("light", workers.light), workers.light, needs, self._route, self._early)
+        av = ExtractStage(lambda: self._pool("av", workers.av), workers.av, needs, self._route, self._early)
+        self._extracting = {"light": light, "av": av}
+        self._extractors = len(self._extracting)
+        self._stages = [
+            *(
+                Stage(f"extract-{name}", lambda stage=stage: self._extract(stage))
+                for name, stage in self._extracting.items()
+            ),
+            Stage("read", self._read),
+            Stage("encode", self.encoding.run),
+        ]
+        for stage in self._stages:
+            stage.start()
+
+    def add(self, job: Job) -> None:
+        """Queue an asset."""
+        flavour = "av" if job.source.kind in (Kind.AUDIO, Kind.VIDEO) else "light"
+        self._extracting[flavour].jobs.put(job)
+
+    def end_jobs(self) -> None:
+        """There will be no more jobs."""
+        for stage in self._extracting.values():
+            stage.jobs.put(None)
+
+    def poll(self, wait_s: float) -> list[Chunk] | None:
+        """Chunks that are ready, waiting at most `wait_s` seconds for the first; None when all is done.
+
+        Raises what a stage has died of.
+        """
+        found: list[Chunk] = []
+        deadline = time.monotonic() + wait_s
+        while True:
+            for stage in self._stages:
+                if stage.error is not None:
+                    raise stage.error
+            try:
+                chunk = self._out.get(timeout=0.0 if found else min(0.1, max(deadline - time.monotonic(), 0.0)))
+            except queue.Empty:
+                if found or time.monotonic() >= deadline:
+                    return found
+                continue
+            if chunk is None:
+                return found or None
+            found.append(chunk)
+
+    def wind_up(self) -> list[Chunk]:
+        """Stop taking on work; gives the chunks of the batch that was under way."""
+        self._early.set()
+        found: list[Chunk] = []
+        deadline = time.monotonic() + _END
+        while time.monotonic() < deadline:
+            chunks = self.poll(0.2)
+            if chunks is None:
+                break
+            found += chunks
+        return found
+
+    def close(self) -> None:
+        """End all threads and processes at once."""
+        self._early.set()
+        self._now.set()
+        for pool in list(self._pools.values()):
+            pool.close()
+        for stage in self._stages:
+            stage.join(timeout=5.0)
+
+    def busy(self) -> dict[str, float]:
+        """Busy seconds of each stage's workers so far."""
+        seconds = {name: pool.counts.busy_s for name, pool in list(self._pools.items())}
+        return {**seconds, "encode": self.encoding.busy_s, "speech": self.reading.busy_s}
+
+    def _pool(self, name: str, workers: int) -> WorkerPool:
+        with self._pool_lock:
+            if name not in self._pools:
+                flavour = {"light": LIGHT, "av": AV, "ocr": OCR}[name]
+                self._pools[name] = WorkerPool(flavour, workers)
+            return self._pools[name]
+
+    def _route(self, piece: Piece) -> None:
+        pictures = any(one.page is not None for one in piece.extracted)
+        speech = self._hear is not None and any(one.sound is not None for one in piece.extracted)
+        (self._to_read if pictures or speech else self._to_encode).put(piece)
+
+    def _extract(self, stage: ExtractStage) -> None:
+        stage.run()
+        with self._pool_lock:
+            self._extractors -= 1
+            last = self._extractors == 0
+        if last:
+            self._to_read.put(None)
+
+    def _read(self) -> None:
+        self.reading.run()
+        self._to_encode.put(None)

@@ -1,0 +1,139 @@
+"""A closer look at a file that is new or has changed: what it is, and the hash that names its asset."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+
+from mmsearch.discovery.sniff import HEAD_BYTES, sniff
+from mmsearch.discovery.walk import Entry
+from mmsearch.store.catalogue import Root
+from mmsearch.store.files import FileRow
+from mmsearch.types import EXTRACTOR_VERSION, Failure, Kind
+
+_THREADS = 2  # hashing lets go of the interpreter lock; more threads only make a disk seek
+_AHEAD = 64
+_BLOCK = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A file that needs a look. `row` is what the catalogue knew of it."""
+
+    root: Root
+    entry: Entry
+    row: FileRow | None
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What a look told. `key` is None where there is nothing to extract; `failure` says why it could not be read, or
+    with code `skipped` why it is left alone."""
+
+    wanted: Wanted
+    kind: Kind | None
+    format: str
+    key: str | None
+    failure: Failure | None = None
+
+
+class Looks:
+    """Looks at files in a few threads, a bounded number ahead of the one who takes the results."""
+
+    def __init__(self, wanted: Iterator[Wanted], max_bytes: int | None) -> None:
+        self._wanted = wanted
+        self._max_bytes = max_bytes
+        self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="look")
+        self._flying: deque[Future[Look]] = deque()
+        self.ended = False
+        self._fill()
+
+    def _fill(self) -> None:
+        while len(self._flying) < _AHEAD:
+            wanted = next(self._wanted, None)
+            if wanted is None:
+                break
+            self._flying.append(self._pool.submit(look, wanted, self._max_bytes))
+        self.ended = not self._flying
+
+    def ready(self, wait_s: float) -> list[Look]:
+        """What is finished by now, in order; waits at most `wait_s` seconds for the first one."""
+        found: list[Look] = []
+        while self._flying:
+            head = self._flying[0]
+            if not head.done():
+                if found or wait_s <= 0:
+                    break
+                try:
+                    head.result(timeout=wait_s)
+                except TimeoutError:
+                    break
+            found.append(self._flying.popleft().result())
+        self._fill()
+        return found
+
+    def close(self) -> None:
+        """Give up on what has not been looked at."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+
+def look(wanted: Wanted, max_bytes: int | None) -> Look:
+    """Sniff a file and, where it is of a kind of ours, hash it and its sidecars. Never raises for a bad file."""
+    entry = wanted.entry
+    path = os.path.join(wanted.root.path, entry.path)
+    if entry.owner:
+        owner = entry.owner.decode("utf-8", "replace")
+        return Look(
+            wanted, None, "sidecar", None, Failure("skipped", f"It belongs to {owner} and is searched with it.")
+        )
+    if max_bytes is not None and entry.size > max_bytes:
+        return Look(wanted, None, "too-large", None, Failure("skipped", "It is larger than --max-size."))
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as error:
+        return _unreadable(wanted, error)
+    with os.fdopen(descriptor, "rb", buffering=0) as file:
+        try:
+            head = file.read(HEAD_BYTES)
+            kind, format_ = sniff(head, os.path.basename(entry.path))
+            if kind is None:
+                return Look(wanted, None, format_, None)
+            digest = hashlib.sha256(head)
+            while block := file.read(_BLOCK):
+                digest.update(block)
+            facts = os.fstat(descriptor)
+        except OSError as error:
+            return _unreadable(wanted, error)
+    if not stat.S_ISREG(facts.st_mode) or (facts.st_size, facts.st_mtime_ns) != (entry.size, entry.mtime_ns):
+        return Look(
+            wanted, kind, format_, None, Failure("vanished", "It changed while it was read; the next run takes it up.")
+        )
+    return Look(wanted, kind, format_, _key(digest.hexdigest(), format_, wanted))
+
+
+def _key(digest: str, format_: str, wanted: Wanted) -> str:
+    """The asset's key: everything that decides what extraction gives."""
+    folder = os.path.dirname(os.path.join(wanted.root.path, wanted.entry.path))
+    sidecars = []
+    for name, _, _ in wanted.entry.sidecars:
+        try:
+            with open(os.path.join(folder, name), "rb") as file:
+                sidecars.append(hashlib.file_digest(file, "sha256").hexdigest())
+        except OSError:
+            sidecars.append("unreadable")
+    return hashlib.sha256("/".join([digest, format_, str(EXTRACTOR_VERSION), *sidecars]).encode()).hexdigest()
+
+
+def _unreadable(wanted: Wanted, error: OSError) -> Look:
+    if isinstance(error, PermissionError):
+        failure = Failure("permission", "No permission to read it.")
+    elif isinstance(error, FileNotFoundError):
+        failure = Failure("vanished", "It went away during the run.")
+    else:
+        failure = Failure("vanished", f"It can't be read: {error.strerror or type(error).__name__}.")
+    return Look(wanted, None, "unreadable", None, failure)

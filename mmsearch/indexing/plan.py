@@ -1,0 +1,164 @@
+"""The write side of planning: what a look at a file told becomes rows, links and jobs. One transaction a call."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from mmsearch.config import Settings
+from mmsearch.discovery.walk import Entry
+from mmsearch.encoding.jobs import Job
+from mmsearch.indexing.look import Look
+from mmsearch.indexing.survey import Survey, sidecar_note
+from mmsearch.store import files
+from mmsearch.store.catalogue import Root
+from mmsearch.types import Failure, FileFailed, Kind, RunRecord, Source
+
+
+@dataclass(slots=True)
+class Plan:
+    """The jobs of a run as they come to be known, and who waits for them."""
+
+    connection: sqlite3.Connection
+    settings: Settings
+    record: RunRecord
+    waiting: dict[int, list[bytes]] = field(default_factory=dict)  # asset -> absolute paths that wait for it
+    sizes: dict[int, int] = field(default_factory=dict)  # asset -> bytes
+    removed_assets: set[int] = field(default_factory=set)  # of files that went in this run
+    failures: list[FileFailed] = field(default_factory=list)  # not told yet
+
+    def settle(self, survey: Survey) -> list[Job]:
+        """Write what the survey found without looking into files: deletions, folders that can't be listed, work that
+        an earlier run left. Gives the jobs that can start at once."""
+        for root, device in survey.devices:
+            self.connection.execute("UPDATE roots SET device = ? WHERE id = ?", (device, root.id))
+        for _, _, row in survey.gone:
+            asset = self.connection.execute("SELECT asset_id FROM files WHERE id = ?", (row.id,)).fetchone()
+            self.removed_assets.update(asset_id for asset_id in asset if asset_id is not None)
+            files.remove_file(self.connection, row.id)
+            self.record.removed += 1
+        for root, folder, why in survey.unreadable:
+            self._note_folder(root, folder, why)
+        for path in survey.vanished:
+            self.record.seen += 1
+            self._failed(path, Failure("vanished", "There is no such file."))
+        for _, _, row in survey.retry:
+            asset_id = self._asset_of(row.id)
+            files.clear_asset(self.connection, asset_id)
+            self.connection.execute("UPDATE assets SET state = 'pending' WHERE id = ?", (asset_id,))
+        again = [(root, entry) for root, entry, _ in survey.retry]
+        return [job for root, entry in [*survey.resume, *again] if (job := self._resumed(root, entry)) is not None]
+
+    def take(self, looks: Iterable[Look]) -> list[Job]:
+        """Write what was seen of some files; gives the jobs that follow."""
+        return [job for look in looks if (job := self._take_one(look)) is not None]
+
+    def finished(self, asset_id: int, state: str, failure: Failure | None) -> None:
+        """An asset is done with: count its files, and note those that failed."""
+        for path in self.waiting.pop(asset_id, ()):
+            if state == "complete":
+                self.record.indexed += 1
+            elif failure is not None and state == "partial":
+                self.record.partial += 1
+                self.failures.append(FileFailed(path, failure, partial=True))
+            elif failure is not None:
+                self._failed(path, failure)
+
+    def _take_one(self, look: Look) -> Job | None:
+        root, entry, row = look.wanted.root, look.wanted.entry, look.wanted.row
+        path = os.path.join(root.path, entry.path)
+        facts = files.FileFacts(
+            entry.path, entry.size, entry.mtime_ns, entry.inode, look.kind, look.format, sidecar_note(entry)
+        )
+        file_id = files.put_file(self.connection, root.id, facts)
+        if look.failure is not None and look.failure.code != "skipped":
+            known = row is not None and row.code == look.failure.code
+            files.unlink(self.connection, file_id, look.failure)
+            if known:
+                self.record.known_failures += 1
+            else:
+                self._failed(path, look.failure)
+            return None
+        if look.kind is None or look.key is None:
+            files.unlink(self.connection, file_id, look.failure)
+            self._skipped(entry, look)
+            return None
+        before = self._asset_of(file_id)
+        asset_id, state = files.put_asset(self.connection, look.key, look.kind, look.format)
+        files.link(self.connection, file_id, asset_id)
+        if state == "failed" and self.settings.retry_failed:
+            files.clear_asset(self.connection, asset_id)
+            self.connection.execute("UPDATE assets SET state = 'pending' WHERE id = ?", (asset_id,))
+        elif state != "pending":
+            self._count_known(state, asset_id, before)
+            return None
+        return self._job(asset_id, look.key, look.kind, look.format, root, entry)
+
+    def _count_known(self, state: str, asset_id: int, before: int) -> None:
+        """A file whose content is in the index already: touched, moved, copied, or known to be broken."""
+        if state == "failed":
+            self.record.known_failures += 1
+        elif before == asset_id:
+            self.record.unchanged += 1
+        elif asset_id in self.removed_assets:
+            self.record.moved += 1
+        else:
+            self.record.indexed += 1
+
+    def _resumed(self, root: Root, entry: Entry) -> Job | None:
+        row = self.connection.execute(
+            "SELECT a.id, a.key, a.kind, a.format FROM files f"
+            " JOIN assets a ON a.id = coalesce(f.next_asset_id, f.asset_id)"
+            " WHERE f.root_id = ? AND f.path = ?",
+            (root.id, entry.path),
+        ).fetchone()
+        return None if row is None else self._job(row[0], row[1], Kind(row[2]), row[3], root, entry)
+
+    def _job(self, asset_id: int, key: str, kind: Kind, format_: str, root: Root, entry: Entry) -> Job | None:
+        """The job of an asset, unless another file of this run has asked for it already."""
+        path = os.path.join(root.path, entry.path)
+        if asset_id in self.waiting:
+            self.waiting[asset_id].append(path)
+            return None
+        self.waiting[asset_id] = [path]
+        self.sizes[asset_id] = entry.size
+        done = self.connection.execute("SELECT span FROM spans WHERE asset_id = ?", (asset_id,)).fetchall()
+        folder = os.path.dirname(path)
+        sidecars = tuple(os.path.join(folder, name) for name, _, _ in entry.sidecars)
+        source = Source(path, kind, format_, (entry.size, entry.mtime_ns, entry.inode), sidecars)
+        return Job(asset_id, key, source, frozenset(row[0] for row in done))
+
+    def _asset_of(self, file_id: int) -> int:
+        row = self.connection.execute(
+            "SELECT coalesce(next_asset_id, asset_id, 0) FROM files WHERE id = ?", (file_id,)
+        ).fetchone()
+        return int(row[0])
+
+    def _note_folder(self, root: Root, folder: bytes, why: str) -> None:
+        """A folder that can't be listed stands in the index as a file that failed, so that `failed` shows it."""
+        row = self.connection.execute(
+            "SELECT id, code FROM files WHERE root_id = ? AND path = ?", (root.id, folder)
+        ).fetchone()
+        file_id = files.put_file(self.connection, root.id, files.FileFacts(folder, 0, 0, 0, None, "folder"))
+        self.record.seen += 1
+        failure = Failure("permission", f"The folder can't be listed: {why}.")
+        files.unlink(self.connection, file_id, failure)
+        if row is None:
+            self._failed(os.path.join(root.path, folder), failure)
+        else:
+            self.record.known_failures += 1
+
+    def _skipped(self, entry: Entry, look: Look) -> None:
+        if look.failure is not None:
+            reason = "sidecar" if entry.owner else "larger than --max-size"
+        else:
+            suffix = os.path.splitext(entry.path)[1].decode("utf-8", "replace").lower()
+            reason = "empty file" if look.format == "empty" else suffix or "no extension"
+        self.record.skipped += 1
+        self.record.skipped_by[reason] = self.record.skipped_by.get(reason, 0) + 1
+
+    def _failed(self, path: bytes, failure: Failure) -> None:
+        self.record.failed += 1
+        self.failures.append(FileFailed(path, failure))

@@ -1,0 +1,282 @@
+"""A run: discover > plan > extract > read > encode > commit > ann, told as events. The only writer of an index.
+
+One thread (the caller's) owns the catalogue's connection; looking at files, extraction and encoding go on in others,
+and what they finish is committed every `COMMIT_S` seconds or `COMMIT_SEGMENTS` segments, whichever is first.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+import tempfile
+import time
+from collections.abc import Callable, Generator, Iterator, Sequence
+from pathlib import Path
+
+from mmsearch.config import Settings
+from mmsearch.encoding.jobs import Job
+from mmsearch.encoding.pipeline import Pipeline, Workers
+from mmsearch.encoding.spaces import Models, open_models
+from mmsearch.errors import StoppedEarly
+from mmsearch.indexing.look import Looks
+from mmsearch.indexing.plan import Plan
+from mmsearch.indexing.scope import Scope, scopes
+from mmsearch.indexing.survey import Survey, survey
+from mmsearch.store import ann, files, segments
+from mmsearch.store.catalogue import begin_run, end_run, is_network_file_system, open_writer, transaction
+from mmsearch.store.layout import IndexFolder
+from mmsearch.store.lock import writer_lock
+from mmsearch.types import Event, Failure, Finished, Needs, Progress, Remark, RunRecord
+
+COMMIT_S = 1.0
+COMMIT_SEGMENTS = 400
+_TELL_S = 0.25  # between two progress events
+
+StopAsked = Callable[[], str | None]
+
+
+def update(
+    folder: Path, targets: Sequence[bytes] | None, settings: Settings, listed: bool, command: str, stop: StopAsked
+) -> Iterator[Event]:
+    """Bring an index up to date; yields what happens, last a `Finished`. See `Index.update`."""
+    place = IndexFolder(folder)
+    fresh = not place.exists()
+    with contextlib.ExitStack() as held:
+        if settings.dry_run and fresh:
+            place = IndexFolder(Path(held.enter_context(tempfile.TemporaryDirectory())) / folder.name)
+        place.create()
+        held.enter_context(writer_lock(place, command, settings.wait_s))
+        connection = held.enter_context(contextlib.closing(open_writer(place)))
+        run = _Run(place, connection, settings, stop, command)
+        yield from run.dry_events(targets, listed) if settings.dry_run else run.events(targets, listed, fresh)
+
+
+class _Run:
+    """The state of one run."""
+
+    def __init__(
+        self, folder: IndexFolder, connection: sqlite3.Connection, settings: Settings, stop: StopAsked, command: str
+    ) -> None:
+        self.folder = folder
+        self.connection = connection
+        self.settings = settings
+        self.stop = stop
+        self.command = command
+        self.record = RunRecord()
+        self.plan = Plan(connection, settings, self.record)
+        self.began = time.monotonic()
+        self.told = 0.0
+        self.chunks: list[segments.Chunk] = []
+        self.committed = time.monotonic()
+        self.total = self.total_bytes = self.done = self.done_bytes = 0
+        self.pipeline: Pipeline | None = None
+        self.space_ids: list[int] = []
+
+    def events(self, targets: Sequence[bytes] | None, listed: bool, fresh: bool) -> Iterator[Event]:
+        """The whole run."""
+        if fresh and is_network_file_system(self.folder.path):
+            yield Remark(
+                f"{self.folder.path} is on a network file system, where locks can't be relied on.",
+                "Keep the index on a local disk: --index DIR.",
+            )
+        models = open_models(self.folder, self.connection, self.settings)
+        self.space_ids = [row.id for row in models.rows]
+        with transaction(self.connection, self.folder):
+            run = begin_run(self.connection, self.command)
+            parts = scopes(self.connection, self.folder, targets, listed)
+        try:
+            found = yield from self._survey(parts)
+            yield from self._work(found, models)
+        except StoppedEarly as error:
+            self.record.outcome = "disk-full"
+            yield Remark(error.sentence, error.hint)
+        finally:
+            self._settle_record()
+            with transaction(self.connection, self.folder):
+                end_run(self.connection, run, self.record)
+        yield Finished(self.record)
+
+    def _survey(self, parts: list[Scope]) -> Generator[Event, None, Survey]:
+        """Walk the scopes. Returns the complete survey."""
+        found = Survey()
+        began = time.monotonic()
+        for growing in survey(self.connection, parts, self.settings, self.record):
+            found = growing
+            if self._asked_to_stop():
+                break
+            if self._tell_is_due():
+                yield self._progress(planned=False)
+        self.record.stages["discover"] = time.monotonic() - began
+        for reason in found.guarded:
+            self.record.outcome = "guard"
+            self.record.notes.append(reason)
+            yield Remark(reason, "If the files are really gone, run again with --allow-mass-delete.")
+        return found
+
+    def dry_events(self, targets: Sequence[bytes] | None, listed: bool) -> Iterator[Event]:
+        """Say what a run would do. All that it notes on the way is rolled back."""
+        self.connection.execute("BEGIN IMMEDIATE")
+        try:
+            found = yield from self._survey(scopes(self.connection, self.folder, targets, listed))
+        finally:
+            self.connection.execute("ROLLBACK")
+        unfinished = len(found.resume) + len(found.retry)
+        yield Remark(
+            f"Would look at {len(found.wanted)} new or changed files, go on with {unfinished} unfinished ones,"
+            f" and remove {len(found.gone)}. Nothing was written."
+        )
+        self.record.pending = len(found.wanted) + unfinished
+        self.record.removed = len(found.gone)
+        self.record.seconds = time.monotonic() - self.began
+        yield Finished(self.record)
+
+    def _work(self, found: Survey, models: Models) -> Iterator[Event]:
+        """Plan, extract, read, encode and commit what the survey found."""
+        with transaction(self.connection, self.folder):
+            jobs = self.plan.settle(found)
+        looks = Looks(iter(found.wanted), self.settings.max_bytes)
+        try:
+            yield from self._loop(jobs, looks, models)
+        finally:
+            looks.close()
+            if self.pipeline is not None:
+                self.record.stages |= {name: round(spent, 3) for name, spent in self.pipeline.busy().items()}
+                self.pipeline.close()
+        if self.record.outcome == "done" or self.record.outcome == "guard":
+            with transaction(self.connection, self.folder):
+                files.remove_orphans(self.connection)
+        began = time.monotonic()
+        yield from self._ann(models)
+        self.record.stages["ann"] = time.monotonic() - began
+
+    def _loop(self, jobs: list[Job], looks: Looks, models: Models) -> Iterator[Event]:
+        """Take what looks and pipeline give, until both have ended or the run is to stop."""
+        self._start(jobs, models)
+        planned = False
+        while True:
+            if not looks.ended:
+                ready = looks.ready(wait_s=0.02 if self.pipeline is None else 0.0)
+                if ready:
+                    with transaction(self.connection, self.folder):
+                        jobs = self.plan.take(ready)
+                    self._start(jobs, models)
+            elif not planned:
+                planned = True
+                if self.pipeline is None:
+                    break
+                self.pipeline.end_jobs()
+            chunks = self.pipeline.poll(0.05) if self.pipeline is not None else []
+            if chunks is None:
+                break
+            self.chunks += chunks
+            self._commit_if_due()
+            yield from self._failures()
+            if self._tell_is_due():
+                yield self._progress(planned)
+            if self._asked_to_stop():
+                if self.pipeline is not None:
+                    self.chunks += self.pipeline.wind_up()
+                break
+        self._commit()
+        yield from self._failures()
+        yield self._progress(planned)
+
+    def _start(self, jobs: list[Job], models: Models) -> None:
+        """Hand jobs to the pipeline, made when the first one comes."""
+        if jobs and self.pipeline is None:
+            cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+            count = self.settings.workers or cores
+            needs = Needs(
+                look_pixels=models.look_pixels,
+                sound_rate=models.sound_rate,
+                frames=models.frames,
+                ocr=self.settings.ocr,
+                tokenizer=models.tokenizer,
+            )
+            workers = Workers(light=count, av=max(1, count // 2), ocr=count)
+            self.pipeline = Pipeline(needs, workers, models.load, models.ocr_engine, models.hear)
+        for job in jobs:
+            assert self.pipeline is not None
+            self.pipeline.add(job)
+            self.total += 1
+            self.total_bytes += self.plan.sizes[job.asset_id]
+
+    def _commit_if_due(self) -> None:
+        waiting = sum(len(chunk.segments) for chunk in self.chunks)
+        if self.chunks and (waiting >= COMMIT_SEGMENTS or time.monotonic() - self.committed >= COMMIT_S):
+            self._commit()
+
+    def _commit(self) -> None:
+        """Make all that is ready visible in one transaction."""
+        self.committed = time.monotonic()
+        if not self.chunks:
+            return
+        with transaction(self.connection, self.folder):
+            views: set[tuple[int, str]] = set()
+            for chunk in self.chunks:
+                state = segments.commit_chunk(self.connection, chunk, self.space_ids)
+                views.update((vectors.space_id, vectors.view) for vectors in chunk.vectors)
+                self.record.segments += len(chunk.segments)
+                self.record.embeddings += sum(len(vectors.matrix) for vectors in chunk.vectors)
+                if state != "pending":
+                    self._finished(chunk.asset_id, state)
+            for space_id, view in views:
+                segments.refresh_background(self.connection, space_id, view)
+        self.record.stages["commit"] = self.record.stages.get("commit", 0.0) + time.monotonic() - self.committed
+        self.chunks = []
+
+    def _finished(self, asset_id: int, state: str) -> None:
+        row = self.connection.execute("SELECT code, reason FROM assets WHERE id = ?", (asset_id,)).fetchone()
+        failure = Failure(row[0], row[1]) if row is not None and row[0] is not None else None
+        self.plan.finished(asset_id, state, failure)
+        self.done += 1
+        self.done_bytes += self.plan.sizes.get(asset_id, 0)
+
+    def _ann(self, models: Models) -> Iterator[Event]:
+        """Build the ann files that are due."""
+        ann.sweep(self.connection, self.folder)
+        for row in models.rows:
+            for view in row.views:
+                if ann.is_due(self.connection, row.id, view, run_ends=True):
+                    ann.build(
+                        self.connection, self.folder, row.id, view, row.dimension, lambda row=row: models.probes(row)
+                    )  # fmt: skip
+        self.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        yield from models.remarks()
+
+    def _asked_to_stop(self) -> bool:
+        """Whether the run is to end early; notes why."""
+        reason = self.stop()
+        budget = self.settings.time_budget_s
+        if reason is None and budget is not None and time.monotonic() - self.began >= budget:
+            reason = "budget"
+        if reason is not None:
+            self.record.outcome = reason
+        return reason is not None
+
+    def _failures(self) -> Iterator[Event]:
+        yield from self.plan.failures
+        self.plan.failures.clear()
+
+    def _tell_is_due(self) -> bool:
+        if time.monotonic() - self.told < _TELL_S:
+            return False
+        self.told = time.monotonic()
+        return True
+
+    def _progress(self, planned: bool) -> Progress:
+        reading = self.pipeline.reading if self.pipeline is not None else None
+        read = (reading.done, reading.total) if reading is not None else (0, 0)
+        return Progress(
+            planned, self.record.seen, self.done, self.total, self.done_bytes, self.total_bytes, self.record.failed,
+            self.record.segments, self.record.embeddings, *read,
+        )  # fmt: skip
+
+    def _settle_record(self) -> None:
+        self.record.seconds = time.monotonic() - self.began
+        counted = (
+            self.record.unchanged + self.record.indexed + self.record.partial + self.record.moved
+            + self.record.skipped + self.record.failed + self.record.known_failures
+        )  # fmt: skip
+        self.record.pending = max(self.record.seen - counted, 0)
