@@ -1,0 +1,122 @@
+"""The index: what the command line, a server and a user's own program call. One class; values in, values out."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mmsearch.config import Settings
+from mmsearch.errors import UsageError
+from mmsearch.store.layout import IndexFolder
+from mmsearch.types import Answer, Event, FailedFile, Failure, Finding, Query, Status
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+
+def _never() -> None:
+    return None
+
+
+class Index:
+    """An index opened for reading. Every query sees one moment of it, also while another process writes.
+
+    Raises on opening: `NoIndex`, `NewerSchema`, `DamagedIndex`.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = IndexFolder(folder)
+
+    @classmethod
+    def open(cls, folder: Path) -> Index:
+        """The index in a folder."""
+        from mmsearch.store.catalogue import open_reader
+
+        index = cls(folder)
+        open_reader(index.folder).close()
+        return index
+
+    @classmethod
+    def update(
+        cls,
+        folder: Path,
+        targets: Sequence[bytes] | None,
+        settings: Settings,
+        *,
+        listed: bool = False,
+        command: str = "index",
+        stop: Callable[[], str | None] = _never,
+    ) -> Iterator[Event]:
+        """Bring an index up to date with the files it covers, and make it where there is none.
+
+        `targets` are paths, as bytes: folders become roots, files are taken one by one; None refreshes all roots;
+        with `listed` every target is a single file. `stop` is asked often: a word from it ("interrupted") ends the
+        run after the batch under way. Yields events as they happen, last `Finished` with the run's record.
+
+        Raises `LockHeld`, `UsageError`, `ModelMismatch`, `ModelUnavailable`, `IndexUnusable`. Closing the iterator
+        early loses nothing that was committed.
+        """
+        from mmsearch.indexing.run import update
+
+        return update(folder, targets, settings, listed, command, stop)
+
+    def search(self, query: Query) -> Answer:
+        """The best places for a query. Raises `UsageError` for an empty query or a picture that is none."""
+        from mmsearch.retrieval.search import search
+
+        return search(self.folder, query)
+
+    def similar(self, target: bytes, query: Query) -> Answer:
+        """The places most like a file of this index, or like a place in it (`PATH#page=3`, `PATH#t=75`); `query` says
+        how many and among what. The file itself is not among them. Raises `UsageError` for a file not in the index."""
+        from mmsearch.retrieval.similar import similar
+
+        return similar(self.folder, target, query)
+
+    def status(self) -> Status:
+        """What the index holds, what is missing, how the last run ended."""
+        from mmsearch.store.report import status
+
+        return status(self.folder)
+
+    def failed(self) -> list[FailedFile]:
+        """Files that could not be indexed, wholly or in part, by path."""
+        from mmsearch.store.files import failed_files
+        from mmsearch.store.snapshot import Snapshot
+
+        with Snapshot(self.folder) as snapshot:
+            return [
+                FailedFile(snapshot.absolute(root, path), state, Failure(code, reason))
+                for root, path, state, code, reason in failed_files(snapshot.connection)
+            ]
+
+    @classmethod
+    def forget(cls, folder: Path, targets: Sequence[bytes], settings: Settings) -> int:
+        """Take files or whole folders out of the index, and leave them alone from now on; gives how many files went.
+        Raises `UsageError` for a path that the index does not hold, `LockHeld`."""
+        from mmsearch.indexing.forget import forget
+
+        if not targets:
+            raise UsageError("Nothing was named to forget.", "mmsearch forget PATH...")
+        return forget(folder, [os.path.abspath(target) for target in targets], settings)
+
+    @classmethod
+    def verify(cls, folder: Path, repair: bool = False, deep: bool = False) -> list[Finding]:
+        """Hold every promise of the index against what is there. `deep` reads all vectors and files; `repair` makes
+        derived things again. Raises `NoIndex`, `LockHeld` (with `repair`)."""
+        from mmsearch.store.check import verify
+
+        return verify(IndexFolder(folder), repair, deep)
+
+    def close(self) -> None:
+        """Nothing is held between queries; here for symmetry with `open`."""
+
+    def __enter__(self) -> Index:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

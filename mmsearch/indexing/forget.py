@@ -1,0 +1,45 @@
+"""Taking files out of an index at the user's word, and remembering it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from mmsearch.config import Settings, require_index
+from mmsearch.errors import UsageError
+from mmsearch.store.catalogue import is_below, open_writer, roots, set_forgotten, transaction
+from mmsearch.store.files import known_files, remove_file, remove_orphans
+from mmsearch.store.layout import IndexFolder
+from mmsearch.store.lock import writer_lock
+
+
+def forget(folder: Path, targets: Sequence[bytes], settings: Settings) -> int:
+    """Remove every file at or below the targets (absolute paths, which need not exist any more). A root that is named
+    leaves whole; a part of one is remembered, so that the next walk leaves it alone. Gives how many files went."""
+    require_index(folder)
+    place = IndexFolder(folder)
+    with writer_lock(place, "forget", settings.wait_s), contextlib.closing(open_writer(place)) as connection:
+        with transaction(connection, place):
+            removed = 0
+            for target in targets:
+                count = 0
+                for root in roots(connection, place):
+                    for path, row in known_files(connection, root.id).items():
+                        if is_below(os.path.join(root.path, path) if path else root.path, target):
+                            remove_file(connection, row.id)
+                            count += 1
+                    if is_below(root.path, target):
+                        connection.execute("DELETE FROM roots WHERE id = ?", (root.id,))
+                        count += not count
+                    elif root.walked and is_below(target, root.path):
+                        gone = os.path.relpath(target, root.path)
+                        set_forgotten(connection, root.id, [*root.forgotten, gone])
+                if not count:
+                    raise UsageError(
+                        f"The index does not hold {os.fsdecode(target)!r}.", "`mmsearch status` lists what it covers."
+                    )
+                removed += count
+            remove_orphans(connection)
+        return removed

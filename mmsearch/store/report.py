@@ -1,0 +1,119 @@
+"""What an index holds, in numbers."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import sqlite3
+
+from mmsearch.store import ann
+from mmsearch.store.catalogue import is_network_file_system, last_run
+from mmsearch.store.layout import IndexFolder
+from mmsearch.store.snapshot import Snapshot, SpaceRow
+from mmsearch.types import EXTRACTOR_VERSION, SpaceStatus, Status
+
+
+def status(folder: IndexFolder) -> Status:
+    """The state of an index at this moment. Light: it loads neither models nor ann files."""
+    with Snapshot(folder) as snapshot:
+        connection = snapshot.connection
+        writing = lock_holder(folder)
+        notes = []
+        if is_network_file_system(folder.path):
+            notes.append("The index is on a network file system, where locks can't be relied on.")
+        run = last_run(connection)
+        last = None if run is None else {"started": run[0], "ended": run[1], **run[2]}
+        if run is not None and run[1] is None and not writing:
+            notes.append("The last run was cut off; the next one goes on from there.")
+        return Status(
+            folder=str(folder.path),
+            roots=tuple(root.path for root in snapshot.roots.values() if root.walked),
+            files=_one(connection, "SELECT count(*) FROM files"),
+            by_kind=dict(
+                connection.execute(
+                    "SELECT a.kind, count(*) FROM files f JOIN assets a ON a.id = f.asset_id"
+                    " WHERE a.state IN ('complete', 'partial') GROUP BY a.kind ORDER BY a.kind"
+                ).fetchall()
+            ),
+            skipped=_skipped(connection),
+            segments=_one(
+                connection, "SELECT count(*) FROM segments s JOIN assets a ON a.id = s.asset_id WHERE a.visible = 1"
+            ),
+            read=dict(
+                connection.execute("SELECT reader, count(DISTINCT segment_id) FROM readings GROUP BY reader").fetchall()
+            ),
+            failed=_one(
+                connection,
+                "SELECT count(*) FROM files f LEFT JOIN assets a ON a.id = f.asset_id"
+                " WHERE a.state = 'failed' OR (f.code IS NOT NULL AND f.code <> 'skipped')",
+            ),
+            partial=_one(
+                connection,
+                "SELECT count(*) FROM files f JOIN assets a ON a.id = f.asset_id WHERE a.state = 'partial'",
+            ),
+            pending=_one(
+                connection,
+                "SELECT count(*) FROM files f JOIN assets a ON a.id = coalesce(f.next_asset_id, f.asset_id)"
+                " WHERE a.state = 'pending'",
+            ),
+            stale=_one(
+                connection,
+                f"SELECT count(*) FROM files f JOIN assets a ON a.id = f.asset_id WHERE a.extractor < {EXTRACTOR_VERSION}",
+            ),
+            spaces=tuple(_space(snapshot, row) for row in snapshot.spaces()),
+            bytes_on_disk=sum(path.stat().st_size for path in folder.path.rglob("*") if path.is_file()),
+            last_run=last,
+            writing=writing,
+            notes=tuple(notes),
+        )
+
+
+def _one(connection: sqlite3.Connection, sql: str) -> int:
+    return int(connection.execute(sql).fetchone()[0])
+
+
+def _skipped(connection: sqlite3.Connection) -> dict[str, int]:
+    """Files that are known by name only, by extension or by why."""
+    counts: dict[str, int] = {}
+    for path, code, format_ in connection.execute(
+        "SELECT path, code, format FROM files WHERE asset_id IS NULL AND (code IS NULL OR code = 'skipped')"
+    ):
+        if code == "skipped":
+            reason = "sidecar" if format_ == "sidecar" else "larger than --max-size"
+        elif format_ == "empty":
+            reason = "empty file"
+        else:
+            reason = os.path.splitext(path)[1].decode("utf-8", "replace").lower() or "no extension"
+        counts[reason] = counts.get(reason, 0) + 1
+    return dict(sorted(counts.items(), key=lambda pair: (-pair[1], pair[0])))
+
+
+def _space(snapshot: Snapshot, row: SpaceRow) -> SpaceStatus:
+    counts, search = {}, {}
+    for view in row.views:
+        counts[view] = snapshot.count(row.id, view)
+        found = ann.generations(snapshot.connection, row.id, view)
+        if not found:
+            search[view] = "exact, from the catalogue"
+        elif found[0].shape == "flat":
+            search[view] = f"exact, {found[0].file}"
+        else:
+            search[view] = f"IVF, nprobe {found[0].nprobe}, recall@10 {found[0].recall:.3f}, {found[0].file}"
+    model = str(row.recorded.get("model", row.name))
+    return SpaceStatus(row.name, model, row.dimension, counts, search)
+
+
+def lock_holder(folder: IndexFolder) -> str:
+    """Who holds the writer lock now, as `process 4711 since 2026-01-01T12:00:00`; nothing if it is free."""
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError), open(folder.lock, "rb") as file:
+        # A probe by F_GETLK asks the kernel without taking the lock: taking it could fail a writer's start.
+        import struct
+
+        asked = struct.pack("hhqqi4x", fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
+        kind = struct.unpack("hhqqi4x", fcntl.fcntl(file, fcntl.F_GETLK, asked))[0]
+        if kind != fcntl.F_UNLCK:
+            note = json.loads(file.read(4096))
+            return f"process {note['pid']} (`{note['command']}`) since {note['since']}"
+    return ""
