@@ -1,0 +1,35 @@
+"""`mmsearch forget`: take files and folders out of an index. The files themselves stay."""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated
+
+import typer
+
+from mmsearch.cli import codes, options, parsing
+from mmsearch.output import screen
+from mmsearch.output.plain import counted
+
+EXAMPLES = codes.epilog("mmsearch forget ~/Downloads", "mmsearch forget secret.pdf --index work")
+
+
+def forget(
+    path: Annotated[list[str], typer.Argument(metavar="PATH", help="Files and folders, there or already gone.")],
+    wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Wait for another run to end, or exit 6.")] = False,
+    index: options.Index = None,
+    quiet: options.Quiet = False,
+    debug: options.Debug = False,
+) -> int:
+    """Take files and folders out of the index.
+
+    The files themselves are not touched.
+    """
+    from mmsearch.config import Settings
+    from mmsearch.index import Index
+
+    targets = [parsing.absolute(name) for name in path]
+    number = Index.forget(parsing.index_folder(index), targets, Settings(wait_s=math.inf if wait else 0.0))
+    if not quiet:
+        screen.say(f"{counted(number, 'file')} taken out of the index." if number else "The index has no such file.")
+    return codes.DONE

@@ -1,0 +1,143 @@
+"""`mmsearch index`: make an index, or bring it up to date."""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated
+
+import typer
+
+from mmsearch.cli import codes, options, parsing, running
+from mmsearch.errors import UsageError
+from mmsearch.output import screen
+
+EXAMPLES = codes.epilog(
+    "mmsearch index ~/Documents ~/Pictures",
+    "mmsearch index                             # bring all folders of the index up to date",
+    "mmsearch index --here --no-ocr .",
+    "find . -name '*.pdf' -print0 | mmsearch index --files-from - -0",
+    "mmsearch index --quiet --time-budget 20m   # from cron",
+)
+
+
+def index(
+    path: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="PATH", help="Folders and files. Without any: all that the index covers."),
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")] = False,
+    here: Annotated[bool, typer.Option("--here", help="Keep the index in .mmsearch/ of this folder.")] = False,
+    files_from: Annotated[
+        str | None, typer.Option("--files-from", metavar="FILE|-", help="Index the files named in FILE, one a line.")
+    ] = None,
+    null: Annotated[bool, typer.Option("-0", "--null", help="Names in --files-from end with a NUL byte.")] = False,
+    ocr: Annotated[
+        str, typer.Option("--ocr", metavar="auto|always|never", help="Read words in pictures and scanned pages.")
+    ] = "auto",
+    no_ocr: Annotated[bool, typer.Option("--no-ocr", help="The same as --ocr never.")] = False,
+    transcribe: Annotated[
+        str, typer.Option("--transcribe", metavar="MODEL", help="Write down speech with this Whisper-class model.")
+    ] = "",
+    include: Annotated[
+        list[str] | None, typer.Option("--include", metavar="GLOB", help="Only files that match. Repeatable.")
+    ] = None,
+    exclude: Annotated[
+        list[str] | None, typer.Option("--exclude", metavar="GLOB", help="No files that match. Repeatable.")
+    ] = None,
+    hidden: Annotated[bool, typer.Option("--hidden", help="Hidden files and folders too.")] = False,
+    no_ignore: Annotated[bool, typer.Option("--no-ignore", help="Pay no heed to .gitignore, .mmsearchignore.")] = False,
+    max_size: Annotated[
+        str | None, typer.Option("--max-size", metavar="SIZE", help="Skip files larger than this (500M).")
+    ] = None,
+    workers: Annotated[
+        int,
+        typer.Option(
+            "--workers", metavar="N", min=0, show_default=False, help="Processes that decode; 0: by the cores."
+        ),
+    ] = 0,
+    device: Annotated[str, typer.Option("--device", metavar="DEVICE", help="cpu, cuda, cuda:1, mps.")] = "auto",
+    dtype: Annotated[str, typer.Option("--dtype", metavar="TYPE", help="float32, bfloat16, float16.")] = "auto",
+    batch_size: Annotated[
+        int,
+        typer.Option(
+            "--batch-size", metavar="N", min=0, show_default=False, help="Segments a batch; 0: found by measuring."
+        ),
+    ] = 0,
+    retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Try files again that failed before.")] = False,
+    refresh: Annotated[bool, typer.Option("--refresh", help="Redo what an older version extracted.")] = False,
+    allow_mass_delete: Annotated[
+        bool, typer.Option("--allow-mass-delete", help="Remove files even if most of a folder is gone.")
+    ] = False,
+    time_budget: Annotated[
+        str | None, typer.Option("--time-budget", metavar="TIME", help="Stop well after 20m, 1h30m ...; exit 5.")
+    ] = None,
+    wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Wait for another run to end, or exit 6.")] = False,
+    summary_json: Annotated[
+        str | None, typer.Option("--summary-json", metavar="FILE|-", help="Write the run's record as JSON.")
+    ] = None,
+    allow_download: Annotated[
+        bool, typer.Option("--allow-download/--offline", help="Load models that are not on this machine.")
+    ] = False,
+    model: Annotated[
+        list[str] | None, typer.Option("--model", metavar="MODEL", help="For a new index. Repeatable.")
+    ] = None,
+    index: options.Index = None,
+    quiet: options.Quiet = False,
+    debug: options.Debug = False,
+) -> int:
+    """Make an index of folders, or bring it up to date.
+
+    Files that have not changed cost nothing. What a run has committed is kept, however it ends.
+    """
+    from mmsearch.config import Settings
+
+    if files_from is not None and path:
+        raise UsageError("--files-from names the files, and there is a PATH too.", "Leave one of them out.")
+    if null and files_from is None:
+        raise UsageError("-0 says how names in --files-from end.", "Add --files-from FILE.")
+    if here and index is not None:
+        raise UsageError("--here and --index name two places.", "Leave one of them out.")
+    settings = Settings(
+        models=tuple(model or ()),
+        ocr="never" if no_ocr else ocr,
+        transcribe=transcribe,
+        include=tuple(include or ()),
+        exclude=tuple(exclude or ()),
+        hidden=hidden,
+        ignore_files=not no_ignore,
+        max_bytes=parsing.byte_count(max_size, "--max-size") if max_size else None,
+        workers=workers,
+        device=device,
+        dtype=dtype,
+        batch_size=batch_size,
+        retry_failed=retry_failed,
+        refresh=refresh,
+        allow_mass_delete=allow_mass_delete,
+        allow_download=allow_download,
+        time_budget_s=parsing.seconds(time_budget, "--time-budget") if time_budget else None,
+        wait_s=math.inf if wait else 0.0,
+        dry_run=dry_run,
+    )
+    targets = _targets(path, files_from, null)
+    if targets == []:
+        if not quiet:
+            screen.say("The list of files is empty: nothing to do.")
+        return codes.DONE
+    folder = parsing.index_folder(index, here)
+    return running.update(
+        folder,
+        targets,
+        settings,
+        listed=files_from is not None,
+        quiet=quiet,
+        summary_json=summary_json,
+        index=index,
+    )
+
+
+def _targets(paths: list[str] | None, files_from: str | None, null: bool) -> list[bytes] | None:
+    """What to index, as absolute paths; None: everything that the index covers."""
+    if files_from is not None:
+        names = running.read_list(files_from, null, "--files-from")
+        return [parsing.absolute(name) for name in names]
+    return [parsing.absolute(name) for name in paths] if paths else None

@@ -1,0 +1,84 @@
+"""Options that several commands share, declared once. What their typed words mean is in `parsing.py`."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+
+class ListFormat(StrEnum):
+    """How a list is written."""
+
+    TABLE = "table"
+    JSON = "json"
+    JSONL = "jsonl"
+    PATHS = "paths"
+    CSV = "csv"
+
+
+class ReportFormat(StrEnum):
+    """How a single report is written."""
+
+    TABLE = "table"
+    JSON = "json"
+
+
+def _note_debug(context: typer.Context, value: bool) -> bool:
+    if value:
+        context.obj.debug = True
+    return value
+
+
+Index = Annotated[
+    str | None,
+    typer.Option("--index", metavar="NAME|DIR", help="The index: a name, or a folder (with a slash, or `.`)."),
+]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing on success; failures get one line each.")]
+Debug = Annotated[
+    bool,
+    typer.Option("--debug", callback=_note_debug, help="Show the traceback of an unexpected error."),
+]
+Lists = Annotated[
+    ListFormat,
+    typer.Option("--format", help="`table` for people (plain columns in a pipe); the others for programs."),
+]
+Reports = Annotated[ReportFormat, typer.Option("--format", help="`table` for people, `json` for programs.")]
+Null = Annotated[
+    bool, typer.Option("-0", "--null", help="Paths only, each ended by a NUL byte, for `xargs -0`; exact bytes.")
+]
+Count = Annotated[int, typer.Option("-k", metavar="N", min=1, max=10_000, help="How many hits at most.")]
+AllSegments = Annotated[bool, typer.Option("--all-segments", help="Every place, not one row a file.")]
+NoFold = Annotated[bool, typer.Option("--no-fold", help="A row for each of several files with the same content.")]
+MinScore = Annotated[
+    float | None, typer.Option("--min-score", metavar="SCORE", help="Leave out hits below this score.")
+]
+Explain = Annotated[bool, typer.Option("--explain", help="Show what each signal said of a hit.")]
+Open = Annotated[
+    int,
+    typer.Option("--open", metavar="N", min=0, show_default=False, help="Open hit N, at its place where that works."),
+]
+Kinds = Annotated[
+    list[str] | None,
+    typer.Option("--kind", metavar="KIND", help="Only text, image, pdf, audio, video or other. Repeatable."),
+]
+Within = Annotated[
+    list[str] | None,
+    typer.Option("--in", metavar="PATH|GLOB", help="Only files at or below PATH, or whose path matches. Repeatable."),
+]
+Since = Annotated[str | None, typer.Option("--since", metavar="WHEN", help="Changed at or after 2024-05, 7d, 2w ...")]
+Before = Annotated[str | None, typer.Option("--before", metavar="WHEN", help="Changed before 2024-05-31, 3h ...")]
+Size = Annotated[
+    str | None, typer.Option("--size", metavar="RANGE", help="+1M: at least; -10k: at most; 1M..5M: between.")
+]
+Languages = Annotated[
+    list[str] | None, typer.Option("--lang", metavar="CODE", help="Only this language, where known (en). Repeatable.")
+]
+MinDuration = Annotated[
+    str | None, typer.Option("--min-duration", metavar="TIME", help="Recordings at least this long (90s, 1:30, 2h).")
+]
+MaxDuration = Annotated[str | None, typer.Option("--max-duration", metavar="TIME", help="And at most this long.")]
+Pages = Annotated[
+    str | None, typer.Option("--pages", metavar="RANGE", help="Documents with 12, +10, -3 or 2..5 pages.")
+]

@@ -1,0 +1,175 @@
+"""What was typed is one thing, what it means is another: paths, times, sizes and ranges of the command line.
+
+Every function raises `UsageError` with the option's name for words that can't be meant.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from mmsearch.cli.options import ListFormat
+from mmsearch.errors import UsageError
+from mmsearch.types import Filter, Kind, chosen
+
+
+def list_format(asked: ListFormat, null: bool) -> ListFormat:
+    """The format of a list: `-0` means paths."""
+    if null and asked not in (ListFormat.TABLE, ListFormat.PATHS):
+        raise UsageError(f"-0 writes paths, and --format {asked} was asked for too.", "Leave one of them out.")
+    return ListFormat.PATHS if null else asked
+
+
+def index_folder(index: str | None, here: bool = False) -> Path:
+    """The index folder that is meant. A working directory that is gone is a usage error."""
+    from mmsearch import config
+
+    try:
+        return config.index_folder(index, here)
+    except FileNotFoundError as error:
+        raise UsageError("The working directory does not exist any more.", "Change to another one.") from error
+
+
+def absolute(path: str | bytes) -> bytes:
+    """A typed path, absolute, as bytes: links are kept, `..` is resolved."""
+    if not path:
+        raise UsageError("A path is empty.", "Write `.` for the working directory.")
+    return os.path.abspath(os.fsencode(path))
+
+
+_TIME_UNITS = {"s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0, "": 1.0}
+_BYTE_UNITS = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4}
+
+
+def seconds(text: str, option: str) -> float:
+    """A length of time: `90`, `90s`, `20m`, `1h30m`, `2d`, `1:30`, `1:02:03`."""
+    typed = text.strip().lower()
+    if re.fullmatch(r"\d+(:[0-5]?\d){1,2}", typed):
+        total = 0.0
+        for part in typed.split(":"):
+            total = total * 60 + int(part)
+        return total
+    parts = re.findall(r"(\d+(?:\.\d+)?)\s*(min|[smhdw]?)\s*", typed)
+    if not parts or not re.fullmatch(r"(\d+(\.\d+)?\s*(min|[smhdw]?)\s*)+", typed):
+        raise UsageError(f"{option} can't be {text!r}.", "Write a time as 90s, 20m, 1h30m, 2d or 1:30.")
+    return sum(float(number) * _TIME_UNITS[unit] for number, unit in parts)
+
+
+def byte_count(text: str, option: str) -> int:
+    """A number of bytes: `812`, `10k`, `1.5M`, `2GB`, `1MiB`; k is 1,000 and Ki is 1,024."""
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kmgt]?)(i?)b?", text.strip().lower())
+    if not match:
+        raise UsageError(f"{option} can't be {text!r}.", "Write a size as 812, 10k, 1.5M or 2G.")
+    return round(float(match[1]) * (1024 if match[3] else 1000) ** _BYTE_UNITS[match[2]])
+
+
+def between(text: str, option: str) -> tuple[str | None, str | None]:
+    """The ends of a range as they were typed: `+A` from, `-B` to, `A..B` both, `A` just that."""
+    typed = text.strip()
+    if typed.startswith("+"):
+        return typed[1:], None
+    if typed.startswith("-"):
+        return None, typed[1:]
+    low, dots, high = typed.partition("..")
+    if dots:
+        return low or None, high or None
+    return typed, typed
+
+
+def page_count(text: str, option: str) -> int:
+    """A number of pages."""
+    if not re.fullmatch(r"\d{1,9}", text.strip()):
+        raise UsageError(f"{option} can't be {text!r}.", "Write 12, +10 (at least), -3 (at most) or 2..5.")
+    return int(text)
+
+
+def moment(text: str, option: str, now: datetime | None = None) -> float:
+    """A moment, in seconds since 1970: an ISO date or time (local unless it says otherwise), a year, a month, `today`,
+    `yesterday`, or a length of time before now (`7d`, `2w`)."""
+    now = now or datetime.now()
+    typed = text.strip()
+    midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    if typed.lower() in ("today", "yesterday"):
+        return (midnight - timedelta(days=typed.lower() == "yesterday")).timestamp()
+    try:
+        if re.fullmatch(r"\d{4}(-\d\d)?", typed):
+            return datetime.fromisoformat(f"{typed}-01-01"[:10]).timestamp()
+        if re.match(r"\d{4}-\d\d-", typed):
+            return datetime.fromisoformat(typed).timestamp()
+        if re.search(r"[smhdw]$|min$", typed.lower()):
+            return now.timestamp() - seconds(typed, option)
+    except (ValueError, OverflowError, OSError, UsageError):
+        pass
+    raise UsageError(f"{option} can't be {text!r}.", "Write 2024, 2024-05, 2024-05-31, 2024-05-31T14:00, today or 7d.")
+
+
+def finite(value: float | None, option: str) -> float | None:
+    """A number, or None. Python would take `nan` and infinities too."""
+    if value is not None and not math.isfinite(value):
+        raise UsageError(f"{option} can't be {value}.", "Write a plain number.")
+    return value
+
+
+def existing_file(path: str, option: str) -> bytes:
+    """The absolute path of a file that is there."""
+    whole = absolute(path)
+    if not os.path.isfile(whole):
+        what = "is no file" if os.path.lexists(whole) else "is not there"
+        raise UsageError(f"{option}: {path} {what}.", "Check the path.")
+    return whole
+
+
+def filter_of(
+    kinds: Sequence[str] | None = None,
+    within: Sequence[str] | None = None,
+    since: str | None = None,
+    before: str | None = None,
+    size: str | None = None,
+    languages: Sequence[str] | None = None,
+    min_duration: str | None = None,
+    max_duration: str | None = None,
+    pages: str | None = None,
+) -> Filter:
+    """The filter that the options of `query` and `similar` describe. Ranges that no file can be in are refused."""
+    low_size, high_size = between(size, "--size") if size else (None, None)
+    low_pages, high_pages = between(pages, "--pages") if pages else (None, None)
+    where = Filter(
+        kinds=tuple(_kind(kind) for kind in kinds or ()),
+        within=tuple(_within(path) for path in within or ()),
+        since=moment(since, "--since") if since else None,
+        before=moment(before, "--before") if before else None,
+        min_bytes=byte_count(low_size, "--size") if low_size is not None else None,
+        max_bytes=byte_count(high_size, "--size") if high_size is not None else None,
+        languages=tuple(language.strip().lower() for language in languages or ()),
+        min_duration_s=seconds(min_duration, "--min-duration") if min_duration else None,
+        max_duration_s=seconds(max_duration, "--max-duration") if max_duration else None,
+        min_pages=page_count(low_pages, "--pages") if low_pages is not None else None,
+        max_pages=page_count(high_pages, "--pages") if high_pages is not None else None,
+    )
+    for name, low, high in (
+        ("--since and --before", where.since, where.before),
+        ("--size", where.min_bytes, where.max_bytes),
+        ("--min-duration and --max-duration", where.min_duration_s, where.max_duration_s),
+        ("--pages", where.min_pages, where.max_pages),
+    ):
+        if low is not None and high is not None and low > high:
+            raise UsageError(f"No file can match: {name} ends before it begins.", "Exchange the two ends.")
+    return where
+
+
+def _kind(typed: str) -> str:
+    known = [*Kind, "other"]
+    if typed.strip().lower() not in known:
+        raise UsageError(f"--kind can't be {typed!r}.", f"Choose {chosen(known)}.")
+    return typed.strip().lower()
+
+
+def _within(typed: str) -> str:
+    """A path made absolute; a pattern stays as it was typed, unless there is a file of just that name."""
+    if re.search(r"[*?\[]", typed) and not os.path.lexists(typed):
+        return typed
+    return os.fsdecode(absolute(typed))

@@ -1,0 +1,148 @@
+"""The program: its commands, where their options come from, and what becomes of every exception."""
+
+from __future__ import annotations
+
+import functools
+import re
+import traceback
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import typer
+
+from mmsearch import __version__
+from mmsearch.cli import codes, doctor, failed, forget, index, query, similar, status, verify
+from mmsearch.errors import MmsearchError, UsageError
+from mmsearch.output import screen
+
+_COMMANDS = (index, query, similar, status, failed, forget, verify, doctor)
+_GLOBAL = ("index", "quiet", "debug")  # options that one environment variable sets for all commands
+
+
+@dataclass(slots=True)
+class Session:
+    """What the end of the program must know of its beginning."""
+
+    debug: bool = False
+
+
+class _Bug(Exception):
+    """Carries an exception past Typer, which would take a broken pipe to a worker for a closed output."""
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command and return its exit code. Nothing is raised."""
+    screen.prepare()
+    session = Session()
+    try:
+        try:
+            code = _program().main(list(arguments), prog_name="mmsearch", standalone_mode=False, obj=session)
+            return code if isinstance(code, int) else codes.DONE
+        except _Bug as error:
+            raise error.__cause__ or error from None
+    except screen.ClosedPipe:
+        screen.abandon_stdout()
+        return codes.DONE
+    except SystemExit:  # Typer's way to end when the reader of `--help` has gone
+        screen.abandon_stdout()
+        return codes.DONE
+    except MmsearchError as error:
+        screen.say_error(error)
+        return error.exit_code
+    except typer.TyperException as error:
+        return _usage(error)
+    except (KeyboardInterrupt, typer.Abort):
+        return codes.INTERRUPTED
+    except Exception as error:
+        if session.debug:
+            screen.say(traceback.format_exc().rstrip())
+        told = f"{type(error).__name__}: {error}".rstrip(": ")
+        hint = "This should not happen. " + ("Please report it." if session.debug else "Run again with --debug.")
+        screen.say_error(MmsearchError(f"Unexpected error: {told}", hint))
+        return codes.BUG
+
+
+def _usage(error: typer.TyperException) -> int:
+    """Typer's own complaints in our form; `mmsearch` alone shows what there is."""
+    context = getattr(error, "ctx", None)
+    if type(error).__name__ == "NoArgsIsHelpError":
+        screen.say(error.format_message())
+        return codes.USAGE
+    command = context.command_path if context is not None else "mmsearch"
+    sentence = re.sub(r"(?<![.?!])$", ".", error.format_message().strip())
+    screen.say_error(UsageError(sentence, f"`{command} --help` shows what it takes."))
+    return codes.USAGE
+
+
+def _root(
+    context: typer.Context,
+    version: Annotated[bool, typer.Option("--version", help="Show the version and exit.")] = False,
+) -> None:
+    """Search a folder of mixed media by meaning: text, pictures, PDFs, sound and video, on this machine."""
+    if version:
+        screen.put_text(f"mmsearch {__version__}\n")
+        raise typer.Exit
+    if context.invoked_subcommand is None:
+        screen.say(context.get_help())
+        raise typer.Exit(codes.USAGE)
+    context.default_map = _from_config(context.command)
+
+
+def _program() -> Any:
+    """The Click group that Typer makes of our functions, each option with its environment variables."""
+    app = typer.Typer(
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+        epilog=codes.table(),
+    )
+    app.callback(invoke_without_command=True)(_root)
+    for module in _COMMANDS:
+        name = module.__name__.rpartition(".")[2]
+        app.command(name, epilog=module.EXAMPLES)(_kept(getattr(module, name)))
+    group = typer.main.get_command(app)
+    for name, command in group.commands.items():  # type: ignore[attr-defined]
+        for option, parameter in _options(command).items():
+            names = [f"MMSEARCH_{name}_{option}".upper()]
+            parameter.envvar = names + ([f"MMSEARCH_{option}".upper()] if option in _GLOBAL else [])
+            parameter.show_envvar = False  # a rule that the epilog states once
+    return group
+
+
+def _options(command: Any) -> dict[str, Any]:
+    """The parameters of a command by the long name of their option (`no_fold`), without a long one by the short."""
+    named = {}
+    for parameter in command.params:
+        if parameter.param_type_name == "option" and "--help" not in parameter.opts:
+            longest = max(parameter.opts, key=len)
+            named[longest.lstrip("-").replace("-", "_")] = parameter
+    return named
+
+
+def _from_config(group: Any) -> dict[str, dict[str, Any]]:
+    """Defaults by command and parameter from the user's config file."""
+    from mmsearch import config
+
+    path = config.config_file()
+    if not path.is_file():
+        return {}
+    options = {name: _options(command) for name, command in group.commands.items()}
+    loaded = config.load_config(path, {name: set(named) for name, named in options.items()})
+    return {
+        command: {options[command][name].name: value for name, value in values.items()}
+        for command, values in loaded.items()
+    }
+
+
+def _kept(function: Callable[..., int]) -> Callable[..., int]:
+    """`function` whose operating system errors reach `run` instead of Typer."""
+
+    @functools.wraps(function)
+    def kept(*args: Any, **options: Any) -> int:
+        try:
+            return function(*args, **options)
+        except OSError as error:
+            raise _Bug from error
+
+    return kept

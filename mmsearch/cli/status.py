@@ -1,0 +1,40 @@
+"""`mmsearch status`: what an index holds and what is missing from it."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from mmsearch.cli import codes, options, parsing
+from mmsearch.output import records, summary
+
+EXAMPLES = codes.epilog(
+    "mmsearch status",
+    "mmsearch status --check --quiet || mmsearch index --quiet",
+    "mmsearch status --format json --index ~/archive/.mmsearch",
+)
+
+
+def status(
+    check: Annotated[bool, typer.Option("--check", help="Exit 5 when anything is pending or stale.")] = False,
+    format: options.Reports = options.ReportFormat.TABLE,
+    index: options.Index = None,
+    quiet: options.Quiet = False,
+    debug: options.Debug = False,
+) -> int:
+    """Show what the index holds and what is missing.
+
+    Also how its files can be found, what failed, and how the last run ended.
+    """
+    from mmsearch.index import Index
+
+    with Index.open(parsing.index_folder(index)) as opened:
+        found = opened.status()
+    if format is options.ReportFormat.JSON:
+        records.put_json(records.status_record(found))
+    elif not quiet:
+        summary.put_status(found)
+    last = found.last_run or {"ended": 0.0}
+    cut_off = last.get("ended") is None and not found.writing
+    return codes.STOPPED_EARLY if check and (found.pending or found.stale or cut_off) else codes.DONE

@@ -1,0 +1,217 @@
+"""What `mmsearch doctor` looks at: is everything here that indexing and searching need, and if not, what to do.
+
+Libraries are tried in processes of their own: a broken one (a missing shared library, a crash on import) is a finding
+and not the end, and the heavy ones cost this process nothing.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from mmsearch.errors import MmsearchError, NoIndex
+
+_TRY_S = 120.0  # a cold import of torch from a slow disk
+_LEAST_FREE = 1 << 30  # bytes: less fills up in one run over a photo collection
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing that was looked at. `state`: ok; warn: works with a part missing; missing: needed, and not usable."""
+
+    name: str
+    state: str
+    found: str
+    remedy: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Trial:
+    """A library to try: `code` prints what it found; a failure is of `severity`, and `remedy` mends it."""
+
+    name: str
+    code: str
+    severity: str
+    remedy: str
+
+
+_FFMPEG = "Install FFmpeg 5 to 8 (apt-get install ffmpeg, brew install ffmpeg), then: pip install torchcodec"
+
+_TRIALS = (
+    _Trial(
+        "pictures",
+        "import PIL; from PIL import features\n"
+        "names = {'jpg': 'JPEG', 'zlib': 'PNG', 'webp': 'WebP', 'avif': 'AVIF', 'libtiff': 'TIFF'}\n"
+        "lacking = [name for key, name in names.items() if not features.check(key)]\n"
+        "print('Pillow', PIL.__version__, *(['without', *lacking] if lacking else ['with', *names.values()]))\n"
+        "raise SystemExit(3 if lacking else 0)",
+        "missing",
+        "pip install --force-reinstall pillow",
+    ),
+    _Trial("HEIC", "import pi_heif; print('pi-heif', pi_heif.__version__)", "warn", "pip install pi-heif"),
+    _Trial(
+        "PDF",
+        "import pypdfium2 as p; print('pypdfium2', p.PYPDFIUM_INFO, 'with PDFium', p.PDFIUM_INFO)",
+        "missing",
+        "pip install pypdfium2",
+    ),
+    _Trial(
+        "sound and video",
+        "import torchcodec; from torchcodec._core import get_ffmpeg_library_versions as v\n"
+        "print('torchcodec', torchcodec.__version__, 'with FFmpeg', v()['ffmpeg_version'])",
+        "missing",
+        _FFMPEG,
+    ),
+    _Trial(
+        "OCR",
+        "import cv2, onnxruntime; from mmsearch.models import ocr; print(ocr.engine())",
+        "warn",
+        "pip install rapidocr",
+    ),
+    _Trial("vector search", "import faiss; print('faiss', faiss.__version__)", "missing", "pip install faiss-cpu"),
+    _Trial(
+        "query encoder",
+        "import onnxruntime, tokenizers; print('onnxruntime', onnxruntime.__version__)",
+        "missing",
+        "pip install onnxruntime tokenizers",
+    ),
+)
+
+
+def look(folder: Path) -> list[Check]:
+    """Every check, for the index in `folder`, in the order in which they are shown."""
+    tries = [_trying(trial) for trial in _TRIALS]
+    parts: list[Callable[[], Check]] = [
+        check_system,
+        *tries[:4],
+        lambda: check_program("ffmpeg", "embedded subtitles of videos"),
+        lambda: check_program("ffprobe", "embedded subtitles and chapters of videos"),
+        *tries[4:],
+        check_sqlite,
+        check_model_cache,
+        lambda: check_disk(folder),
+        lambda: check_file_system(folder),
+        lambda: check_index(folder),
+    ]
+    with ThreadPoolExecutor(max_workers=2) as pool:  # most of the time is imports, in processes of their own
+        return list(pool.map(lambda part: part(), parts))
+
+
+def _trying(trial: _Trial) -> Callable[[], Check]:
+    return lambda: try_library(trial.name, trial.code, trial.severity, trial.remedy)
+
+
+def try_library(name: str, code: str, severity: str, remedy: str) -> Check:
+    """Run `code` in a process of its own; what it prints is what was found. Exit code 3: usable, in part."""
+    try:
+        done = subprocess.run(
+            [sys.executable, "-c", code],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=_TRY_S,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return Check(name, severity, f"could not be tried: {error}", remedy)
+    found = done.stdout.strip().splitlines()
+    if done.returncode in (0, 3) and found:
+        partly = done.returncode == 3
+        return Check(name, "warn" if partly else "ok", found[-1], remedy if partly else "")
+    if done.returncode < 0:
+        return Check(name, severity, f"crashed with signal {-done.returncode}", remedy)
+    return Check(name, severity, _last_words(done.stderr), remedy)
+
+
+def _last_words(stderr: str) -> str:
+    """The exception that ended a process, in a line of at most 200 characters."""
+    lines = [line.strip() for line in stderr.splitlines() if line.strip()]
+    named = [line for line in lines if "Error" in line.split(":")[0]]
+    return (named or lines or ["ended without a word"])[-1][:200]
+
+
+def check_system() -> Check:
+    """Python and the operating system."""
+    found = f"Python {platform.python_version()} on {platform.system()} {platform.machine()}"
+    if sys.platform not in ("linux", "darwin"):
+        return Check("system", "warn", found, "mmsearch has not been tried here; Linux and macOS are what it is for.")
+    return Check("system", "ok", found)
+
+
+def check_program(name: str, purpose: str) -> Check:
+    """Whether a program can be found; without it only `purpose` is lost."""
+    where = shutil.which(name)
+    if where is None:
+        return Check(name, "warn", "not found", f"Install FFmpeg's programs for {purpose}.")
+    return Check(name, "ok", where)
+
+
+def check_sqlite() -> Check:
+    """SQLite's version, and whether it has full-text search."""
+    connection = sqlite3.connect(":memory:")
+    try:
+        connection.execute("CREATE VIRTUAL TABLE words USING fts5(text)")
+    except sqlite3.OperationalError:
+        return Check(
+            "SQLite", "missing", f"{sqlite3.sqlite_version} without FTS5", "Use a Python whose SQLite has FTS5."
+        )
+    finally:
+        connection.close()
+    return Check("SQLite", "ok", f"{sqlite3.sqlite_version} with FTS5")
+
+
+def check_model_cache() -> Check:
+    """Where downloaded models lie, and how many there are. None is fine: the built-in model needs none."""
+    home = Path(os.environ.get("HF_HOME") or Path.home() / ".cache" / "huggingface")
+    cache = Path(os.environ.get("HF_HUB_CACHE") or home / "hub")
+    models = [entry.name for entry in cache.glob("models--*")] if cache.is_dir() else []
+    return Check("model cache", "ok", f"{cache}: {len(models)} models" if models else f"{cache}: empty")
+
+
+def check_disk(folder: Path) -> Check:
+    """Room for the index, and the right to write there."""
+    place = folder.absolute()
+    while not place.exists() and place != place.parent:
+        place = place.parent
+    free = shutil.disk_usage(place).free
+    found = f"{free / 1e9:.1f} GB free at {folder}"
+    if not os.access(place, os.W_OK):
+        return Check("disk", "warn", f"{place} can't be written", "Choose another place with --index to index there.")
+    if free < _LEAST_FREE:
+        return Check("disk", "warn", found, "Make room, or choose another place with --index.")
+    return Check("disk", "ok", found)
+
+
+def check_file_system(folder: Path) -> Check:
+    """Whether the index lies on a network file system, where SQLite's locks can't be trusted."""
+    from mmsearch.store.catalogue import is_network_file_system
+
+    if is_network_file_system(folder):
+        return Check("file system", "warn", "a network file system", "Keep the index on a disk of this machine.")
+    return Check("file system", "ok", "a local disk")
+
+
+def check_index(folder: Path) -> Check:
+    """A quick look at the index itself."""
+    from mmsearch.index import Index
+
+    try:
+        findings = Index.verify(folder, False, False)
+    except NoIndex as error:
+        return Check("index", "ok", f"none yet at {folder}", error.hint)
+    except MmsearchError as error:
+        return Check("index", "missing", error.sentence, error.hint)
+    for state, severity in (("broken", "missing"), ("derived", "warn")):
+        for finding in findings:
+            if finding.state == state:
+                return Check("index", severity, f"{finding.promise}: {finding.sentence}", finding.hint)
+    return Check("index", "ok", f"sound, at {folder}")

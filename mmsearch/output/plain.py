@@ -1,0 +1,103 @@
+"""Values as people read them: names made safe for a terminal, places, durations, sizes, counts."""
+
+from __future__ import annotations
+
+import os
+import re
+
+from mmsearch.types import Locator
+
+# What must never reach a terminal raw: control characters (they can hide, move or rewrite text), separators that end
+# a line, the bidirectional embeddings, overrides and isolates (they let a name pretend to be another), and surrogates
+# (bytes that are no UTF-8). Joiners and direction marks stay: Persian names and emoji need them.
+_UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
+_SPACES = re.compile(r"\s+")
+
+
+def _escape(match: re.Match[str]) -> str:
+    code = ord(match[0])
+    if 0xDC80 <= code <= 0xDCFF:  # os.fsdecode hides a byte that is no UTF-8 here
+        return f"\\x{code - 0xDC00:02x}"
+    named = {"\n": "\\n", "\t": "\\t", "\r": "\\r"}.get(match[0])
+    return named or (f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}")
+
+
+def shown(text: str) -> str:
+    """`text` on one line, with everything escaped that a terminal could take for an order."""
+    return _UNSAFE.sub(_escape, text)
+
+
+def shown_path(path: bytes, base: bytes | None = None) -> str:
+    """A path for people: relative to the folder `base` (the working directory) where it lies below, and safe."""
+    base = os.getcwdb() if base is None else base
+    inside = base.rstrip(b"/") + b"/"
+    short = path[len(inside) :] if path.startswith(inside) and len(path) > len(inside) else path
+    return shown(os.fsdecode(short))
+
+
+def one_line(text: str) -> str:
+    """A snippet on one line: runs of white space become a space, the rest is made safe."""
+    return shown(_SPACES.sub(" ", text).strip())
+
+
+def clock(seconds: float) -> str:
+    """A moment in a recording: `1:15`, `1:02:03`, and with tenths where it has them: `0:12.5`."""
+    tenths = round(seconds * 10)
+    whole, rest = divmod(tenths, 10)
+    minutes, second = divmod(whole, 60)
+    hours, minute = divmod(minutes, 60)
+    text = f"{hours}:{minute:02d}:{second:02d}" if hours else f"{minute}:{second:02d}"
+    return f"{text}.{rest}" if rest else text
+
+
+def place(locator: Locator) -> str:
+    """Where in its file a hit lies: `p. 3`, `1:15–1:20`, `lines 40–52`, or nothing."""
+    if locator.page is not None:
+        return f"p. {locator.page}"
+    if locator.start_s is not None:
+        end = "" if locator.end_s is None else f"–{clock(locator.end_s)}"
+        return f"{clock(locator.start_s)}{end}"
+    if locator.line_start is not None:
+        if locator.line_end in (None, locator.line_start):
+            return f"line {locator.line_start}"
+        return f"lines {locator.line_start}–{locator.line_end}"
+    return ""
+
+
+def duration(seconds: float) -> str:
+    """A length of time in its two largest units: `0.4 s`, `12 s`, `3 min 12 s`, `2 h 5 min`, `40 days`."""
+    if seconds < 9.95:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s" if whole % 60 else f"{whole // 60} min"
+    minutes = round(whole / 60)
+    if minutes < 48 * 60:
+        return f"{minutes // 60} h {minutes % 60} min" if minutes % 60 else f"{minutes // 60} h"
+    return f"{round(minutes / 1440)} days"
+
+
+def roughly(seconds: float) -> str:
+    """A length of time that is only estimated, in one unit."""
+    for unit, size in (("days", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= 1.5 * size:
+            return f"about {round(seconds / size)} {unit}"
+    return "about a minute" if seconds >= 30 else "less than a minute"
+
+
+def size(count: int) -> str:
+    """Bytes in decimal units: `812 bytes`, `3.4 MB`."""
+    if count < 1000:
+        return counted(count, "byte")
+    value, unit = count / 1000, "kB"
+    for larger in ("MB", "GB", "TB"):
+        if value >= 999.5:
+            value, unit = value / 1000, larger
+    return f"{value:.1f} {unit}" if value < 9.95 else f"{value:,.0f} {unit}"
+
+
+def counted(number: int, thing: str) -> str:
+    """`1 file`, `2,114 files`."""
+    return f"{number:,} {thing}{'' if number == 1 else 's'}"

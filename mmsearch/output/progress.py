@@ -1,0 +1,206 @@
+"""A run while it goes on: a bar on a terminal, a plain line now and then elsewhere, failures as they come, and an
+early word when the run will be long."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterable
+from typing import IO, TYPE_CHECKING, Any, cast
+
+from mmsearch.output.plain import counted, roughly, shown, shown_path, size
+from mmsearch.output.screen import console, is_terminal, remark, say
+from mmsearch.types import Event, FileFailed, Finished, Progress, Remark, RunRecord
+
+if TYPE_CHECKING:
+    from rich.progress import TaskID
+
+_LINE_EVERY_S = 10.0  # where no terminal shows a bar: often enough to see life, rare enough for a cron mail
+_SETTLED_S = 8.0  # earlier an estimate is mostly start-up
+_AT_LATEST_S = 17.0  # the word about a long run is promised within 20 s
+_LONG_S = 300.0
+
+
+def follow(events: Iterable[Event], quiet: bool = False, advice: str = "") -> RunRecord:
+    """Show the events of a run on stderr and return its record. `advice` is what makes a long run shorter.
+
+    Quiet: nothing but failures, one line each.
+    """
+    shows: _Bar | _Lines | None = None if quiet else _Bar() if is_terminal(sys.stderr) else _Lines()
+    pace = Pace()
+    told = quiet
+    record = RunRecord()
+    try:
+        for event in events:
+            match event:
+                case Progress():
+                    pace.see(event)
+                    if not told and (warning := pace.warning()):
+                        told = True
+                        _tell(shows, warning, advice)
+                    if shows:
+                        shows.update(event, pace.remaining())
+                case Remark() if not quiet:
+                    _tell(shows, event.sentence, event.hint)
+                case FileFailed():
+                    _tell(shows, failure_line(event))
+                case Finished():
+                    record = event.record
+    finally:
+        if shows:
+            shows.close()
+    return record
+
+
+def failure_line(event: FileFailed) -> str:
+    """A failure on one line: the path once, the reason once."""
+    what = "in part" if event.partial else "failed"
+    return f"{what}: {shown_path(event.path)}: {shown(event.failure.sentence)} ({event.failure.code})"
+
+
+def _tell(shows: _Bar | _Lines | None, sentence: str, hint: str = "") -> None:
+    if isinstance(shows, _Bar):
+        shows.above(f"{shown(sentence)} {shown(hint)}".rstrip())
+    else:
+        remark(sentence, hint)
+
+
+class Pace:
+    """How long a run will still take, judged by how far it has come in files and in bytes."""
+
+    def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
+        self._now = now
+        self._start = now()
+        self._last: Progress | None = None
+
+    def see(self, progress: Progress) -> None:
+        """Take note of how far the run is."""
+        self._last = progress
+
+    def share(self) -> float:
+        """The part of the work that is done, 0 to 1: the mean of files and bytes, as a video is one file and much
+        work, and a note is one file and little."""
+        last = self._last
+        if last is None or not last.total:
+            return 0.0
+        shares = [last.done / last.total] + ([last.done_bytes / last.total_bytes] if last.total_bytes else [])
+        return min(1.0, sum(shares) / len(shares))
+
+    def remaining(self) -> float | None:
+        """Seconds left at the pace so far; None while nothing can be said."""
+        share, elapsed = self.share(), self._now() - self._start
+        if share <= 0 or elapsed < 2.0:
+            return None
+        return elapsed * (1 - share) / share
+
+    def warning(self) -> str:
+        """A sentence if this will be a long run, once that can be judged; else nothing."""
+        elapsed, left, last = self._now() - self._start, self.remaining(), self._last
+        if last is None or elapsed < _SETTLED_S:
+            return ""
+        if left is None:
+            work = last.total_bytes - last.done_bytes
+            if elapsed < _AT_LATEST_S or not last.total:
+                return ""
+            return f"No file is done after {elapsed:.0f} s, with {size(work)} to go: this may take long."
+        if left < _LONG_S:
+            return ""
+        more = "" if last.planned else " or more, as not all files are found yet"
+        return f"This run will take {roughly(left)}{more}."
+
+
+def _facts(progress: Progress) -> list[str]:
+    facts = [f"{progress.done:,} of {counted(progress.total, 'file')}{'' if progress.planned else ' so far'}"]
+    if progress.total_bytes:
+        facts.append(f"{size(progress.done_bytes)} of {size(progress.total_bytes)}")
+    facts.append(counted(progress.segments, "segment"))
+    if progress.read_total:
+        facts.append(f"{progress.read_done:,} of {progress.read_total:,} read")
+    if progress.failed:
+        facts.append(f"{progress.failed:,} failed")
+    return facts
+
+
+class _Lines:
+    """Plain lines: for a log, a pipe, a dumb terminal."""
+
+    def __init__(self) -> None:
+        self._next = time.monotonic() + _LINE_EVERY_S
+
+    def update(self, progress: Progress, remaining: float | None) -> None:
+        if time.monotonic() < self._next:
+            return
+        self._next = time.monotonic() + _LINE_EVERY_S
+        left = "" if remaining is None else f"; {roughly(remaining)} left"
+        say(", ".join(_facts(progress)) + left)
+
+    def close(self) -> None:
+        """Nothing is left on the screen."""
+
+
+class _Bar:
+    """A bar with rate and time left, which goes away when the run ends."""
+
+    def __init__(self) -> None:
+        from rich.progress import BarColumn, SpinnerColumn, TaskProgressColumn, TextColumn
+        from rich.progress import Progress as RichProgress
+
+        self._console = console(cast(IO[str], _Steady(sys.stderr)))
+        self._bar = RichProgress(
+            SpinnerColumn("line"),
+            TextColumn("{task.description}", markup=False),
+            BarColumn(bar_width=24),
+            TaskProgressColumn(),
+            TextColumn("{task.fields[facts]}", markup=False),
+            console=self._console,
+            transient=True,
+            redirect_stdout=False,
+            redirect_stderr=False,
+        )
+        self._task: TaskID = self._bar.add_task("looking", total=None, facts="")
+        self._start = time.monotonic()
+        self._bar.start()
+
+    def update(self, progress: Progress, remaining: float | None) -> None:
+        facts = _facts(progress)
+        elapsed = time.monotonic() - self._start
+        if progress.done and elapsed > 2.0:
+            facts.append(f"{progress.done / elapsed:.1f} files/s")
+        if remaining is not None:
+            facts.append(f"{roughly(remaining)} left")
+        self._bar.update(
+            self._task,
+            description="indexing" if progress.total else "looking",
+            completed=progress.done_bytes if progress.total_bytes else progress.done,
+            total=(progress.total_bytes or progress.total) or None,
+            facts=", ".join(facts) if progress.total else counted(progress.seen, "file") + " seen",
+        )
+
+    def above(self, line: str) -> None:
+        """A line that stays, above the bar."""
+        self._console.print(line, soft_wrap=True)
+
+    def close(self) -> None:
+        self._bar.stop()
+
+
+class _Steady:
+    """stderr for Rich: when the terminal goes away, the run goes on in silence and ends as its signal asks."""
+
+    def __init__(self, stream: IO[str]) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        try:
+            return self._stream.write(text)
+        except (OSError, ValueError):
+            return len(text)
+
+    def flush(self) -> None:
+        try:
+            self._stream.flush()
+        except (OSError, ValueError):
+            return
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)

@@ -1,0 +1,150 @@
+"""Results as data: the JSON objects of every command, and jsonl, csv and path lists made of them.
+
+A path is text in JSON, with U+FFFD for bytes that are no UTF-8; only then `path_bytes` holds it exactly, in base64.
+`paths` and `-0` write exact bytes into a pipe or a file; on a terminal they escape control characters, as `ls` does.
+"""
+
+from __future__ import annotations
+
+import base64
+import csv
+import io
+import json
+import re
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from mmsearch.output.plain import shown
+from mmsearch.output.screen import is_terminal, put
+from mmsearch.types import Answer, FailedFile, Finding, Hit, Locator, RunRecord, Status
+
+# Valid in JSON as they are, but a terminal may obey them, a line reader may split at them, and surrogates are no UTF-8.
+_ESCAPED = re.compile("[\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
+
+
+def named(path: bytes) -> dict[str, str]:
+    """A path in JSON: `path`, and `path_bytes` where that is not exact."""
+    try:
+        return {"path": path.decode("utf-8")}
+    except UnicodeDecodeError:
+        return {"path": path.decode("utf-8", "replace"), "path_bytes": base64.b64encode(path).decode("ascii")}
+
+
+def hit_record(hit: Hit, query: str | None = None) -> dict[str, Any]:
+    """One hit, schema `mmsearch.hit/1`. `query` is there only where several were asked."""
+    return {
+        "schema": "mmsearch.hit/1",
+        **({} if query is None else {"query": query}),
+        **named(hit.path),
+        "kind": str(hit.kind),
+        "view": str(hit.view),
+        "rank": hit.rank,
+        "score": hit.score,
+        **_place_record(hit.locator),
+        "snippet": hit.snippet,
+        "signals": [asdict(signal) for signal in hit.signals],
+        "same": [named(path) for path in hit.same],
+        "more": [_place_record(place) for place in hit.more],
+    }
+
+
+def _place_record(locator: Locator) -> dict[str, Any]:
+    return {name: getattr(locator, name) for name in ("page", "start_s", "end_s", "line_start", "line_end")}
+
+
+def answer_record(answer: Answer, query: str | None = None) -> dict[str, Any]:
+    """One answer, schema `mmsearch.answer/1`."""
+    return {
+        "schema": "mmsearch.answer/1",
+        **({} if query is None else {"query": query}),
+        "hits": [hit_record(hit) for hit in answer.hits],
+        "notes": list(answer.notes),
+        "seconds": answer.seconds,
+    }
+
+
+def failed_record(file: FailedFile) -> dict[str, Any]:
+    """One file that failed, schema `mmsearch.failed/1`."""
+    failure = {"code": file.failure.code, "sentence": file.failure.sentence}
+    return {"schema": "mmsearch.failed/1", **named(file.path), "state": file.state, **failure}
+
+
+def finding_record(finding: Finding) -> dict[str, Any]:
+    """One finding of `verify`, schema `mmsearch.finding/1`."""
+    return {"schema": "mmsearch.finding/1", **asdict(finding)}
+
+
+def status_record(status: Status) -> dict[str, Any]:
+    """The state of an index, schema `mmsearch.status/1`."""
+    return {"schema": "mmsearch.status/1", **asdict(status), "roots": [named(path) for path in status.roots]}
+
+
+def run_record(record: RunRecord) -> dict[str, Any]:
+    """The record of a run, schema `mmsearch.run/1`."""
+    return {"schema": "mmsearch.run/1", **asdict(record)}
+
+
+def dumped(value: Any, indent: int | None = None) -> str:
+    """JSON text, readable in every script, without a character that a terminal or a line reader could stumble over."""
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False, indent=indent, default=_plain)
+    return _ESCAPED.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace")
+    if isinstance(value, Mapping):
+        return dict(value)
+    raise TypeError(f"{type(value).__name__} has no place in JSON")
+
+
+def put_json(value: Any) -> None:
+    """One JSON document on stdout."""
+    put(dumped(value, indent=2).encode() + b"\n")
+
+
+def put_jsonl(records: Iterable[Mapping[str, Any]]) -> None:
+    """One JSON object a line on stdout."""
+    put(b"".join(dumped(record).encode() + b"\n" for record in records))
+
+
+def put_csv(records: Sequence[Mapping[str, Any]], columns: Sequence[str], header: bool = True) -> None:
+    """A table on stdout for spreadsheets: comma, quotes where needed, LF line ends, a header; what nests is JSON."""
+    clean = shown if is_terminal(sys.stdout) else _without_surrogates
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    if header:
+        writer.writerow(columns)
+    for record in records:
+        writer.writerow([clean(_cell(record.get(column))) for column in columns])
+    put(buffer.getvalue().encode())
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else dumped(value)
+
+
+def _without_surrogates(text: str) -> str:
+    return text.encode("utf-8", "replace").decode()
+
+
+def put_paths(paths: Iterable[bytes], null: bool) -> None:
+    """Each path once, in order: exact bytes and a line feed, or with `null` a NUL, which no path can contain."""
+    unique = dict.fromkeys(paths)
+    if null:
+        put(b"".join(path + b"\0" for path in unique))
+    elif is_terminal(sys.stdout):
+        put(b"".join(shown(path.decode("utf-8", "surrogateescape")).encode() + b"\n" for path in unique))
+    else:
+        put(b"".join(path + b"\n" for path in unique))
+
+
+HIT_COLUMNS = (
+    "path", "path_bytes", "kind", "view", "rank", "score",
+    "page", "start_s", "end_s", "line_start", "line_end", "snippet",
+)  # fmt: skip
+FAILED_COLUMNS = ("path", "path_bytes", "state", "code", "sentence")

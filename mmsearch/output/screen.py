@@ -1,0 +1,85 @@
+"""The two streams: data goes to stdout as a whole or not at all, talk goes to stderr and never stops a run."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from typing import IO, TYPE_CHECKING
+
+from mmsearch.errors import MmsearchError, StoppedEarly
+from mmsearch.output.plain import shown
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+class ClosedPipe(Exception):
+    """Whoever read our output has gone. The command ends quietly."""
+
+
+def prepare() -> None:
+    """Make the text streams unable to fail on a character: an old locale shows an escape instead."""
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(AttributeError, OSError, ValueError):
+            stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+
+
+def is_terminal(stream: IO[str] | None) -> bool:
+    """Whether a person watches this stream. A closed stream (None) is no terminal."""
+    try:
+        return stream is not None and stream.isatty() and os.environ.get("TERM") != "dumb"
+    except (OSError, ValueError):
+        return False
+
+
+def put(data: bytes) -> None:
+    """Write data to stdout and flush it. Raises `ClosedPipe`, or `StoppedEarly` where the disk behind it is full."""
+    if sys.stdout is None:
+        raise ClosedPipe
+    try:
+        sys.stdout.flush()
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+    except (BrokenPipeError, ValueError) as error:
+        raise ClosedPipe from error
+    except OSError as error:
+        raise StoppedEarly(f"The output can't be written: {error.strerror}.", "Write it to another place.") from error
+
+
+def put_text(text: str) -> None:
+    """Write text to stdout in its own encoding."""
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    put(text.encode(encoding, "backslashreplace"))
+
+
+def say(*lines: str) -> None:
+    """Write lines to stderr. A stderr that is closed, broken or full is no reason to stop."""
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        sys.stderr.write("".join(f"{line}\n" for line in lines))
+        sys.stderr.flush()
+
+
+def say_error(error: MmsearchError) -> None:
+    """An error as every command tells it: the sentence, an empty line, the next step."""
+    say(shown(error.sentence), *(("", f"hint: {shown(error.hint)}") if error.hint else ()))
+
+
+def remark(sentence: str, hint: str = "") -> None:
+    """A choice with its reason, or a warning with what to do about it."""
+    say(f"{shown(sentence)} {shown(hint)}".rstrip())
+
+
+def abandon_stdout() -> None:
+    """Point stdout at nothing, so that the interpreter's last flush can't complain about a closed pipe."""
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        descriptor = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(descriptor, sys.stdout.fileno())
+        os.close(descriptor)
+
+
+def console(stream: IO[str]) -> Console:
+    """A Rich console on a stream, without Rich's guesses about our text (markup, emoji codes, highlighting)."""
+    from rich.console import Console
+
+    return Console(file=stream, markup=False, emoji=False, highlight=False)

@@ -1,0 +1,168 @@
+"""Closing words: what a run did, what an index holds, what `verify`, `doctor` and `forget` found."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from mmsearch.output.plain import counted, duration, shown, shown_path, size
+from mmsearch.output.screen import put_text
+from mmsearch.types import FailedFile, Finding, RunRecord, Status
+
+_STOPPED = {
+    "interrupted": "Interrupted. What was committed is kept; the same command goes on from here.",
+    "budget": "The time budget is used up. What was committed is kept; the same command goes on from here.",
+    "disk-full": "The disk is full. What was committed is kept; make room, and the same command goes on from here.",
+    "guard": "So many files are missing that none was removed from the index. If they are really gone, add "
+    "--allow-mass-delete.",
+}
+
+
+def run_summary(record: RunRecord, index: str | None = None, dry_run: bool = False) -> list[str]:
+    """What a run did, in one to three lines. `index` is the --index that further commands need too."""
+    if dry_run:
+        return [f"{_would(record)}.", *record.notes]
+    head = f"indexed {counted(record.indexed, 'file')} ({counted(record.segments, 'segment')})"
+    parts = [f"{head} in {duration(record.seconds)}"]
+    for number, words in (
+        (record.unchanged, "unchanged"),
+        (record.moved, "moved"),
+        (record.removed, "removed"),
+        (record.skipped, f"skipped{_reasons(record.skipped_by)}"),
+        (record.pending, "still to do"),
+        (record.partial, f"only in part: see `{again('failed', index)}`"),
+        (record.failed, f"failed: see `{again('failed', index)}`"),
+        (record.known_failures, f"failed before and not tried again: `{again('failed --retry', index)}` does"),
+    ):
+        if number:
+            parts.append(f"{number:,} {words}")
+    return ["; ".join(parts), *record.notes, *([_STOPPED[record.outcome]] if record.outcome in _STOPPED else [])]
+
+
+def _would(record: RunRecord) -> str:
+    work = record.pending or record.indexed
+    facts = [
+        f"{number:,} {words}"
+        for number, words in (
+            (record.unchanged, "unchanged"),
+            (record.moved, "moved"),
+            (record.removed, "to remove"),
+            (record.skipped, f"skipped{_reasons(record.skipped_by)}"),
+            (record.known_failures, "failed before"),
+        )
+        if number
+    ]
+    return "; ".join([f"would index {counted(work, 'file')} of {record.seen:,}", *facts])
+
+
+def _reasons(skipped_by: Mapping[str, int], most: int = 4) -> str:
+    """The commonest reasons or extensions: ` (zip 12, exe 9, 3 others)`."""
+    ranked = sorted(skipped_by.items(), key=lambda item: (-item[1], item[0]))
+    named = [f"{shown(reason) or 'no extension'} {number:,}" for reason, number in ranked[:most]]
+    if rest := sum(number for _, number in ranked[most:]):
+        named.append(f"others {rest:,}")
+    return f" ({', '.join(named)})" if named else ""
+
+
+def again(command: str, index: str | None) -> str:
+    """A command of ours to type next, with the --index that this one had."""
+    return f"mmsearch {command}{'' if index is None else f' --index {shlex.quote(shown(index))}'}"
+
+
+def failed_line(file: FailedFile) -> str:
+    """One failure on one line: the path once, the reason once."""
+    what = "in part" if file.state == "partial" else "failed"
+    return f"{what}: {shown_path(file.path)}: {shown(file.failure.sentence)} ({file.failure.code})"
+
+
+def put_status(status: Status) -> None:
+    """What an index holds, for people."""
+    kinds = ", ".join(f"{kind} {number:,}" for kind, number in status.by_kind.items() if number)
+    lines = [
+        ("index", f"{shown(status.folder)} ({size(status.bytes_on_disk)})"),
+        *(("root", shown_path(root, b"/")) for root in status.roots),
+        ("files", f"{status.files:,}{f': {kinds}' if kinds else ''}"),
+        ("segments", f"{status.segments:,}"),
+    ]
+    for reader, number in status.read.items():
+        lines.append((reader, f"{counted(number, 'segment')} with words"))
+    for space in status.spaces:
+        lines.append(("model", f"{shown(space.model)} ({space.dimension} dimensions)"))
+        for view, number in space.embeddings.items():
+            how = f"; {shown(space.search[view])}" if view in space.search else ""
+            lines.append(("", f"{view}: {counted(number, 'embedding')}{how}"))
+    if status.skipped:
+        number = sum(status.skipped.values())
+        lines.append(("skipped", f"{number:,}, findable by name{_reasons(status.skipped)}"))
+    for label, number, remedy in (
+        ("failed", status.failed, "`mmsearch failed` says why"),
+        ("in part", status.partial, "`mmsearch failed` says what is missing"),
+        ("pending", status.pending, "`mmsearch index` goes on with them"),
+        ("stale", status.stale, "extracted by an older version; `mmsearch index --refresh` redoes them"),
+    ):
+        if number:
+            lines.append((label, f"{number:,}: {remedy}"))
+    lines.append(("last run", _last_run(status.last_run, status.writing)))
+    lines += [("note", shown(note)) for note in status.notes]
+    width = max(len(label) for label, _ in lines)
+    put_text("".join(f"{label:<{width}}  {text}".rstrip() + "\n" for label, text in lines))
+
+
+def _last_run(run: Mapping[str, Any] | None, writing: str) -> str:
+    if writing:
+        return f"going on now: {shown(writing)}"
+    if not run:
+        return "none yet"
+    started = _moment(run["started"])
+    if run.get("ended") is None:
+        return f"{started}, cut off; `mmsearch index` goes on from there"
+    outcome = str(run.get("outcome", "done"))
+    facts = [f"{run[name]:,} {name}" for name in ("indexed", "unchanged", "removed", "failed") if run.get(name)]
+    took = duration(float(run["ended"]) - float(run["started"]))
+    return f"{started}, {outcome} in {took}" + (f": {', '.join(facts)}" if facts else "")
+
+
+def _moment(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds).strftime("%Y-%m-%d %H:%M")
+
+
+def put_findings(findings: Sequence[Finding]) -> None:
+    """What `verify` found, a line per promise, and what to do about what does not hold."""
+    width = max((len(finding.state) for finding in findings), default=0)
+    lines = []
+    for finding in findings:
+        detail = f": {shown(finding.sentence)}" if finding.sentence else ""
+        lines.append(f"{finding.state:<{width}}  {shown(finding.promise)}{detail}\n")
+        if finding.hint and finding.state not in ("ok", "repaired"):
+            lines.append(f"{'':<{width}}  hint: {shown(finding.hint)}\n")
+    put_text("".join(lines))
+
+
+def verdict(findings: Sequence[Finding], index: str | None = None) -> str:
+    """The one sentence that `verify` ends with."""
+    states = {finding.state for finding in findings}
+    if "broken" in states:
+        return "The index is damaged; what is lost stands above."
+    if "derived" in states:
+        return f"Nothing is lost: what is broken can be rebuilt with `{again('verify --repair', index)}`."
+    return "The index was repaired." if "repaired" in states else "The index is sound."
+
+
+def put_checks(checks: Sequence[tuple[str, str, str, str]]) -> None:
+    """What `doctor` found: (state, name, found, remedy) a line, the remedy below."""
+    wide = max((len(name) for _, name, _, _ in checks), default=0)
+    lines = []
+    for state, name, found, remedy in checks:
+        lines.append(f"{state:<7}  {name:<{wide}}  {shown(found)}\n")
+        if remedy:
+            lines.append(f"{'':<7}  {'':<{wide}}  hint: {shown(remedy)}\n")
+    put_text("".join(lines))
+
+
+def health(missing: int, warnings: int) -> str:
+    """The one sentence that `doctor` ends with."""
+    if missing:
+        return f"{counted(missing, 'thing')} that mmsearch needs can't be used; see above."
+    return f"Everything needed is here; {counted(warnings, 'warning')}." if warnings else "Everything needed is here."

@@ -1,0 +1,123 @@
+"""Hits and other lists for people.
+
+On a terminal: a Rich table, with the place behind each name, clickable names, and the words that matched emphasised.
+Anywhere else: the same facts in aligned columns, one row a line, without frames, colour, links or cut-off text. What
+a person pipes into `grep` or `less` should look like what they saw; programs ask for json, jsonl, paths or csv by
+name, so no output changes its meaning with the terminal.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from mmsearch.output.plain import one_line, place, shown, shown_path
+from mmsearch.output.screen import console, is_terminal, put_text
+from mmsearch.types import Hit, Signal
+
+if TYPE_CHECKING:
+    from rich.text import Text
+
+
+def put_hits(hits: Sequence[Hit], explain: bool = False) -> None:
+    """The hits of one query on stdout."""
+    if is_terminal(sys.stdout):
+        _put_rich_hits(hits, explain)
+        return
+    put_columns([_row(hit) for hit in hits], right=(0, 1), notes=[_explained(hit) if explain else [] for hit in hits])
+
+
+def put_columns(rows: Sequence[Sequence[str]], right: Sequence[int] = (), notes: Sequence[list[str]] = ()) -> None:
+    """Aligned columns, two spaces apart; the columns in `right` are numbers. `notes` are lines below each row."""
+    from rich.cells import cell_len
+
+    if not rows:
+        return
+    widths = [max(cell_len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    lines = []
+    for number, row in enumerate(rows):
+        cells = []
+        for column, cell in enumerate(row):
+            gap = " " * (widths[column] - cell_len(cell))
+            cells.append(gap + cell if column in right else cell + gap)
+        lines.append("  ".join(cells).rstrip())
+        lines += notes[number] if notes else []
+    put_text("".join(f"{line}\n" for line in lines))
+
+
+def _row(hit: Hit) -> list[str]:
+    return [str(hit.rank), f"{hit.score:.2f}", str(hit.kind), _named(hit), one_line(hit.snippet)]
+
+
+def _named(hit: Hit) -> str:
+    """The path, its place, and what is folded into the row: `talk.mp4 1:15–1:20 (+2 same)`."""
+    return " ".join(part for part in (shown_path(hit.path), *_aside(hit)) if part)
+
+
+def _aside(hit: Hit) -> list[str]:
+    same = f"(+{len(hit.same)} same)" if hit.same else ""
+    more = f"(also {', '.join(map(place, hit.more))})" if hit.more else ""
+    return [part for part in (place(hit.locator), same, more) if part]
+
+
+def _explained(hit: Hit) -> list[str]:
+    """One line per signal: what it measured, what that means on the common scale, and its share in the score."""
+    lines = []
+    for signal in hit.signals:
+        terms = f"  {', '.join(map(shown, signal.terms))}" if signal.terms else ""
+        lines.append(
+            f"      {signal.contribution:+.3f}  {shown(signal.name)}  raw {signal.raw:.3f}"
+            f"  score {signal.score:.3f}  rank {signal.rank}{terms}"
+        )
+    return lines
+
+
+def _put_rich_hits(hits: Sequence[Hit], explain: bool) -> None:
+    from rich.style import Style
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, padding=(0, 2, 0, 0), show_header=True, header_style="dim")
+    table.add_column("", justify="right", style="dim", no_wrap=True)
+    table.add_column("score", justify="right", no_wrap=True)
+    table.add_column("kind", style="cyan", no_wrap=True)
+    table.add_column("where and what", overflow="fold", ratio=1)
+    for hit in hits:
+        cell = Text(shown_path(hit.path), style=Style(bold=True, link=link(hit)))
+        aside = _aside(hit)
+        cell = Text.assemble(cell, *((f"  {part}", "green" if part == place(hit.locator) else "dim") for part in aside))
+        if snippet := one_line(hit.snippet):
+            cell.append("\n").append_text(emphasised(snippet, hit.signals))
+        if explain:
+            cell.append("".join(f"\n{line.strip()}" for line in _explained(hit)), style="dim")
+        table.add_row(str(hit.rank), f"{hit.score:.2f}", str(hit.kind), cell)
+    screen = console(sys.stdout)
+    with screen.capture() as capture:
+        screen.print(table)
+    put_text(capture.get())
+
+
+def emphasised(snippet: str, signals: Sequence[Signal]) -> Text:
+    """A snippet with the words that matched in bold: whole words, or any place for scripts without spaces."""
+    from rich.text import Text
+
+    text = Text(snippet)
+    for term in {term for signal in signals for term in signal.terms if term.strip()}:
+        edge = r"\b" if term.isascii() else ""
+        text.highlight_regex(re.compile(f"{edge}{re.escape(term)}{edge}", re.IGNORECASE), "bold yellow")
+    return text
+
+
+def link(hit: Hit) -> str:
+    """The hit as a `file:` URL, percent-encoded from its exact bytes, with its place where viewers know one."""
+    url = "file://" + quote(os.path.abspath(hit.path))
+    return url + hit.locator.fragment() if hit.locator.line_start is None else url
+
+
+def put_answer_head(query: str, number: int) -> None:
+    """The heading of one of several answers."""
+    put_text(f"{'' if number == 1 else chr(10)}{shown(query)}\n")
