@@ -116,7 +116,7 @@ def drop(connection: sqlite3.Connection, generation_id: int) -> None:
 def sweep(connection: sqlite3.Connection, folder: IndexFolder) -> None:
     """Remove files that a killed run left behind: ann files that no row names, and half-written ones."""
     named = {row[0] for row in connection.execute("SELECT file FROM generations")}
-    for path in [*folder.path.glob("ann-*.faiss"), *folder.path.glob(".ann-*.tmp")]:
+    for path in [*folder.path.glob("ann-*.faiss"), *folder.path.glob(".*.tmp")]:
         if path.name not in named:
             path.unlink(missing_ok=True)
 

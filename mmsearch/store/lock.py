@@ -6,12 +6,17 @@ import contextlib
 import fcntl
 import json
 import os
+import struct
+import sys
 import time
 from collections.abc import Iterator
 from datetime import datetime
+from pathlib import Path
 
 from mmsearch.errors import IndexUnusable, LockHeld
 from mmsearch.store.layout import IndexFolder
+
+_held: set[Path] = set()  # by this process
 
 
 @contextlib.contextmanager
@@ -33,8 +38,10 @@ def writer_lock(folder: IndexFolder, command: str, wait_s: float = 0.0) -> Itera
         with contextlib.suppress(OSError):  # on a full disk the lock still holds; only its note is missing
             os.ftruncate(descriptor, 0)
             os.pwrite(descriptor, json.dumps(holder).encode(), 0)
+        _held.add(folder.lock)
         yield
     finally:
+        _held.discard(folder.lock)
         os.close(descriptor)
 
 
@@ -54,8 +61,32 @@ def _acquire(descriptor: int, wait_s: float) -> None:
 
 
 def _holder(descriptor: int) -> str:
+    note = _note(descriptor)
+    return f" ({note})" if note else ""
+
+
+def _note(descriptor: int) -> str:
     try:
         note = json.loads(os.pread(descriptor, 4096, 0))
-        return f" (process {note['pid']}, `{note['command']}`, since {note['since']})"
+        return f"process {note['pid']}, `{note['command']}`, since {note['since']}"
     except (OSError, ValueError, KeyError, TypeError):
         return ""
+
+
+def lock_holder(folder: IndexFolder) -> str:
+    """Who holds the writer lock now, as `process 4711, ...`; nothing if it is free.
+
+    Asks the kernel (F_GETLK) without taking the lock: taking it for a moment could fail a writer's start.
+    """
+    if folder.lock in _held:  # closing another descriptor of the file would let go of our own lock
+        return f"process {os.getpid()} (this one)"
+    linux = sys.platform == "linux"
+    layout, order = ("hhqqi4x", (0, 1, 2, 3, 4)) if linux else ("qqihh", (3, 4, 0, 1, 2))
+    flock: list[int] = [0] * 5
+    for field, value in zip(order, (fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0), strict=True):
+        flock[field] = value
+    with contextlib.suppress(OSError), open(folder.lock, "rb") as file:
+        answer = struct.unpack(layout, fcntl.fcntl(file, fcntl.F_GETLK, struct.pack(layout, *flock)))
+        if answer[order[0]] != fcntl.F_UNLCK:
+            return _note(file.fileno()) or "another process"
+    return ""

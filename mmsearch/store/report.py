@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
-import json
 import os
 import sqlite3
 
 from mmsearch.store import ann
 from mmsearch.store.catalogue import is_network_file_system, last_run
 from mmsearch.store.layout import IndexFolder
+from mmsearch.store.lock import lock_holder
 from mmsearch.store.snapshot import Snapshot, SpaceRow
 from mmsearch.types import EXTRACTOR_VERSION, SpaceStatus, Status
 
@@ -60,7 +58,8 @@ def status(folder: IndexFolder) -> Status:
             ),
             stale=_one(
                 connection,
-                f"SELECT count(*) FROM files f JOIN assets a ON a.id = f.asset_id WHERE a.extractor < {EXTRACTOR_VERSION}",
+                "SELECT count(*) FROM files f JOIN assets a ON a.id = f.asset_id"
+                f" WHERE a.extractor < {EXTRACTOR_VERSION}",
             ),
             spaces=tuple(_space(snapshot, row) for row in snapshot.spaces()),
             bytes_on_disk=sum(path.stat().st_size for path in folder.path.rglob("*") if path.is_file()),
@@ -103,17 +102,3 @@ def _space(snapshot: Snapshot, row: SpaceRow) -> SpaceStatus:
             search[view] = f"IVF, nprobe {found[0].nprobe}, recall@10 {found[0].recall:.3f}, {found[0].file}"
     model = str(row.recorded.get("model", row.name))
     return SpaceStatus(row.name, model, row.dimension, counts, search)
-
-
-def lock_holder(folder: IndexFolder) -> str:
-    """Who holds the writer lock now, as `process 4711 since 2026-01-01T12:00:00`; nothing if it is free."""
-    with contextlib.suppress(OSError, ValueError, KeyError, TypeError), open(folder.lock, "rb") as file:
-        # A probe by F_GETLK asks the kernel without taking the lock: taking it could fail a writer's start.
-        import struct
-
-        asked = struct.pack("hhqqi4x", fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
-        kind = struct.unpack("hhqqi4x", fcntl.fcntl(file, fcntl.F_GETLK, asked))[0]
-        if kind != fcntl.F_UNLCK:
-            note = json.loads(file.read(4096))
-            return f"process {note['pid']} (`{note['command']}`) since {note['since']}"
-    return ""

@@ -1,0 +1,90 @@
+"""`verify`: every promise of the index, held against what is there. Derived things can be made again; true damage is
+said with what is lost and how to get it back."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from mmsearch.errors import DamagedIndex
+from mmsearch.store.catalogue import open_reader, open_writer, transaction
+from mmsearch.store.layout import IndexFolder
+from mmsearch.store.lock import writer_lock
+from mmsearch.store.promises import Promises
+from mmsearch.types import Finding
+
+_AGAIN = "Take the files in again: delete the index folder and run `mmsearch index` on them."
+_REPAIR = "`mmsearch verify --repair` makes it again from the catalogue."
+
+
+@dataclass(frozen=True, slots=True)
+class _Check:
+    """One promise. `find` gives a sentence for each way in which it is broken; `mend`, where there is one, makes the
+    derived thing again inside a transaction."""
+
+    promise: str
+    find: Callable[[], Iterator[str]]
+    mend: Callable[[], None] | None = None
+    deep: bool = False
+
+
+def verify(folder: IndexFolder, repair: bool, deep: bool) -> list[Finding]:
+    """Check all promises; with `repair` mend what is derived. Raises `NoIndex`, `LockHeld` (with `repair`)."""
+    with contextlib.ExitStack() as held:
+        if repair:
+            open_reader(folder).close()  # says so if there is no index, before a folder is touched
+            held.enter_context(writer_lock(folder, "verify --repair"))
+        connection = held.enter_context(contextlib.closing(open_writer(folder) if repair else open_reader(folder)))
+        if not repair:
+            connection.execute("BEGIN")
+        findings = []
+        for check in _checks(folder, connection):
+            if deep or not check.deep:
+                findings.append(_run(folder, connection, check, repair))
+        return findings
+
+
+def _run(folder: IndexFolder, connection: sqlite3.Connection, check: _Check, repair: bool) -> Finding:
+    broken = _broken(check)
+    if not broken:
+        return Finding(check.promise, "ok")
+    sentence = " ".join(broken[:3]) + (f" (and {len(broken) - 3} more)" if len(broken) > 3 else "")
+    if check.mend is None:
+        return Finding(check.promise, "broken", sentence, _AGAIN)
+    if not repair:
+        return Finding(check.promise, "derived", sentence, _REPAIR)
+    with transaction(connection, folder):
+        check.mend()
+    left = _broken(check)
+    return Finding(check.promise, "broken", left[0], _AGAIN) if left else Finding(check.promise, "repaired", sentence)
+
+
+def _broken(check: _Check) -> list[str]:
+    try:
+        return list(check.find())
+    except (sqlite3.DatabaseError, DamagedIndex) as error:
+        return [f"It can't be read: {error}."]
+
+
+def _checks(folder: IndexFolder, connection: sqlite3.Connection) -> list[_Check]:
+    """Every promise that can be checked on this index."""
+    one = Promises(folder, connection)
+    return [
+        _Check("The catalogue's pages are whole", one.pages, deep=True),
+        _Check("The catalogue's structure is sound", one.quick),
+        _Check("Every row refers to one that is there", one.references),
+        _Check("Every embedding is a unit vector of its space", one.vectors, deep=True),
+        _Check("A complete asset has all of its spans", one.spans),
+        _Check("What is visible is shown by a file, and the other way round", one.visible, one.mend_visible),
+        _Check("No asset is left that no file has", one.orphans, one.mend_orphans),
+        _Check("The word table says what the segments say", one.words, one.mend_words, deep=True),
+        _Check("Every visible segment with words is in the word table", one.words_counted, one.mend_words),
+        _Check("Every file can be found by its name", one.names, one.mend_names),
+        _Check("The background sample holds the smallest draws", one.background, one.mend_background),
+        _Check("The ann files are those of the catalogue", one.ann_files, one.drop_ann),
+        _Check("The ann files' bytes are as they were written", one.ann_bytes, one.drop_ann, deep=True),
+        _Check("No ids were used twice", one.ids),
+        _Check("No left-over files lie in the index folder", one.strays, one.sweep),
+    ]

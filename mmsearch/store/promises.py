@@ -1,0 +1,201 @@
+"""What an index promises, each promise as a check that tells how it is broken, and the way to mend what is derived."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from typing import Any
+
+from mmsearch.store import ann, files
+from mmsearch.store.layout import IndexFolder
+from mmsearch.store.lock import lock_holder
+from mmsearch.store.segments import BACKGROUND_SIZE, draw, indexed_words, refresh_background
+from mmsearch.store.snapshot import spaces
+from mmsearch.store.words import prepare_name
+
+
+class Promises:
+    """The checks themselves, over one connection."""
+
+    def __init__(self, folder: IndexFolder, connection: sqlite3.Connection) -> None:
+        self.folder = folder
+        self.connection = connection
+        self.bad_generations: set[int] = set()
+
+    def _rows(self, sql: str) -> Iterator[tuple[Any, ...]]:
+        yield from self.connection.execute(sql)
+
+    def pages(self) -> Iterator[str]:
+        """SQLite's own full check."""
+        yield from (f"SQLite: {row[0]}." for row in self._rows("PRAGMA integrity_check(20)") if row[0] != "ok")
+
+    def quick(self) -> Iterator[str]:
+        """SQLite's own quick check."""
+        yield from (f"SQLite: {row[0]}." for row in self._rows("PRAGMA quick_check(20)") if row[0] != "ok")
+
+    def references(self) -> Iterator[str]:
+        """Foreign keys."""
+        yield from (
+            f"{row[0]} row {row[1]} refers to a missing {row[2]} row." for row in self._rows("PRAGMA foreign_key_check")
+        )
+
+    def vectors(self) -> Iterator[str]:
+        """Length and norm of every embedding; its draw."""
+        import numpy as np
+
+        dimensions = {row.id: row.dimension for row in spaces(self.connection)}
+        for embedding_id, space_id, view, part, lot, vector, ordinal, key in self._rows(
+            "SELECT e.id, e.space_id, e.view, e.part, e.draw, e.vector, s.ordinal, a.key FROM embeddings e"
+            " JOIN segments s ON s.id = e.segment_id JOIN assets a ON a.id = s.asset_id"
+        ):
+            values = np.frombuffer(vector, np.float16).astype(np.float32)
+            if len(values) != dimensions.get(space_id) or not 0.99 < float(np.linalg.norm(values)) < 1.01:
+                yield f"Embedding {embedding_id} is damaged."
+            elif lot != draw(key, ordinal, view, part):
+                yield f"Embedding {embedding_id} has a draw that is not its own."
+
+    def spans(self) -> Iterator[str]:
+        """Assets in a final state have as many spans as were planned."""
+        for asset_id, planned, done in self._rows(
+            "SELECT a.id, a.spans, (SELECT count(*) FROM spans p WHERE p.asset_id = a.id) FROM assets a"
+            " WHERE a.state IN ('complete', 'partial')"
+        ):
+            if planned is not None and planned != done:
+                yield f"Asset {asset_id} has {done} of {planned} spans."
+
+    def visible(self) -> Iterator[str]:
+        """The `visible` flag of assets against the files that show them."""
+        yield from (f"Asset {row[0]} is {'hidden' if row[1] else 'shown'} wrongly." for row in self._rows(self._WRONG))
+
+    _WRONG = (
+        "SELECT id, shown FROM (SELECT a.id, a.visible, EXISTS (SELECT 1 FROM files f WHERE f.asset_id = a.id) AS shown"
+        " FROM assets a) WHERE visible <> shown"
+    )
+
+    def mend_visible(self) -> None:
+        """Set the flag from the files."""
+        for asset_id, shown in self.connection.execute(self._WRONG).fetchall():
+            (files.show if shown else files.hide_unused)(self.connection, asset_id)
+
+    def orphans(self) -> Iterator[str]:
+        """Assets without files. A run that goes on right now may have some."""
+        if lock_holder(self.folder).endswith("(this one)") or not lock_holder(self.folder):
+            yield from (
+                f"Asset {row[0]} belongs to no file."
+                for row in self._rows(
+                    "SELECT a.id FROM assets a WHERE NOT EXISTS (SELECT 1 FROM files f WHERE f.asset_id = a.id)"
+                    " AND NOT EXISTS (SELECT 1 FROM files f WHERE f.next_asset_id = a.id)"
+                )
+            )
+
+    def mend_orphans(self) -> None:
+        """End them."""
+        files.remove_orphans(self.connection)
+
+    def _visible_segments(self) -> list[int]:
+        return [
+            row[0]
+            for row in self._rows("SELECT s.id FROM segments s JOIN assets a ON a.id = s.asset_id WHERE a.visible = 1")
+        ]
+
+    def words(self) -> Iterator[str]:
+        """The prepared words of every segment against the word table."""
+        wanted = dict(indexed_words(self.connection, self._visible_segments()))
+        there = dict(self.connection.execute("SELECT rowid, words FROM words_fts").fetchall())
+        for segment_id in sorted(wanted.keys() ^ there.keys()):
+            how = "missing from" if segment_id in wanted else "left over in"
+            yield f"Segment {segment_id} is {how} the word table."
+        yield from (
+            f"Segment {i} has other words in the word table."
+            for i in wanted.keys() & there.keys()
+            if wanted[i] != there[i]
+        )
+
+    def words_counted(self) -> Iterator[str]:
+        """The same in numbers only."""
+        wanted = sum(1 for _ in indexed_words(self.connection, self._visible_segments()))
+        there = self.connection.execute("SELECT count(*) FROM words_fts").fetchone()[0]
+        if wanted != there:
+            yield f"{there} segments are in the word table where {wanted} belong."
+
+    def mend_words(self) -> None:
+        """Write the word table anew."""
+        self.connection.execute("DELETE FROM words_fts")
+        files.write_words(self.connection, self._visible_segments())
+
+    def names(self) -> Iterator[str]:
+        """The names of all files against the name table."""
+        there = dict(self.connection.execute("SELECT rowid, names FROM names_fts").fetchall())
+        for file_id, path in self.connection.execute("SELECT id, path FROM files").fetchall():
+            if there.pop(file_id, None) != prepare_name(path):
+                yield f"File {file_id} has other names in the name table."
+        yield from (f"The name table has a file {file_id} that is gone." for file_id in there)
+
+    def mend_names(self) -> None:
+        """Write the name table anew."""
+        self.connection.execute("DELETE FROM names_fts")
+        rows = self.connection.execute("SELECT id, path FROM files").fetchall()
+        self.connection.executemany(
+            "INSERT INTO names_fts (rowid, names) VALUES (?, ?)", [(i, prepare_name(path)) for i, path in rows]
+        )
+
+    def background(self) -> Iterator[str]:
+        """The sample against the smallest draws."""
+        for row in spaces(self.connection):
+            for view in row.views:
+                where = f"FROM embeddings WHERE space_id = ? AND view = ? ORDER BY draw, id LIMIT {BACKGROUND_SIZE}"
+                wanted = set(self.connection.execute(f"SELECT id {where}", (row.id, view)))
+                there = set(
+                    self.connection.execute(
+                        "SELECT embedding_id FROM background WHERE space_id = ? AND view = ?", (row.id, view)
+                    )
+                )
+                if wanted != there:
+                    yield f"The background of {row.name}:{view} is {len(wanted ^ there)} embeddings off."
+
+    def mend_background(self) -> None:
+        """Draw it again."""
+        for row in spaces(self.connection):
+            for view in row.views:
+                refresh_background(self.connection, row.id, view)
+
+    def ann_files(self) -> Iterator[str]:
+        """Every named ann file opens and holds as many vectors as it should."""
+        for row in spaces(self.connection):
+            for view in row.views:
+                for generation in ann.generations(self.connection, row.id, view):
+                    if ann.load(self.folder, generation, row.dimension) is None:
+                        self.bad_generations.add(generation.id)
+                        yield f"{generation.file} is missing or damaged."
+
+    def ann_bytes(self) -> Iterator[str]:
+        """Their hashes."""
+        for number, name, digest in self._rows("SELECT id, file, sha256 FROM generations"):
+            path = self.folder.path / name
+            if not path.is_file() or ann.digest(path) != digest:
+                self.bad_generations.add(number)
+                yield f"{name} has other bytes than were written."
+
+    def drop_ann(self) -> None:
+        """Forget bad ann files: queries scan the catalogue until the next run builds them."""
+        for number in self.bad_generations:
+            ann.drop(self.connection, number)
+        self.bad_generations.clear()
+
+    def ids(self) -> Iterator[str]:
+        """No id is beyond the counter that gives them out."""
+        for table in ("files", "assets", "segments", "embeddings", "generations"):
+            counter = self.connection.execute("SELECT seq FROM sqlite_sequence WHERE name = ?", (table,)).fetchone()
+            highest = self.connection.execute(f"SELECT max(id) FROM {table}").fetchone()[0] or 0
+            if highest > (counter[0] if counter else 0):
+                yield f"The counter of {table} is behind."
+
+    def strays(self) -> Iterator[str]:
+        """Files that a killed run left behind."""
+        named = {row[0] for row in self._rows("SELECT file FROM generations")}
+        found = [*self.folder.path.glob("ann-*.faiss"), *self.folder.path.glob(".*.tmp")]
+        yield from (f"{path.name} belongs to nothing." for path in found if path.name not in named)
+
+    def sweep(self) -> None:
+        """Remove them."""
+        ann.sweep(self.connection, self.folder)
