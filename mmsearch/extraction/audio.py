@@ -1,0 +1,106 @@
+"""Recordings: tags, windows of ten seconds with their words and sound."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Any, BinaryIO
+
+from mmsearch.errors import ExtractionError
+from mmsearch.extraction import sound
+from mmsearch.extraction.cues import cues_within, pack, parse_lrc, sidecar_cues
+from mmsearch.extraction.source import open_source, ordinal
+from mmsearch.extraction.streams import check_container, decoding
+from mmsearch.extraction.tags import read_tags, tag_text
+from mmsearch.types import Extracted, Locator, Needs, Probe, Segment, Source, Span
+
+WINDOW_S = 10.0
+SHORTEST_S = 1.0  # a shorter rest belongs to the window before it
+SPAN_S = 120.0
+SPANS = 60  # a long recording has longer spans instead of more: each decodes all that lies before it
+LONGEST_SPAN_S = 600.0
+LONGEST_S = 24 * 3600.0
+TRUSTED_S = 1800.0  # a longer recording's stated length is believed if it is plausible
+LOWEST_BYTES_PER_S = 1000.0  # less than any codec needs for speech
+UNSTATED = frozenset({"mp3", "aac", "ac3", "amr"})  # formats whose length FFmpeg often has to guess
+
+
+def probe(source: Source, needs: Needs) -> Probe:
+    """Tags, length and spans. `details`: the tags by name, `duration_s`, `codec`, `channels`, `sample_rate`, `cues`.
+
+    Raises `ExtractionError`: `decode-error` without a sound stream that decodes, `encrypted`, or as `open_source`."""
+    notes: list[str] = []
+    with open_source(source) as handle:
+        check_container(handle)
+        with decoding("sound"):
+            try:
+                decoder = sound.open_sound(handle)
+            except ValueError as error:
+                raise ExtractionError("decode-error", "There is no sound in this file.") from error
+            metadata = decoder.metadata
+            origin = float(metadata.begin_stream_seconds or 0.0)
+            if sound.samples_between(decoder, origin, origin + 1.0) is None:
+                raise ExtractionError("decode-error", "There is no sound in this file that can be decoded.")
+            duration = _duration(handle, source, origin, metadata.duration_seconds, notes)
+        tags = read_tags(handle)
+    cues, unread = sidecar_cues(source)
+    sung = parse_lrc(tags.get("lyrics", ""))
+    if sung:
+        del tags["lyrics"]
+    packed, too_many = pack([*sung, *cues])
+    notes += [*unread, *filter(None, [too_many])]
+    facts = {"codec": metadata.codec, "channels": metadata.num_channels, "sample_rate": metadata.sample_rate}
+    details: dict[str, Any] = {**tags, "duration_s": round(duration, 3), "origin_s": origin, **facts, "cues": packed}
+    return Probe(_spans(duration), details, tuple(notes))
+
+
+def _duration(handle: BinaryIO, source: Source, origin: float, stated: float | None, notes: list[str]) -> float:
+    """Seconds of sound that exist: as stated where that is plausible and costly to check, else measured."""
+    claimed = max(stated, 0.0) if stated is not None and math.isfinite(stated) else 0.0
+    plausible = source.stat[0] >= claimed * LOWEST_BYTES_PER_S
+    if claimed <= TRUSTED_S or not plausible or source.format in UNSTATED:
+        duration, certain = sound.measure_end(handle, origin, claimed, LONGEST_S)
+        if not certain:
+            notes.append("The length is as the file states it; it could not be measured.")
+        elif claimed > 60 and duration < claimed / 2:
+            notes.append(f"The file states a length of {claimed:.0f} s, but its sound ends after {duration:.0f} s.")
+    else:
+        duration = claimed
+    if duration <= 0:
+        raise ExtractionError("decode-error", "There is no sound in this file that can be decoded.")
+    if duration >= LONGEST_S:
+        notes.append("Only the first 24 hours are indexed.")
+    return min(duration, LONGEST_S)
+
+
+def _spans(duration: float) -> tuple[Span, ...]:
+    """Spans of whole windows; a rest that is too short for a window of its own stays with the last span."""
+    length = min(LONGEST_SPAN_S, max(SPAN_S, math.ceil(duration / SPANS / WINDOW_S) * WINDOW_S))
+    count = max(1, math.ceil((duration - SHORTEST_S) / length))
+    return tuple(Span(i * length, duration if i == count - 1 else (i + 1) * length) for i in range(count))
+
+
+def windows(span: Span) -> list[tuple[float, float]]:
+    """`[start, end)` of the windows of a span: ten seconds each, the last one 1 to 11 unless the span is shorter."""
+    count = max(1, math.ceil((span.stop - span.start - SHORTEST_S) / WINDOW_S))
+    starts = [span.start + i * WINDOW_S for i in range(count)]
+    return list(zip(starts, [*starts[1:], span.stop], strict=True))
+
+
+def extract(source: Source, probe: Probe, number: int, needs: Needs) -> Iterator[Extracted]:
+    """The windows of span `number`: their cues as text, the tags with the first one, sound when it is asked for.
+
+    Raises `ExtractionError` as `open_source` does. A window whose sound can't be decoded comes without it."""
+    span = probe.spans[number]
+    samples = None
+    if needs.sound_rate > 0:
+        with open_source(source) as handle:
+            origin = float(probe.details.get("origin_s", 0.0))
+            samples = sound.sound_between(handle, needs.sound_rate, origin + span.start, origin + span.stop)
+    for place, (start, end) in enumerate(windows(span)):
+        cues = cues_within(probe.details.get("cues", ()), start, end)
+        words = [tag_text(probe.details)] if number == 0 and place == 0 else []
+        text = "\n".join(filter(None, [*words, *(cue.text for cue in cues)]))
+        locator = Locator(start_s=round(start, 3), end_s=round(end, 3))
+        segment = Segment(ordinal(number, place), locator, text, cues)
+        yield Extracted(segment, sound=sound.part(samples, needs.sound_rate, start - span.start, end - span.start))

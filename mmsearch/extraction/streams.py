@@ -1,0 +1,158 @@
+"""What a media container holds, and who may open it.
+
+Containers are asked through the `ffprobe` and `ffmpeg` programs (of the FFmpeg that torchcodec needs anyway). They get
+the open file as their standard input and read it as `/dev/fd/0`: they see the file that was checked, no file name that
+could mean something to them, and only demuxers of real containers, so a playlist can't lead them to other files.
+torchcodec takes no such list: `check_container` turns away the formats through which FFmpeg would open other files
+(HLS, DASH, IMF, ffconcat, SDP, VobSub index) before torchcodec sees them. A format that FFmpeg recognises by other
+signs than these, and that names other files, would still be followed, within the walls of the worker.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import struct
+import subprocess
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, BinaryIO
+
+from mmsearch.errors import ExtractionError
+from mmsearch.extraction.source import open_source
+from mmsearch.types import Source
+
+DEMUXERS = (
+    "aac,ac3,aiff,amr,ape,asf,au,avi,caf,dv,eac3,flac,flv,h264,hevc,ivf,m4v,matroska,mov,mp3,mpeg,mpegts,mpegvideo,"
+    "mxf,nut,ogg,rm,tta,w64,wav,wv"
+)
+HEAD_BYTES = 65_536
+MOOV_BYTES = 8 << 20
+PROBE_S = 30
+DECODER_ERRORS = (RuntimeError, ValueError, IndexError, KeyError, TypeError, AssertionError, OSError)
+_PLAYLIST_STARTS = (b"#extm3u", b"ffconcat", b"<?xml", b"<mpd", b"[reference]", b"[playlist]", b"v=0", b"# vobsub")
+_PLAYLIST_SIGNS = (b"<mpd", b"dash:profile", b"<compositionplaylist", b"c=in ip")
+_ASF_ENCRYPTION = (  # GUIDs of the content encryption and extended content encryption objects
+    bytes.fromhex("fbb3112223bdd211b4b700a0c955fc6e"),
+    bytes.fromhex("14e68a292226174cb935dae07ee9289c"),
+)
+
+
+class MediaFile:
+    """An open file as torchcodec reads it. A damaged container sends FFmpeg to impossible places: like a file that
+    FFmpeg opened itself, this one answers with an error number, and the demuxer goes on as it can; an exception would
+    end it."""
+
+    def __init__(self, handle: BinaryIO) -> None:
+        self._handle = handle
+        handle.seek(0)
+
+    def read(self, size: int) -> bytes:
+        """Up to `size` bytes; none at the end."""
+        return self._handle.read(max(size, 0))
+
+    def seek(self, offset: int, whence: int) -> int:
+        """The new position, or -22 (EINVAL)."""
+        try:
+            return self._handle.seek(offset, whence)
+        except (OSError, ValueError, OverflowError):
+            return -22
+
+
+@contextmanager
+def decoding(what: str) -> Iterator[None]:
+    """Turn what decoders raise into `ExtractionError` (`memory` or `decode-error`): "The `what` can't be decoded."."""
+    try:
+        yield
+    except (MemoryError, *DECODER_ERRORS) as error:
+        if isinstance(error, MemoryError) or "allocate" in str(error):
+            sentence = f"The {what} needs more memory to decode than a worker may use."
+            raise ExtractionError("memory", sentence) from error
+        sentence = f"The {what} can't be decoded; it is damaged or of a format that FFmpeg doesn't know."
+        raise ExtractionError("decode-error", sentence) from error
+
+
+def check_container(handle: BinaryIO) -> None:
+    """Refuse what no media decoder should open: nothing, playlists and other plain text, protected media. Leaves the
+    position at the start.
+
+    Raises `ExtractionError` with code `decode-error` or `encrypted`."""
+    head = handle.read(HEAD_BYTES)
+    if not head:
+        raise ExtractionError("decode-error", "The file is empty.")
+    if head[:3] == b"ID3" and len(head) >= 10:  # FFmpeg looks behind the tag for the format, so we do
+        tag = 10 + sum((byte & 0x7F) << shift for byte, shift in zip(head[6:10], (21, 14, 7, 0), strict=True))
+        body = _read_at(handle, tag, HEAD_BYTES)
+    else:
+        body = head
+    words = body.split(b"\0", 1)[0].lower()
+    plain = len(body) > 0 and not any(byte < 9 or 14 <= byte < 32 for byte in body[:1024])
+    if words.startswith(_PLAYLIST_STARTS) or any(sign in words for sign in _PLAYLIST_SIGNS) or plain:
+        raise ExtractionError("decode-error", "This is text, perhaps a playlist, and no recording.")
+    if any(guid in head for guid in _ASF_ENCRYPTION) or _is_protected_mp4(handle):
+        raise ExtractionError("encrypted", "The recording is protected by digital rights management.")
+    handle.seek(0)
+
+
+def _read_at(handle: BinaryIO, offset: int, size: int) -> bytes:
+    handle.seek(offset)
+    return handle.read(size)
+
+
+def _is_protected_mp4(handle: BinaryIO) -> bool:
+    """Whether an ISO media file describes protected samples (ISO/IEC 14496-12: `sinf` with `frma` and `schm`)."""
+    offset = 0
+    for place in range(1000):
+        head = _read_at(handle, offset, 16)
+        if len(head) < 8 or (place == 0 and head[4:8] not in (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip")):
+            return False
+        size = struct.unpack(">I", head[:4])[0]
+        if size == 1 and len(head) == 16:
+            size = struct.unpack(">Q", head[8:])[0]
+        if head[4:8] == b"moov":
+            moov = _read_at(handle, offset, min(size or MOOV_BYTES, MOOV_BYTES))
+            return all(name in moov for name in (b"sinf", b"frma", b"schm"))
+        if size < 8 or offset + size >= 1 << 62:
+            return False
+        offset += size
+    return False
+
+
+def container_facts(source: Source) -> dict[str, Any] | None:
+    """What ffprobe tells of the file, `streams` and `format` as in its JSON; None without the program or an answer.
+
+    Raises `ExtractionError` as `open_source` does."""
+    entries = "format=start_time,duration:format_tags:stream=index,codec_type,codec_name"
+    entries += ":stream_disposition=attached_pic,forced,default"
+    answer, _ = run_program("ffprobe", source, ["-show_entries", entries, "-of", "json"], [], PROBE_S)
+    try:
+        facts = json.loads(answer)
+    except ValueError:
+        return None
+    return facts if isinstance(facts, dict) and facts.get("streams") else None
+
+
+def has_program(name: str) -> bool:
+    """Whether the program `ffmpeg` or `ffprobe` can be started here."""
+    return shutil.which(name) is not None
+
+
+def run_program(
+    name: str, source: Source, options: Sequence[str], outputs: Sequence[str], seconds: float
+) -> tuple[bytes, bool]:
+    """What ffmpeg or ffprobe wrote about the source, and whether it ended well and in time; nothing when missing."""
+    path = shutil.which(name)
+    if path is None:
+        return b"", False
+    limits = ["-v", "error", "-protocol_whitelist", "file,pipe", "-format_whitelist", DEMUXERS]
+    command = [path, *limits, *options, "-i", "file:/dev/fd/0", *outputs]
+    with open_source(source) as handle:
+        try:
+            done = subprocess.run(
+                command, stdin=handle, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=seconds, check=False
+            )
+        except subprocess.TimeoutExpired as error:
+            return error.stdout or b"", False
+        except OSError:
+            return b"", False
+    return done.stdout, done.returncode == 0

@@ -1,0 +1,53 @@
+"""Tags of recordings (ID3, Vorbis comments, MP4, ASF, RIFF), read by tinytag; container tags that ffprobe told."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, BinaryIO
+
+TAG_CHARACTERS = 4000  # of one tag; lyrics get ten times as much
+WORDS = ("title", "artist", "album", "comment", "lyrics")  # in the order in which they stand in a segment's text
+_NOISE = re.compile(
+    r"^(?:lav[fc]\d*[\d.]*|libmp3lame|lame\s?[\d.]+|itun(?:norm|smpb|pgap).*|handbrake.*|"
+    r"encod(?:ed|er|ing)\b.*|(?:[0-9a-f]{8}\s*){4,}|core media \w+|(?:video|sound|subtitle)handler|unknown|\W*)$",
+    re.IGNORECASE,
+)
+
+
+def read_tags(handle: BinaryIO) -> dict[str, str]:
+    """`title`, `artist`, `album`, `comment`, `genre`, `year`, `lyrics` as far as the file has them, noise left out.
+    A file without tags, or with damaged ones, gives what could be read before the damage, perhaps nothing."""
+    from tinytag import TinyTag, TinyTagException
+
+    handle.seek(0)
+    try:
+        tag = TinyTag.get(file_obj=handle, duration=False)
+    except (TinyTagException, OSError, ValueError, OverflowError, RecursionError):
+        return {}
+    lyrics = tag.other.get("lyrics") or []
+    described = tag.other.get("description") or []
+    found: dict[str, Any] = {name: getattr(tag, name) for name in ("title", "artist", "album", "genre", "year")}
+    found["comment"] = "\n".join(filter(None, [tag.comment, *described]))
+    return {**_cleaned(found, TAG_CHARACTERS), **_cleaned({"lyrics": "\n".join(lyrics)}, 10 * TAG_CHARACTERS)}
+
+
+def container_tags(facts: Mapping[str, Any] | None) -> dict[str, str]:
+    """The same names from the tags of `streams.container_facts`; a description counts as a comment."""
+    raw = (facts or {}).get("format", {}).get("tags", {})
+    tags = {str(name).lower(): value for name, value in raw.items()}
+    comment = "\n".join(
+        dict.fromkeys(str(tags[name]) for name in ("comment", "description", "synopsis") if name in tags)
+    )
+    found = {name: tags.get(name) for name in ("title", "artist", "album", "genre")}
+    return _cleaned({**found, "comment": comment, "year": tags.get("date")}, TAG_CHARACTERS)
+
+
+def _cleaned(found: Mapping[str, Any], limit: int) -> dict[str, str]:
+    clean = {name: str(value).replace("\0", " ").strip()[:limit] for name, value in found.items() if value}
+    return {name: value for name, value in clean.items() if not _NOISE.match(value)}
+
+
+def tag_text(tags: Mapping[str, str]) -> str:
+    """Title, artist, album, comment and lyrics without times, each on lines of its own, for the first segment."""
+    return "\n".join(dict.fromkeys(tags[name] for name in WORDS if tags.get(name)))

@@ -1,0 +1,204 @@
+"""Films: scenes with their key frame, subtitles and sound."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from mmsearch.errors import ExtractionError
+from mmsearch.extraction import audio, sound
+from mmsearch.extraction.cues import cues_within, embedded_cues, pack, sidecar_cues
+from mmsearch.extraction.film import Film, fitted, frame_at, inspect, open_film, samples_of
+from mmsearch.extraction.scenes import FLAT_LEVEL, Sample, cuts, key_sample, looks_same, split
+from mmsearch.extraction.source import open_source, ordinal
+from mmsearch.extraction.streams import check_container, container_facts, decoding
+from mmsearch.extraction.tags import container_tags, read_tags, tag_text
+from mmsearch.types import Cue, Extracted, Locator, Needs, Probe, Segment, Source, Span
+
+if TYPE_CHECKING:
+    import numpy as np
+
+LONGEST_S = 24 * 3600.0
+LARGEST_PIXELS = 8192 * 8192
+SPAN_PIXELS = 2e9  # decoded per span: some five seconds of work
+SHORTEST_SPAN_S, LONGEST_SPAN_S = 20.0, 120.0
+PAGE_EDGE = 2000
+FRAME_PIXELS = 640 * 360  # of frames for video views, when no picture size is asked for
+SOUND_S = 30.0
+COVER_CODECS = frozenset({"mjpeg", "png", "bmp", "gif", "webp"})
+
+
+def probe(source: Source, needs: Needs) -> Probe:
+    """Length, size, tags, cues and spans. `details`: `duration_s`, `width`, `height`, `fps`, `codec`, the tags by
+    name, `cues`; of a container with sound only those of `audio.probe` and `pictures: false`.
+
+    Raises `ExtractionError`: `decode-error`, `encrypted`, `too-large`, or as `open_source`."""
+    facts = None
+    with open_source(source) as handle:
+        check_container(handle)
+        facts = container_facts(source)
+        film = None if _only_covers(facts) else _inspected(handle)
+        tags = read_tags(handle)
+    if film is None or (facts is None and _is_cover(film)):
+        return _without_pictures(source, needs, facts)
+    embedded, unread = embedded_cues(source, facts)
+    sidecar, notes = sidecar_cues(source)
+    packed, too_many = pack([*embedded, *sidecar])
+    notes += [note for note in (unread, too_many, _length_note(film)) if note]
+    film = replace(film, duration_s=min(film.duration_s, LONGEST_S))
+    details = {**tags, **container_tags(facts), **_details(film), "cues": packed}
+    return Probe(_spans(film), details, tuple(notes))
+
+
+def _inspected(handle: BinaryIO) -> Film | None:
+    with decoding("film"):
+        film = inspect(handle)
+    if film is not None and film.width * film.height > LARGEST_PIXELS:
+        raise ExtractionError("too-large", f"The film's pictures are too large ({film.width} x {film.height}).")
+    return film
+
+
+def _only_covers(facts: Mapping[str, Any] | None) -> bool:
+    """Whether the container surely has no moving pictures: no video stream but attached covers."""
+    if facts is None:
+        return False
+    films = [stream for stream in facts["streams"] if stream.get("codec_type") == "video"]
+    return all(stream.get("disposition", {}).get("attached_pic") for stream in films)
+
+
+def _is_cover(film: Film) -> bool:
+    return film.codec in COVER_CODECS and film.duration_s * film.fps <= 1
+
+
+def _without_pictures(source: Source, needs: Needs, facts: Mapping[str, Any] | None) -> Probe:
+    try:
+        found = audio.probe(source, needs)
+    except ExtractionError as error:
+        if error.code != "decode-error":
+            raise
+        sentence = "Neither pictures nor sound of this film can be decoded; it is damaged or of an unknown format."
+        raise ExtractionError("decode-error", sentence) from error
+    return replace(found, details={**found.details, **container_tags(facts), "pictures": False})
+
+
+def _length_note(film: Film) -> str:
+    if film.duration_s > LONGEST_S:
+        return "Only the first 24 hours are indexed."
+    if film.stated_s > film.duration_s + max(5.0, film.duration_s / 20):
+        return f"The file states a length of {film.stated_s:.0f} s, but its pictures end after {film.duration_s:.0f} s."
+    return ""
+
+
+def _details(film: Film) -> dict[str, Any]:
+    facts = {"duration_s": round(film.duration_s, 3), "stated_s": round(film.stated_s, 3), "origin_s": film.origin_s}
+    size = {"width": film.width, "height": film.height, "fps": round(film.fps, 3)}
+    return {**facts, **size, "codec": film.codec, "seek": film.seek}
+
+
+def _film(details: Mapping[str, Any]) -> Film:
+    names = ("origin_s", "duration_s", "width", "height", "fps", "codec", "seek", "stated_s")
+    return Film(**{name: details[name] for name in names})
+
+
+def _spans(film: Film) -> tuple[Span, ...]:
+    """Spans of equal length, shorter the more pixels a second has; a rest under two seconds joins the last one."""
+    seconds = SPAN_PIXELS / (film.width * film.height * film.fps)
+    length = float(round(min(max(seconds, SHORTEST_SPAN_S), LONGEST_SPAN_S)))
+    count = max(1, math.ceil((film.duration_s - 2.0) / length))
+    return tuple(Span(i * length, film.duration_s if i == count - 1 else (i + 1) * length) for i in range(count))
+
+
+def extract(source: Source, probe: Probe, number: int, needs: Needs) -> Iterator[Extracted]:
+    """The scenes of span `number`, each with `details["key_s"]`, the time of its key frame (missing where nothing of
+    the scene can be decoded), its cues as text, and the media that `needs` asks for.
+
+    Raises `ExtractionError`: `decode-error`, or as `open_source`."""
+    if probe.details.get("pictures") is False:
+        yield from audio.extract(source, probe, number, needs)
+        return
+    film, span = _film(probe.details), probe.spans[number]
+    with open_source(source) as handle, decoding("film"):
+        samples = samples_of(handle, film, span.start, span.stop)
+    heard = _sound(source, film, span, needs)
+    before: Sample | None = None
+    with _pictures(source, film, needs) as pictures:
+        for place, (start, end) in enumerate(split(span.start, span.stop, cuts(samples))):
+            key = key_sample(samples, start, end)
+            segment = _segment(probe, number, place, start, end, key)
+            media: dict[str, Any] = {} if key is None else pictures.media(key, before, start, end)
+            if needs.sound_rate > 0:
+                last = min(end, start + SOUND_S) - span.start
+                media["sound"] = sound.part(heard, needs.sound_rate, start - span.start, last)
+            before = key or before
+            yield Extracted(segment, **media)
+
+
+def _segment(probe: Probe, number: int, place: int, start: float, end: float, key: Sample | None) -> Segment:
+    cues: tuple[Cue, ...] = cues_within(probe.details.get("cues", ()), start, end)
+    words = [tag_text(probe.details)] if number == 0 and place == 0 else []
+    text = "\n".join(filter(None, [*words, *(cue.text for cue in cues)]))
+    details = {} if key is None else {"key_s": round(key.time_s, 3)}
+    return Segment(ordinal(number, place), Locator(start_s=round(start, 3), end_s=round(end, 3)), text, cues, details)
+
+
+def _sound(source: Source, film: Film, span: Span, needs: Needs) -> np.ndarray | None:
+    if needs.sound_rate <= 0:
+        return None
+    with open_source(source) as handle:
+        return sound.sound_between(handle, needs.sound_rate, film.origin_s + span.start, film.origin_s + span.stop)
+
+
+class _pictures:
+    """The large decoder of a span: opened once, read forward, closed with its file."""
+
+    def __init__(self, source: Source, film: Film, needs: Needs) -> None:
+        self._film, self._needs = film, needs
+        page = fitted(film.width, film.height, long_edge=PAGE_EDGE) if needs.ocr != "never" else (0, 0)
+        look = fitted(film.width, film.height, pixels=needs.look_pixels) if needs.look_pixels > 0 else (0, 0)
+        small = fitted(film.width, film.height, pixels=needs.look_pixels or FRAME_PIXELS) if needs.frames else (0, 0)
+        self._page, self._look, self._small = page, look, small
+        self._handle = open_source(source)
+        size = max(page, look, small)
+        with decoding("film"):
+            self._decoder = open_film(self._handle, film.seek, size) if size[0] else None
+
+    def __enter__(self) -> _pictures:
+        return self
+
+    def __exit__(self, *reason: object) -> None:
+        self._decoder = None
+        self._handle.close()
+
+    def media(self, key: Sample, before: Sample | None, start: float, end: float) -> dict[str, np.ndarray | None]:
+        """`page`, `look` and `frames` of a scene, as far as they are asked for and can be decoded."""
+        import numpy as np
+
+        if self._decoder is None:
+            return {}
+        count = self._needs.frames
+        times = [start + (end - start) * (i + 0.5) / count for i in range(count)]
+        picture, frames = None, []
+        for time_s in sorted([*times, key.time_s]):  # forward, so that nothing is decoded twice
+            found = frame_at(self._decoder, self._film.origin_s + time_s)
+            if found is not None and time_s == key.time_s:
+                picture = found[0]
+            if found is not None and time_s in times:
+                frames.append(_shrunk(found[0], self._small))
+        readable = float(key.luma.std()) > FLAT_LEVEL and not (before and looks_same(before, key))
+        return {
+            "page": _shrunk(picture, self._page) if picture is not None and readable and self._page[0] else None,
+            "look": _shrunk(picture, self._look) if picture is not None and self._look[0] else None,
+            "frames": np.stack(frames) if frames else None,
+        }
+
+
+def _shrunk(picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """The picture at `size` (width, height)."""
+    import numpy as np
+    from PIL import Image
+
+    if picture.shape[1::-1] == size:
+        return picture
+    return np.asarray(Image.fromarray(picture).resize(size, Image.Resampling.LANCZOS, reducing_gap=2.0))
