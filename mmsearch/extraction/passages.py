@@ -1,0 +1,133 @@
+"""Passages: stretches of text that fit the text encoder, cut where people would cut, with their lines."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any
+
+from mmsearch.extraction.source import ordinal
+from mmsearch.types import Cue, Extracted, Locator, Needs, Segment, Span
+
+TOKENS = 250  # MiniLM reads 256, of which two are its own marks
+CHARACTERS = 1000  # of English, about as many as 250 tokens: used where no tokenizer is known
+LONGEST = 4000  # characters: a "word" of any length is one unknown token, so tokens alone bound nothing
+# The splitter takes more than linear time on hostile nesting, so it never sees more than this at once.
+BLOCKS = {"text": 64_000, "code": 64_000, "markdown": 16_000}
+STRETCH = 500_000  # characters of a document that is decoded whole, per span
+TITLE = 200
+
+CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\ufeff]")
+COLOURS = re.compile(r"\x1b\[[0-9;?]{0,20}[A-Za-z]")
+BLOB = re.compile(r"[A-Za-z0-9+/=_\-]{400,}+")  # base64 and its like: no words in there
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """Text ready to be cut, and where each of its lines lies in the file.
+
+    first, last: per line of `text`, the file's lines that it came from, counted from 1.
+    headings:    (line of `text`, heading), ascending. `cues`: one per line of `text`, for subtitles.
+    """
+
+    text: str
+    first: Sequence[int]
+    last: Sequence[int]
+    title: str = ""
+    style: str = "text"  # text | markdown | code
+    headings: Sequence[tuple[int, str]] = ()
+    cues: Sequence[Cue] = ()
+    details: dict[str, Any] = field(default_factory=dict)
+
+    def spans(self) -> Iterator[Span]:
+        """Spans in characters of `text`, cut between its lines, without those that hold no words."""
+        for start, block in blocks(self.text, STRETCH):
+            if block.strip():
+                yield Span(start, start + len(block), self.first[self.text.count("\n", 0, start)])
+
+    def segments(self, number: int, needs: Needs, start: int = 0, stop: int | None = None) -> Iterator[Extracted]:
+        """The passages of `text[start:stop]` as the segments of span `number`."""
+        line, seen = self.text.count("\n", 0, start), start
+        heading_lines = [each for each, _ in self.headings]
+        for place, (offset, passage) in enumerate(cut(self.text[start:stop], self.style, needs.tokenizer)):
+            line += self.text.count("\n", seen, start + offset)
+            seen = start + offset
+            final = line + passage.count("\n")
+            above = bisect_right(heading_lines, line)
+            title = self.headings[above - 1][1] if above else self.title
+            yield Extracted(self._segment(ordinal(number, place), passage, line, final, title))
+
+    def _segment(self, number: int, passage: str, line: int, final: int, title: str) -> Segment:
+        cues = tuple(self.cues[line : final + 1])
+        locator = Locator(
+            start_s=min(cue.start_s for cue in cues) if cues else None,
+            end_s=max(cue.end_s for cue in cues) if cues else None,
+            line_start=self.first[line],
+            line_end=self.last[final],
+        )
+        # A passage that begins with its title says it already.
+        details = {"title": title} if title and title not in passage[: len(title) + 10] else {}
+        return Segment(number, locator, passage, cues, details)
+
+
+def clean(text: str) -> str:
+    """The text with its line ends made one kind, and without what nobody reads; lines stay where they are."""
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    text = CONTROLS.sub(" ", COLOURS.sub("", text))
+    return BLOB.sub("…", text)
+
+
+def cut(text: str, style: str, tokenizer: str) -> Iterator[tuple[int, str]]:
+    """`(offset, passage)` of every passage, in order. Passages don't overlap and leave out nothing but white space."""
+    splitter = splitter_for(style, tokenizer)
+    for start, block in blocks(text, BLOCKS[style]):
+        for offset, chunk in splitter.chunk_indices(block):
+            pieces = [(0, chunk)]
+            if len(chunk) > LONGEST:
+                pieces = splitter_for("text", "").chunk_indices(chunk)
+            for further, piece in pieces:
+                begin = len(piece) - len(piece.lstrip("\n"))
+                if passage := piece.strip("\n").rstrip():
+                    yield start + offset + further + begin, passage
+
+
+def blocks(text: str, size: int) -> Iterator[tuple[int, str]]:
+    """The text in pieces of at most `size` characters, cut at the last heading or empty line, line end or space in
+    the second half of each."""
+    start = 0
+    while start < len(text):
+        stop = start + size
+        if stop < len(text):
+            for border, keep in (("\n#", 1), ("\n\n", 2), ("\n", 1), (" ", 1)):
+                found = text.rfind(border, start + size // 2, stop)
+                if found >= 0:
+                    stop = found + keep
+                    break
+        yield start, text[start:stop]
+        start = stop
+
+
+@lru_cache(maxsize=8)
+def splitter_for(style: str, tokenizer: str) -> Any:
+    """A splitter that measures with the tokenizer of that path, or with characters if there is none."""
+    from semantic_text_splitter import MarkdownSplitter, TextSplitter
+
+    maker = MarkdownSplitter if style == "markdown" else TextSplitter
+    trim = style != "code"  # the indentation of code's first line is part of it
+    if not tokenizer:
+        return maker(CHARACTERS, trim=trim)
+    from tokenizers import Tokenizer
+
+    measure = Tokenizer.from_file(tokenizer)
+    measure.no_truncation()  # the file of MiniLM asks to cut and pad to 128: no count would exceed it
+    measure.no_padding()
+    return maker.from_huggingface_tokenizer(measure, TOKENS, trim=trim)
+
+
+def short(text: str, limit: int = TITLE) -> str:
+    """A title: one line, at most `limit` characters."""
+    line = " ".join(text.split())
+    return line if len(line) <= limit else line[: limit - 1].rstrip() + "…"

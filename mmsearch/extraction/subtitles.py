@@ -1,0 +1,84 @@
+"""Subtitles in SubRip (.srt) and WebVTT (.vtt), read leniently: whatever has a time line and words is a cue."""
+
+from __future__ import annotations
+
+import io
+import re
+from dataclasses import dataclass
+
+from mmsearch.errors import ExtractionError
+from mmsearch.extraction import charset
+from mmsearch.extraction.markup import unescape
+from mmsearch.extraction.passages import clean
+from mmsearch.types import Cue
+
+TIME = r"(?:(\d{1,4}):)?(\d{1,3}):(\d{1,2})(?:[.,:](\d{1,9}))?"
+TIMES = re.compile(rf"\s*{TIME}\s*-{{1,3}}>\s*{TIME}", re.ASCII)
+TAG = re.compile(r"<[^<>\n]{0,200}>|\{\\[^{}\n]{0,200}\}")  # <i>, <c.yellow>, <00:01.000>, {\an8}
+SPACE = re.compile(r"\s+")
+CUE_CHARACTERS = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class CueLines:
+    """A cue and the lines of the file that it stands on, from its time line to its last words, counted from 1."""
+
+    cue: Cue
+    first: int
+    last: int
+
+
+def parse_subtitles(data: bytes | str) -> list[Cue]:
+    """All cues by time; bytes in any encoding. Never raises: garbage gives none. Linear in the length of the data."""
+    if isinstance(data, bytes):
+        try:
+            encoding = charset.detect(io.BytesIO(data), len(data))
+        except ExtractionError:
+            return []
+        data = data[encoding.mark :].decode(encoding.name, "replace")
+    return sorted((each.cue for each in cue_lines(data)), key=lambda cue: (cue.start_s, cue.end_s))
+
+
+def cue_lines(text: str) -> list[CueLines]:
+    """All cues in the order of the file, with their lines.
+
+    An end before its start is moved to the start. Lines that a rolling caption repeats from the cue before are left
+    out, cues that have no words then too.
+    """
+    lines = clean(text).split("\n")
+    found: list[CueLines] = []
+    before: list[str] = []
+    number = 0
+    while number < len(lines):
+        match = TIMES.match(lines[number][:200])
+        number += 1
+        if match is None:
+            continue
+        start, end = seconds(*match.groups()[:4]), seconds(*match.groups()[4:])
+        first = last = number
+        words: list[str] = []
+        while number < len(lines) and lines[number].strip() and not TIMES.match(lines[number][:200]):
+            words.append(lines[number])
+            number += 1
+            last = number
+        # Without an empty line between them, the next cue's number ends this one's words.
+        if words and words[-1].strip().isdecimal() and number < len(lines) and TIMES.match(lines[number][:200]):
+            words.pop()
+            last -= 1
+        spoken = [line for line in map(plain, words) if line]
+        fresh = [line for line in spoken if line not in before[-3:]]
+        before = spoken or before
+        if fresh:
+            said = " ".join(fresh)[:CUE_CHARACTERS]
+            found.append(CueLines(Cue(start, max(start, end), said), first, last))
+    return found
+
+
+def plain(line: str) -> str:
+    """A line of a cue without tags and entities."""
+    return SPACE.sub(" ", unescape(TAG.sub("", line))).strip()
+
+
+def seconds(hours: str | None, minutes: str, whole: str, fraction: str | None) -> float:
+    """The parts of a time stamp in seconds, to the millisecond."""
+    return round(int(hours or 0) * 3600 + int(minutes) * 60 + int(whole) + float(f"0.{fraction or 0}"), 3)
