@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import importlib
 import re
 import traceback
 from collections.abc import Callable, Sequence
@@ -12,11 +13,11 @@ from typing import Annotated, Any
 import typer
 
 from mmsearch import __version__
-from mmsearch.cli import codes, doctor, failed, forget, index, query, similar, status, verify
+from mmsearch.cli import codes
 from mmsearch.errors import MmsearchError, UsageError
 from mmsearch.output import screen
 
-_COMMANDS = (index, query, similar, status, failed, forget, verify, doctor)
+_COMMANDS = ("index", "query", "similar", "status", "failed", "forget", "verify", "doctor")
 _GLOBAL = ("index", "quiet", "debug")  # options that one environment variable sets for all commands
 
 
@@ -37,7 +38,8 @@ def run(arguments: Sequence[str]) -> int:
     session = Session()
     try:
         try:
-            code = _program().main(list(arguments), prog_name="mmsearch", standalone_mode=False, obj=session)
+            program = _program(_named(arguments))
+            code = program.main(list(arguments), prog_name="mmsearch", standalone_mode=False, obj=session)
             return code if isinstance(code, int) else codes.DONE
         except _Bug as error:
             raise error.__cause__ or error from None
@@ -86,10 +88,16 @@ def _root(
     if context.invoked_subcommand is None:
         screen.say(context.get_help())
         raise typer.Exit(codes.USAGE)
-    context.default_map = _from_config(context.command)
+    context.default_map = _from_config()
 
 
-def _program() -> Any:
+def _named(arguments: Sequence[str]) -> Sequence[str]:
+    """The command that is called; all of them where that is not clear. Only what is called costs start-up time."""
+    first = next((word for word in arguments if not word.startswith("-")), "")
+    return [first] if first in _COMMANDS else _COMMANDS
+
+
+def _program(names: Sequence[str]) -> Any:
     """The Click group that Typer makes of our functions, each option with its environment variables."""
     app = typer.Typer(
         rich_markup_mode=None,
@@ -98,8 +106,8 @@ def _program() -> Any:
         epilog=codes.table(),
     )
     app.callback(invoke_without_command=True)(_root)
-    for module in _COMMANDS:
-        name = module.__name__.rpartition(".")[2]
+    for name in names:
+        module = importlib.import_module(f"mmsearch.cli.{name}")
         app.command(name, epilog=module.EXAMPLES)(_kept(getattr(module, name)))
     group = typer.main.get_command(app)
     for name, command in group.commands.items():  # type: ignore[attr-defined]
@@ -120,14 +128,14 @@ def _options(command: Any) -> dict[str, Any]:
     return named
 
 
-def _from_config(group: Any) -> dict[str, dict[str, Any]]:
+def _from_config() -> dict[str, dict[str, Any]]:
     """Defaults by command and parameter from the user's config file."""
     from mmsearch import config
 
     path = config.config_file()
     if not path.is_file():
         return {}
-    options = {name: _options(command) for name, command in group.commands.items()}
+    options = {name: _options(command) for name, command in _program(_COMMANDS).commands.items()}
     loaded = config.load_config(path, {name: set(named) for name, named in options.items()})
     return {
         command: {options[command][name].name: value for name, value in values.items()}

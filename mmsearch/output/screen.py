@@ -39,7 +39,9 @@ def put(data: bytes) -> None:
         raise ClosedPipe
     try:
         sys.stdout.flush()
-        sys.stdout.buffer.write(data)
+        rest = memoryview(data)
+        while rest:  # under PYTHONUNBUFFERED a write may take only a part
+            rest = rest[sys.stdout.buffer.write(rest) or 0 :]
         sys.stdout.buffer.flush()
     except (BrokenPipeError, ValueError) as error:
         raise ClosedPipe from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -15,8 +16,7 @@ _STOPPED = {
     "interrupted": "Interrupted. What was committed is kept; the same command goes on from here.",
     "budget": "The time budget is used up. What was committed is kept; the same command goes on from here.",
     "disk-full": "The disk is full. What was committed is kept; make room, and the same command goes on from here.",
-    "guard": "So many files are missing that none was removed from the index. If they are really gone, add "
-    "--allow-mass-delete.",
+    "guard": "None of them was removed from the index; if they are really gone, add --allow-mass-delete.",
 }
 
 
@@ -82,7 +82,7 @@ def put_status(status: Status) -> None:
     kinds = ", ".join(f"{kind} {number:,}" for kind, number in status.by_kind.items() if number)
     lines = [
         ("index", f"{shown(status.folder)} ({size(status.bytes_on_disk)})"),
-        *(("root", shown_path(root, b"/")) for root in status.roots),
+        *(("root", shown(os.fsdecode(root))) for root in status.roots),
         ("files", f"{status.files:,}{f': {kinds}' if kinds else ''}"),
         ("segments", f"{status.segments:,}"),
     ]

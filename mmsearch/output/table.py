@@ -9,7 +9,6 @@ name, so no output changes its meaning with the terminal.
 from __future__ import annotations
 
 import os
-import re
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -102,13 +101,15 @@ def _put_rich_hits(hits: Sequence[Hit], explain: bool) -> None:
 
 
 def emphasised(snippet: str, signals: Sequence[Signal]) -> Text:
-    """A snippet with the words that matched in bold: whole words, or any place for scripts without spaces."""
+    """A snippet with the words that matched in bold, found as the snippet itself was chosen."""
     from rich.text import Text
 
+    from mmsearch.retrieval.snippet import matches
+
     text = Text(snippet)
-    for term in {term for signal in signals for term in signal.terms if term.strip()}:
-        edge = r"\b" if term.isascii() else ""
-        text.highlight_regex(re.compile(f"{edge}{re.escape(term)}{edge}", re.IGNORECASE), "bold yellow")
+    terms = {term: 1.0 for signal in signals for term in signal.terms if term.strip()}
+    for start, term, _ in matches(snippet, terms):
+        text.stylize("bold yellow", start, start + len(term))
     return text
 
 

@@ -1,0 +1,123 @@
+"""An index of fixed answers: the command line and its output can be tried without models, media or a store."""
+
+import os
+import sys
+from types import ModuleType
+from typing import ClassVar
+
+from mmsearch import types as t
+from mmsearch.errors import LockHeld, NoIndex
+
+BASE = b"/data"
+WORDS = t.Signal("words", 7.5, 2.0, 1, 1.5, ("revenue", "chart"))
+LOOK = t.Signal("builtin:image", 0.31, 1.0, 4, 0.75)
+HITS = (
+    t.Hit(1, 2.25, BASE + b"/report.pdf", t.Kind.PDF, "words", t.Locator(page=3), "The revenue\nchart shows growth.",
+          (WORDS, LOOK), 7, (BASE + b"/copy.pdf", BASE + b"/old/report.pdf"), (t.Locator(page=9),)),
+    t.Hit(2, 1.5, BASE + b"/talk.mp4", t.Kind.VIDEO, "video", t.Locator(start_s=75.0, end_s=80.5), "",
+          (LOOK,), 8),
+    t.Hit(3, 0.25, BASE + b"/notes.md", t.Kind.TEXT, "text", t.Locator(line_start=40, line_end=52), "收入 table",
+          (LOOK,), 9),
+)  # fmt: skip
+HOSTILE = BASE + b"/a\n\x1b[31mred\xff\xe2\x80\xae.txt"
+EVIL = t.Hit(1, 0.5, HOSTILE, t.Kind.TEXT, "text", t.Locator(), "x\x1b]0;owned\x07y\u2028z", (LOOK,), 1)
+FAILED = [
+    t.FailedFile(BASE + b"/broken.pdf", "failed", t.Failure("encrypted", "The PDF is protected by a password.")),
+    t.FailedFile(HOSTILE, "partial", t.Failure("timeout", "A part took too long.")),
+]
+STATUS = t.Status(
+    folder="/data/.mmsearch", roots=(BASE,), files=6, by_kind={"text": 2, "pdf": 1, "video": 1}, skipped={"zip": 2},
+    segments=40, read={"ocr": 3}, failed=1, partial=0, pending=0, stale=0,
+    spaces=(t.SpaceStatus("builtin", "builtin", 384, {"text": 38}, {"text": "exact"}),), bytes_on_disk=2_345_678,
+    last_run={"started": 1_700_000_000.0, "ended": 1_700_000_012.0, "outcome": "done", "indexed": 4, "failed": 1},
+)  # fmt: skip
+
+
+class Index:
+    """Answers by the words of the query; records what it was asked for in `calls`."""
+
+    calls: ClassVar[list] = []
+    status_now = STATUS
+    events = ()
+    findings = (t.Finding("every vector has its segment", "ok"),)
+
+    @classmethod
+    def open(cls, folder):
+        cls.calls.append(("open", folder))
+        if "nowhere" in str(folder):
+            raise NoIndex(f"There is no index at {folder}.", "Build one: mmsearch index FOLDER")
+        return cls()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        return None
+
+    def search(self, query):
+        self.calls.append(("search", query))
+        if query.text == "crash":
+            raise KeyError("a bug")
+        if query.text == "pipe":
+            raise BrokenPipeError(32, "a worker went away")
+        if query.text == "torch":
+            assert "torch" not in sys.modules
+        hits = {"nothing": (), "evil": (EVIL,), "many": HITS * 4000}.get(query.text, HITS)
+        return t.Answer(hits if query.text == "many" else hits[: query.k], ("Answered from memory.",), 0.01)
+
+    def similar(self, target, query):
+        self.calls.append(("similar", target, query))
+        return t.Answer(HITS[:1])
+
+    def status(self):
+        return self.status_now
+
+    def failed(self):
+        return FAILED
+
+    @classmethod
+    def update(cls, folder, targets, settings, *, listed=False, command="index", stop=lambda: None):
+        cls.calls.append(("update", folder, targets, settings, listed, command))
+        if "locked" in str(folder):
+            raise LockHeld("Another run is writing this index.", "Wait for it to end.")
+        yield from cls.events
+        if os.environ.get("FAKE_SLOW"):
+            yield from slow(stop)
+
+    @classmethod
+    def forget(cls, folder, targets, settings):
+        cls.calls.append(("forget", folder, targets, settings))
+        return len(targets)
+
+    @classmethod
+    def verify(cls, folder, repair, deep):
+        cls.calls.append(("verify", folder, repair, deep))
+        return list(cls.findings)
+
+
+def slow(stop):
+    """A run that only a signal ends: it says so on its first event, and deaf it does not even poll."""
+    import time
+
+    yield t.Progress(True, 5, 1, 5, 10, 50, 0, 1, 1)
+    yield t.Remark("ready")
+    for done in range(600):
+        yield t.Progress(True, 5, 1, 5, 10, 50, 0, done, 1)
+        time.sleep(0.05)
+        if stop() and os.environ["FAKE_SLOW"] != "deaf":
+            yield t.Finished(t.RunRecord(seen=5, indexed=1, pending=4, outcome="interrupted"))
+            return
+
+
+def install():
+    """Put the fake where the commands look for `mmsearch.index`."""
+    module = ModuleType("mmsearch.index")
+    module.Index = Index
+    sys.modules["mmsearch.index"] = module
+
+
+if __name__ == "__main__":
+    install()
+    from mmsearch.cli import main
+
+    main()

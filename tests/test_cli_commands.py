@@ -1,0 +1,337 @@
+"""What each command hands to the index and what it answers with: streams, exit codes, request objects."""
+
+import json
+import math
+import sys
+from pathlib import Path
+
+import fake_index
+import pytest
+from fake_index import FAILED, HITS, HOSTILE, STATUS
+
+from mmsearch import types as t
+from mmsearch.cli.program import run
+from mmsearch.config import Settings
+
+
+@pytest.fixture(autouse=True)
+def index(monkeypatch, tmp_path):
+    """The fake index, an empty home, and a working directory of its own."""
+    monkeypatch.setitem(sys.modules, "mmsearch.index", sys.modules.get("mmsearch.index"))
+    fake_index.install()
+    monkeypatch.setattr(fake_index.Index, "calls", [])
+    monkeypatch.setattr(fake_index.Index, "events", ())
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    for name in ("MMSEARCH_INDEX", "MMSEARCH_QUIET", "MMSEARCH_DEBUG", "XDG_CONFIG_HOME", "XDG_DATA_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    (tmp_path / "work").mkdir()
+    monkeypatch.chdir(tmp_path / "work")
+    return fake_index.Index
+
+
+def asked(index, name="search"):
+    return [call[1:] if len(call) > 2 else call[1] for call in index.calls if call[0] == name]
+
+
+def test_a_query_prints_plain_columns_in_a_pipe_and_notes_on_stderr(capfd):
+    assert run(["query", "revenue", "chart"]) == 0
+    out, err = capfd.readouterr()
+    assert out == (
+        "1  2.25  pdf    /data/report.pdf p. 3 (+2 same) (also p. 9)  The revenue chart shows growth.\n"
+        "2  1.50  video  /data/talk.mp4 1:15–1:20.5\n"
+        "3  0.25  text   /data/notes.md lines 40–52                   收入 table\n"
+    )
+    assert err == "Answered from memory.\n"
+
+
+def test_the_words_of_a_query_are_one_text_and_options_become_one_request(index):
+    arguments = "query revenue chart -k 3 --all-segments --no-fold --min-score -1.5 --kind pdf --kind IMAGE"
+    assert run([*arguments.split(), "--in", "sub/../x", "--in", "*.pdf", "--size", "1k..2MiB", "--pages", "+3"]) == 0
+    where = t.Filter(
+        ("pdf", "image"), (f"{Path.cwd()}/x", "*.pdf"), min_bytes=1000, max_bytes=2 << 20, min_pages=3
+    )  # fmt: skip
+    assert asked(index) == [t.Query("revenue chart", None, 3, True, False, -1.5, where)]
+
+
+def test_nothing_found_is_exit_code_1_and_an_empty_stdout(capfd):
+    assert run(["query", "nothing"]) == 1
+    assert capfd.readouterr() == ("", "Answered from memory.\nNothing found.\n")
+
+
+def test_quiet_leaves_only_the_data(capfd):
+    assert run(["query", "x", "-k", "1", "--format", "paths", "--quiet"]) == 0
+    assert capfd.readouterr() == ("/data/report.pdf\n", "")
+
+
+def test_jsonl_has_the_versioned_schema_one_object_a_hit(capfd):
+    assert run(["query", "x", "--format", "jsonl", "-k", "1"]) == 0
+    assert [json.loads(line) for line in capfd.readouterr().out.splitlines()] == [
+        {
+            "schema": "mmsearch.hit/1", "path": "/data/report.pdf", "kind": "pdf", "view": "words", "rank": 1,
+            "score": 2.25, "page": 3, "start_s": None, "end_s": None, "line_start": None, "line_end": None,
+            "snippet": "The revenue\nchart shows growth.",
+            "signals": [
+                {"name": "words", "raw": 7.5, "score": 2.0, "rank": 1, "contribution": 1.5,
+                 "terms": ["revenue", "chart"]},
+                {"name": "builtin:image", "raw": 0.31, "score": 1.0, "rank": 4, "contribution": 0.75, "terms": []},
+            ],
+            "same": [{"path": "/data/copy.pdf"}, {"path": "/data/old/report.pdf"}],
+            "more": [{"page": 9, "start_s": None, "end_s": None, "line_start": None, "line_end": None}],
+        }
+    ]  # fmt: skip
+
+
+def test_json_is_one_document_with_notes(capfd):
+    assert run(["query", "nothing", "--format", "json"]) == 1
+    assert json.loads(capfd.readouterr().out) == {
+        "schema": "mmsearch.answer/1", "hits": [], "notes": ["Answered from memory."], "seconds": 0.01,
+    }  # fmt: skip
+
+
+def test_csv_has_a_header_and_plain_line_ends(capfd):
+    assert run(["query", "x", "--format", "csv", "-k", "2"]) == 0
+    assert capfd.readouterr().out == (
+        "path,path_bytes,kind,view,rank,score,page,start_s,end_s,line_start,line_end,snippet\n"
+        '/data/report.pdf,,pdf,words,1,2.25,3,,,,,"The revenue\nchart shows growth."\n'
+        "/data/talk.mp4,,video,video,2,1.5,,75.0,80.5,,,\n"
+    )
+
+
+def test_null_separated_paths_are_exact_bytes_and_each_once(capfdbinary):
+    assert run(["query", "evil", "-0", "--quiet"]) == 0
+    assert capfdbinary.readouterr().out == HOSTILE + b"\0"
+    assert run(["query", "many", "-0", "--quiet"]) == 0
+    assert capfdbinary.readouterr().out == b"".join(hit.path + b"\0" for hit in HITS)
+
+
+def test_a_hostile_name_is_escaped_in_columns_and_exact_in_json(capfd):
+    assert run(["query", "evil", "--quiet"]) == 0
+    assert capfd.readouterr().out == ("1  0.50  text  /data/a\\n\\x1b[31mred\\xff\\u202e.txt  x\\x1b]0;owned\\x07y z\n")
+    assert run(["query", "evil", "--quiet", "--format", "jsonl"]) == 0
+    line = capfd.readouterr().out
+    assert line.isascii() is False and not set(line) & {"\x1b", "\x07", "\u202e", "\u2028"}
+    assert json.loads(line)["path"] == "/data/a\n\x1b[31mred\ufffd\u202e.txt"
+    assert json.loads(line)["path_bytes"] == "L2RhdGEvYQobWzMxbXJlZP/igK4udHh0"
+
+
+def test_explain_shows_each_signals_share(capfd):
+    assert run(["query", "x", "-k", "1", "--explain", "--quiet"]) == 0
+    assert capfd.readouterr().out.splitlines()[1:] == [
+        "      +1.500  words  raw 7.500  score 2.000  rank 1  revenue, chart",
+        "      +0.750  builtin:image  raw 0.310  score 1.000  rank 4",
+    ]
+
+
+def test_queries_from_a_file_are_all_asked_and_named_in_the_answers(capfd, index):
+    Path("q.txt").write_bytes("revenue\n\n  nothing \n中文\xff\n".encode())
+    assert run(["query", "--queries-from", "q.txt", "--format", "jsonl", "-k", "1"]) == 0
+    lines = [json.loads(line) for line in capfd.readouterr().out.splitlines()]
+    assert [(line["query"], line["path"]) for line in lines] == [
+        ("revenue", "/data/report.pdf"), ("中文ÿ", "/data/report.pdf"),
+    ]  # fmt: skip
+    assert [query.text for query in asked(index)] == ["revenue", "nothing", "中文ÿ"]
+
+
+def test_queries_that_end_with_nul_may_hold_line_breaks(index, capfd):
+    Path("q.txt").write_bytes(b"two\nlines\0one\0")
+    assert run(["query", "--queries-from", "q.txt", "-0", "--format", "json", "--quiet"]) == 0
+    assert [query.text for query in asked(index)] == ["two\nlines", "one"]
+    assert [answer["query"] for answer in json.loads(capfd.readouterr().out)] == ["two\nlines", "one"]
+
+
+def test_similar_hands_over_the_absolute_path_with_its_place(index):
+    assert run(["similar", "sub/report.pdf#page=3", "-k", "4"]) == 0
+    assert asked(index, "similar") == [(f"{Path.cwd()}/sub/report.pdf#page=3".encode(), t.Query(k=4))]
+
+
+def test_status_is_a_report_for_people(capfd, monkeypatch):
+    monkeypatch.setenv("TZ", "UTC")
+    assert run(["status"]) == 0
+    assert capfd.readouterr().out == (
+        "index     /data/.mmsearch (2.3 MB)\n"
+        "root      /data\n"
+        "files     6: text 2, pdf 1, video 1\n"
+        "segments  40\n"
+        "ocr       3 segments with words\n"
+        "model     builtin (384 dimensions)\n"
+        "          text: 38 embeddings; exact\n"
+        "skipped   2, findable by name (zip 2)\n"
+        "failed    1: `mmsearch failed` says why\n"
+        "last run  2023-11-14 22:13, done in 12 s: 4 indexed, 1 failed\n"
+    )
+
+
+def test_status_json_is_the_whole_status(capfd):
+    assert run(["status", "--format", "json"]) == 0
+    found = json.loads(capfd.readouterr().out)
+    assert (found["schema"], found["files"], found["roots"]) == ("mmsearch.status/1", 6, [{"path": "/data"}])
+    assert set(found) == {"schema", *STATUS.__dataclass_fields__}
+
+
+@pytest.mark.parametrize(
+    "change, code",
+    [
+        ({}, 0),
+        ({"failed": 9}, 0),
+        ({"pending": 1}, 5),
+        ({"stale": 1}, 5),
+        ({"last_run": {"started": 1.0, "ended": None}}, 5),
+        ({"last_run": {"started": 1.0, "ended": None}, "writing": "process 7"}, 0),
+        ({"last_run": None}, 0),
+    ],
+)
+def test_status_check_tells_by_its_exit_code_whether_work_is_left(monkeypatch, index, change, code):
+    facts = {name: getattr(STATUS, name) for name in STATUS.__dataclass_fields__}
+    monkeypatch.setattr(index, "status_now", t.Status(**facts | change))
+    assert run(["status", "--check", "--quiet"]) == code
+    assert run(["status", "--quiet"]) == 0
+
+
+def test_failed_lists_path_and_reason_once(capfd):
+    assert run(["failed"]) == 0
+    assert capfd.readouterr().out == (
+        "/data/broken.pdf                    failed   encrypted  The PDF is protected by a password.\n"
+        "/data/a\\n\\x1b[31mred\\xff\\u202e.txt  partial  timeout    A part took too long.\n"
+    )
+
+
+def test_failed_speaks_json_and_nul(capfdbinary):
+    assert run(["failed", "-0"]) == 0
+    assert capfdbinary.readouterr().out == b"".join(file.path + b"\0" for file in FAILED)
+    assert run(["failed", "--format", "jsonl"]) == 0
+    assert json.loads(capfdbinary.readouterr().out.splitlines()[0]) == {
+        "schema": "mmsearch.failed/1", "path": "/data/broken.pdf", "state": "failed", "code": "encrypted",
+        "sentence": "The PDF is protected by a password.",
+    }  # fmt: skip
+
+
+def test_failed_retry_runs_the_index_with_the_failed_files(index):
+    index.events = (t.Finished(t.RunRecord()),)
+    assert run(["failed", "--retry"]) == 0
+    ((_, targets, settings, listed, command),) = asked(index, "update")
+    assert (targets, settings, listed, command) == (None, Settings(retry_failed=True), False, "failed --retry")
+
+
+def test_forget_names_absolute_paths(index, capfd):
+    assert run(["forget", "a", "/b/../c"]) == 0
+    ((_, targets, settings),) = asked(index, "forget")
+    assert (targets, settings) == ([f"{Path.cwd()}/a".encode(), b"/c"], Settings())
+    assert capfd.readouterr() == ("", "2 files taken out of the index.\n")
+
+
+@pytest.mark.parametrize("state, code", [("ok", 0), ("repaired", 0), ("derived", 3), ("broken", 3)])
+def test_verify_exits_3_when_something_does_not_hold(monkeypatch, index, capfd, state, code):
+    finding = t.Finding("names and words agree", state, "Two differ.", "Do that.")
+    monkeypatch.setattr(index, "findings", (finding,))
+    assert run(["verify", "--repair"]) == code
+    assert asked(index, "verify")[0][1:] == (True, False)
+    out = f"{state}  names and words agree: Two differ.\n"
+    hint = f"{' ' * len(state)}  hint: Do that.\n" if code else ""
+    assert capfd.readouterr().out == out + hint
+
+
+def test_index_options_become_settings(index):
+    index.events = (t.Finished(t.RunRecord()),)
+    options = (
+        "--no-ocr --transcribe tiny --include *.md --exclude x --exclude y --hidden --no-ignore --max-size 5M "
+        "--workers 3 --device cpu --dtype float32 --batch-size 8 --retry-failed --refresh --allow-mass-delete "
+        "--time-budget 1h30m --wait --allow-download --model builtin --model clip:image"
+    )
+    assert run(["index", "docs", *options.split()]) == 0
+    ((folder, targets, settings, listed, command),) = asked(index, "update")
+    assert targets == [f"{Path.cwd()}/docs".encode()] and not listed and command == "index"
+    assert settings == Settings(
+        ("builtin", "clip:image"), "never", "tiny", ("*.md",), ("x", "y"), True, False, 5_000_000, 3, "cpu", "float32",
+        8, True, True, True, True, 5400.0, math.inf, False,
+    )  # fmt: skip
+    assert str(folder).endswith("mmsearch/default")
+
+
+def test_index_without_a_path_refreshes_and_here_stays_here(index):
+    index.events = (t.Finished(t.RunRecord()),)
+    assert run(["index", "--here"]) == 0
+    ((folder, targets, *_),) = asked(index, "update")
+    assert (folder, targets) == (Path.cwd() / ".mmsearch", None)
+
+
+def test_names_from_a_file_are_single_files_with_exact_bytes(index):
+    index.events = (t.Finished(t.RunRecord()),)
+    Path("list").write_bytes(b"a b\0/x/\xff\n\0\0")
+    assert run(["index", "--files-from", "list", "-0"]) == 0
+    ((_, targets, _, listed, _),) = asked(index, "update")
+    assert (targets, listed) == ([f"{Path.cwd()}/a b".encode(), b"/x/\xff\n"], True)
+
+
+def test_an_empty_list_of_files_is_no_refresh_of_everything(index, capfd):
+    Path("list").write_bytes(b"\n")
+    assert run(["index", "--files-from", "list"]) == 0
+    assert asked(index, "update") == []
+    assert capfd.readouterr() == ("", "The list of files is empty: nothing to do.\n")
+
+
+RECORD = t.RunRecord(seen=10, unchanged=2, indexed=5, skipped=2, segments=2114, seconds=192.0, skipped_by={"zip": 2})
+
+
+@pytest.mark.parametrize(
+    "change, code",
+    [
+        ({}, 0),
+        ({"failed": 1}, 4),
+        ({"partial": 1}, 4),
+        ({"known_failures": 3}, 0),
+        ({"pending": 3}, 5),
+        ({"outcome": "budget", "failed": 1}, 5),
+        ({"outcome": "guard"}, 5),
+        ({"outcome": "disk-full"}, 5),
+        ({"outcome": "interrupted"}, 130),
+    ],
+)
+def test_the_exit_code_of_a_run_tells_how_it_ended(index, change, code):
+    index.events = (t.Finished(t.RunRecord(**{**_fields(RECORD), **change})),)
+    assert run(["index", "docs", "--quiet"]) == code
+
+
+def _fields(record):
+    return {name: getattr(record, name) for name in record.__dataclass_fields__}
+
+
+def test_a_run_ends_in_a_summary_on_stderr_and_in_json(index, capfd):
+    failure = t.Failure("encrypted", "The PDF is protected by a password.")
+    record = t.RunRecord(**{**_fields(RECORD), "failed": 1})
+    index.events = (t.Remark("float32 on this CPU."), t.FileFailed(b"/data/b.pdf", failure), t.Finished(record))
+    assert run(["index", "docs", "--summary-json", "run.json", "--index", "my docs"]) == 4
+    assert capfd.readouterr() == (
+        "",
+        "float32 on this CPU.\n"
+        "failed: /data/b.pdf: The PDF is protected by a password. (encrypted)\n"
+        "indexed 5 files (2,114 segments) in 3 min 12 s; 2 unchanged; 2 skipped (zip 2); "
+        "1 failed: see `mmsearch failed --index 'my docs'`\n",
+    )
+    assert json.loads(Path("run.json").read_text()) == {"schema": "mmsearch.run/1", **_fields(record)}
+
+
+def test_a_quiet_run_says_one_line_a_failure_and_why_it_stopped_early(index, capfd):
+    failure = t.FileFailed(b"/data/b.pdf", t.Failure("timeout", "A part took too long."), True)
+    index.events = (t.Remark("x"), failure, t.Finished(t.RunRecord(partial=1)))
+    assert run(["index", "docs", "--quiet"]) == 4
+    assert capfd.readouterr() == ("", "in part: /data/b.pdf: A part took too long. (timeout)\n")
+    index.events = (t.Finished(t.RunRecord(outcome="budget")),)
+    assert run(["index", "docs", "--quiet"]) == 5
+    assert capfd.readouterr().err.startswith("The time budget is used up.")
+    index.events = (t.Finished(t.RunRecord()),)
+    assert run(["index", "docs", "--quiet"]) == 0
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_dry_run_is_data(index, capfd):
+    record = t.RunRecord(seen=12, unchanged=2, pending=10, removed=1)
+    index.events = (t.Finished(record),)
+    assert run(["index", "docs", "--dry-run"]) == 0
+    assert capfd.readouterr() == ("would index 10 files of 12; 2 unchanged; 1 to remove.\n", "")
+
+
+def test_an_older_summary_does_not_survive_a_run_that_could_not_start(capfd):
+    Path("run.json").write_text("{}")
+    assert run(["index", "docs", "--index", "/locked", "--summary-json", "run.json"]) == 6
+    assert not Path("run.json").exists()
+    assert capfd.readouterr().err == "Another run is writing this index.\n\nhint: Wait for it to end.\n"

@@ -1,0 +1,306 @@
+"""What the command line says when something is wrong: a sentence, an empty line, a hint, and the right exit code."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import fake_index
+import pytest
+
+from mmsearch.cli.codes import EXIT_CODES
+from mmsearch.cli.program import run
+from mmsearch.config import Settings
+
+FAKE = [sys.executable, str(Path(fake_index.__file__))]
+
+
+@pytest.fixture(autouse=True)
+def index(monkeypatch, tmp_path):
+    monkeypatch.setitem(sys.modules, "mmsearch.index", sys.modules.get("mmsearch.index"))
+    fake_index.install()
+    monkeypatch.setattr(fake_index.Index, "calls", [])
+    monkeypatch.setattr(fake_index.Index, "events", ())
+    for name in [name for name in os.environ if name.startswith(("MMSEARCH_", "XDG_"))]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    return fake_index.Index
+
+
+@pytest.mark.parametrize(
+    "arguments, sentence, hint",
+    [
+        (["query", " \t\n"], "There is nothing to look for.", 'Say what: mmsearch query "revenue chart"'),
+        (["query", "x", "--kind", "film"], "--kind can't be 'film'.",
+         "Choose text, image, pdf, audio, video or other."),
+        (["query", "x", "--size", "5..1"], "No file can match: --size ends before it begins.",
+         "Exchange the two ends."),
+        (["query", "x", "--since", "2024-13-01"], "--since can't be '2024-13-01'.",
+         "Write 2024, 2024-05, 2024-05-31, 2024-05-31T14:00, today or 7d."),
+        (["query", "x", "--min-duration", "long"], "--min-duration can't be 'long'.",
+         "Write a time as 90s, 20m, 1h30m, 2d or 1:30."),
+        (["query", "x", "--pages", "some"], "--pages can't be 'some'.",
+         "Write 12, +10 (at least), -3 (at most) or 2..5."),
+        (["query", "x", "--min-score", "nan"], "--min-score can't be nan.", "Write a plain number."),
+        (["query", "x", "-0", "--format", "json"], "-0 writes paths, and --format json was asked for too.",
+         "Leave one of them out."),
+        (["query", "x", "--queries-from", "q"], "--queries-from brings the queries.",
+         "Leave out TEXT, --image and --open."),
+        (["query", "--queries-from", "q"], "--queries-from can't be read from q: No such file or directory.",
+         "Give a file, or - for stdin."),
+        (["query", "--image", "no.jpg"], "--image: no.jpg is not there.", "Check the path."),
+        (["query", "--image", "."], "--image: . is no file.", "Check the path."),
+        (["query", "x", "--index", ""], "The name of the index is empty.",
+         "Give a name, or a folder with a slash in it."),
+        (["index", "--ocr", "maybe"], "--ocr can't be 'maybe'.", "Choose auto, always or never."),
+        (["index", "--max-size", "big"], "--max-size can't be 'big'.", "Write a size as 812, 10k, 1.5M or 2G."),
+        (["index", "--here", "--index", "x"], "--here and --index name two places.", "Leave one of them out."),
+        (["index", "-0"], "-0 says how names in --files-from end.", "Add --files-from FILE."),
+        (["index", "a", "--files-from", "b"], "--files-from names the files, and there is a PATH too.",
+         "Leave one of them out."),
+        (["index", ""], "A path is empty.", "Write `.` for the working directory."),
+        (["index", "a", "--summary-json", "no/x.json"], "The summary can't be written to no/x.json.",
+         "Choose a file in a folder that you can write to."),
+        (["failed", "--retry", "-0"], "--retry runs the index and lists nothing.", "Leave out --format and -0."),
+        (["queri"], "No such command 'queri'. Did you mean 'query'?", "`mmsearch --help` shows what it takes."),
+        (["query", "--zzzzz"], "No such option: --zzzzz.", "`mmsearch query --help` shows what it takes."),
+    ],
+)  # fmt: skip
+def test_bad_usage_is_a_sentence_a_hint_and_exit_code_2(capfd, index, arguments, sentence, hint):
+    assert run(arguments) == 2
+    assert capfd.readouterr() == ("", f"{sentence}\n\nhint: {hint}\n")
+    assert index.calls == []
+
+
+@pytest.mark.parametrize("arguments", [["query", "x", "-k", "0"], ["query", "x", "--format", "xml"], ["similar"]])
+def test_what_typer_refuses_ends_in_the_same_form(capfd, arguments):
+    assert run(arguments) == 2
+    out, err = capfd.readouterr()
+    sentence, empty, hint, end = err.split("\n")
+    assert (out, empty, end) == ("", "", "") and sentence.endswith(".")
+    assert hint == f"hint: `mmsearch {arguments[0]} --help` shows what it takes."
+
+
+def test_without_a_command_the_help_goes_to_stderr(capfd):
+    assert run([]) == 2
+    out, err = capfd.readouterr()
+    assert out == "" and err.startswith("Usage: mmsearch [OPTIONS] COMMAND")
+
+
+def test_no_index_is_exit_code_3(capfd):
+    assert run(["query", "x", "--index", "/nowhere"]) == 3
+    assert capfd.readouterr() == ("", "There is no index at /nowhere.\n\nhint: Build one: mmsearch index FOLDER\n")
+
+
+def test_a_bug_is_exit_code_70_with_a_traceback_only_under_debug(capfd):
+    assert run(["query", "crash"]) == 70
+    assert capfd.readouterr().err == (
+        "Unexpected error: KeyError: 'a bug'\n\nhint: This should not happen. Run again with --debug.\n"
+    )
+    assert run(["query", "crash", "--debug"]) == 70
+    err = capfd.readouterr().err
+    assert err.startswith("Traceback") and 'raise KeyError("a bug")' in err
+    assert err.endswith("\n\nhint: This should not happen. Please report it.\n")
+
+
+def test_a_broken_pipe_to_a_worker_is_not_taken_for_a_closed_output(capfd):
+    assert run(["query", "pipe"]) == 70
+    assert "BrokenPipeError" in capfd.readouterr().err
+
+
+def test_the_help_documents_every_exit_code_and_every_option(capfd):
+    assert run(["--help"]) == 0
+    out = capfd.readouterr().out
+    for code, meaning in EXIT_CODES.items():
+        assert f"{code:>3}  {meaning}\n" in out
+    for command in ("index", "query", "similar", "status", "failed", "forget", "verify", "doctor"):
+        assert f"\n  {command} " in out
+        assert run([command, "--help"]) == 0
+        text = capfd.readouterr().out
+        assert f"Examples:\n    mmsearch {command}" in text
+        lines = text.partition("Options:")[2].partition("Examples:")[0].splitlines()
+        bare = [line for line in lines if line.startswith("  -") and "  " not in line.strip()]
+        assert all(lines[lines.index(line) + 1].startswith(" " * 10) for line in bare), f"{command}: {bare}"
+
+
+# --- where options come from -----------------------------------------------------------------------------------------
+
+
+def test_options_come_from_the_environment_and_flags_win(monkeypatch, index):
+    monkeypatch.setenv("MMSEARCH_INDEX", "/env/")
+    monkeypatch.setenv("MMSEARCH_QUERY_K", "3")
+    monkeypatch.setenv("MMSEARCH_QUERY_IN", "/a /b")
+    monkeypatch.setenv("MMSEARCH_QUERY_NO_FOLD", "1")
+    run(["query", "x"])
+    run(["query", "x", "-k", "4", "--index", "/flag/"])
+    monkeypatch.setenv("MMSEARCH_QUERY_INDEX", "/own/")
+    run(["query", "x"])
+    opened = [str(call[1]) for call in index.calls if call[0] == "open"]
+    asked = [(call[1].k, call[1].where.within, call[1].fold) for call in index.calls if call[0] == "search"]
+    assert opened == ["/env", "/flag", "/own"]
+    assert asked == [(3, ("/a", "/b"), False), (4, ("/a", "/b"), False), (3, ("/a", "/b"), False)]
+
+
+def test_the_config_file_gives_defaults_by_long_option_names(monkeypatch, tmp_path, index):
+    monkeypatch.setenv("MMSEARCH_CONFIG", str(tmp_path / "c.toml"))
+    (tmp_path / "c.toml").write_text(
+        '[query]\nk = 7\nno-fold = true\nin = ["/a"]\n[index]\ntime-budget = "20m"\nallow-download = true\n'
+    )
+    run(["query", "x"])
+    asked = index.calls[-1][1]
+    assert (asked.k, asked.fold, asked.where.within) == (7, False, ("/a",))
+    run(["index", "--offline"])
+    assert index.calls[-1][3] == Settings(time_budget_s=1200.0)
+    monkeypatch.setenv("MMSEARCH_QUERY_K", "8")
+    run(["query", "x"])
+    assert index.calls[-1][1].k == 8
+
+
+@pytest.mark.parametrize(
+    "text, sentence",
+    [
+        ("[query]\nfold = 1\n", "sets 'fold' for query, which has no such option."),
+        ("[queries]\nk = 1\n", "has 'queries', which is no command's table."),
+        ("k = \n", "can't be read: "),
+    ],
+)
+def test_a_bad_config_file_is_bad_usage(monkeypatch, tmp_path, capfd, text, sentence):
+    monkeypatch.setenv("MMSEARCH_CONFIG", str(tmp_path / "c.toml"))
+    (tmp_path / "c.toml").write_text(text)
+    assert run(["query", "x"]) == 2
+    assert f"The config file {tmp_path / 'c.toml'} {sentence}" in capfd.readouterr().err
+
+
+# --- the process: pipes, streams, signals ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_closed_pipe_ends_quietly(unbuffered):
+    with subprocess.Popen(
+        [*FAKE, "query", "many", "--format", "jsonl"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=os.environ | {"PYTHONUNBUFFERED": unbuffered},
+    ) as process:
+        process.stdout.read(10)
+        process.stdout.close()
+        assert process.stderr.read() == b""
+    assert process.returncode == 0
+
+
+def test_the_help_into_a_closed_pipe_ends_quietly():
+    read, write = os.pipe()
+    os.close(read)
+    done = subprocess.run([*FAKE, "query", "--help"], stdout=write, stderr=subprocess.PIPE)
+    os.close(write)
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_a_full_disk_behind_stdout_is_said():
+    if not os.path.exists("/dev/full"):
+        pytest.skip("there is no /dev/full here")
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run([*FAKE, "query", "x", "-0"], stdout=full, stderr=subprocess.PIPE, text=True)
+    assert (done.returncode, done.stderr) == (
+        5,
+        "The output can't be written: No space left on device.\n\nhint: Write it to another place.\n",
+    )
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_closed_streams_are_no_crash(closed, tmp_path):
+    code = '"$@" ' + closed
+    done = subprocess.run(["sh", "-c", code, "sh", *FAKE, "query", "x"], capture_output=True, cwd=tmp_path)
+    assert done.returncode == 0 and b"Traceback" not in done.stderr
+
+
+def test_a_list_from_a_closed_stdin_is_bad_usage(tmp_path):
+    command = ["sh", "-c", '"$@" <&-', "sh", *FAKE, "index", "--files-from", "-"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
+    assert done.returncode == 2
+    assert done.stderr == "--files-from - reads standard input, which is closed.\n\nhint: Give a file instead.\n"
+
+
+def test_it_runs_with_an_empty_environment_and_prints_every_script(tmp_path):
+    environment = {"PYTHONPATH": str(Path(fake_index.__file__).parents[1])}
+    done = subprocess.run(
+        [*FAKE, "query", "x", "--format", "jsonl", "--index", "/x/"], capture_output=True, env=environment, cwd=tmp_path
+    )
+    assert done.returncode == 0
+    assert json.loads(done.stdout.splitlines()[2])["snippet"] == "收入 table"
+
+
+def test_an_old_locale_shows_escapes_instead_of_failing():
+    done = subprocess.run([*FAKE, "query", "x"], capture_output=True, env=os.environ | {"PYTHONIOENCODING": "ascii"})
+    assert done.returncode == 0
+    assert b"\\u6536\\u5165 table" in done.stdout
+
+
+def _slow_run(tmp_path, kind="kind", **extra):
+    """A run under way, up to its first word on stderr."""
+    process = subprocess.Popen(
+        [*FAKE, "index", "."],
+        stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env=os.environ | {"FAKE_SLOW": kind},
+        cwd=tmp_path,
+        text=True,
+        **extra,
+    )
+    assert process.stderr.readline() == "ready\n"
+    return process
+
+
+@pytest.mark.parametrize(
+    "number, code", [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 143)], ids=["INT", "TERM", "HUP"]
+)
+def test_one_signal_finishes_the_batch_and_ends_with_its_code(tmp_path, number, code):
+    process = _slow_run(tmp_path)
+    process.send_signal(number)
+    _, err = process.communicate(timeout=20)
+    assert process.returncode == code
+    assert err.splitlines() == [
+        "Stopping after this batch; once more stops now. Either way what was committed is kept.",
+        "indexed 1 file (0 segments) in 0.0 s; 4 still to do",
+        "Interrupted. What was committed is kept; the same command goes on from here.",
+    ]
+
+
+def test_a_second_signal_stops_now(tmp_path):
+    process = _slow_run(tmp_path, "deaf")
+    process.send_signal(signal.SIGINT)
+    assert process.stderr.readline().startswith("Stopping after this batch")
+    began = time.monotonic()
+    process.send_signal(signal.SIGINT)
+    assert process.wait(timeout=20) == 130
+    assert time.monotonic() - began < 10
+    process.communicate()
+
+
+def test_a_hang_up_that_nohup_ignores_stays_ignored(tmp_path):
+    process = _slow_run(tmp_path, preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN))
+    process.send_signal(signal.SIGHUP)
+    time.sleep(0.3)
+    assert process.poll() is None
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=20)
+    assert process.returncode == 143
+
+
+def test_a_text_query_imports_no_heavy_library(tmp_path):
+    """What the command line and its output bring along; the real index has a test of its own."""
+    code = (
+        "import sys, fake_index; fake_index.install()\n"
+        "from mmsearch.cli.program import run\n"
+        "code = run(sys.argv[1:])\n"
+        "heavy = {'torch', 'numpy', 'faiss', 'transformers', 'PIL', 'onnxruntime', 'rich.console'} & set(sys.modules)\n"
+        "sys.exit(f'{code} {sorted(heavy)}' if heavy or code else 0)"
+    )
+    environment = os.environ | {"PYTHONPATH": str(Path(fake_index.__file__).parent)}
+    for arguments in (["--help"], ["query", "--help"], ["query", "x"], ["status"], ["query", "x", "--format", "json"]):
+        done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, env=environment)
+        assert (done.returncode, done.stderr.replace("Answered from memory.\n", "")) == (0, ""), arguments
