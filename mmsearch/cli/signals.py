@@ -15,6 +15,7 @@ from types import FrameType
 from mmsearch.output.screen import is_terminal, say
 
 _SHOW_CURSOR = "\x1b[?25h"  # the bar hides it, and nobody else would bring it back
+_CLEAR_LINE = "\r\x1b[2K"  # the bar stands there; it draws itself again on the next line
 
 
 class Stop:
@@ -40,7 +41,10 @@ class Stop:
                 say(_SHOW_CURSOR)
             os._exit(self.exit_code)
         self.signal = number
-        say("Stopping after this batch; once more stops now. Either way what was committed is kept.")
+        say(
+            (_CLEAR_LINE if is_terminal(sys.stderr) else "")
+            + "Stopping after this batch; once more stops now. Either way what was committed is kept."
+        )
 
 
 @contextlib.contextmanager

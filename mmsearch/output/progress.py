@@ -144,16 +144,18 @@ class _Bar:
     def __init__(self) -> None:
         from rich.progress import BarColumn, SpinnerColumn, TaskProgressColumn, TextColumn
         from rich.progress import Progress as RichProgress
+        from rich.table import Column
 
         self._console = console(cast(IO[str], _Steady(sys.stderr)))
         self._bar = RichProgress(
             SpinnerColumn("line"),
             TextColumn("{task.description}", markup=False),
-            BarColumn(bar_width=24),
+            BarColumn(bar_width=16),
             TaskProgressColumn(),
-            TextColumn("{task.fields[facts]}", markup=False),
+            TextColumn("{task.fields[facts]}", markup=False, table_column=Column(no_wrap=True, ratio=1)),
             console=self._console,
             transient=True,
+            expand=True,
             redirect_stdout=False,
             redirect_stderr=False,
         )
@@ -165,9 +167,9 @@ class _Bar:
         facts = _facts(progress)
         elapsed = time.monotonic() - self._start
         if progress.done and elapsed > 2.0:
-            facts.append(f"{progress.done / elapsed:.1f} files/s")
+            facts.insert(1, f"{progress.done / elapsed:.1f} files/s")
         if remaining is not None:
-            facts.append(f"{roughly(remaining)} left")
+            facts.insert(0, f"{roughly(remaining)} left")  # first, as a narrow terminal cuts the end off
         self._bar.update(
             self._task,
             description="indexing" if progress.total else "looking",
