@@ -1,0 +1,204 @@
+"""Pictures: one segment each, one a page for multi-page TIFFs, in the sizes that encoders and OCR need."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
+
+from mmsearch.errors import ExtractionError
+from mmsearch.extraction import pixels
+from mmsearch.extraction.captions import read_captions
+from mmsearch.extraction.source import open_source, ordinal
+from mmsearch.types import Extracted, Locator, Needs, Probe, Segment, Source, Span
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+Result = TypeVar("Result")
+
+# Pillow's plugins that decode by themselves. EPS, WMF and their like run other programs: never.
+PLUGINS = {name.lower(): name for name in (
+    "AVIF", "BLP", "BMP", "CUR", "DCX", "DDS", "DIB", "FITS", "FLI", "GIF", "HEIF", "ICNS", "ICO", "IM", "JPEG",
+    "JPEG2000", "MSP", "PCX", "PNG", "PPM", "PSD", "QOI", "SGI", "SUN", "TGA", "TIFF", "WEBP", "XBM", "XPM",
+)}  # fmt: skip
+PIXELS = 180_000_000  # decoded: 0.7 GB
+PIXELS_SHRUNK = 300_000_000  # JPEG, whose decoder gives an eighth of the size at once
+PAGES = 10_000
+SPAN_PAGES = 4
+ANIMATED = frozenset({"GIF", "WEBP", "PNG", "AVIF"})
+FRAMES = 10  # of an animation that are tried for one that shows something
+DECODED_SHARE = 0.5
+ORIENTATION = 0x0112
+
+
+def probe(source: Source, needs: Needs) -> Probe:
+    """The plan of a picture: one span, or spans of pages for a TIFF that has several.
+
+    Raises `ExtractionError`: `too-large` for more pixels than can be decoded safely, `decode-error` for damage and
+    for formats that only other programs could show.
+    """
+    with open_source(source) as file:
+        (details, pages), _ = attempt(source, file, lambda picture: facts(picture, source))
+    notes = (f"Only the first {PAGES:,} pages were read.",) if pages > PAGES else ()
+    pages = min(pages, PAGES)
+    if pages > 1:
+        details["pages"] = pages
+    # Reaching a page means walking all before it: a long file gets longer spans instead of quadratic time.
+    step = max(SPAN_PAGES, pages // 250)
+    return Probe(tuple(Span(at, min(at + step, pages)) for at in range(0, pages, step)), details, notes)
+
+
+def extract(source: Source, probe: Probe, number: int, needs: Needs) -> Iterator[Extracted]:
+    """The pictures of span `number`. `Segment.details["note"]` says when a part of one is missing."""
+    span = probe.spans[number]
+    pages = probe.details.get("pages", 1)
+    for page in range(int(span.start), int(span.stop)):
+        details = {"title": probe.details["title"]} if "title" in probe.details else {}
+        image, text = None, ""
+        try:
+            image, text, details["note"] = read_page(source, page, needs)
+        except ExtractionError as error:
+            if pages == 1 or error.code not in ("decode-error", "too-large"):
+                raise
+            details["note"] = error.sentence  # the other pages are as good as before
+        details = {key: value for key, value in details.items() if value}
+        locator = Locator(page=page + 1) if pages > 1 else Locator()
+        segment = Segment(ordinal(number, page - int(span.start)), locator, text, (), details)
+        if image is None:
+            yield Extracted(segment)
+        else:
+            yield Extracted(segment, pixels.look(image, needs), pixels.ocr_page(image, needs))
+
+
+def read_page(source: Source, page: int, needs: Needs) -> tuple[Image.Image, str, str]:
+    """One page of a picture as RGB, its captions, and a note: empty, or that something is missing.
+
+    A damaged picture counts if at least half of its rows are there: half a photo mostly shows what the photo is of, a
+    strip of sky does not.
+    """
+
+    def read(picture: Image.Image) -> tuple[Image.Image, str]:
+        text = read_captions(picture, source).text() if page == 0 else ""
+        return frame(picture, page, needs), text
+
+    with open_source(source) as file:
+        (image, text), whole = attempt(source, file, read)
+    if whole:
+        return image, text, ""
+    if pixels.filled_share(image) < DECODED_SHARE:
+        raise ExtractionError("decode-error", "The picture is damaged; less than half of it could be decoded.")
+    return image, text, "The picture is damaged; a part of it may be missing."
+
+
+def facts(picture: Image.Image, source: Source) -> tuple[dict[str, Any], int]:
+    """What `Probe.details` says of a picture, and its number of pages, counted no further than one past the limit."""
+    details = {"width": picture.width, "height": picture.height} | read_captions(picture, source).details()
+    pages = 1
+    if picture.format == "TIFF":
+        while pages <= PAGES:
+            try:
+                picture.seek(pages)
+            except Exception:  # EOFError, or damage in a later page's directory: what comes before can be read
+                break
+            pages += 1
+    return details, pages
+
+
+def frame(picture: Image.Image, page: int, needs: Needs) -> Image.Image:
+    """A page, or the first frame that shows something, decoded as small as will do, upright, as RGB."""
+    import numpy as np
+
+    if page:
+        picture.seek(page)
+    image = decoded(picture, needs)
+    if picture.format in ANIMATED and getattr(picture, "is_animated", False):
+        for number in range(1, FRAMES):
+            if not pixels.blank(np.asarray(image)):
+                break
+            try:
+                picture.seek(number)
+            except EOFError:
+                break
+            image = decoded(picture, needs)
+    return image
+
+
+def decoded(picture: Image.Image, needs: Needs) -> Image.Image:
+    """The current frame."""
+    from PIL import Image
+
+    scale = pixels.scale_for(picture.width, picture.height, needs)
+    width, height = math.ceil(picture.width * scale), math.ceil(picture.height * scale)
+    picture.draft(None, (width, height))
+    if picture.width * picture.height > PIXELS:
+        raise ExtractionError("too-large", f"The picture has {picture.width:,} × {picture.height:,} pixels.")
+    picture.load()
+    image = pixels.rgb(picture, width, height)
+    # Some decoders turn the picture themselves, and then say so by dropping the tag while they load it.
+    turn = {
+        2: Image.Transpose.FLIP_LEFT_RIGHT,
+        3: Image.Transpose.ROTATE_180,
+        4: Image.Transpose.FLIP_TOP_BOTTOM,
+        5: Image.Transpose.TRANSPOSE,
+        6: Image.Transpose.ROTATE_270,
+        7: Image.Transpose.TRANSVERSE,
+        8: Image.Transpose.ROTATE_90,
+    }.get(orientation(picture))
+    return image if turn is None else image.transpose(turn)
+
+
+def orientation(picture: Image.Image) -> int:
+    """The EXIF orientation, 1 to 8; 1 where there is none that can be read."""
+    try:
+        return int(picture.getexif().get(ORIENTATION, 1))
+    except Exception:  # hostile metadata, and no reason to lose the picture
+        return 1
+
+
+def attempt(source: Source, file: BinaryIO, work: Callable[[Image.Image], Result]) -> tuple[Result, bool]:
+    """What `work` makes of the opened picture, and whether the picture was whole: where it is damaged, `work` gets
+    a second try with missing data forgiven."""
+    try:
+        with opened(source, file) as picture:
+            return work(picture), True
+    except ExtractionError as error:
+        if error.code != "decode-error" or source.format not in PLUGINS:
+            raise
+    with opened(source, file, forgiving=True) as picture:
+        return work(picture), False
+
+
+@contextmanager
+def opened(source: Source, file: BinaryIO, forgiving: bool = False) -> Iterator[Image.Image]:
+    """The picture, by no other plugin than its format's. Whatever goes wrong inside leaves as `ExtractionError`."""
+    from PIL import Image, ImageFile
+
+    plugin = PLUGINS.get(source.format)
+    if plugin is None:
+        raise ExtractionError("decode-error", "Pictures of this format are not decoded: that takes other programs.")
+    if plugin == "HEIF":
+        import pi_heif
+
+        pi_heif.register_heif_opener()
+    limit = PIXELS_SHRUNK if plugin == "JPEG" else PIXELS
+    Image.MAX_IMAGE_PIXELS = limit // 2  # Pillow refuses at twice this, in pictures within icons too
+    ImageFile.LOAD_TRUNCATED_IMAGES = forgiving
+    file.seek(0)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with Image.open(file, formats=[plugin]) as picture:
+                yield picture
+    except ExtractionError:
+        raise
+    except Image.DecompressionBombError as error:
+        raise ExtractionError("too-large", f"The picture has more than {limit // 1_000_000} megapixels.") from error
+    except MemoryError as error:
+        raise ExtractionError("memory", "The picture takes more memory than it may.") from error
+    except Exception as error:  # Pillow's plugins raise a dozen types on damage, down to AttributeError
+        raise ExtractionError("decode-error", "The picture is damaged and can't be decoded.") from error
+    finally:
+        ImageFile.LOAD_TRUNCATED_IMAGES = False

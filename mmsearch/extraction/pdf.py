@@ -1,0 +1,244 @@
+"""PDFs: every page a segment, with its text layer, and its picture where someone wants to see it or read from it."""
+
+from __future__ import annotations
+
+import ctypes
+import itertools
+import math
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from mmsearch.errors import ExtractionError
+from mmsearch.extraction import pixels
+from mmsearch.extraction.source import open_source, ordinal
+from mmsearch.types import Extracted, Locator, Needs, Probe, Segment, Source, Span
+
+if TYPE_CHECKING:
+    import pypdfium2
+    from PIL import Image
+
+PAGES = 20_000
+SPAN_PAGES = 4  # with their pictures some 50 MB; always the same, so that a page's ordinal doesn't depend on needs
+TEXT_CHARACTERS = 1_000_000  # of a page
+LETTERS = 32  # fewer are a page number and a running title at best
+LETTERS_ON_PICTURE = 200  # of a page that is mostly a picture: scanners write their own name over it
+PICTURE_SHARE = 0.5
+OBJECTS = 500  # of a page that are looked through for such a picture
+REMARKS = 1000  # form fields and remarks of a page that are read
+REMARK_BYTES = 40_000
+SCALE = 300 / 72  # 300 dots per inch: smaller pages have no more detail
+
+# PDFium writes U+0002 or U+FFFE for a hyphen at the end of a line that it knows to be one.
+BROKEN_WORD = re.compile(r"(?<=[^\W\d_])(?:[\x02\ufffe]\n?|[-\u00ad\u2010]\n)(?=[^\W\d_])")
+CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\u00ad\ufeff\ufffe\uffff]")
+SPACES = re.compile(r"[ \t\u00a0]+")
+EMPTY_LINES = re.compile(r"\n(?: ?\n)+")
+UNREADABLE = re.compile("[\ufffd\ue000-\uf8ff\U000f0000-\U0010ffff]")
+LIGATURES = str.maketrans({"ﬀ": "ff", "ﬁ": "fi", "ﬂ": "fl", "ﬃ": "ffi", "ﬄ": "ffl", "ﬅ": "st", "ﬆ": "st"})
+UNTITLED = re.compile(r"(?:untitled|microsoft (?:word|powerpoint|excel) - ).*|.*\.[a-z]{2,5}|[\W\d_]*", re.IGNORECASE)
+
+
+def probe(source: Source, needs: Needs) -> Probe:
+    """The plan of a PDF: spans of pages, counted from 0.
+
+    Raises `ExtractionError`: `encrypted` where a password is asked for, `decode-error` for what is no readable PDF.
+    """
+    with opened(source) as document:
+        count = len(document)
+        details: dict[str, Any] = {"pages": count}
+        for key, name in (("Title", "title"), ("Author", "artist"), ("Subject", "subject"), ("Keywords", "tags")):
+            value = " ".join(clean(metadata(document, key)).split())[:200]
+            if value and not UNTITLED.fullmatch(value):
+                details[name] = [value] if name == "tags" else value
+    notes = (f"Only the first {PAGES:,} pages were read.",) if count > PAGES else ()
+    pages = min(count, PAGES)
+    return Probe(tuple(Span(at, min(at + SPAN_PAGES, pages)) for at in range(0, pages, SPAN_PAGES)), details, notes)
+
+
+def extract(source: Source, probe: Probe, number: int, needs: Needs) -> Iterator[Extracted]:
+    """The pages of span `number`. A damaged page is a segment without words; `Segment.details["note"]` says so."""
+    span = probe.spans[number]
+    title = {"title": probe.details["title"]} if "title" in probe.details else {}
+    with opened(source) as document:
+        for index in range(int(span.start), int(span.stop)):
+            text, image, note = "", None, {}
+            try:
+                text, image, readable = read_page(document, index, needs)
+            except ExtractionError:
+                raise
+            except MemoryError as error:
+                raise ExtractionError("memory", "A page takes more memory than it may.") from error
+            except Exception:  # PdfiumError mostly; one page is not worth the file
+                note = {"note": "This page is damaged and could not be read."}
+            locator = Locator(page=index + 1)
+            segment = Segment(ordinal(number, index - int(span.start)), locator, text, (), title | note)
+            if image is None:
+                yield Extracted(segment)
+            else:
+                due = needs.ocr == "always" or not readable
+                yield Extracted(segment, pixels.look(image, needs), pixels.ocr_page(image, needs) if due else None)
+
+
+def read_page(document: pypdfium2.PdfDocument, index: int, needs: Needs) -> tuple[str, Image.Image | None, bool]:
+    """A page's words; its picture, if anyone wants it; and whether the words are all that could be read from it."""
+    page = document[index]
+    try:
+        text = clean(layer_text(page))
+        readable = is_readable(page, text)
+        if UNREADABLE.search(text) and not readable:
+            text = " ".join(UNREADABLE.sub(" ", text).split())  # what a broken font left
+        remarks = remarks_of(document, page)
+        text = "\n\n".join(part for part in (text, "\n".join(remarks)) if part)
+        ocr = needs.ocr == "always" or (needs.ocr == "auto" and not readable)
+        return text, render(page, needs, ocr), readable
+    finally:
+        page.close()
+
+
+def layer_text(page: pypdfium2.PdfPage) -> str:
+    """The text layer as PDFium orders it; empty if it has none or it is damaged."""
+    from pypdfium2 import PdfiumError
+
+    try:
+        layer = page.get_textpage()
+    except PdfiumError:
+        return ""
+    try:
+        # What is drawn outside the page is no part of it, unless the page's own box is absurd.
+        return (layer.get_text_bounded() or layer.get_text_range())[:TEXT_CHARACTERS]
+    except (PdfiumError, ctypes.ArgumentError, AssertionError):
+        return ""
+    finally:
+        layer.close()
+
+
+def clean(text: str) -> str:
+    """Lines of words: hyphens at line ends undone, ligatures taken apart, control characters and empty lines left
+    out."""
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    text = BROKEN_WORD.sub(_joined, text).translate(LIGATURES)
+    text = SPACES.sub(" ", CONTROLS.sub(" ", text))
+    return EMPTY_LINES.sub("\n\n", text).strip()
+
+
+def _joined(match: re.Match[str]) -> str:
+    """Nothing in place of a hyphen that only broke the line; a compound with a capital keeps it."""
+    sure = match[0][0] in "\x02\ufffe\u00ad"
+    return "" if sure or match.string[match.end()].islower() else match[0]
+
+
+def is_readable(page: pypdfium2.PdfPage, text: str) -> bool:
+    """Whether a text layer says what the page says: enough letters, few of them unreadable, and not just a stamp on a
+    page that is a picture."""
+    letters = sum(map(str.isalnum, text))
+    unreadable = len(UNREADABLE.findall(text))
+    if letters < LETTERS or unreadable * 5 > letters:
+        return False
+    return letters >= LETTERS_ON_PICTURE or not is_picture(page)
+
+
+def is_picture(page: pypdfium2.PdfPage) -> bool:
+    """Whether one picture covers most of the page."""
+    from pypdfium2 import PdfiumError, raw
+
+    width, height = page.get_size()
+    try:
+        for item in itertools.islice(page.get_objects(max_depth=3), OBJECTS):
+            if item.type == raw.FPDF_PAGEOBJ_IMAGE:
+                left, bottom, right, top = item.get_bounds()
+                if (right - left) * (top - bottom) > PICTURE_SHARE * width * height:
+                    return True
+    except PdfiumError:
+        return False
+    return False
+
+
+def render(page: pypdfium2.PdfPage, needs: Needs, ocr: bool) -> Image.Image | None:
+    """The page as RGB, as large as OCR or a look at it needs; None if neither is due or the page has no size."""
+    width, height = page.get_size()
+    if not (ocr or needs.look_pixels) or not (0 < width < math.inf and 0 < height < math.inf):
+        return None
+    look = math.sqrt(needs.look_pixels / width / height)
+    scale = min(SCALE, max(look, pixels.PAGE_EDGE / max(width, height) if ocr else 0))
+    # Of a page a thousand times as long as wide, neither edge may leave the range of a bitmap.
+    scale = min(scale, 4 * pixels.PAGE_EDGE / max(width, height))
+    return page.render(scale=scale, rev_byteorder=True).to_pil().convert("RGB")
+
+
+def remarks_of(document: pypdfium2.PdfDocument, page: pypdfium2.PdfPage) -> list[str]:
+    """What was filled into form fields and written into remarks, each once, in the order of the page."""
+    from pypdfium2 import raw
+
+    found: dict[str, None] = {}
+    for index in range(min(raw.FPDFPage_GetAnnotCount(page), REMARKS)):
+        annotation = raw.FPDFPage_GetAnnot(page, index)
+        if not annotation:
+            continue
+        try:
+            if raw.FPDFAnnot_GetSubtype(annotation) != raw.FPDF_ANNOT_WIDGET:
+                words = _wide(lambda *room, of=annotation: raw.FPDFAnnot_GetStringValue(of, b"Contents", *room))
+            elif document.formenv:
+                field = (document.formenv, annotation)
+                words = _wide(lambda *room, of=field: raw.FPDFAnnot_GetFormFieldValue(*of, *room))
+            else:
+                continue
+        finally:
+            raw.FPDFPage_CloseAnnot(annotation)
+        if words := clean(words):
+            found[words] = None
+    return [words for words in found if len(words) > 3 or words.isdecimal()]  # not "Off", "Yes", "1a"
+
+
+def _wide(call: Callable[..., int]) -> str:
+    """The string that a PDFium function writes into a buffer of UTF-16, after it said how many bytes it takes."""
+    size = call(None, 0)
+    if not 2 < size <= REMARK_BYTES:
+        return ""
+    buffer = (ctypes.c_ushort * ((size + 1) // 2))()
+    call(buffer, size)
+    return bytes(buffer).decode("utf-16-le", "replace").rstrip("\0")
+
+
+def metadata(document: pypdfium2.PdfDocument, key: str) -> str:
+    """A value of the document's information; empty if there is none or it is damaged."""
+    try:
+        return document.get_metadata_value(key)
+    except Exception:  # a title is not worth a document
+        return ""
+
+
+@contextmanager
+def opened(source: Source) -> Iterator[pypdfium2.PdfDocument]:
+    """The document, with its form fields where it has any. Raises as `probe` says."""
+    import pypdfium2
+
+    with open_source(source) as file:
+        try:
+            document = pypdfium2.PdfDocument(file)
+        except pypdfium2.PdfiumError as error:
+            if error.err_code in (pypdfium2.raw.FPDF_ERR_PASSWORD, pypdfium2.raw.FPDF_ERR_SECURITY):
+                raise ExtractionError("encrypted", "The PDF is protected by a password.") from error
+            raise ExtractionError("decode-error", "The PDF is damaged and can't be opened.") from error
+        try:
+            _with_forms(document)
+            yield document
+        finally:
+            document.close()
+
+
+def _with_forms(document: pypdfium2.PdfDocument) -> None:
+    """Lets PDFium know the form fields; without them a page is drawn and read as well as may be."""
+    import logging
+    import warnings
+
+    from pypdfium2 import PdfiumError
+
+    logging.getLogger("pypdfium2").setLevel(logging.ERROR)  # XFA forms it can't draw are nothing to report
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            document.init_forms()
+    except PdfiumError:
+        return
