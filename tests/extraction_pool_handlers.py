@@ -30,7 +30,8 @@ def do_facts(request, arrays):
     return {
         "pid": os.getpid(),
         "nice": os.nice(0),
-        "session": os.getsid(0) == os.getpid(),
+        "session": os.getsid(0),
+        "group": os.getpgrp(),
         "umask": os.umask(0o077),
         "core": list(resource.getrlimit(resource.RLIMIT_CORE)),
         "files": resource.getrlimit(resource.RLIMIT_NOFILE)[0],
@@ -38,6 +39,14 @@ def do_facts(request, arrays):
         "modules": sorted(sys.modules),
         "sigint_ignored": signal.getsignal(signal.SIGINT) == signal.SIG_IGN,
     }, []
+
+
+def do_open(request, arrays):
+    """Opens an asset as the workers of extraction do, and tells what is loaded after it."""
+    from mmsearch.extraction import worker
+
+    reply, _ = worker.handle(request["request"], [])
+    return {"segments": len(reply["segments"]), "failure": reply["failure"], "modules": sorted(sys.modules)}, []
 
 
 def do_try(request, arrays):
@@ -103,7 +112,7 @@ def do_child(request, arrays):
 
 
 def do_child_hog(request, arrays):
-    code = "import time; held = bytearray(b'x') * (300 << 20); time.sleep(600)"
+    code = "import time; held = bytearray(b'x') * (120 << 20); time.sleep(600)"
     subprocess.run([sys.executable, "-S", "-c", code], check=False)
     return {}, []
 
@@ -111,7 +120,8 @@ def do_child_hog(request, arrays):
 def do_chatter(request, arrays):
     os.write(1, b"library chatter on stdout\n")
     os.write(2, b"library chatter on stderr\n")
-    print("chatter")
+    sys.stdout.write("chatter")
+    sys.stdout.flush()
     return {"said": "quiet"}, []
 
 

@@ -24,6 +24,7 @@ import signal
 import socket
 import sys
 import time
+import traceback
 from dataclasses import dataclass
 from typing import Any
 
@@ -135,7 +136,7 @@ class _Server:
         """The life of a worker, from fork to exit."""
         status = 70
         try:
-            os.setsid()
+            os.setsid()  # a group of its own, so that what it starts can be ended with it
             signal.set_wakeup_fd(-1)
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             for end in (self.control, self.wake, self.wake_writer):
@@ -145,11 +146,13 @@ class _Server:
             assert self.handle is not None
             run_tasks(socket.socket(fileno=descriptor), self.handle, lacks)
             status = 0
+        except BaseException:
+            traceback.print_exc()  # to nowhere, unless MMSEARCH_DEBUG keeps standard error open
         finally:
             os._exit(status)
 
     def reap(self) -> None:
-        """Takes note of every child that ended, and ends what its session still runs."""
+        """Takes note of every child that ended, and ends what its group still runs."""
         with contextlib.suppress(BlockingIOError):
             self.wake.recv(4096)
         while True:
@@ -167,7 +170,7 @@ class _Server:
     def end(self, pid: int) -> dict[str, Any]:
         if pid in self.alive:
             _kill_group(pid)
-            os.kill(pid, signal.SIGKILL)  # it may not have its session yet; not reaped, so the number is still its own
+            os.kill(pid, signal.SIGKILL)  # it may not have its group yet; not reaped, so the number is still its own
             deadline = time.monotonic() + _REAP_S
             while pid in self.alive and time.monotonic() < deadline:
                 select.select([self.wake], [], [], 0.05)

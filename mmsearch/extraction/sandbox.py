@@ -12,8 +12,8 @@ Covered
   so no host, no loopback service, no agent of the desktop is reached.
 - Other processes: no ptrace, no reading or writing of their memory, no taking of their open files (seccomp), no signals
   to them (Landlock, Linux 6.12 and newer). No new privileges by setuid programs.
-- Life: it dies with its fork server (`PR_SET_PDEATHSIG`), which dies with the main process; it has a session of its
-  own, so a Ctrl-C in the terminal is the main process's to decide about.
+- Life: it dies with its fork server (`PR_SET_PDEATHSIG`), which dies with the main process; its session is
+  not the terminal's, so a Ctrl-C there is the main process's to decide about; what it starts is killed when it ends.
 
 Not covered
 - Reading: a worker that was taken over by a file can read what the user can read. It has nowhere to send it but its
@@ -29,6 +29,7 @@ Not covered
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import resource
@@ -55,8 +56,8 @@ def enter(parent: int) -> list[str]:
     _limit(resource.RLIMIT_CORE, 0, 0)
     _limit(resource.RLIMIT_NOFILE, OPEN_FILES, OPEN_FILES)
     _limit(resource.RLIMIT_FSIZE, FILE_BYTES, FILE_BYTES)
-    _lowest_priority()
     lacks = []
+    _lowest_priority()
     if not confine.refuse_writes():
         lacks.append("Workers could write files: this system has no Landlock.")
     if not confine.refuse_calls() and not confine.leave_network():
@@ -111,8 +112,7 @@ def _lowest_priority() -> None:
     if sys.platform.startswith("linux"):
         if number is not None:
             ctypes.CDLL(None).syscall(ctypes.c_long(number), 1, 0, _IDLE_IO_CLASS)
-        try:
-            with open("/proc/self/oom_score_adj", "w") as file:
-                file.write("800")
-        except OSError:
-            return  # a container may forbid it
+        # Where the kernel groups processes by session, nice counts within a session only: the session is made nice too.
+        for file, value in (("autogroup", "19"), ("oom_score_adj", "800")):
+            with contextlib.suppress(OSError), open(f"/proc/self/{file}", "w") as setting:
+                setting.write(value)

@@ -11,7 +11,7 @@ from mmsearch.errors import ExtractionError
 
 LOOK_EVERY_S = 0.2
 _LONGEST_STEP_S = 1.0
-_HARD_FACTOR = 10
+_HARD_FACTOR = 60
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
@@ -20,7 +20,7 @@ class Watch:
 
     Time that the worker stood in the queue for a processor does not count (workers run at the lowest priority, and an
     innocent file must not fail because the machine was busy), nor time in which nobody looked because this process
-    was stopped. Ten times the limit ends a task in any case.
+    was stopped. Sixty times the limit ends a task in any case; one that spins ends long before by `RLIMIT_CPU`.
     """
 
     def __init__(self, pid: int, timeout_s: float, memory_bytes: int) -> None:
