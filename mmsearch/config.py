@@ -70,7 +70,7 @@ def index_folder(index: str | None, here: bool = False, start: Path | None = Non
     start = start or Path.cwd()
     if index is not None and not index.strip():
         raise UsageError("The name of the index is empty.", "Give a name, or a folder with a slash in it.")
-    if index is not None and (("/" in index) or index == "."):
+    if index is not None and ("/" in index or index in (".", "..")):
         return Path(index).expanduser().absolute()
     if index is not None:
         return data_home() / index

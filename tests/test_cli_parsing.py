@@ -1,0 +1,160 @@
+"""What typed words mean: times, sizes, dates, ranges, paths; and opening a hit on a desktop."""
+
+import os
+import subprocess
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mmsearch.cli import opening, parsing
+from mmsearch.errors import UsageError
+from mmsearch.types import Filter, Hit, Locator
+
+NOW = datetime(2024, 5, 31, 14, 30)
+
+
+@pytest.mark.parametrize(
+    "text, value",
+    [
+        ("90", 90), ("90s", 90), ("20m", 1200), ("20 min", 1200), ("1h30m", 5400), ("1.5h", 5400), ("2d", 172_800),
+        ("1w", 604_800), ("1:30", 90), ("1:02:03", 3723), (" 5M ", 300), ("0", 0),
+    ],
+)  # fmt: skip
+def test_times(text, value):
+    assert parsing.seconds(text, "--x") == value
+
+
+@pytest.mark.parametrize(
+    "text, value",
+    [("812", 812), ("10k", 10_000), ("1.5M", 1_500_000), ("2GB", 2 * 10**9), ("1MiB", 1 << 20), ("3 tb", 3 * 10**12)],
+)
+def test_sizes(text, value):
+    assert parsing.byte_count(text, "--x") == value
+
+
+@pytest.mark.parametrize(
+    "text, value",
+    [
+        ("2024", datetime(2024, 1, 1)), ("2024-05", datetime(2024, 5, 1)), ("2024-05-31", datetime(2024, 5, 31)),
+        ("2024-05-31T14:00", datetime(2024, 5, 31, 14)), ("2024-05-31 14:00:05", datetime(2024, 5, 31, 14, 0, 5)),
+        ("2024-05-31T14:00Z", datetime(2024, 5, 31, 14, tzinfo=UTC)), ("today", datetime(2024, 5, 31)),
+        ("yesterday", datetime(2024, 5, 30)), ("7d", datetime(2024, 5, 24, 14, 30)),
+        ("90min", datetime(2024, 5, 31, 13, 0)),
+    ],
+)  # fmt: skip
+def test_moments(text, value):
+    assert parsing.moment(text, "--since", NOW) == value.timestamp()
+
+
+@pytest.mark.parametrize(
+    "text, ends",
+    [("+5", ("5", None)), ("-5", (None, "5")), ("2..5", ("2", "5")), ("..5", (None, "5")), ("7", ("7",) * 2)],
+)
+def test_ranges(text, ends):
+    assert parsing.between(text, "--x") == ends
+
+
+@given(st.text(max_size=20) | st.from_regex(r"[+\-]?[0-9.:]{0,6}[a-zA-Z]{0,3}(\.\.[0-9kmg]{0,3})?", fullmatch=True))
+def test_any_words_have_a_meaning_or_are_refused(text):
+    for option in ("size", "pages", "since", "before", "min_duration", "max_duration"):
+        try:
+            where = parsing.filter_of(**{option: text})
+        except UsageError as error:
+            assert error.sentence and error.hint
+        else:
+            assert isinstance(where, Filter)
+
+
+def test_a_pattern_stays_a_pattern_unless_a_file_has_that_name(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a[1].txt").touch()
+    where = parsing.filter_of(within=["*.pdf", "a[1].txt", "b"])
+    assert where.within == ("*.pdf", f"{tmp_path}/a[1].txt", f"{tmp_path}/b")
+
+
+def test_a_path_keeps_its_bytes(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert parsing.absolute(os.fsdecode(b"\xff/../\xfe")) == bytes(tmp_path) + b"/\xfe"
+
+
+# --- opening ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def desktop(tmp_path, monkeypatch):
+    """A desktop whose programs are all there; gives what was started."""
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    for name in ("xdg-open", "evince", "mpv"):
+        (programs / name).write_text("#!/bin/sh\n")
+        (programs / name).chmod(0o755)
+    mime = programs / "xdg-mime"
+    mime.write_text(
+        '#!/bin/sh\ncase "$2 $3" in\n'
+        "*.pdf) echo application/pdf;; *.mp4) echo video/mp4;; *filetype*) echo text/plain;;\n"
+        "*application/pdf) echo org.gnome.Evince.desktop;; *video/mp4) echo mpv.desktop;; esac\n"
+    )
+    mime.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{programs}:/usr/bin:/bin")
+    monkeypatch.setenv("DISPLAY", ":0")
+    monkeypatch.setattr(opening.sys, "platform", "linux")
+    started = []
+    monkeypatch.setattr(subprocess, "Popen", _recording(started, subprocess.Popen))
+    return started
+
+
+def _recording(started, original):
+    class Recorder(original):
+        def __init__(self, command, *args, **options):
+            if options.get("start_new_session"):
+                started.append([os.path.basename(command[0]), *command[1:]])
+                command = ["true"]
+            super().__init__(command, *args, **options)
+
+    return Recorder
+
+
+def hit(path, kind="pdf", **place):
+    path.touch()
+    return Hit(1, 1.0, bytes(path), kind, "text", Locator(**place), "", ())
+
+
+@pytest.mark.parametrize(
+    "name, kind, place, command",
+    [
+        ("a.pdf", "pdf", {"page": 3}, ["evince", "--page-index=3"]),
+        ("a.mp4", "video", {"start_s": 75.25, "end_s": 80.0}, ["mpv", "--start=75.25"]),
+        ("a.txt", "text", {"line_start": 4, "line_end": 6}, ["xdg-open"]),
+        ("a.pdf", "pdf", {}, ["xdg-open"]),
+    ],
+)
+def test_a_hit_opens_at_its_place_where_its_program_takes_one(desktop, tmp_path, name, kind, place, command):
+    found = hit(tmp_path / name, kind, **place)
+    opening.open_hit([found], 1)
+    assert desktop == [[*command, str(tmp_path / name)]]
+
+
+def test_what_a_desktop_might_run_is_shown_in_its_folder(desktop, tmp_path):
+    script = hit(tmp_path / "x.sh", "text", line_start=1)
+    (tmp_path / "x.sh").chmod(0o755)
+    opening.open_hit([script, hit(tmp_path / "y.desktop", "text"), hit(tmp_path / "z.bin", "other")], 1)
+    opening.open_hit([hit(tmp_path / "y.desktop", "text")], 1)
+    opening.open_hit([hit(tmp_path / "z.bin", "other")], 1)
+    assert desktop == [["xdg-open", str(tmp_path)]] * 3
+
+
+def test_what_can_not_be_opened_is_said(desktop, tmp_path, monkeypatch):
+    found = hit(tmp_path / "a.pdf", page=1)
+    with pytest.raises(UsageError, match="no hit 2"):
+        opening.open_hit([found], 2)
+    monkeypatch.delenv("DISPLAY")
+    monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
+    with pytest.raises(UsageError, match="no desktop"):
+        opening.open_hit([found], 1)
+    (tmp_path / "a.pdf").unlink()
+    with pytest.raises(UsageError, match="not there any more"):
+        opening.open_hit([found], 1)
+    opening.open_hit([], 1)
+    assert desktop == []
