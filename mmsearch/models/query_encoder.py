@@ -1,0 +1,125 @@
+"""Text queries without torch: an exported text tower on ONNX Runtime and its tokenizer, from the index folder."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from mmsearch.errors import ModelUnavailable
+
+GRAPH, WEIGHTS, TOKENIZER, NOTE = "text.onnx", "text.bin", "tokenizer.json", "encoder.json"
+HINT = "queries still work through torch, only slower; the next index run writes it anew"
+
+
+class Tokens(NamedTuple):
+    """One text as the model sees it, special tokens left out."""
+
+    ids: list[int]
+    pieces: list[str]
+    unknown: int  # how many of them the model can't read
+
+
+class TextGraph:
+    """The graph and the tokenizer of a folder, unchecked. `OnnxTextEncoder` is what queries use."""
+
+    def __init__(self, folder: Path, prompt: str, threads: int) -> None:
+        import onnxruntime
+        from tokenizers import Tokenizer
+
+        options = onnxruntime.SessionOptions()
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL  # done when exported
+        options.intra_op_num_threads = threads
+        options.inter_op_num_threads = 1
+        options.log_severity_level = 4
+        options.add_session_config_entry("session.disable_prepacking", "1")  # costs more than one query gains
+        self._tokenizer = Tokenizer.from_file(str(folder / TOKENIZER))
+        self._session = onnxruntime.InferenceSession(str(folder / GRAPH), options, providers=["CPUExecutionProvider"])
+        self._prompt = prompt
+
+    def embed(self, texts: Sequence[str]) -> np.ndarray:
+        """Unit vectors, float32 (n, dimension). Padded to the longest: give texts of like length together."""
+        return self._run(texts, "vectors")[0]
+
+    def embed_tokens(self, texts: Sequence[str]) -> list[np.ndarray]:
+        """The last hidden states of each text, float32 (tokens, width) at unit length, special tokens and prompt
+        included: for late interaction. Raises `ModelUnavailable` where the model gives none."""
+        if "tokens" not in [output.name for output in self._session.get_outputs()]:
+            raise ModelUnavailable("This model gives no vectors of single tokens.")
+        hidden, mask = self._run(texts, "tokens")
+        return [row[kept.astype(bool)] for row, kept in zip(hidden, mask, strict=True)]
+
+    def tokenize(self, texts: Sequence[str]) -> list[Tokens]:
+        """Each text's tokens without the prompt and special tokens, cut where the model stops reading."""
+        unknown = _unknown_id(self._tokenizer)
+        result = []
+        for encoding in self._tokenizer.encode_batch(list(texts), add_special_tokens=False):
+            kept = [at for at, real in enumerate(encoding.attention_mask) if real]
+            ids = [encoding.ids[at] for at in kept]
+            result.append(Tokens(ids, [encoding.tokens[at] for at in kept], sum(one == unknown for one in ids)))
+        return result
+
+    def _run(self, texts: Sequence[str], output: str) -> tuple[np.ndarray, np.ndarray]:
+        encodings = self._tokenizer.encode_batch([self._prompt + text for text in texts])
+        ids = np.array([encoding.ids for encoding in encodings], np.int64)
+        mask = np.array([encoding.attention_mask for encoding in encodings], np.int64)
+        return self._session.run([output], {"input_ids": ids, "attention_mask": mask})[0], mask
+
+
+class OnnxTextEncoder(TextGraph):
+    """The query encoder that `export_text_tower` wrote into a folder.
+
+    `fingerprint` and `dimension` are the exported model's. Raises `ModelUnavailable` where the folder is missing,
+    damaged, or of another ONNX Runtime that can't read it: the caller then goes to torch and says so.
+    """
+
+    def __init__(self, folder: Path, threads: int = 1) -> None:
+        note = read_note(folder)
+        for name, facts in note["files"].items():
+            path = folder / name
+            if not path.is_file() or path.stat().st_size != facts["bytes"]:
+                raise ModelUnavailable("The exported query encoder is incomplete.", HINT)
+        self.fingerprint: dict[str, Any] = note["fingerprint"]
+        self.dimension: int = note["dimension"]
+        try:
+            super().__init__(folder, note["prompt"], threads)
+        except Exception as error:  # ONNX Runtime and tokenizers raise classes of their own, down to bare Exception
+            raise ModelUnavailable("The exported query encoder can't be loaded.", HINT) from error
+
+
+def read_note(folder: Path) -> dict[str, Any]:
+    """What the exporter wrote about the folder: fingerprint, dimension, prompt, cosine, versions, files. Raises
+    `ModelUnavailable`."""
+    try:
+        note = json.loads((folder / NOTE).read_text())
+    except OSError as error:
+        raise ModelUnavailable("There is no exported query encoder.", HINT) from error
+    except ValueError as error:
+        raise ModelUnavailable("The exported query encoder is damaged.", HINT) from error
+    if not isinstance(note, dict) or not {"fingerprint", "dimension", "prompt", "files"} <= note.keys():
+        raise ModelUnavailable("The exported query encoder is damaged.", HINT)
+    return note
+
+
+def check_files(folder: Path) -> list[str]:
+    """Names of files whose SHA-256 is not the one that was written: all bytes are read, so for `verify` only."""
+    damaged = []
+    for name, facts in read_note(folder)["files"].items():
+        try:
+            with (folder / name).open("rb") as file:
+                found = hashlib.file_digest(file, "sha256").hexdigest()
+        except OSError:
+            found = ""
+        if found != facts["sha256"]:
+            damaged.append(name)
+    return damaged
+
+
+def _unknown_id(tokenizer: Any) -> int | None:
+    name = getattr(tokenizer.model, "unk_token", None) or "<unk>"
+    found: int | None = tokenizer.token_to_id(name)
+    return found
