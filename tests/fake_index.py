@@ -2,6 +2,7 @@
 
 import os
 import sys
+import time
 from types import ModuleType
 from typing import ClassVar
 
@@ -58,6 +59,8 @@ class Index:
         self.calls.append(("search", query))
         if query.text == "crash":
             raise KeyError("a bug")
+        if query.text == "library":
+            raise ModuleNotFoundError("No module named 'faiss'", name="faiss")
         if query.text == "pipe":
             raise BrokenPipeError(32, "a worker went away")
         if query.text == "torch":
@@ -78,6 +81,10 @@ class Index:
     @classmethod
     def update(cls, folder, targets, settings, *, listed=False, command="index", stop=lambda: None):
         cls.calls.append(("update", folder, targets, settings, listed, command))
+        if os.environ.get("FAKE_SLOW") == "waiting":
+            sys.stderr.write("waiting\n")
+            sys.stderr.flush()
+            time.sleep(30)
         if "locked" in str(folder):
             raise LockHeld("Another run is writing this index.", "Wait for it to end.")
         yield from cls.events
@@ -97,8 +104,6 @@ class Index:
 
 def slow(stop):
     """A run that only a signal ends: it says so on its first event, and deaf it does not even poll."""
-    import time
-
     yield t.Progress(True, 5, 1, 5, 10, 50, 0, 1, 1)
     yield t.Remark("ready")
     if os.environ["FAKE_SLOW"] == "brief":

@@ -112,6 +112,13 @@ def test_a_broken_pipe_to_a_worker_is_not_taken_for_a_closed_output(capfd):
     assert "BrokenPipeError" in capfd.readouterr().err
 
 
+def test_a_library_that_is_missing_leads_to_the_doctor(capfd):
+    assert run(["query", "library"]) == 2
+    assert capfd.readouterr().err == (
+        "A library can't be loaded: No module named 'faiss'\n\nhint: `mmsearch doctor` says what to do.\n"
+    )
+
+
 def test_the_help_documents_every_exit_code_and_every_option(capfd):
     assert run(["--help"]) == 0
     out = capfd.readouterr().out
@@ -251,8 +258,16 @@ def _slow_run(tmp_path, kind="kind", **extra):
         text=True,
         **extra,
     )
-    assert process.stderr.readline() == "ready\n"
+    assert process.stderr.readline() == ("waiting\n" if kind == "waiting" else "ready\n")
     return process
+
+
+@pytest.mark.parametrize("number, code", [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=["INT", "TERM"])
+def test_a_signal_while_the_run_waits_for_the_lock_ends_it_at_once(tmp_path, number, code):
+    process = _slow_run(tmp_path, "waiting")
+    process.send_signal(number)
+    _, err = process.communicate(timeout=20)
+    assert (process.returncode, err) == (code, "")
 
 
 @pytest.mark.parametrize(

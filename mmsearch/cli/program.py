@@ -59,6 +59,9 @@ def run(arguments: Sequence[str]) -> int:
     except Exception as error:
         if session.debug:
             screen.say(traceback.format_exc().rstrip())
+        if isinstance(error, ImportError) and not (error.name or "").startswith("mmsearch"):
+            screen.say_error(UsageError(f"A library can't be loaded: {error}", "`mmsearch doctor` says what to do."))
+            return codes.USAGE
         told = f"{type(error).__name__}: {error}".rstrip(": ")
         hint = "This should not happen. " + ("Please report it." if session.debug else "Run again with --debug.")
         screen.say_error(MmsearchError(f"Unexpected error: {told}", hint))

@@ -41,7 +41,10 @@ def update(
     advice += ["Ctrl-C keeps what is done, and the same command goes on from there."]
     with stoppable() as stop:
         events = Index.update(folder, targets, settings, listed=listed, command=command, stop=stop)
-        record = follow(events, quiet, " ".join(advice))
+        try:
+            record = follow(stop.watched(events), quiet, " ".join(advice))
+        except KeyboardInterrupt:
+            return stop.exit_code
         code = exit_code(record, stop.exit_code, settings.dry_run)
         if summary_json:
             _write(summary_json, record)

@@ -9,13 +9,17 @@ import contextlib
 import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from types import FrameType
+from typing import TypeVar
 
 from mmsearch.output.screen import is_terminal, say
 
 _SHOW_CURSOR = "\x1b[?25h"  # the bar hides it, and nobody else would bring it back
 _CLEAR_LINE = "\r\x1b[2K"  # the bar stands there; it draws itself again on the next line
+
+
+Event = TypeVar("Event")
 
 
 class Stop:
@@ -24,6 +28,14 @@ class Stop:
 
     def __init__(self) -> None:
         self.signal: int | None = None
+        self._under_way = False
+
+    def watched(self, events: Iterable[Event]) -> Iterator[Event]:
+        """The events of a run. Before the first one a run may wait for the lock, deaf to `stop`: a signal then
+        raises `KeyboardInterrupt`, as there is no batch to finish."""
+        for event in events:
+            self._under_way = True
+            yield event
 
     def __call__(self) -> str | None:
         """What a run polls."""
@@ -41,6 +53,8 @@ class Stop:
                 say(_SHOW_CURSOR)
             os._exit(self.exit_code)
         self.signal = number
+        if not self._under_way:
+            raise KeyboardInterrupt
         say(
             (_CLEAR_LINE if is_terminal(sys.stderr) else "")
             + "Stopping after this batch; once more stops now. Either way what was committed is kept."
