@@ -39,7 +39,7 @@ def probe(source: Source, needs: Needs) -> Probe:
                 raise ExtractionError("decode-error", "There is no sound in this file.") from error
             metadata = decoder.metadata
             origin = float(metadata.begin_stream_seconds or 0.0)
-            if sound.samples_between(decoder, origin, origin + 1.0) is None:
+            if sound.samples_between(decoder, origin, origin + 1.0, tries=8) is None:
                 raise ExtractionError("decode-error", "There is no sound in this file that can be decoded.")
             duration = _duration(handle, source, origin, metadata.duration_seconds, notes)
         tags = read_tags(handle)

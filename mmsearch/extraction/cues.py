@@ -8,10 +8,8 @@ import stat
 from collections.abc import Iterable
 from typing import Any
 
-from mmsearch.errors import ExtractionError
-from mmsearch.extraction import subtitles
-from mmsearch.extraction.charset import detect
 from mmsearch.extraction.streams import has_program, run_program
+from mmsearch.extraction.subtitles import parse_subtitles
 from mmsearch.types import Cue, Source
 
 TEXT_CODECS = frozenset({"mov_text", "subrip", "srt", "ass", "ssa", "webvtt", "text"})
@@ -41,7 +39,7 @@ def embedded_cues(source: Source, facts: dict[str, Any] | None) -> tuple[list[Cu
     options = ["-nostdin", "-timelimit", str(SUBTITLES_S)]
     answer, complete = run_program("ffmpeg", source, options, outputs, SUBTITLES_S)
     note = "" if complete else "Embedded subtitles could not be read to their end."
-    return list(subtitles.cues(answer.decode("utf-8", "replace"))), note
+    return parse_subtitles(answer), note
 
 
 def _rank(disposition: dict[str, int]) -> tuple[bool, bool]:
@@ -54,29 +52,22 @@ def sidecar_cues(source: Source) -> tuple[list[Cue], list[str]]:
     notes = []
     for path in source.sidecars:
         if path.rsplit(b".", 1)[-1].lower() in (b"srt", b"vtt"):
-            found = subtitles.cues(_sidecar_text(path))
+            found = parse_subtitles(_sidecar(path))
             if not found:
                 notes.append("No subtitles could be read from a file beside the recording.")
             cues += found
     return cues, notes
 
 
-def _sidecar_text(path: bytes) -> str:
-    """The text of a sidecar file; empty where it can't be read, is no text, or is absurdly large."""
+def _sidecar(path: bytes) -> bytes:
+    """The bytes of a sidecar file; none where it can't be read or is absurdly large."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError:
-        return ""
+        return b""
     with os.fdopen(descriptor, "rb") as handle:
         facts = os.fstat(descriptor)
-        if not stat.S_ISREG(facts.st_mode) or not 0 < facts.st_size <= SIDECAR_BYTES:
-            return ""
-        try:
-            encoding = detect(handle, SIDECAR_BYTES)
-        except ExtractionError:
-            return ""
-        handle.seek(encoding.mark)
-        return handle.read(SIDECAR_BYTES).decode(encoding.name, "replace")
+        return handle.read() if stat.S_ISREG(facts.st_mode) and facts.st_size <= SIDECAR_BYTES else b""
 
 
 def parse_lrc(text: str) -> list[Cue]:

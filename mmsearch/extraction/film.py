@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 
 from mmsearch.extraction.scenes import Sample, sample
 from mmsearch.extraction.streams import DECODER_ERRORS, MediaFile
@@ -12,6 +12,8 @@ from mmsearch.extraction.streams import DECODER_ERRORS, MediaFile
 if TYPE_CHECKING:
     import numpy as np
 
+SeekMode = Literal["approximate", "exact"]
+SEEK_MODES: tuple[SeekMode, ...] = ("approximate", "exact")
 SAMPLE_S = 0.25
 SMALL_EDGE = 160  # of the pictures that scenes are detected on
 FAILURES = 8  # frames in a row that can't be decoded: here the film ends
@@ -29,11 +31,11 @@ class Film:
     height: int
     fps: float
     codec: str
-    seek: str
+    seek: SeekMode
     stated_s: float  # what the header says of the length
 
 
-def open_film(handle: BinaryIO, seek: str, size: tuple[int, int] | None = None) -> Any:
+def open_film(handle: BinaryIO, seek: SeekMode, size: tuple[int, int] | None = None) -> Any:
     """A torchcodec VideoDecoder with frames (height, width, 3) uint8, resized to `size` (width, height) if given.
     Raises one of `DECODER_ERRORS`."""
     from torchcodec.decoders import VideoDecoder
@@ -60,7 +62,7 @@ def inspect(handle: BinaryIO) -> Film | None:
 
     Seeks by the container's own index; reads all packets first (without decoding) where the header gives no length or
     that index fails."""
-    for seek in ("approximate", "exact"):
+    for seek in SEEK_MODES:
         try:
             decoder = open_film(handle, seek)
         except DECODER_ERRORS:
@@ -80,7 +82,7 @@ def inspect(handle: BinaryIO) -> Film | None:
     return None
 
 
-def _described(metadata: Any, seek: str, stated_s: float | None = None) -> Film | None:
+def _described(metadata: Any, seek: SeekMode, stated_s: float | None = None) -> Film | None:
     origin = float(metadata.begin_stream_seconds or 0.0)
     duration = float(metadata.end_stream_seconds or 0.0) - origin
     width, height = int(metadata.width or 0), int(metadata.height or 0)

@@ -24,6 +24,7 @@ SLOW_CHANGE = 0.16  # over a second, for dissolves and fades
 OVER_NEIGHBOURS = 2.25  # times the median change around it
 AROUND = 8  # samples to each side
 SLOW = 4  # samples between the two sides of a gradual transition
+SLOW_S = 1.5  # no wider than this where samples are missing
 STILL = 3  # samples without any change on both sides of a new slide
 GRID = 8
 STILL_BLOCK = 6.0  # grey levels by which no block of two pictures that look the same differs
@@ -95,7 +96,8 @@ def cuts(samples: Sequence[Sample]) -> list[float]:
         return []
     steps = np.array([change(a, b) for a, b in itertools.pairwise(samples)])
     sides = [(max(i - SLOW // 2, 0), min(i + SLOW // 2, len(samples) - 1)) for i in range(1, len(samples))]
-    slow = np.array([change(samples[left], samples[right]) for left, right in sides])
+    pairs = [(samples[left], samples[right]) for left, right in sides]
+    slow = np.array([change(a, b) if b.time_s - a.time_s <= SLOW_S else 0.0 for a, b in pairs])
     strength = np.maximum(_standing_out(steps, STEP_CHANGE), _standing_out(slow, SLOW_CHANGE) * 0.5)
     strength = np.maximum(strength, _slide_changes(samples) * 0.01)
     found: list[float] = []

@@ -6,8 +6,9 @@ so reaching a late stretch means decoding all before it, without keeping it: som
 
 from __future__ import annotations
 
-import itertools
+import math
 import time
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from mmsearch.extraction.streams import DECODER_ERRORS, MediaFile
@@ -16,11 +17,11 @@ if TYPE_CHECKING:
     import numpy as np
 
 MEASURING_RATE = 8000
-MEASURING_S = 20.0  # clock time; a recording that takes longer is believed
-STEP_S = 60.0
-PIECE_S = 10.0
-GAP_S = 0.2  # more than any codec's frame, so that the decoder goes on instead of starting over
-ATTEMPTS = 8
+CLOCK_S = 10.0  # of work on a damaged or mislabelled recording; after that what is known must do
+STEP_S = 60.0  # between the places at which a recording's length is tried
+PIECE_S = 2.0  # of a damaged stretch; what is damaged within one stays silent
+GAP_S = 0.12  # left out between two pieces: more than a frame of most codecs, so the decoder needn't start over
+TRIES = 1000  # packets before a stretch that may be damaged
 
 
 def open_sound(handle: BinaryIO, rate: int | None = None) -> Any:
@@ -30,51 +31,66 @@ def open_sound(handle: BinaryIO, rate: int | None = None) -> Any:
     return AudioDecoder(MediaFile(handle), sample_rate=rate, num_channels=1)
 
 
-def samples_between(decoder: Any, start_s: float, end_s: float) -> tuple[np.ndarray, float] | None:
+def samples_between(
+    decoder: Any, start_s: float, end_s: float, tries: int = 1, until: float = math.inf
+) -> tuple[np.ndarray, float] | None:
     """float32 (samples,) that play in `[start_s, end_s)`, and the time of the first; None past the end of the sound.
 
-    Damaged packets before the stretch are stepped over. Raises one of `DECODER_ERRORS` for damage within it."""
-    for attempt in range(ATTEMPTS):
+    A damaged packet is an error, and another try goes on behind it; only if sound of the stretch itself was decoded
+    before, it starts over. Raises the last of `DECODER_ERRORS` after that many tries, or past the clock's `until`."""
+    for left in range(tries - 1, -1, -1):
         try:
             samples = decoder.get_samples_played_in_range(start_s, end_s)
             return samples.data.numpy()[0], float(samples.pts_seconds)
         except DECODER_ERRORS as error:
             if "No audio frames were decoded" in str(error):
                 return None
-            if attempt == ATTEMPTS - 1:
+            if left == 0 or time.monotonic() > until:
                 raise
     return None
 
 
 def sound_between(handle: BinaryIO, rate: int, start_s: float, end_s: float) -> np.ndarray | None:
     """float32 (samples,) mono at `rate` Hz, the first playing at `start_s`; it ends early where the sound does, and
-    None stands for no sound at all. Silence stands for pieces of ten seconds in which something is damaged. Times are
-    the container's own."""
+    None stands for no sound at all. What is damaged is silent. Times are the container's own."""
     import numpy as np
 
-    try:
-        decoder = open_sound(handle, rate)
-    except DECODER_ERRORS:
-        return None
     whole = np.zeros(round((end_s - start_s) * rate), np.float32)
     reached = 0
-    waiting = [(start_s, end_s)]
-    while waiting:
-        start, end = waiting.pop(0)
-        try:
-            found = samples_between(decoder, start, end)
-        except DECODER_ERRORS:
-            if end - start > PIECE_S:
-                edges = [*np.arange(start, end, PIECE_S).tolist(), end]
-                waiting = list(itertools.pairwise(edges))
-            continue
-        if found is None:
-            break
-        at = max(round((found[1] - start_s) * rate), 0)
-        piece = found[0][: max(len(whole) - at, 0)]
+    for samples, first in _found_between(handle, rate, start_s, end_s):
+        at = max(round((first - start_s) * rate), 0)
+        piece = samples[: max(len(whole) - at, 0)]
         whole[at : at + len(piece)] = piece
-        reached = at + len(piece)
+        reached = max(reached, at + len(piece))
     return whole[:reached] if reached else None
+
+
+def _found_between(handle: BinaryIO, rate: int, start_s: float, end_s: float) -> Iterator[tuple[np.ndarray, float]]:
+    """The stretch as one where it decodes as one, else the pieces of it that do."""
+    until = time.monotonic() + CLOCK_S
+    try:
+        found = samples_between(open_sound(handle, rate), start_s, end_s)
+    except DECODER_ERRORS:
+        pass
+    else:
+        if found is not None:
+            yield found
+        return
+    try:
+        decoder = open_sound(handle, rate)
+        if start_s > 1:  # come close over damage, then go on without ever going back
+            samples_between(decoder, start_s - 1.0, start_s - 0.9, TRIES, until)
+    except DECODER_ERRORS:
+        return
+    position = start_s
+    while position < end_s and time.monotonic() < until:
+        try:
+            found = samples_between(decoder, position, min(position + PIECE_S, end_s))
+        except DECODER_ERRORS:
+            found = None
+        if found is not None:
+            yield found
+        position += PIECE_S + GAP_S
 
 
 def part(samples: np.ndarray | None, rate: int, start_s: float, end_s: float) -> np.ndarray | None:
@@ -86,26 +102,30 @@ def part(samples: np.ndarray | None, rate: int, start_s: float, end_s: float) ->
 
 
 def measure_end(handle: BinaryIO, origin_s: float, claimed_s: float, longest_s: float) -> tuple[float, bool]:
-    """How many seconds of sound follow `origin_s`, found by decoding around the claimed end, and whether that is
-    certain: not when it is damaged or takes longer than `MEASURING_S`. Never more than `longest_s`.
-
-    Raises one of `DECODER_ERRORS` when the file can't be opened."""
-    decoder = open_sound(handle, MEASURING_RATE)
-    deadline = time.monotonic() + MEASURING_S
-    position, step, end = max(0.0, min(claimed_s, longest_s) - 2.0), 3.0, 0.0
+    """How many seconds of sound follow `origin_s`, found by decoding around the claimed end and, where that end is
+    wrong, by walking to the real one; and whether it is certain, which it isn't past `CLOCK_S` seconds of work. Never
+    more than `longest_s`. Raises one of `DECODER_ERRORS` when the file can't be opened."""
+    until = time.monotonic() + CLOCK_S
+    place = max(0.0, min(claimed_s, longest_s) - 2.0)
     try:
-        found = samples_between(decoder, origin_s + position, origin_s + position + step)
-        if found is None and position > 0:  # it ends earlier: walk there from the start
-            decoder, position, step = open_sound(handle, MEASURING_RATE), 0.0, STEP_S
-            found = samples_between(decoder, origin_s, origin_s + step)
-        while found is not None:
-            end = found[1] - origin_s + len(found[0]) / MEASURING_RATE
-            if end < position + step - GAP_S or end >= longest_s:
-                return min(end, longest_s), True
-            if time.monotonic() > deadline:
-                return min(max(end, claimed_s), longest_s), False
-            position, step = position + step + GAP_S, STEP_S
-            found = samples_between(decoder, origin_s + position, origin_s + position + step)
+        found = samples_between(open_sound(handle, MEASURING_RATE), origin_s + place, origin_s + place + 3.0)
     except DECODER_ERRORS:
-        return min(max(end, claimed_s), longest_s), False
-    return end, True
+        found = None
+    end = _end_of(found, origin_s)
+    if place < end < place + 3.0 - GAP_S:
+        return min(end, longest_s), True
+    decoder = open_sound(handle, MEASURING_RATE)
+    last = place if end else 0.0
+    try:
+        while samples_between(decoder, origin_s + last + STEP_S, origin_s + last + STEP_S + 1.0, TRIES, until):
+            last += STEP_S
+            if last >= longest_s or time.monotonic() > until:
+                return min(max(last, claimed_s), longest_s), last >= longest_s
+        tail = sound_between(handle, MEASURING_RATE, origin_s + last, origin_s + last + STEP_S + 1.0)
+    except DECODER_ERRORS:
+        return min(max(last, claimed_s), longest_s), False
+    return min(last + (0 if tail is None else len(tail) / MEASURING_RATE), longest_s), True
+
+
+def _end_of(found: tuple[np.ndarray, float] | None, origin_s: float) -> float:
+    return 0.0 if found is None else found[1] - origin_s + len(found[0]) / MEASURING_RATE

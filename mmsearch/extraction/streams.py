@@ -10,7 +10,9 @@ signs than these, and that names other files, would still be followed, within th
 
 from __future__ import annotations
 
+import io
 import json
+import os
 import shutil
 import struct
 import subprocess
@@ -38,7 +40,7 @@ _ASF_ENCRYPTION = (  # GUIDs of the content encryption and extended content encr
 )
 
 
-class MediaFile:
+class MediaFile(io.RawIOBase):
     """An open file as torchcodec reads it. A damaged container sends FFmpeg to impossible places: like a file that
     FFmpeg opened itself, this one answers with an error number, and the demuxer goes on as it can; an exception would
     end it."""
@@ -47,11 +49,11 @@ class MediaFile:
         self._handle = handle
         handle.seek(0)
 
-    def read(self, size: int) -> bytes:
+    def read(self, size: int = 0) -> bytes:
         """Up to `size` bytes; none at the end."""
         return self._handle.read(max(size, 0))
 
-    def seek(self, offset: int, whence: int) -> int:
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
         """The new position, or -22 (EINVAL)."""
         try:
             return self._handle.seek(offset, whence)

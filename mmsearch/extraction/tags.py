@@ -8,6 +8,7 @@ from typing import Any, BinaryIO
 
 TAG_CHARACTERS = 4000  # of one tag; lyrics get ten times as much
 WORDS = ("title", "artist", "album", "comment", "lyrics")  # in the order in which they stand in a segment's text
+COMMENTS = ("comment", "_comment", "description")
 _NOISE = re.compile(
     r"^(?:lav[fc]\d*[\d.]*|libmp3lame|lame\s?[\d.]+|itun(?:norm|smpb|pgap).*|handbrake.*|"
     r"encod(?:ed|er|ing)\b.*|(?:[0-9a-f]{8}\s*){4,}|core media \w+|(?:video|sound|subtitle)handler|unknown|\W*)$",
@@ -26,9 +27,11 @@ def read_tags(handle: BinaryIO) -> dict[str, str]:
     except (TinyTagException, OSError, ValueError, OverflowError, RecursionError):
         return {}
     lyrics = tag.other.get("lyrics") or []
-    described = tag.other.get("description") or []
     found: dict[str, Any] = {name: getattr(tag, name) for name in ("title", "artist", "album", "genre", "year")}
-    found["comment"] = "\n".join(filter(None, [tag.comment, *described]))
+    for name in ("title", "artist", "album", "genre"):  # FFmpeg and others write some as user-defined fields
+        found[name] = found[name] or next(iter(tag.other.get(f"_{name}") or []), None)
+    comments = [tag.comment, *(words for name in COMMENTS for words in tag.other.get(name) or [])]
+    found["comment"] = "\n".join(dict.fromkeys(filter(None, comments)))
     return {**_cleaned(found, TAG_CHARACTERS), **_cleaned({"lyrics": "\n".join(lyrics)}, 10 * TAG_CHARACTERS)}
 
 

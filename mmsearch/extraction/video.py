@@ -180,17 +180,19 @@ class _pictures:
         count = self._needs.frames
         times = [start + (end - start) * (i + 0.5) / count for i in range(count)]
         picture, frames = None, []
-        for time_s in sorted([*times, key.time_s]):  # forward, so that nothing is decoded twice
+        for time_s in sorted({*times, key.time_s}):  # forward, each once: going back decodes from the last key frame
             found = frame_at(self._decoder, self._film.origin_s + time_s)
             if found is not None and time_s == key.time_s:
                 picture = found[0]
             if found is not None and time_s in times:
                 frames.append(_shrunk(found[0], self._small))
+            elif frames and time_s in times:
+                frames.append(frames[-1])  # the film stands still where it is damaged
         readable = float(key.luma.std()) > FLAT_LEVEL and not (before and looks_same(before, key))
         return {
             "page": _shrunk(picture, self._page) if picture is not None and readable and self._page[0] else None,
             "look": _shrunk(picture, self._look) if picture is not None and self._look[0] else None,
-            "frames": np.stack(frames) if frames else None,
+            "frames": np.stack([frames[0]] * (count - len(frames)) + frames) if frames else None,
         }
 
 
