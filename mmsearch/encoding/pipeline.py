@@ -18,12 +18,19 @@ from mmsearch.encoding.encode import EncodeStage, Space
 from mmsearch.encoding.extract import ExtractStage
 from mmsearch.encoding.jobs import Channel, Job, Piece, Stage
 from mmsearch.encoding.read import ReadStage, Transcribes
+from mmsearch.extraction.forkserver import Flavour
 from mmsearch.extraction.pool import WorkerPool
 from mmsearch.extraction.worker import AV, LIGHT
-from mmsearch.models.ocr import OCR
 from mmsearch.store.segments import Chunk
 from mmsearch.types import Kind, Needs
 
+OCR = Flavour(
+    "ocr",
+    "mmsearch.models.ocr:handle",
+    preload=("mmsearch.models.ocr", "numpy", "cv2", "onnxruntime"),
+    timeout_s=120,
+    memory_bytes=3 << 30,
+)
 _AHEAD = 16  # pieces between two stages: a few hundred MB at the very most
 _END = 15.0  # seconds that a batch may take to finish when the run is stopped
 

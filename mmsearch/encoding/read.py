@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 from mmsearch.encoding.jobs import Channel, Piece
@@ -98,10 +99,11 @@ class ReadStage:
         for one in pages:
             assert one.page is not None
             future = self._pool().submit({"op": "read"}, [one.page], timeout_s=OCR_LIMIT_S)
-            future.add_done_callback(
-                lambda done, number=one.segment.ordinal: self._finished.put((opened, number, done))
-            )
+            future.add_done_callback(partial(self._note, opened, one.segment.ordinal))
         return len(pages)
+
+    def _note(self, opened: _Open, number: int, future: Future[Any]) -> None:
+        self._finished.put((opened, number, future))
 
     def _collect(self, wait: bool) -> int:
         """Take in what the workers have finished; gives how many pictures that were."""
@@ -118,8 +120,9 @@ class ReadStage:
             opened.missing -= 1
             try:
                 header, _ = future.result()
-                if header["text"]:
-                    opened.piece.chunk.readings.append(Reading(number, "ocr", self._engine, header["text"]))
+                text = header["pages"][0]["text"]
+                if text:
+                    opened.piece.chunk.readings.append(Reading(number, "ocr", self._engine, text))
             except ExtractionError as error:
                 sentence = f"The words in a picture could not be read: {error.sentence}"
                 opened.piece.chunk.failure, opened.piece.chunk.kept = Failure(error.code, sentence), True

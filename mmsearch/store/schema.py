@@ -16,7 +16,7 @@ from __future__ import annotations
 import sqlite3
 
 from mmsearch.errors import NewerSchema
-from mmsearch.store.words import TOKENIZE
+from mmsearch.store.words import FAMILY, TOKENIZE
 
 SCHEMA_VERSION = 1
 
@@ -98,7 +98,7 @@ CREATE TABLE readings (                 -- words read out of pictures and sound
 );
 CREATE INDEX readings_by_segment ON readings(segment_id);
 
-CREATE VIRTUAL TABLE words_fts USING fts5(words, tokenize = "{TOKENIZE}");
+CREATE VIRTUAL TABLE words_fts USING fts5(words, tokenize = "{TOKENIZE}", prefix = '{FAMILY}');
 CREATE VIRTUAL TABLE names_fts USING fts5(names, tokenize = "{TOKENIZE}", prefix = '2 3');
 
 CREATE TABLE spaces (

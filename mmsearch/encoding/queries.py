@@ -1,0 +1,57 @@
+"""Queries as vectors: by the exported encoder in the index folder, without torch; else by the model itself."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from mmsearch.encoding.spaces import differs, encoder_folder
+from mmsearch.errors import ModelMismatch, ModelUnavailable
+from mmsearch.models import builtin
+from mmsearch.store.layout import IndexFolder
+from mmsearch.store.snapshot import SpaceRow
+from mmsearch.types import View
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+class EncodedText(NamedTuple):
+    """A text query in one space: a unit vector, float32 (dimension,), and its word pieces with their offsets in the
+    text, from which follows how much of it the model can read."""
+
+    vector: np.ndarray
+    pieces: list[str]
+    offsets: list[tuple[int, int]]
+    note: str  # what the user should know about how it was encoded
+
+
+def encode_text(folder: IndexFolder, row: SpaceRow, text: str) -> EncodedText:
+    """Encode a text query for a space. Raises `ModelMismatch` when the installed model is not the space's, and
+    `ModelUnavailable` when there is none."""
+    from mmsearch.models.query_encoder import OnnxTextEncoder
+
+    difference = differs(row.fingerprint, builtin.fingerprint())
+    if difference:
+        raise ModelMismatch(
+            f"The model {row.name} is not the one this index was made with: its {difference}.",
+            "Query with the mmsearch that made the index, or index again: --index NAME.",
+        )
+    try:
+        encoder = OnnxTextEncoder(encoder_folder(folder, row))
+        if encoder.fingerprint == row.fingerprint["text"]:
+            tokens = encoder.tokenize([text])[0]
+            return EncodedText(encoder.embed([text])[0], tokens.pieces, tokens.offsets, "")
+        problem = "The exported query encoder belongs to another model."
+    except ModelUnavailable as error:
+        problem = error.sentence
+    return _by_torch(text, f"{problem} The whole model was loaded instead; the next `mmsearch index` mends that.")
+
+
+def _by_torch(text: str, note: str) -> EncodedText:
+    from tokenizers import Tokenizer
+
+    from mmsearch.models.sentence_transformer import builtin_embedder
+
+    vector = builtin_embedder("cpu", "float32").embed(View.TEXT, [text], role="query")[0]
+    encoding = Tokenizer.from_file(str(builtin.tokenizer_path())).encode(text, add_special_tokens=False)
+    return EncodedText(vector, encoding.tokens, encoding.offsets, note)

@@ -1,0 +1,157 @@
+"""The spaces of an index: which models it holds, that they are still the same, and the embedders that fill them."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mmsearch.config import Settings
+from mmsearch.encoding.encode import Space
+from mmsearch.encoding.read import Transcribes
+from mmsearch.errors import ModelMismatch, ModelUnavailable
+from mmsearch.models import builtin
+from mmsearch.store.catalogue import transaction
+from mmsearch.store.layout import IndexFolder
+from mmsearch.store.snapshot import SpaceRow, spaces
+from mmsearch.types import Remark
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from mmsearch.models.embedder import Embedder
+
+SPEECH_RATE = 16_000  # Hz: what Whisper-class models hear
+
+
+class Models:
+    """The models of a run: the spaces' embedders, loaded when the first segment asks for them, and the readers."""
+
+    def __init__(self, folder: IndexFolder, rows: Sequence[SpaceRow], settings: Settings) -> None:
+        self.rows = rows
+        self._folder = folder
+        self._settings = settings
+        self._loaded: dict[int, Embedder] = {}
+        self._said: list[Remark] = []
+        self.look_pixels = 0
+        self.frames = 0
+        self.sound_rate = SPEECH_RATE if settings.transcribe else 0
+        self.tokenizer = str(builtin.tokenizer_path())
+        self.hear: Callable[[], Transcribes] | None = self._transcriber if settings.transcribe else None
+
+    @property
+    def ocr_engine(self) -> str:
+        """The fingerprint of what reads pictures."""
+        from mmsearch.models.ocr import engine
+
+        return engine() if self._settings.ocr != "never" else ""
+
+    def load(self) -> list[Space]:
+        """Every space with its embedder. Called in the encode stage's thread; slow the first time."""
+        return [Space(row.id, self._embedder(row)) for row in self.rows]
+
+    def probes(self, row: SpaceRow, texts: Sequence[str]) -> np.ndarray:
+        """Text queries in a space, float32 (n, dimension), to set an ann file's recall by."""
+        from mmsearch.types import View
+
+        return self._embedder(row).embed(View.TEXT, list(texts), role="query")
+
+    def remarks(self) -> Iterator[Remark]:
+        """What loading had to say, each thing once."""
+        while self._said:
+            yield self._said.pop(0)
+
+    def _embedder(self, row: SpaceRow) -> Embedder:
+        if row.id not in self._loaded:
+            from mmsearch.models.sentence_transformer import builtin_embedder
+
+            device = None if self._settings.device == "auto" else self._settings.device
+            dtype = None if self._settings.dtype == "auto" else self._settings.dtype
+            embedder = builtin_embedder(device, dtype)
+            self._loaded[row.id] = embedder
+            self._said.append(Remark(f"The model {row.name} computes in {embedder.choice()}."))
+            self._export(row)
+        return self._loaded[row.id]
+
+    def _export(self, row: SpaceRow) -> None:
+        """Put the query encoder into the index folder where there is none, or none that works here."""
+        from mmsearch.models.export import export_builtin
+        from mmsearch.models.query_encoder import OnnxTextEncoder
+
+        place = encoder_folder(self._folder, row)
+        try:
+            if OnnxTextEncoder(place).fingerprint == row.fingerprint["text"]:
+                return
+        except ModelUnavailable:
+            pass
+        try:
+            export_builtin(place)
+        except ModelUnavailable as error:
+            self._said.append(Remark(f"Queries will load the whole model: {error.sentence}", error.hint))
+
+    def _transcriber(self) -> Transcribes:
+        from mmsearch.models.speech import Transcriber
+
+        transcriber: Transcribes = Transcriber(self._settings.transcribe, allow_download=self._settings.allow_download)
+        return transcriber
+
+
+def encoder_folder(folder: IndexFolder, row: SpaceRow) -> Path:
+    """Where the exported query encoder of a space lies."""
+    return folder.encoders / str(row.id)
+
+
+def open_models(folder: IndexFolder, connection: sqlite3.Connection, settings: Settings) -> Models:
+    """The models of an index, held against what was asked for; a new index takes the built-in model.
+
+    Raises `ModelMismatch` when other models are asked for than the index was made with, or when a model is not the
+    one it was (the sentence says which part differs).
+    """
+    rows = spaces(connection)
+    wanted = settings.models or tuple(row.name for row in rows) or ("builtin",)
+    if rows and set(wanted) != {row.name for row in rows}:
+        raise ModelMismatch(
+            f"This index was made with {', '.join(row.name for row in rows)}, not with {', '.join(wanted)}.",
+            "Leave --model out to go on with it, or make another index: --index NAME.",
+        )
+    for name in wanted:
+        known(name)
+    if not rows:
+        with transaction(connection, folder):
+            for name in wanted:
+                connection.execute(
+                    "INSERT INTO spaces (name, fingerprint, recorded, dimension, views) VALUES (?, ?, ?, ?, ?)",
+                    (name, json.dumps(builtin.fingerprint()), json.dumps({"model": builtin.HUB_ID}), builtin.DIMENSION,
+                     json.dumps(sorted(builtin.fingerprint()))),
+                )  # fmt: skip
+        rows = spaces(connection)
+    for row in rows:
+        difference = differs(row.fingerprint, builtin.fingerprint())
+        if difference:
+            raise ModelMismatch(
+                f"The model {row.name} is not the one this index was made with: its {difference}.",
+                "Make another index with it: --index NAME.",
+            )
+    return Models(folder, rows, settings)
+
+
+def known(name: str) -> None:
+    """Raise `UsageError` for a model that there is none of."""
+    from mmsearch.models.registry import resolve
+
+    resolve(name)
+
+
+def differs(stored: dict[str, Any], now: dict[str, Any], where: str = "") -> str:
+    """The first part in which two fingerprints differ, as words; nothing when they agree."""
+    for key in sorted(stored.keys() | now.keys()):
+        place = f"{where} {key}".strip()
+        old, new = stored.get(key), now.get(key)
+        if isinstance(old, dict) and isinstance(new, dict):
+            if inner := differs(old, new, place):
+                return inner
+        elif old != new:
+            return f"{place} was {old!r} and is {new!r}"
+    return ""

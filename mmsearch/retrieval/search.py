@@ -1,0 +1,180 @@
+"""A query from its words to its hits: encode, ask every signal, fuse, group by file, fold same contents, show."""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import dataclass
+
+from mmsearch.encoding.queries import encode_text
+from mmsearch.errors import UsageError
+from mmsearch.retrieval.names import WEIGHT, Named, find_names
+from mmsearch.retrieval.parse import parse
+from mmsearch.retrieval.ranking import readable_share
+from mmsearch.retrieval.signals import Asked, Scored, Vector, Words, score
+from mmsearch.retrieval.snippet import placed, snippet
+from mmsearch.store.layout import IndexFolder
+from mmsearch.store.snapshot import Place, Snapshot
+from mmsearch.types import Answer, Hit, Locator, Query, Signal, View
+
+MORE_PLACES = 4  # further places that a file's row names
+UNKNOWN_PIECE = "[UNK]"
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """A place in a file with its score: `at` is its number among the candidates, None for a file known by name."""
+
+    score: float
+    at: int | None
+    asset_id: int | None
+    named: Named | None
+    files: tuple[tuple[int, bytes], ...]  # with the same contents, best name first
+
+
+def search(folder: IndexFolder, query: Query) -> Answer:
+    """Answer a query over an index. Raises `UsageError` for one that asks nothing, `NoIndex` and the like."""
+    began = time.monotonic()
+    notes: list[str] = []
+    text = query.text
+    if query.image is not None:
+        from mmsearch.retrieval.picture import words_of
+
+        seen, note = words_of(query.image)
+        text = f"{text} {seen}".strip()
+        notes.append(note)
+        if not text:
+            return Answer((), tuple(notes), time.monotonic() - began)
+    if not text.strip():
+        raise UsageError("The query is empty.", 'Say what to look for: mmsearch query "revenue chart"')
+    with Snapshot(folder, query.where) as snapshot:
+        asked, said = ask(folder, snapshot, text)
+        hits = find(snapshot, asked, query)
+    return Answer(hits, (*notes, *said), time.monotonic() - began)
+
+
+def ask(folder: IndexFolder, snapshot: Snapshot, text: str) -> tuple[Asked, list[str]]:
+    """A text query, encoded for every space that can take it, and what there is to say about that."""
+    parsed = parse(text)
+    if not parsed.text.strip():
+        raise UsageError("The query only says what must not be there.", "Add what to look for.")
+    vectors, notes = [], []
+    for space in snapshot.spaces():
+        encoded = encode_text(folder, space, parsed.text)
+        readable = readable_share(parsed.text, encoded.pieces, encoded.offsets, UNKNOWN_PIECE)
+        notes += [encoded.note] if encoded.note else []
+        vectors += [Vector(space, view, encoded.vector, readable) for view in space.views if view == View.TEXT]
+    return Asked(parsed, vectors), notes
+
+
+def find(snapshot: Snapshot, asked: Asked, query: Query) -> tuple[Hit, ...]:
+    """The hits of an encoded query."""
+    words = Words(snapshot, asked.parsed.words)
+    named = find_names(snapshot, words) if not asked.parsed.phrases else {}
+    scored = score(snapshot, asked, words)
+    rows = _rows(snapshot, scored, named, query)
+    rows.sort(key=lambda row: (-row.score, row.files[0][1] if row.files else b""))
+    shown = _grouped(rows, query)
+    places = snapshot.places([scored.segments[row.at] for group in shown for row in group if row.at is not None])
+    return tuple(_hit(number, group, scored, places, query) for number, group in enumerate(shown, 1))
+
+
+def _rows(snapshot: Snapshot, scored: Scored, named: dict[int, Named], query: Query) -> list[_Row]:
+    """Every candidate as a row of the answer, with the name of its best-named file counted in; then the files that
+    are known by their name only."""
+    places = snapshot.places(scored.segments)
+    files = snapshot.files_of(sorted({place.asset_id for place in places.values()}))
+    least = query.min_score or 0.0
+    rows: list[_Row] = []
+    seen: set[int] = set()
+    for at, segment_id in enumerate(scored.segments):
+        place = places.get(segment_id)
+        of = files.get(place.asset_id, []) if place is not None else []
+        if place is None or not of:
+            continue
+        base = float(scored.ranking.score[at])
+        for group in [of] if query.fold else [[one] for one in of]:
+            best = sorted(group, key=lambda one: (-_name_score(named, one[0]), one[1]))
+            name = named.get(best[0][0])
+            seen.update(file_id for file_id, _ in best)
+            total = base + (1 - base) * WEIGHT * (name.score if name else 0.0)
+            if total > 0 and total >= least:
+                rows.append(_Row(total, at, place.asset_id, name, tuple(best)))
+    for name in named.values():
+        if name.file_id not in seen and WEIGHT * name.score >= max(least, 1e-9):
+            rows.append(_Row(WEIGHT * name.score, None, name.asset_id, name, ((name.file_id, name.path),)))
+    return rows
+
+
+def _name_score(named: dict[int, Named], file_id: int) -> float:
+    return named[file_id].score if file_id in named else 0.0
+
+
+def _grouped(rows: list[_Row], query: Query) -> list[list[_Row]]:
+    """Rows of the same file together, best first, as many files as were asked for; every place alone when all are
+    wanted."""
+    groups: dict[object, list[_Row]] = {}
+    for number, row in enumerate(rows):
+        key: object = number if query.all_segments else row.files[0][0]
+        if query.fold and not query.all_segments and row.asset_id is not None:
+            key = ("asset", row.asset_id)
+        if key not in groups and len(groups) == query.k:
+            continue
+        groups.setdefault(key, []).append(row)
+    return list(groups.values())
+
+
+def _hit(number: int, group: list[_Row], scored: Scored, places: dict[int, Place], query: Query) -> Hit:
+    best = group[0]
+    path = best.files[0][1]
+    same = tuple(sorted({other for row in group for _, other in row.files} - {path}))
+    if best.at is None:
+        name = best.named
+        assert name is not None
+        signals = (Signal("names", name.score, name.score, 1, best.score, name.terms),)
+        return Hit(
+            number,
+            best.score,
+            path,
+            "other",
+            "names",
+            Locator(),
+            os.fsdecode(os.path.basename(path)),
+            signals,
+            None,
+            same,
+        )
+    place = places[scored.segments[best.at]]
+    signals = _signals(best, scored)
+    weights = {term.rstrip("*"): scored.weights.get(term, 1.0) for term in scored.terms[best.at]}
+    more = tuple(places[scored.segments[row.at]].locator for row in group[1:] if row.at is not None)
+    return Hit(
+        rank=number,
+        score=best.score,
+        path=path,
+        kind=place.kind,
+        view=max(signals, key=lambda signal: signal.contribution).name if signals else "",
+        locator=placed(place, weights),
+        snippet=snippet(place, weights),
+        signals=signals,
+        segment_id=place.segment_id,
+        same=same,
+        more=tuple(dict.fromkeys(one for one in more if one != place.locator))[:MORE_PLACES],
+    )
+
+
+def _signals(row: _Row, scored: Scored) -> tuple[Signal, ...]:
+    """What each signal gave to a hit. The contributions sum to the hit's score."""
+    assert row.at is not None
+    signals = []
+    for name, parts in scored.ranking.contributions.items():
+        raw, calibrated = scored.raw[name][row.at], scored.calibrated[name][row.at]
+        if raw is None or calibrated is None:
+            continue
+        rank = 1 + sum(other is not None and other > raw for other in scored.raw[name])
+        terms = scored.terms[row.at] if name == "words" else ()
+        signals.append(Signal(name, raw, calibrated, rank, float(parts[row.at]), terms))
+    if row.named is not None:
+        given = row.score - float(scored.ranking.score[row.at])
+        signals.append(Signal("names", row.named.score, row.named.score, 1, given, row.named.terms))
+    return tuple(signals)
