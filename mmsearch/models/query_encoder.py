@@ -17,11 +17,12 @@ HINT = "queries still work through torch, only slower; the next index run writes
 
 
 class Tokens(NamedTuple):
-    """One text as the model sees it, special tokens left out."""
+    """One text as the model sees it, special tokens left out. `offsets` are (start, end) in the text's characters."""
 
     ids: list[int]
     pieces: list[str]
     unknown: int  # how many of them the model can't read
+    offsets: list[tuple[int, int]]
 
 
 class TextGraph:

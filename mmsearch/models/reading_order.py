@@ -54,9 +54,10 @@ def joined(words: Sequence[tuple[np.ndarray, str]]) -> str:
 
 
 def _main_angle(angles: np.ndarray, lengths: np.ndarray) -> float:
-    """The direction of most of the text: the quarter turn with the greatest length, then the median within it."""
+    """The direction of most of the text: the quarter turn with the greatest length, then the median within it. Upright
+    text counts double: a chart's long axis title does not turn the chart."""
     quarters = np.round(angles / (np.pi / 2)).astype(int) % 4
-    best = int(np.argmax(np.bincount(quarters, weights=lengths, minlength=4)))
+    best = int(np.argmax(np.bincount(quarters, weights=lengths, minlength=4) * (2, 1, 1, 1)))
     chosen = quarters == best
     off = np.angle(np.exp(1j * (angles[chosen] - best * np.pi / 2)))
     order = np.argsort(off)
