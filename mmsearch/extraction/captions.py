@@ -35,10 +35,11 @@ PNG_FIELDS = {"title": "title", "description": "caption", "comment": "caption", 
 JUNK = re.compile(
     r"digital camera|^(?:sony|minolta|samsung|hp|konica)? ?(?:dsc|dcim|img)\b|exif_|^(?:cof|rhdr|ptr|dav|mde|sdr|hdr|"
     r"oznor|binary comment|untitled|default|unknown|none|image|charset=ascii|charset=unicode)$|created with|software|"
-    r"creator:|compress|optimi[sz]ed|file written by|lead technologies|jpeg encoder|^[\W\d_]*$|^<[^>]*>$",
+    r"creator:|compress|optimi[sz]ed|file written by|lead ?tech|leadtools|jpeg encoder|scansnap|^[\W\d_]*$|^<[^>]*>$",
     re.IGNORECASE,
 )
 DATE = re.compile(r"(\d{4})[:\-/](\d{2})[:\-/](\d{2})")
+SENTENCE = re.compile(r"(?:[^\W\d_]+[ ,;:'’-]+){3}[^\W\d_]+")
 SPACE = re.compile(r"\s+")
 
 
@@ -159,7 +160,10 @@ def _texts_of(picture: Image.Image) -> Iterator[tuple[str, Any]]:
     """The text chunks of PNG and the comments of GIF and JPEG."""
     for key, value in list(picture.info.items())[:100]:
         if isinstance(key, str) and (field := PNG_FIELDS.get(key.lower())):
-            yield field, value
+            words = printable(value)
+            # A comment without four words in a row of letters is a program's name and version.
+            if key.lower() != "comment" or SENTENCE.search(words):
+                yield field, words
 
 
 def _local(name: Any) -> str:

@@ -6,7 +6,7 @@ import math
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, TypeVar
 
 from mmsearch.errors import ExtractionError
 from mmsearch.extraction import pixels
@@ -24,10 +24,11 @@ PLUGINS = {name.lower(): name for name in (
     "AVIF", "BLP", "BMP", "CUR", "DCX", "DDS", "DIB", "FITS", "FLI", "GIF", "HEIF", "ICNS", "ICO", "IM", "JPEG",
     "JPEG2000", "MSP", "PCX", "PNG", "PPM", "PSD", "QOI", "SGI", "SUN", "TGA", "TIFF", "WEBP", "XBM", "XPM",
 )}  # fmt: skip
+ALSO = {"PPM": ["XVTHUMB"]}  # begins like a PPM
 PIXELS = 180_000_000  # decoded: 0.7 GB
 PIXELS_SHRUNK = 300_000_000  # JPEG, whose decoder gives an eighth of the size at once
 PAGES = 10_000
-SPAN_PAGES = 4
+SPAN_PAGES, LONG_SPAN_PAGES = 4, 16  # the latter with all pictures make some 300 MB
 ANIMATED = frozenset({"GIF", "WEBP", "PNG", "AVIF"})
 FRAMES = 10  # of an animation that are tried for one that shows something
 DECODED_SHARE = 0.5
@@ -46,51 +47,74 @@ def probe(source: Source, needs: Needs) -> Probe:
     pages = min(pages, PAGES)
     if pages > 1:
         details["pages"] = pages
-    # Reaching a page means walking all before it: a long file gets longer spans instead of quadratic time.
-    step = max(SPAN_PAGES, pages // 250)
+    # Reaching a page means walking all before it: a long file gets longer spans, not quadratic time.
+    step = max(SPAN_PAGES, min(pages // 250, LONG_SPAN_PAGES))
     return Probe(tuple(Span(at, min(at + step, pages)) for at in range(0, pages, step)), details, notes)
 
 
 def extract(source: Source, probe: Probe, number: int, needs: Needs) -> Iterator[Extracted]:
     """The pictures of span `number`. `Segment.details["note"]` says when a part of one is missing."""
     span = probe.spans[number]
-    pages = probe.details.get("pages", 1)
-    for page in range(int(span.start), int(span.stop)):
-        details = {"title": probe.details["title"]} if "title" in probe.details else {}
-        image, text = None, ""
-        try:
-            image, text, details["note"] = read_page(source, page, needs)
-        except ExtractionError as error:
-            if pages == 1 or error.code not in ("decode-error", "too-large"):
-                raise
-            details["note"] = error.sentence  # the other pages are as good as before
-        details = {key: value for key, value in details.items() if value}
-        locator = Locator(page=page + 1) if pages > 1 else Locator()
-        segment = Segment(ordinal(number, page - int(span.start)), locator, text, (), details)
-        if image is None:
+    several = probe.details.get("pages", 1) > 1
+    for place, page in enumerate(read_pages(source, range(int(span.start), int(span.stop)), needs)):
+        told = {"title": probe.details.get("title"), "note": page.note}
+        segment = Segment(
+            ordinal(number, place),
+            Locator(page=int(span.start) + place + 1) if several else Locator(),
+            page.text,
+            details={key: value for key, value in told.items() if value},
+        )
+        if page.image is None:
             yield Extracted(segment)
         else:
-            yield Extracted(segment, pixels.look(image, needs), pixels.ocr_page(image, needs))
+            yield Extracted(segment, pixels.look(page.image, needs), pixels.ocr_page(page.image, needs))
 
 
-def read_page(source: Source, page: int, needs: Needs) -> tuple[Image.Image, str, str]:
-    """One page of a picture as RGB, its captions, and a note: empty, or that something is missing.
+class Page(NamedTuple):
+    """A decoded page as RGB, if it could be read; the captions; and a sentence about what is missing."""
 
-    A damaged picture counts if at least half of its rows are there: half a photo mostly shows what the photo is of, a
-    strip of sky does not.
-    """
+    image: Image.Image | None
+    text: str = ""
+    note: str = ""
 
-    def read(picture: Image.Image) -> tuple[Image.Image, str]:
-        text = read_captions(picture, source).text() if page == 0 else ""
-        return frame(picture, page, needs), text
+
+def read_pages(source: Source, wanted: range, needs: Needs) -> list[Page]:
+    """Pages of a picture, in one go; where one of several is damaged, each for itself."""
+
+    def read(picture: Image.Image) -> list[Page]:
+        text = read_captions(picture, source).text() if 0 in wanted else ""
+        return [Page(frame(picture, page, needs), "" if page else text) for page in wanted]
 
     with open_source(source) as file:
-        (image, text), whole = attempt(source, file, read)
+        try:
+            pages, whole = attempt(source, file, read)
+        except ExtractionError as error:
+            if len(wanted) == 1 or error.code not in ("decode-error", "too-large"):
+                raise
+            return [page for at in wanted for page in read_single(source, at, needs)]
     if whole:
-        return image, text, ""
-    if pixels.filled_share(image) < DECODED_SHARE:
+        return pages
+    if len(wanted) > 1:
+        return [page for at in wanted for page in read_single(source, at, needs)]
+    return [checked(pages[0])]
+
+
+def read_single(source: Source, page: int, needs: Needs) -> list[Page]:
+    """One of several pages. Its damage is a note: the others are as good as before."""
+    try:
+        return read_pages(source, range(page, page + 1), needs)
+    except ExtractionError as error:
+        if error.code not in ("decode-error", "too-large"):
+            raise
+        return [Page(None, "", error.sentence)]
+
+
+def checked(page: Page) -> Page:
+    """A damaged page, if at least half of its rows are there: half a photo mostly shows what the photo is of, a strip
+    of sky does not. Raises `ExtractionError` otherwise."""
+    if page.image is None or pixels.filled_share(page.image) < DECODED_SHARE:
         raise ExtractionError("decode-error", "The picture is damaged; less than half of it could be decoded.")
-    return image, text, "The picture is damaged; a part of it may be missing."
+    return page._replace(note="The picture is damaged; a part of it may be missing.")
 
 
 def facts(picture: Image.Image, source: Source) -> tuple[dict[str, Any], int]:
@@ -120,9 +144,9 @@ def frame(picture: Image.Image, page: int, needs: Needs) -> Image.Image:
                 break
             try:
                 picture.seek(number)
-            except EOFError:
+                image = decoded(picture, needs)
+            except Exception:  # the end, or damage in a later frame: the first one could be read
                 break
-            image = decoded(picture, needs)
     return image
 
 
@@ -190,7 +214,7 @@ def opened(source: Source, file: BinaryIO, forgiving: bool = False) -> Iterator[
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            with Image.open(file, formats=[plugin]) as picture:
+            with Image.open(file, formats=[plugin, *ALSO.get(plugin, [])]) as picture:
                 yield picture
     except ExtractionError:
         raise

@@ -106,8 +106,10 @@ def layer_text(page: pypdfium2.PdfPage) -> str:
     except PdfiumError:
         return ""
     try:
-        # What is drawn outside the page is no part of it, unless the page's own box is absurd.
-        return (layer.get_text_bounded() or layer.get_text_range())[:TEXT_CHARACTERS]
+        text = layer.get_text_range()
+        # Words over the edge belong to the page; a window cut out of a larger page shows only what is within.
+        within = layer.get_text_bounded()
+        return (within if 0 < len(within) * 4 < len(text) else text)[:TEXT_CHARACTERS]
     except (PdfiumError, ctypes.ArgumentError, AssertionError):
         return ""
     finally:
