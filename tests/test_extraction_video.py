@@ -60,7 +60,7 @@ CUTS = [0.0, 4.0, 9.3, 12.0, 20.5]
 
 @pytest.mark.parametrize("ending", ["mp4", "mkv", "webm", "avi", "mov", "flv", "wmv", "mpg", "ogv", "ts"])
 def test_cuts_are_found_within_half_a_second(tmp_path, ending):
-    rate = 25 if ending in ("mpg", "ts") else 10
+    rate = 25 if ending in ("mpg", "ts", "ogv") else 10  # late seeks there land on the next key frame
     speed = ("-deadline", "realtime", "-cpu-used", "8") if ending == "webm" else ()
     film = make_film(tmp_path / f"a.{ending}", *SCENES, rate=rate, options=speed)
     found, segments = everything(source(film))
