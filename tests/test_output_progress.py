@@ -45,6 +45,10 @@ def test_time_left_follows_files_and_bytes_alike(clock):
     assert paced(clock, (10, step(4, 4, 9, 9))).remaining() == 0
 
 
+def test_loading_models_does_not_count_once_files_are_done(clock):
+    assert paced(clock, (60, step(1, 101)), (70, step(11, 101))).remaining() == pytest.approx(90)
+
+
 @pytest.mark.parametrize("at, seen", [(1, step(1, 4)), (10, step(0, 4)), (10, step(0, 0))])
 def test_nothing_is_estimated_from_nothing(clock, at, seen):
     assert paced(clock, (at, seen)).remaining() is None
@@ -54,11 +58,16 @@ def test_nothing_is_estimated_from_nothing(clock, at, seen):
     "at, seen, warning",
     [
         (5, step(1, 1000), ""),
-        (9, step(1, 1000), "This run will take about 2 h."),
-        (9, step(1, 1000, planned=False), "This run will take about 2 h or more, as not all files are found yet."),
+        (9, step(1, 1000), "At the pace so far this run will take about 2 h."),
+        (
+            9,
+            step(1, 1000, planned=False),
+            "At the pace so far this run will take about 2 h or more, as not all files are found yet.",
+        ),
         (9, step(500, 1000), ""),
-        (12, step(0, 3, 0, 5_000_000), ""),
-        (18, step(0, 3, 0, 5_000_000), "No file is done after 18 s, with 5.0 MB to go: this may take long."),
+        (12, step(0, 3, 0, 50_000_000), ""),
+        (18, step(0, 3, 0, 5_000_000), ""),
+        (18, step(0, 3, 0, 50_000_000), "No file is done after 18 s, with 50 MB to go: this may take long."),
         (18, step(0, 0), ""),
     ],
 )
@@ -91,7 +100,7 @@ def test_without_a_terminal_a_plain_line_comes_every_ten_seconds(clock, capsys):
     assert capsys.readouterr() == (
         "",
         "2 of 4 files, 20 bytes of 40 bytes, 1,200 segments, 3 of 7 read, 1 failed; less than a minute left\n"
-        "4 of 4 files, 40 bytes of 40 bytes, 0 segments; less than a minute left\n",
+        "4 of 4 files, 40 bytes of 40 bytes, 0 segments; finishing\n",
     )
 
 
@@ -99,7 +108,9 @@ def test_the_warning_comes_once_with_advice_and_before_twenty_seconds(clock, cap
     steps = [(at, step(1, 100_000)) for at in range(0, 30, 3)]
     run(clock, [*steps, (31, Finished(RunRecord()))], advice="Try --no-ocr.")
     lines = capsys.readouterr().err.splitlines()
-    assert [line for line in lines if "This run" in line] == ["This run will take about 10 days. Try --no-ocr."]
+    assert [line for line in lines if "this run" in line] == [
+        "At the pace so far this run will take about 10 days. Try --no-ocr."
+    ]
 
 
 def test_quiet_shows_failures_alone(clock, capsys):

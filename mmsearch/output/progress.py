@@ -19,6 +19,7 @@ _LINE_EVERY_S = 10.0  # where no terminal shows a bar: often enough to see life,
 _SETTLED_S = 8.0  # earlier an estimate is mostly start-up
 _AT_LATEST_S = 17.0  # the word about a long run is promised within 20 s
 _LONG_S = 300.0
+_MUCH_BYTES, _MUCH_FILES = 20_000_000, 500  # less than both is done soon once the models are loaded
 
 
 def follow(events: Iterable[Event], quiet: bool = False, advice: str = "") -> RunRecord:
@@ -72,10 +73,13 @@ class Pace:
         self._now = now
         self._start = now()
         self._last: Progress | None = None
+        self._first: tuple[float, float] | None = None  # when the first file was done, and the share by then
 
     def see(self, progress: Progress) -> None:
         """Take note of how far the run is."""
         self._last = progress
+        if progress.done and self._first is None:
+            self._first = self._now(), self.share()
 
     def share(self) -> float:
         """The part of the work that is done, 0 to 1: the mean of files and bytes, as a video is one file and much
@@ -87,11 +91,15 @@ class Pace:
         return min(1.0, sum(shares) / len(shares))
 
     def remaining(self) -> float | None:
-        """Seconds left at the pace so far; None while nothing can be said."""
-        share, elapsed = self.share(), self._now() - self._start
-        if share <= 0 or elapsed < 2.0:
+        """Seconds left at the pace so far; None while nothing can be said. Loading models, before the first file is
+        done, does not count as soon as there is a pace without it."""
+        share, now = self.share(), self._now()
+        if share <= 0 or self._first is None or now - self._start < 2.0:
             return None
-        return elapsed * (1 - share) / share
+        since, done = self._first
+        if now - since >= _SETTLED_S / 2 and share > done:
+            return (now - since) * (1 - share) / (share - done)
+        return (now - self._start) * (1 - share) / share
 
     def warning(self) -> str:
         """A sentence if this will be a long run, once that can be judged; else nothing."""
@@ -99,14 +107,14 @@ class Pace:
         if last is None or elapsed < _SETTLED_S:
             return ""
         if left is None:
-            work = last.total_bytes - last.done_bytes
-            if elapsed < _AT_LATEST_S or not last.total:
+            much = last.total_bytes >= _MUCH_BYTES or last.total >= _MUCH_FILES
+            if elapsed < _AT_LATEST_S or not much:
                 return ""
-            return f"No file is done after {elapsed:.0f} s, with {size(work)} to go: this may take long."
+            return f"No file is done after {elapsed:.0f} s, with {size(last.total_bytes)} to go: this may take long."
         if left < _LONG_S:
             return ""
         more = "" if last.planned else " or more, as not all files are found yet"
-        return f"This run will take {roughly(left)}{more}."
+        return f"At the pace so far this run will take {roughly(left)}{more}."
 
 
 def _facts(progress: Progress) -> list[str]:
@@ -121,6 +129,12 @@ def _facts(progress: Progress) -> list[str]:
     return facts
 
 
+def _left(remaining: float | None) -> list[str]:
+    if remaining is None:
+        return []
+    return [f"{roughly(remaining)} left" if remaining else "finishing"]
+
+
 class _Lines:
     """Plain lines: for a log, a pipe, a dumb terminal."""
 
@@ -131,8 +145,7 @@ class _Lines:
         if time.monotonic() < self._next:
             return
         self._next = time.monotonic() + _LINE_EVERY_S
-        left = "" if remaining is None else f"; {roughly(remaining)} left"
-        say(", ".join(_facts(progress)) + left)
+        say("; ".join([", ".join(_facts(progress)), *_left(remaining)]))
 
     def close(self) -> None:
         """Nothing is left on the screen."""
@@ -168,8 +181,7 @@ class _Bar:
         elapsed = time.monotonic() - self._start
         if progress.done and elapsed > 2.0:
             facts.insert(1, f"{progress.done / elapsed:.1f} files/s")
-        if remaining is not None:
-            facts.insert(0, f"{roughly(remaining)} left")  # first, as a narrow terminal cuts the end off
+        facts = _left(remaining) + facts  # in this order, as a narrow terminal cuts the end off
         self._bar.update(
             self._task,
             description="indexing" if progress.total else "looking",
