@@ -39,17 +39,24 @@ def paced(clock, *steps):
     return pace
 
 
+S0, S = 0.5 / 101, (51 / 101 + 0.2) / 2  # shares of work: the mean of files and bytes
+
+
 def test_time_left_follows_files_and_bytes_alike(clock):
-    assert paced(clock, (10, step(1, 4, 0, 0))).remaining() == pytest.approx(30)
-    assert paced(clock, (10, step(50, 100, 10, 100))).remaining() == pytest.approx(10 * 0.7 / 0.3)
-    assert paced(clock, (10, step(4, 4, 9, 9))).remaining() == 0
+    start = (5, step(1, 101, 0, 100))
+    assert paced(clock, start, (15, step(51, 101, 20, 100))).remaining() == pytest.approx(10 * (1 - S) / (S - S0))
+    assert paced(clock, start, (15, step(101, 101, 100, 100))).remaining() == 0
 
 
 def test_loading_models_does_not_count_once_files_are_done(clock):
     assert paced(clock, (60, step(1, 101)), (70, step(11, 101))).remaining() == pytest.approx(90)
 
 
-@pytest.mark.parametrize("at, seen", [(1, step(1, 4)), (10, step(0, 4)), (10, step(0, 0))])
+def test_a_second_file_that_takes_for_ever_is_no_reason_to_be_silent(clock):
+    assert paced(clock, (20, step(1, 5)), (60, step(1, 5))).remaining() == pytest.approx(240)
+
+
+@pytest.mark.parametrize("at, seen", [(10, step(1, 4)), (10, step(0, 4)), (10, step(0, 0))])
 def test_nothing_is_estimated_from_nothing(clock, at, seen):
     assert paced(clock, (at, seen)).remaining() is None
 
@@ -58,10 +65,12 @@ def test_nothing_is_estimated_from_nothing(clock, at, seen):
     "at, seen, warning",
     [
         (5, step(1, 1000), ""),
-        (9, step(1, 1000), "At the pace so far this run will take about 2 h."),
+        (9, step(1, 1000), ""),
+        (17, step(1, 5), ""),
+        (18, step(2, 1000), "At the pace so far this run will take about 2 h."),
         (
-            9,
-            step(1, 1000, planned=False),
+            18,
+            step(2, 1000, planned=False),
             "At the pace so far this run will take about 2 h or more, as not all files are found yet.",
         ),
         (9, step(500, 1000), ""),
@@ -109,7 +118,7 @@ def test_the_warning_comes_once_with_advice_and_before_twenty_seconds(clock, cap
     run(clock, [*steps, (31, Finished(RunRecord()))], advice="Try --no-ocr.")
     lines = capsys.readouterr().err.splitlines()
     assert [line for line in lines if "this run" in line] == [
-        "At the pace so far this run will take about 10 days. Try --no-ocr."
+        "At the pace so far this run will take about 21 days. Try --no-ocr."
     ]
 
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 _LINE_EVERY_S = 10.0  # where no terminal shows a bar: often enough to see life, rare enough for a cron mail
 _SETTLED_S = 8.0  # earlier an estimate is mostly start-up
 _AT_LATEST_S = 17.0  # the word about a long run is promised within 20 s
+_ALONE_S = 30.0  # after so long without a second file, even start-up counts as pace
 _LONG_S = 300.0
 _MUCH_BYTES, _MUCH_FILES = 20_000_000, 500  # less than both is done soon once the models are loaded
 
@@ -91,15 +92,19 @@ class Pace:
         return min(1.0, sum(shares) / len(shares))
 
     def remaining(self) -> float | None:
-        """Seconds left at the pace so far; None while nothing can be said. Loading models, before the first file is
-        done, does not count as soon as there is a pace without it."""
-        share, now = self.share(), self._now()
-        if share <= 0 or self._first is None or now - self._start < 2.0:
+        """Seconds left at the pace so far; None while nothing can be said. The time before the first file was done
+        does not count, as models are loaded then; unless no other file follows for long."""
+        if self._first is None:
             return None
+        share, now = self.share(), self._now()
         since, done = self._first
-        if now - since >= _SETTLED_S / 2 and share > done:
+        if share > done and now - since >= _SETTLED_S / 2:
             return (now - since) * (1 - share) / (share - done)
-        return (now - self._start) * (1 - share) / share
+        return self._overall() if now - since >= _ALONE_S else None
+
+    def _overall(self) -> float:
+        share = self.share()
+        return (self._now() - self._start) * (1 - share) / share
 
     def warning(self) -> str:
         """A sentence if this will be a long run, once that can be judged; else nothing."""
@@ -110,7 +115,11 @@ class Pace:
             much = last.total_bytes >= _MUCH_BYTES or last.total >= _MUCH_FILES
             if elapsed < _AT_LATEST_S or not much:
                 return ""
-            return f"No file is done after {elapsed:.0f} s, with {size(last.total_bytes)} to go: this may take long."
+            if not last.done:
+                return (
+                    f"No file is done after {elapsed:.0f} s, with {size(last.total_bytes)} to go: this may take long."
+                )
+            left = self._overall()
         if left < _LONG_S:
             return ""
         more = "" if last.planned else " or more, as not all files are found yet"
