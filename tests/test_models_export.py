@@ -79,6 +79,7 @@ def test_token_vectors_come_one_a_token_at_unit_length(exported):
 def test_tokens_say_how_much_of_a_text_the_model_can_read(exported):
     plain, chinese = OnnxTextEncoder(exported[0]).tokenize(["revenue chart", "會議 紀錄 🦔"])
     assert (plain.pieces, plain.unknown) == (["revenue", "chart"], 0)
+    assert plain.offsets == [(0, 7), (8, 13)]
     assert chinese.unknown == chinese.pieces.count("[UNK]") > 0
 
 

@@ -61,7 +61,8 @@ class TextGraph:
         for encoding in self._tokenizer.encode_batch(list(texts), add_special_tokens=False):
             kept = [at for at, real in enumerate(encoding.attention_mask) if real]
             ids = [encoding.ids[at] for at in kept]
-            result.append(Tokens(ids, [encoding.tokens[at] for at in kept], sum(one == unknown for one in ids)))
+            pieces = [encoding.tokens[at] for at in kept]
+            result.append(Tokens(ids, pieces, ids.count(unknown), [encoding.offsets[at] for at in kept]))
         return result
 
     def _run(self, texts: Sequence[str], output: str) -> tuple[np.ndarray, np.ndarray]:
@@ -120,7 +121,7 @@ def check_files(folder: Path) -> list[str]:
     return damaged
 
 
-def _unknown_id(tokenizer: Any) -> int | None:
-    name = getattr(tokenizer.model, "unk_token", None) or "<unk>"
-    found: int | None = tokenizer.token_to_id(name)
-    return found
+def _unknown_id(tokenizer: Any) -> int:
+    """-1, which no token has, for a tokenizer that can spell everything."""
+    found = tokenizer.token_to_id(getattr(tokenizer.model, "unk_token", None) or "<unk>")
+    return -1 if found is None else int(found)
