@@ -59,6 +59,7 @@ class Pipeline:
         hear: Callable[[], Transcribes] | None,
     ) -> None:
         self._early, self._now = threading.Event(), threading.Event()
+        self._ended = False
         self._pools: dict[str, WorkerPool] = {}
         self._pool_lock = threading.Lock()
         self._to_read = Channel(_AHEAD, self._early)
@@ -98,6 +99,8 @@ class Pipeline:
 
         Raises what a stage has died of.
         """
+        if self._ended:
+            return None
         found: list[Chunk] = []
         deadline = time.monotonic() + wait_s
         while True:
@@ -111,6 +114,7 @@ class Pipeline:
                     return found
                 continue
             if chunk is None:
+                self._ended = True
                 return found or None
             found.append(chunk)
 
