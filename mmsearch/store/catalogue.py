@@ -95,7 +95,7 @@ def open_reader(folder: IndexFolder) -> sqlite3.Connection:
                     "Copy the folder to a place where you can write, and query it there.",
                 ) from None
             connection = sqlite3.connect(f"{uri}&immutable=1", uri=True, isolation_level=None)
-        connection.execute("PRAGMA query_only = ON")
+        connection.execute("PRAGMA temp_store = MEMORY")  # filters are temporary tables; the file is open read-only
         connection.execute("PRAGMA mmap_size = 1073741824")
         _check_ours(connection, folder)
         return connection
