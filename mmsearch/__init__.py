@@ -1,12 +1,12 @@
 """Search a folder of mixed media by meaning: text, pictures, PDFs, sound and video, locally.
 
-    from pathlib import Path
-    from mmsearch import Index, Query, Settings
+from pathlib import Path
+from mmsearch import Index, Query, Settings
 
-    for event in Index.update(Path("my.index"), [b"docs"], Settings()):
-        ...
-    for hit in Index.open(Path("my.index")).search(Query("revenue chart")).hits:
-        print(hit.path, hit.locator.fragment(), hit.score)
+for event in Index.update(Path("my.index"), [b"docs"], Settings()):
+    ...
+for hit in Index.open(Path("my.index")).search(Query("revenue chart")).hits:
+    print(hit.path, hit.locator.fragment(), hit.score)
 """
 
 from mmsearch.config import Settings

@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from mmsearch.encoding.encode import EncodeStage, Space
 from mmsearch.encoding.extract import ExtractStage
@@ -60,24 +61,24 @@ class Pipeline:
     ) -> None:
         self._early, self._now = threading.Event(), threading.Event()
         self._ended = False
+        self._ended = False
         self._pools: dict[str, WorkerPool] = {}
         self._pool_lock = threading.Lock()
         self._to_read = Channel(_AHEAD, self._early)
         self._to_encode = Channel(_AHEAD, self._now)
         self._out = Channel(_AHEAD * 4, self._now)
         self._hear = hear
-        ocr = (lambda: self._pool("ocr", workers.ocr)) if needs.ocr != "never" else None
+        ocr = partial(self._pool, "ocr", workers.ocr) if needs.ocr != "never" else None
         self.reading = ReadStage(ocr, workers.ocr, ocr_engine, hear, self._to_read, self._to_encode, self._early)
         self.encoding = EncodeStage(load, self._to_encode, self._out, self._early)
-        light = ExtractStage(lambda: self._pool("light", workers.light), workers.light, needs, self._route, self._early)
-        av = ExtractStage(lambda: self._pool("av", workers.av), workers.av, needs, self._route, self._early)
+        light = ExtractStage(
+            partial(self._pool, "light", workers.light), workers.light, needs, self._route, self._early
+        )
+        av = ExtractStage(partial(self._pool, "av", workers.av), workers.av, needs, self._route, self._early)
         self._extracting = {"light": light, "av": av}
         self._extractors = len(self._extracting)
         self._stages = [
-            *(
-                Stage(f"extract-{name}", lambda stage=stage: self._extract(stage))
-                for name, stage in self._extracting.items()
-            ),
+            *(Stage(f"extract-{name}", partial(self._extract, stage)) for name, stage in self._extracting.items()),
             Stage("read", self._read),
             Stage("encode", self.encoding.run),
         ]
@@ -99,6 +100,8 @@ class Pipeline:
 
         Raises what a stage has died of.
         """
+        if self._ended:
+            return None
         if self._ended:
             return None
         found: list[Chunk] = []

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from mmsearch.encoding.spaces import differs, encoder_folder
-from mmsearch.errors import ModelMismatch, ModelUnavailable
+from mmsearch.config import Settings
+from mmsearch.encoding.spaces import check_identity, encoder_folder, load_embedder
+from mmsearch.errors import ModelUnavailable
 from mmsearch.models import builtin
 from mmsearch.store.layout import IndexFolder
 from mmsearch.store.snapshot import SpaceRow
@@ -30,12 +31,8 @@ def encode_text(folder: IndexFolder, row: SpaceRow, text: str) -> EncodedText:
     `ModelUnavailable` when there is none."""
     from mmsearch.models.query_encoder import OnnxTextEncoder
 
-    difference = differs(row.fingerprint, builtin.fingerprint())
-    if difference:
-        raise ModelMismatch(
-            f"The model {row.name} is not the one this index was made with: its {difference}.",
-            "Query with the mmsearch that made the index, or index again: --index NAME.",
-        )
+    if row.name == "builtin":
+        check_identity(row, builtin.fingerprint())
     try:
         encoder = OnnxTextEncoder(encoder_folder(folder, row))
         if encoder.fingerprint == row.fingerprint["text"]:
@@ -44,14 +41,13 @@ def encode_text(folder: IndexFolder, row: SpaceRow, text: str) -> EncodedText:
         problem = "The exported query encoder belongs to another model."
     except ModelUnavailable as error:
         problem = error.sentence
-    return _by_torch(text, f"{problem} The whole model was loaded instead; the next `mmsearch index` mends that.")
+    return _by_torch(row, text, f"{problem} The whole model was loaded instead; the next `mmsearch index` mends that.")
 
 
-def _by_torch(text: str, note: str) -> EncodedText:
+def _by_torch(row: SpaceRow, text: str, note: str) -> EncodedText:
     from tokenizers import Tokenizer
 
-    from mmsearch.models.sentence_transformer import builtin_embedder
-
-    vector = builtin_embedder("cpu", "float32").embed(View.TEXT, [text], role="query")[0]
+    embedder = load_embedder(row.name, Settings(device="cpu", dtype="float32"))
+    check_identity(row, embedder.fingerprint())
     encoding = Tokenizer.from_file(str(builtin.tokenizer_path())).encode(text, add_special_tokens=False)
-    return EncodedText(vector, encoding.tokens, encoding.offsets, note)
+    return EncodedText(embedder.embed(View.TEXT, [text], role="query")[0], encoding.tokens, encoding.offsets, note)

@@ -26,9 +26,9 @@ OCR_LIMIT_S = 120.0  # a page takes 1 to 4 s; a newspaper scan under load some t
 class Transcribes(Protocol):
     """What speech recognition must offer."""
 
-    engine: str
+    fingerprint: str  # says which weights wrote the words
 
-    def transcribe(self, sound: np.ndarray, start_s: float) -> Sequence[Cue]:
+    def transcribe(self, sound: np.ndarray, start_s: float = 0.0) -> Sequence[Cue]:
         """Timed words of mono float32 sound at 16 kHz that begins at `start_s`."""
 
 
@@ -146,11 +146,13 @@ class ReadStage:
         cues = self._transcriber.transcribe(
             np.concatenate([one.sound for one in heard if one.sound is not None]), start
         )
-        piece.chunk.readers["speech"] = self._transcriber.engine
+        piece.chunk.readers["speech"] = self._transcriber.fingerprint
         for cue in cues:
             owner = _owner(heard, (cue.start_s + cue.end_s) / 2)
             piece.chunk.readings.append(
-                Reading(owner.segment.ordinal, "speech", self._transcriber.engine, cue.text, cue.start_s, cue.end_s)
+                Reading(
+                    owner.segment.ordinal, "speech", self._transcriber.fingerprint, cue.text, cue.start_s, cue.end_s
+                )
             )
         self.done += 1
         self.busy_s += time.monotonic() - began

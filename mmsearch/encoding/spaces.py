@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import shutil
 import sqlite3
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mmsearch.config import Settings
+from mmsearch.config import Settings, cache_home
 from mmsearch.encoding.encode import Space
 from mmsearch.encoding.read import Transcribes
 from mmsearch.errors import ModelMismatch, ModelUnavailable
 from mmsearch.models import builtin
+from mmsearch.models.registry import ModelSpec, resolve
 from mmsearch.store.catalogue import transaction
-from mmsearch.store.layout import IndexFolder
+from mmsearch.store.layout import IndexFolder, sync
 from mmsearch.store.snapshot import SpaceRow, spaces
 from mmsearch.types import Remark
 
@@ -65,11 +69,8 @@ class Models:
 
     def _embedder(self, row: SpaceRow) -> Embedder:
         if row.id not in self._loaded:
-            from mmsearch.models.sentence_transformer import builtin_embedder
-
-            device = None if self._settings.device == "auto" else self._settings.device
-            dtype = None if self._settings.dtype == "auto" else self._settings.dtype
-            embedder = builtin_embedder(device, dtype)
+            embedder = load_embedder(row.name, self._settings)
+            check_identity(row, embedder.fingerprint())
             self._loaded[row.id] = embedder
             self._said.append(Remark(f"The model {row.name} computes in {embedder.choice()}."))
             self._export(row)
@@ -77,25 +78,54 @@ class Models:
 
     def _export(self, row: SpaceRow) -> None:
         """Put the query encoder into the index folder where there is none, or none that works here."""
-        from mmsearch.models.export import export_builtin
-        from mmsearch.models.query_encoder import OnnxTextEncoder
-
         place = encoder_folder(self._folder, row)
-        try:
-            if OnnxTextEncoder(place).fingerprint == row.fingerprint["text"]:
-                return
-        except ModelUnavailable:
-            pass
-        try:
-            export_builtin(place)
-        except ModelUnavailable as error:
-            self._said.append(Remark(f"Queries will load the whole model: {error.sentence}", error.hint))
+        if not _works(place, row):
+            try:
+                _copy_encoder(_exported(row), place)
+            except ModelUnavailable as error:
+                self._said.append(Remark(f"Queries will load the whole model: {error.sentence}", error.hint))
 
     def _transcriber(self) -> Transcribes:
         from mmsearch.models.speech import Transcriber
 
         transcriber: Transcribes = Transcriber(self._settings.transcribe, allow_download=self._settings.allow_download)
         return transcriber
+
+
+def _works(place: Path, row: SpaceRow) -> bool:
+    """Whether a folder holds a query encoder of a space that loads."""
+    from mmsearch.models.query_encoder import OnnxTextEncoder
+
+    try:
+        return bool(OnnxTextEncoder(place).fingerprint == row.fingerprint["text"])
+    except ModelUnavailable:
+        return False
+
+
+def _exported(row: SpaceRow) -> Path:
+    """The query encoder of a space's model in the user's cache, made there the first time: an export takes some ten
+    seconds, and every index of a model needs the same one."""
+    from mmsearch.models.export import export_query_encoder
+
+    name = hashlib.sha256(json.dumps(row.fingerprint, sort_keys=True).encode()).hexdigest()[:24]
+    place = cache_home() / "encoders" / name
+    if not _works(place, row):
+        export_query_encoder(resolve(row.name), place)
+    return place
+
+
+def _copy_encoder(source: Path, place: Path) -> None:
+    """Copy an encoder's folder; it appears complete or not at all."""
+    place.parent.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".", dir=place.parent) as draft:
+        copy = Path(draft) / place.name
+        shutil.copytree(source, copy)
+        for path in [*copy.iterdir(), copy]:
+            sync(path)
+        if place.exists():
+            place.rename(Path(draft) / "old")
+        copy.rename(place)
+        sync(place.parent)
 
 
 def encoder_folder(folder: IndexFolder, row: SpaceRow) -> Path:
@@ -116,32 +146,51 @@ def open_models(folder: IndexFolder, connection: sqlite3.Connection, settings: S
             f"This index was made with {', '.join(row.name for row in rows)}, not with {', '.join(wanted)}.",
             "Leave --model out to go on with it, or make another index: --index NAME.",
         )
-    for name in wanted:
-        known(name)
+    specs = [resolve(name) for name in wanted]
     if not rows:
         with transaction(connection, folder):
-            for name in wanted:
-                connection.execute(
-                    "INSERT INTO spaces (name, fingerprint, recorded, dimension, views) VALUES (?, ?, ?, ?, ?)",
-                    (name, json.dumps(builtin.fingerprint()), json.dumps({"model": builtin.HUB_ID}), builtin.DIMENSION,
-                     json.dumps(sorted(builtin.fingerprint()))),
-                )  # fmt: skip
+            for spec in specs:
+                _add_space(connection, spec, settings)
         rows = spaces(connection)
     for row in rows:
-        difference = differs(row.fingerprint, builtin.fingerprint())
-        if difference:
-            raise ModelMismatch(
-                f"The model {row.name} is not the one this index was made with: its {difference}.",
-                "Make another index with it: --index NAME.",
-            )
+        if row.name == "builtin":  # the identity of others is known when they are loaded
+            check_identity(row, builtin.fingerprint())
     return Models(folder, rows, settings)
 
 
-def known(name: str) -> None:
-    """Raise `UsageError` for a model that there is none of."""
-    from mmsearch.models.registry import resolve
+def _add_space(connection: sqlite3.Connection, spec: ModelSpec, settings: Settings) -> None:
+    if spec.name == "builtin":
+        fingerprint, dimension = builtin.fingerprint(), builtin.DIMENSION
+    else:
+        embedder = load_embedder(spec.source, settings)
+        fingerprint, dimension = embedder.fingerprint(), embedder.dimension
+    name = "builtin" if spec.name == "builtin" else spec.source
+    connection.execute(
+        "INSERT INTO spaces (name, fingerprint, recorded, dimension, views) VALUES (?, ?, ?, ?, ?)",
+        (name, json.dumps(fingerprint), json.dumps({"model": spec.source}), dimension, json.dumps(sorted(fingerprint))),
+    )
 
-    resolve(name)
+
+def load_embedder(name: str, settings: Settings) -> Embedder:
+    """The embedder of a model, on the device and in the precision of the settings."""
+    from mmsearch.models.registry import load
+
+    return load(
+        resolve(name),
+        device=None if settings.device == "auto" else settings.device,
+        dtype=None if settings.dtype == "auto" else settings.dtype,
+        allow_download=settings.allow_download,
+    )
+
+
+def check_identity(row: SpaceRow, now: dict[str, Any]) -> None:
+    """Raise `ModelMismatch`, saying which part differs, unless a model is the one that a space was made with."""
+    difference = differs(row.fingerprint, now)
+    if difference:
+        raise ModelMismatch(
+            f"The model {row.name} is not the one this index was made with: its {difference}.",
+            "Go on with the mmsearch and the model that made the index, or make another: --index NAME.",
+        )
 
 
 def differs(stored: dict[str, Any], now: dict[str, Any], where: str = "") -> str:

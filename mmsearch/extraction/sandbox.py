@@ -112,7 +112,5 @@ def _lowest_priority() -> None:
     if sys.platform.startswith("linux"):
         if number is not None:
             ctypes.CDLL(None).syscall(ctypes.c_long(number), 1, 0, _IDLE_IO_CLASS)
-        # Where the kernel groups processes by session, nice counts within a session only: the session is made nice too.
-        for file, value in (("autogroup", "19"), ("oom_score_adj", "800")):
-            with contextlib.suppress(OSError), open(f"/proc/self/{file}", "w") as setting:
-                setting.write(value)
+        with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w") as setting:
+            setting.write("800")

@@ -12,7 +12,9 @@ import sqlite3
 import tempfile
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mmsearch.config import Settings
 from mmsearch.encoding.jobs import Job
@@ -27,11 +29,17 @@ from mmsearch.store import ann, files, segments
 from mmsearch.store.catalogue import begin_run, end_run, is_network_file_system, open_writer, transaction
 from mmsearch.store.layout import IndexFolder
 from mmsearch.store.lock import writer_lock
+from mmsearch.store.snapshot import SpaceRow
 from mmsearch.types import Event, Failure, Finished, Needs, Progress, Remark, RunRecord
+
+if TYPE_CHECKING:
+    import numpy as np
 
 COMMIT_S = 1.0
 COMMIT_SEGMENTS = 400
 _TELL_S = 0.25  # between two progress events
+
+_PROBES = 200  # queries that an ann file's recall is measured with
 
 StopAsked = Callable[[], str | None]
 
@@ -147,7 +155,8 @@ class _Run:
             with transaction(self.connection, self.folder):
                 files.remove_orphans(self.connection)
         began = time.monotonic()
-        yield from self._ann(models)
+        self._ann(models)
+        yield from models.remarks()
         self.record.stages["ann"] = time.monotonic() - began
 
     def _loop(self, jobs: list[Job], looks: Looks, models: Models) -> Iterator[Event]:
@@ -171,6 +180,7 @@ class _Run:
                 break
             self.chunks += chunks
             self._commit_if_due()
+            yield from models.remarks()
             yield from self._failures()
             if self._tell_is_due():
                 yield self._progress(planned)
@@ -233,17 +243,25 @@ class _Run:
         self.done += 1
         self.done_bytes += self.plan.sizes.get(asset_id, 0)
 
-    def _ann(self, models: Models) -> Iterator[Event]:
-        """Build the ann files that are due."""
+    def _ann(self, models: Models) -> None:
+        """Build the ann files that are due, and make the log small."""
         ann.sweep(self.connection, self.folder)
         for row in models.rows:
             for view in row.views:
                 if ann.is_due(self.connection, row.id, view, run_ends=True):
-                    ann.build(
-                        self.connection, self.folder, row.id, view, row.dimension, lambda row=row: models.probes(row)
-                    )  # fmt: skip
+                    probes = partial(self._probes, models, row)
+                    ann.build(self.connection, self.folder, row.id, view, row.dimension, probes)
         self.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        yield from models.remarks()
+
+    def _probes(self, models: Models, row: SpaceRow) -> np.ndarray:
+        """Queries as users put them: words of names and first sentences. An index's own vectors would flatter it."""
+        texts = [
+            text.split(". ")[0][:120]
+            for (text,) in self.connection.execute(
+                "SELECT text FROM segments WHERE text <> '' ORDER BY id % 7919, id LIMIT ?", (_PROBES,)
+            )
+        ]
+        return models.probes(row, texts)
 
     def _asked_to_stop(self) -> bool:
         """Whether the run is to end early; notes why."""

@@ -131,21 +131,11 @@ def _hit(number: int, group: list[_Row], scored: Scored, places: dict[int, Place
     if best.at is None:
         name = best.named
         assert name is not None
-        signals = (Signal("names", name.score, name.score, 1, best.score, name.terms),)
-        return Hit(
-            number,
-            best.score,
-            path,
-            "other",
-            "names",
-            Locator(),
-            os.fsdecode(os.path.basename(path)),
-            signals,
-            None,
-            same,
-        )
+        alone = (Signal("names", name.score, name.score, 1, best.score, name.terms),)
+        shown = os.fsdecode(os.path.basename(path))
+        return Hit(number, best.score, path, "other", "names", Locator(), shown, alone, None, same)
     place = places[scored.segments[best.at]]
-    signals = _signals(best, scored)
+    spoken = _signals(best, scored)
     weights = {term.rstrip("*"): scored.weights.get(term, 1.0) for term in scored.terms[best.at]}
     more = tuple(places[scored.segments[row.at]].locator for row in group[1:] if row.at is not None)
     return Hit(
@@ -153,10 +143,10 @@ def _hit(number: int, group: list[_Row], scored: Scored, places: dict[int, Place
         score=best.score,
         path=path,
         kind=place.kind,
-        view=max(signals, key=lambda signal: signal.contribution).name if signals else "",
+        view=max(spoken, key=lambda signal: signal.contribution).name if spoken else "",
         locator=placed(place, weights),
         snippet=snippet(place, weights),
-        signals=signals,
+        signals=spoken,
         segment_id=place.segment_id,
         same=same,
         more=tuple(dict.fromkeys(one for one in more if one != place.locator))[:MORE_PLACES],

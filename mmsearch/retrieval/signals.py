@@ -104,7 +104,7 @@ def score(snapshot: Snapshot, asked: Asked, words: Words, extra: Sequence[int] =
     if found is not None:
         raw["words"] = [float(value) if own else None for value, own in zip(found.found, has_words, strict=True)]
         calibrated["words"] = raw["words"]
-    matched = found.matched if found is not None else [()] * len(ids)
+    matched: list[tuple[str, ...]] = found.matched if found is not None else [() for _ in ids]
     weights = {term.word: term.idf for term in words.terms}
     return Scored(ids, fuse(found, has_words, views), raw, calibrated, matched, weights)
 
