@@ -19,6 +19,7 @@ def index(monkeypatch, tmp_path):
     """The fake index, an empty home, and a working directory of its own."""
     monkeypatch.setitem(sys.modules, "mmsearch.index", sys.modules.get("mmsearch.index"))
     fake_index.install()
+    monkeypatch.setattr("mmsearch.config.require_index", lambda folder: None)
     monkeypatch.setattr(fake_index.Index, "calls", [])
     monkeypatch.setattr(fake_index.Index, "events", ())
     monkeypatch.setenv("HOME", str(tmp_path / "home"))

@@ -22,6 +22,7 @@ FAKE = [sys.executable, str(Path(fake_index.__file__))]
 def index(monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "mmsearch.index", sys.modules.get("mmsearch.index"))
     fake_index.install()
+    monkeypatch.setattr("mmsearch.config.require_index", lambda folder: None)
     monkeypatch.setattr(fake_index.Index, "calls", [])
     monkeypatch.setattr(fake_index.Index, "events", ())
     for name in [name for name in os.environ if name.startswith(("MMSEARCH_", "XDG_"))]:

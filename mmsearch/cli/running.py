@@ -33,8 +33,11 @@ def update(
     index: str | None = None,
 ) -> int:
     """Run `Index.update`, show it, write its record to `summary_json`, and return the exit code."""
+    from mmsearch.config import require_index
     from mmsearch.index import Index
 
+    if targets is None:
+        require_index(folder)  # to bring up to date what is not there would make an empty index
     if summary_json:
         _clear(summary_json)
     advice = ["`--no-ocr` leaves out reading words from pictures;"] if settings.ocr != "never" else []
