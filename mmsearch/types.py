@@ -101,7 +101,6 @@ class Needs:
     sound_rate: int = 0  # Hz
     frames: int = 0  # frames per scene
     ocr: str = "auto"  # auto | always | never
-    tokenizer: str = ""  # path of the tokenizer.json that passages are measured with
 
 
 @dataclass(frozen=True, slots=True)

@@ -119,18 +119,14 @@ def test_a_giant_line_is_read_whole_and_in_pieces(tmp_path: Path, word: str) -> 
         assert sum(segment.text.count(word.strip()) for segment in segments) == words.count(word.strip())
 
 
-def test_passages_are_measured_with_the_tokenizer(tmp_path: Path) -> None:
-    tokenizers = pytest.importorskip("tokenizers")
-    measure = tokenizers.Tokenizer(tokenizers.models.WordLevel({"[UNK]": 0}, unk_token="[UNK]"))
-    measure.pre_tokenizer = tokenizers.pre_tokenizers.Whitespace()
-    measure.save(str(tmp_path / "tokenizer.json"))
-    path = tmp_path / "a.txt"
-    path.write_text("Some words in a sentence of nine tokens here. " * 300)
-    source, needs = source_of(path), Needs(tokenizer=str(tmp_path / "tokenizer.json"))
-    segments = [one.segment for one in text.extract(source, text.probe(source, needs), 0, needs)]
-    counts = [len(measure.encode(segment.text).ids) for segment in segments]
-    assert max(counts) <= 250 and sum(counts) == 3000 and min(counts[:-1]) > 240
-    assert all(segment.text.endswith(".") for segment in segments)
+@pytest.mark.parametrize(
+    ("sentence", "limit"), [("Some words in a sentence of nine tokens here. ", 1200), ("语言很好。", 480)]
+)
+def test_passages_end_with_sentences_and_keep_to_their_length(tmp_path: Path, sentence: str, limit: int) -> None:
+    _, segments = read(tmp_path / "a.txt", (sentence * 900).encode())
+    lengths = [len(segment.text) for segment in segments]
+    assert max(lengths) <= limit and min(lengths[:-1]) > limit * 0.9
+    assert all(segment.text.endswith(sentence.strip()[-1]) for segment in segments)
 
 
 def test_passages_of_markdown_know_their_heading(tmp_path: Path) -> None:

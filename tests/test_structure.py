@@ -1,4 +1,4 @@
-"""The shape of the code, as promises: imports run one way, heavy libraries stay off light paths, public names are few."""
+"""The shape of the code, as promises: imports run one way, light paths stay light, public names are few."""
 
 import ast
 import subprocess
@@ -94,4 +94,16 @@ def modules_of(*arguments: str) -> set[str]:
 
 
 def test_help_loads_nothing_heavy() -> None:
-    assert not modules_of("--help") & {"torch", "transformers", "sentence_transformers", "numpy", "faiss", "onnxruntime", "PIL"}
+    heavy = {"torch", "transformers", "sentence_transformers", "torchcodec", "numpy", "faiss", "onnxruntime", "PIL"}
+    assert not modules_of("--help") & heavy
+
+
+def test_status_and_a_text_query_load_no_torch(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("The ferry leaves at nine from the northern pier.")
+    index = ["--index", str(tmp_path / "index")]
+    main = [sys.executable, "-m", "mmsearch"]
+    subprocess.run([*main, "index", str(tmp_path / "notes.txt"), *index], check=True, timeout=240)
+    heavy = {"torch", "transformers", "sentence_transformers", "torchcodec"}
+    assert not modules_of("status", *index) & heavy
+    loaded = modules_of("query", "when does the boat go", *index)
+    assert "onnxruntime" in loaded and not loaded & heavy

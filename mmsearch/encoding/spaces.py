@@ -42,7 +42,6 @@ class Models:
         self.look_pixels = 0
         self.frames = 0
         self.sound_rate = SPEECH_RATE if settings.transcribe else 0
-        self.tokenizer = str(builtin.tokenizer_path())
         self.hear: Callable[[], Transcribes] | None = self._transcriber if settings.transcribe else None
 
     @property

@@ -50,7 +50,7 @@ def extract(source: Source, probe: Probe, number: int, needs: Needs) -> Iterator
     """The passages of span `number`."""
     span = probe.spans[number]
     document, _ = load(source)
-    return document.segments(number, needs, int(span.start), int(span.stop))
+    return document.segments(number, int(span.start), int(span.stop))
 
 
 @lru_cache(maxsize=1)  # the spans of a file are mostly asked for one after the other

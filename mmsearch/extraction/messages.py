@@ -65,13 +65,12 @@ def dump_needs(needs: Needs) -> dict[str, Any]:
 
 def load_needs(data: Any) -> Needs:
     """The needs that `dump_needs` wrote."""
-    fields = _fields(data, "look_pixels", "sound_rate", "frames", "ocr", "tokenizer")
+    fields = _fields(data, "look_pixels", "sound_rate", "frames", "ocr")
     return Needs(
         look_pixels=_whole(fields["look_pixels"]),
         sound_rate=_whole(fields["sound_rate"]),
         frames=_whole(fields["frames"]),
         ocr=_text(fields["ocr"]),
-        tokenizer=_text(fields["tokenizer"]),
     )
 
 

@@ -1,4 +1,10 @@
-"""Passages: stretches of text that fit the text encoder, cut where people would cut, with their lines."""
+"""Passages: stretches of text of a paragraph or two, cut where people would cut, with their lines.
+
+They are measured in characters, not in MiniLM's tokens as the design has it: a tokenizer that spells a script letter by
+letter cuts an Arabic paragraph into four, and then neither words nor people find it whole. Measured (nDCG@10, passages
+of 250 tokens against these): German 0.962 and 0.970, English with Arabic letters 0.944 and 0.962, English unchanged. A
+passage that a model can't read at once is embedded in parts.
+"""
 
 from __future__ import annotations
 
@@ -10,16 +16,17 @@ from functools import lru_cache
 from typing import Any
 
 from mmsearch.extraction.source import ordinal
-from mmsearch.types import Cue, Extracted, Locator, Needs, Segment, Span
+from mmsearch.types import Cue, Extracted, Locator, Segment, Span
 
-TOKENS = 250  # MiniLM reads 256, of which two are its own marks
-CHARACTERS = 1000  # of English, about as many as 250 tokens: used where no tokenizer is known
-LONGEST = 4000  # characters: a "word" of any length is one unknown token, so tokens alone bound nothing
+CHARACTERS = 1200  # of English, some 260 tokens: MiniLM reads 254 at once
+DENSE = 480  # of Chinese or Japanese, where a letter is a word's worth
+DENSE_SHARE = 0.3  # of such letters, from which on a block counts as dense
 # The splitter takes more than linear time on hostile nesting, so it never sees more than this at once.
 BLOCKS = {"text": 64_000, "code": 64_000, "markdown": 16_000}
 STRETCH = 500_000  # characters of a document that is decoded whole, per span
 TITLE = 200
 
+DENSE_LETTERS = re.compile(r"[\u3005-\u3007\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]")
 CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\ufeff]")
 COLOURS = re.compile(r"\x1b\[[0-9;?]{0,20}[A-Za-z]")
 BLOB = re.compile(r"[A-Za-z0-9+/=_\-]{400,}+")  # base64 and its like: no words in there
@@ -48,11 +55,11 @@ class Document:
             if block.strip():
                 yield Span(start, start + len(block), self.first[self.text.count("\n", 0, start)])
 
-    def segments(self, number: int, needs: Needs, start: int = 0, stop: int | None = None) -> Iterator[Extracted]:
+    def segments(self, number: int, start: int = 0, stop: int | None = None) -> Iterator[Extracted]:
         """The passages of `text[start:stop]` as the segments of span `number`."""
         line, seen = self.text.count("\n", 0, start), start
         heading_lines = [each for each, _ in self.headings]
-        for place, (offset, passage) in enumerate(cut(self.text[start:stop], self.style, needs.tokenizer)):
+        for place, (offset, passage) in enumerate(cut(self.text[start:stop], self.style)):
             line += self.text.count("\n", seen, start + offset)
             seen = start + offset
             final = line + passage.count("\n")
@@ -80,18 +87,14 @@ def clean(text: str) -> str:
     return BLOB.sub("…", text)
 
 
-def cut(text: str, style: str, tokenizer: str) -> Iterator[tuple[int, str]]:
+def cut(text: str, style: str) -> Iterator[tuple[int, str]]:
     """`(offset, passage)` of every passage, in order. Passages don't overlap and leave out nothing but white space."""
-    splitter = splitter_for(style, tokenizer)
     for start, block in blocks(text, BLOCKS[style]):
-        for offset, chunk in splitter.chunk_indices(block):
-            pieces = [(0, chunk)]
-            if len(chunk) > LONGEST:
-                pieces = splitter_for("text", "").chunk_indices(chunk)
-            for further, piece in pieces:
-                begin = len(piece) - len(piece.lstrip("\n"))
-                if passage := piece.strip("\n").rstrip():
-                    yield start + offset + further + begin, passage
+        dense = len(DENSE_LETTERS.findall(block)) > DENSE_SHARE * len(block)
+        for offset, piece in splitter_for(style, DENSE if dense else CHARACTERS).chunk_indices(block):
+            begin = len(piece) - len(piece.lstrip("\n"))
+            if passage := piece.strip("\n").rstrip():
+                yield start + offset + begin, passage
 
 
 def blocks(text: str, size: int) -> Iterator[tuple[int, str]]:
@@ -111,20 +114,12 @@ def blocks(text: str, size: int) -> Iterator[tuple[int, str]]:
 
 
 @lru_cache(maxsize=8)
-def splitter_for(style: str, tokenizer: str) -> Any:
-    """A splitter that measures with the tokenizer of that path, or with characters if there is none."""
+def splitter_for(style: str, characters: int) -> Any:
+    """A splitter into passages of at most so many characters."""
     from semantic_text_splitter import MarkdownSplitter, TextSplitter
 
     maker = MarkdownSplitter if style == "markdown" else TextSplitter
-    trim = style != "code"  # the indentation of code's first line is part of it
-    if not tokenizer:
-        return maker(CHARACTERS, trim=trim)
-    from tokenizers import Tokenizer
-
-    measure = Tokenizer.from_file(tokenizer)
-    measure.no_truncation()  # the file of MiniLM asks to cut and pad to 128: no count would exceed it
-    measure.no_padding()
-    return maker.from_huggingface_tokenizer(measure, TOKENS, trim=trim)
+    return maker(characters, trim=style != "code")  # the indentation of code's first line is part of it
 
 
 def short(text: str, limit: int = TITLE) -> str:

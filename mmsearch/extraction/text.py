@@ -64,12 +64,12 @@ def extract(source: Source, probe: Probe, number: int, needs: Needs) -> Iterator
     if source.format in MARKUP:
         return markup.extract(source, probe, number, needs)
     if source.format in SUBTITLES and (document := subtitles(source)) is not None:
-        return document.segments(number, needs, int(span.start), int(span.stop))
+        return document.segments(number, int(span.start), int(span.stop))
     with open_source(source) as file:
         file.seek(int(span.start))
         data = file.read(int(span.stop - span.start))
     text = clean(data.decode(probe.details["encoding"], "replace"))
-    return document_of(text, source.format, span.first, probe.details.get("title", "")).segments(number, needs)
+    return document_of(text, source.format, span.first, probe.details.get("title", "")).segments(number)
 
 
 def document_of(text: str, format: str, first: int, title: str) -> Document:

@@ -202,7 +202,6 @@ class _Run:
                 sound_rate=models.sound_rate,
                 frames=models.frames,
                 ocr=self.settings.ocr,
-                tokenizer=models.tokenizer,
             )
             workers = Workers(light=count, av=max(1, count // 2), ocr=count)
             self.pipeline = Pipeline(needs, workers, models.load, models.ocr_engine, models.hear)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -70,11 +71,15 @@ class SentenceTransformerEmbedder:
         room = self.max_tokens - self._overhead()
         if not text:
             return []
-        if len(text) <= room or len(self._plain_tokenizer().encode(text, add_special_tokens=False).ids) <= room:
+        count = (
+            len(text) if len(text) <= room else len(self._plain_tokenizer().encode(text, add_special_tokens=False).ids)
+        )
+        if count <= room:
             return [text]
         from semantic_text_splitter import TextSplitter
 
-        return TextSplitter.from_huggingface_tokenizer(self._plain_tokenizer(), room).chunks(text)
+        even = math.ceil(1.1 * count / math.ceil(count / room))  # not one full part and a crumb, which says nothing
+        return TextSplitter.from_huggingface_tokenizer(self._plain_tokenizer(), min(even, room)).chunks(text)
 
     def embed(self, view: View, items: Sequence[Any], role: Role = "document") -> np.ndarray:
         """See `Embedder`."""

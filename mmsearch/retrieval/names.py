@@ -24,6 +24,7 @@ class Named:
 
     file_id: int
     asset_id: int | None
+    kind: str  # of the file; "other" for one of no kind of ours
     path: bytes
     score: float
     terms: tuple[str, ...]
@@ -40,12 +41,14 @@ def find_names(snapshot: Snapshot, words: Words) -> dict[int, Named]:
     expression = " OR ".join([*map(quoted, weights), *(f"{quoted(family(word))} *" for word in starts)])
     ids = words.names.best(expression, POOL)
     marks = ",".join("?" * len(ids))
-    rows = snapshot.connection.execute(f"SELECT id, asset_id, root_id, path FROM files WHERE id IN ({marks})", ids)
+    rows = snapshot.connection.execute(
+        f"SELECT id, asset_id, coalesce(kind, 'other'), root_id, path FROM files WHERE id IN ({marks})", ids
+    )
     found: dict[int, Named] = {}
-    for file_id, asset_id, root_id, path in rows.fetchall():
+    for file_id, asset_id, kind, root_id, path in rows.fetchall():
         score, terms = score_name(path or os.path.basename(snapshot.roots[root_id].path), weights, total)
         if score > 0:
-            found[file_id] = Named(file_id, asset_id, snapshot.absolute(root_id, path), score, terms)
+            found[file_id] = Named(file_id, asset_id, kind, snapshot.absolute(root_id, path), score, terms)
     return found
 
 

@@ -133,7 +133,7 @@ def _hit(number: int, group: list[_Row], scored: Scored, places: dict[int, Place
         assert name is not None
         alone = (Signal("names", name.score, name.score, 1, best.score, name.terms),)
         shown = os.fsdecode(os.path.basename(path))
-        return Hit(number, best.score, path, "other", "names", Locator(), shown, alone, None, same)
+        return Hit(number, best.score, path, name.kind, "names", Locator(), shown, alone, None, same)
     place = places[scored.segments[best.at]]
     spoken = _signals(best, scored)
     weights = {term.rstrip("*"): scored.weights.get(term, 1.0) for term in scored.terms[best.at]}
