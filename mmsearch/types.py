@@ -192,7 +192,7 @@ class RunRecord:
     seconds: float = 0.0
     stages: dict[str, float] = field(default_factory=dict)  # busy seconds per stage
     skipped_by: dict[str, int] = field(default_factory=dict)  # reason or extension -> files
-    outcome: str = "done"  # done | interrupted | budget | guard | disk-full
+    outcome: str = "done"  # done | interrupted | budget | guard | disk-full | broken-off (by an error)
     notes: list[str] = field(default_factory=list)
 
 

@@ -23,7 +23,7 @@ from mmsearch.encoding.spaces import Models, open_models
 from mmsearch.errors import StoppedEarly
 from mmsearch.indexing.look import Looks
 from mmsearch.indexing.plan import Plan
-from mmsearch.indexing.scope import Scope, scopes
+from mmsearch.indexing.scope import Scope, check_targets, scopes
 from mmsearch.indexing.survey import Survey, survey
 from mmsearch.store import ann, files, segments
 from mmsearch.store.catalogue import begin_run, end_run, is_network_file_system, open_writer, transaction
@@ -50,6 +50,7 @@ def update(
     """Bring an index up to date; yields what happens, last a `Finished`. See `Index.update`."""
     place = IndexFolder(folder)
     fresh = not place.exists()
+    check_targets(targets, listed)  # before a folder is made for nothing
     with contextlib.ExitStack() as held:
         if settings.dry_run and fresh:
             place = IndexFolder(Path(held.enter_context(tempfile.TemporaryDirectory())) / folder.name)
@@ -99,6 +100,9 @@ class _Run:
         except StoppedEarly as error:
             self.record.outcome = "disk-full"
             yield Remark(error.sentence, error.hint)
+        except BaseException:
+            self.record.outcome = "broken-off"
+            raise
         finally:
             self._settle_record()
             with transaction(self.connection, self.folder):
@@ -130,10 +134,6 @@ class _Run:
         finally:
             self.connection.execute("ROLLBACK")
         unfinished = len(found.resume) + len(found.retry)
-        yield Remark(
-            f"Would look at {len(found.wanted)} new or changed files, go on with {unfinished} unfinished ones,"
-            f" and remove {len(found.gone)}. Nothing was written."
-        )
         self.record.pending = len(found.wanted) + unfinished
         self.record.removed = len(found.gone)
         self.record.seconds = time.monotonic() - self.began

@@ -47,6 +47,12 @@ def scopes(
     return found + [Scope(root, files=tuple(paths)) for root, paths in singles.items()]
 
 
+def check_targets(targets: Sequence[bytes] | None, listed: bool) -> None:
+    """Raise `UsageError` for a target that is not there, or neither file nor folder."""
+    for target in targets or ():
+        _mode(os.path.realpath(target), listed)
+
+
 def _whole(connection: sqlite3.Connection, root: Root) -> Scope:
     if root.walked:
         return Scope(root)
