@@ -272,6 +272,7 @@ class Query:
     fold: bool = True  # same contents in one row
     min_score: float | None = None  # None: the default cutoff
     where: Filter = Filter()
+    names: bool = True  # False: by contents alone, as if files had none
 
 
 @dataclass(frozen=True, slots=True)

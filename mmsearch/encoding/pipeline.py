@@ -68,6 +68,7 @@ class Pipeline:
         self._to_encode = Channel(_AHEAD, self._now)
         self._out = Channel(_AHEAD * 4, self._now)
         self._hear = hear
+        self._ocr_engine = ocr_engine
         ocr = partial(self._pool, "ocr", workers.ocr) if needs.ocr != "never" else None
         self.reading = ReadStage(ocr, workers.ocr, ocr_engine, hear, self._to_read, self._to_encode, self._early)
         self.encoding = EncodeStage(load, self._to_encode, self._out, self._early)
@@ -155,6 +156,8 @@ class Pipeline:
             return self._pools[name]
 
     def _route(self, piece: Piece) -> None:
+        if self._ocr_engine and piece.job.source.kind in (Kind.IMAGE, Kind.PDF, Kind.VIDEO):
+            piece.chunk.readers["ocr"] = self._ocr_engine  # also where there was nothing to read: it was looked at
         pictures = any(one.page is not None for one in piece.extracted)
         speech = self._hear is not None and any(one.sound is not None for one in piece.extracted)
         (self._to_read if pictures or speech else self._to_encode).put(piece)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from mmsearch.config import Settings
@@ -14,6 +17,8 @@ from mmsearch.types import View
 
 if TYPE_CHECKING:
     import numpy as np
+
+    from mmsearch.models.query_encoder import OnnxTextEncoder
 
 
 class EncodedText(NamedTuple):
@@ -29,12 +34,10 @@ class EncodedText(NamedTuple):
 def encode_text(folder: IndexFolder, row: SpaceRow, text: str) -> EncodedText:
     """Encode a text query for a space. Raises `ModelMismatch` when the installed model is not the space's, and
     `ModelUnavailable` when there is none."""
-    from mmsearch.models.query_encoder import OnnxTextEncoder
-
     if row.name == "builtin":
         check_identity(row, builtin.fingerprint())
     try:
-        encoder = OnnxTextEncoder(encoder_folder(folder, row))
+        encoder = _exported(encoder_folder(folder, row))
         if encoder.fingerprint == row.fingerprint["text"]:
             tokens = encoder.tokenize([text])[0]
             return EncodedText(encoder.embed([text])[0], tokens.pieces, tokens.offsets, "")
@@ -42,6 +45,23 @@ def encode_text(folder: IndexFolder, row: SpaceRow, text: str) -> EncodedText:
     except ModelUnavailable as error:
         problem = error.sentence
     return _by_torch(row, text, f"{problem} The whole model was loaded instead; the next `mmsearch index` mends that.")
+
+
+def _exported(folder: Path) -> OnnxTextEncoder:
+    """The exported encoder of a folder; the same one again as long as its files are the same."""
+    stamps = []
+    with contextlib.suppress(OSError):  # the encoder says what is missing
+        for path in sorted(folder.iterdir()):
+            facts = path.stat()
+            stamps.append((path.name, facts.st_size, facts.st_mtime_ns, facts.st_ino))
+    return _loaded(folder, tuple(stamps))
+
+
+@functools.lru_cache(maxsize=2)
+def _loaded(folder: Path, stamps: tuple[tuple[str, int, int, int], ...]) -> OnnxTextEncoder:
+    from mmsearch.models.query_encoder import OnnxTextEncoder
+
+    return OnnxTextEncoder(folder)
 
 
 def _by_torch(row: SpaceRow, text: str, note: str) -> EncodedText:

@@ -93,7 +93,6 @@ class ReadStage:
         if not pages or self._pool is None:
             self._out.put(piece)
             return 0
-        piece.chunk.readers["ocr"] = self._engine
         opened = _Open(piece, len(pages))
         self.total += len(pages)
         for one in pages:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 from mmsearch.errors import UsageError
 from mmsearch.store.catalogue import Root, add_root, is_below, roots, set_forgotten
+from mmsearch.store.files import move_file
 from mmsearch.store.layout import IndexFolder
 
 
@@ -32,19 +33,26 @@ def scopes(
     a target that does not exist or is neither file nor folder.
     """
     if targets is None:
-        return [_whole(connection, root) for root in roots(connection, folder)]
-    found: list[Scope] = []
-    singles: dict[Root, list[bytes]] = {}
+        every = [_whole(connection, root) for root in roots(connection, folder)]
+        return [scope for scope in every if scope.root.walked or scope.files]
+    folders: list[bytes] = []
+    single: list[bytes] = []
     for target in dict.fromkeys(os.path.realpath(target) for target in targets):
         mode = _mode(target, listed)
-        if mode is not None and stat.S_ISDIR(mode) and not listed:
-            found.append(_folder_scope(connection, folder, target))
-        else:
-            root = _root_of_file(connection, folder, target)
-            path = os.path.relpath(target, root.path)
-            root = _remembering(connection, root, path)
-            singles.setdefault(root, []).append(path)
-    return found + [Scope(root, files=tuple(paths)) for root, paths in singles.items()]
+        (folders if mode is not None and stat.S_ISDIR(mode) and not listed else single).append(target)
+    walked: list[Scope] = []
+    for target in sorted(folders, key=len):  # outer folders first: an inner one is a part of them, not another root
+        scope = _folder_scope(connection, folder, target)
+        if not any(scope.root.id == other.root.id and is_below(scope.below, other.below) for other in walked):
+            walked.append(scope)
+    by_root: dict[int, Scope] = {}
+    for target in single:
+        root = _root_of_file(connection, folder, target)
+        path = os.path.relpath(target, root.path)
+        root = _remembering(connection, root, path)
+        before = by_root[root.id].files if root.id in by_root else ()
+        by_root[root.id] = Scope(root, files=(*before, path))
+    return walked + list(by_root.values())
 
 
 def check_targets(targets: Sequence[bytes] | None, listed: bool) -> None:
@@ -85,22 +93,22 @@ def _folder_scope(connection: sqlite3.Connection, folder: IndexFolder, target: b
             below = b"" if target == root.path else os.path.relpath(target, root.path)
             return Scope(_remembering(connection, root, below), below)
     root = add_root(connection, folder, target, True, os.stat(target).st_dev)
-    for other in there:
-        _absorb(connection, root, other)
-    return Scope(root)
+    forgotten = [path for other in there for path in _absorb(connection, root, other)]
+    set_forgotten(connection, root.id, forgotten)
+    return Scope(replace(root, forgotten=tuple(forgotten)))
 
 
-def _absorb(connection: sqlite3.Connection, root: Root, other: Root) -> None:
-    """Let a new root take over the files of an older one that lie in it: nothing is decoded again."""
+def _absorb(connection: sqlite3.Connection, root: Root, other: Root) -> list[bytes]:
+    """Let a new root take over the files of an older one that lie in it: nothing is decoded again. Gives what was
+    forgotten there, as paths in the new root."""
     for file_id, path in connection.execute("SELECT id, path FROM files WHERE root_id = ?", (other.id,)).fetchall():
-        absolute = os.path.join(other.path, path)
+        absolute = os.path.join(other.path, path) if path else other.path
         if is_below(absolute, root.path):
-            relative = os.path.relpath(absolute, root.path)
-            connection.execute("UPDATE files SET root_id = ?, path = ? WHERE id = ?", (root.id, relative, file_id))
-    if other.walked and is_below(other.path, root.path):
-        kept = [os.path.relpath(os.path.join(other.path, path), root.path) for path in other.forgotten]
-        set_forgotten(connection, root.id, [*root.forgotten, *kept])
-        connection.execute("DELETE FROM roots WHERE id = ?", (other.id,))
+            move_file(connection, file_id, root.id, os.path.relpath(absolute, root.path))
+    if not (other.walked and is_below(other.path, root.path)):
+        return []
+    connection.execute("DELETE FROM roots WHERE id = ?", (other.id,))
+    return [os.path.relpath(os.path.join(other.path, path), root.path) for path in other.forgotten]
 
 
 def _root_of_file(connection: sqlite3.Connection, folder: IndexFolder, target: bytes) -> Root:
@@ -118,8 +126,9 @@ def _root_of_file(connection: sqlite3.Connection, folder: IndexFolder, target: b
 
 
 def _remembering(connection: sqlite3.Connection, root: Root, path: bytes) -> Root:
-    """The root without what was forgotten at `path`: what is asked for by name again is forgotten no more."""
-    kept = [gone for gone in root.forgotten if path and not is_below(gone, path) and not is_below(path, gone)]
+    """The root without what was forgotten at `path` or around it: what is asked for by name again is forgotten no more.
+    Naming a folder above it does not count: that is what every run does."""
+    kept = [gone for gone in root.forgotten if not is_below(path, gone)]
     if len(kept) == len(root.forgotten):
         return root
     set_forgotten(connection, root.id, kept)

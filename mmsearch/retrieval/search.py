@@ -70,7 +70,7 @@ def ask(folder: IndexFolder, snapshot: Snapshot, text: str) -> tuple[Asked, list
 def find(snapshot: Snapshot, asked: Asked, query: Query) -> tuple[Hit, ...]:
     """The hits of an encoded query."""
     words = Words(snapshot, asked.parsed.words)
-    named = find_names(snapshot, words) if not asked.parsed.phrases else {}
+    named = find_names(snapshot, words) if query.names and not asked.parsed.phrases else {}
     scored = score(snapshot, asked, words)
     rows = _rows(snapshot, scored, named, query)
     rows.sort(key=lambda row: (-row.score, row.files[0][1] if row.files else b""))

@@ -108,6 +108,8 @@ def _has_unread_log(folder: IndexFolder) -> bool:
 
 def _check_ours(connection: sqlite3.Connection, folder: IndexFolder) -> None:
     version = schema.check_version(connection)
+    if connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0:
+        raise NoIndex(f"There is no index at {folder.path} yet.", "Build one: mmsearch index FOLDER")
     row = connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'embeddings'").fetchone()
     if version == 0 or row is None:
         raise DamagedIndex(
@@ -178,8 +180,9 @@ def set_forgotten(connection: sqlite3.Connection, root_id: int, paths: Iterable[
 
 
 def is_below(path: bytes, folder: bytes) -> bool:
-    """Whether an absolute path is a folder itself or lies in it."""
-    return path == folder or path.startswith(folder.rstrip(b"/") + b"/")
+    """Whether a path is a folder itself or lies in it; both absolute, or both relative to the same root (which is the
+    empty path)."""
+    return path == folder or not folder or path.startswith(folder.rstrip(b"/") + b"/")
 
 
 def begin_run(connection: sqlite3.Connection, command: str) -> int:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from mmsearch.store.words import prepare_name
@@ -23,6 +21,8 @@ class FileRow:
     code: str | None
     state: str | None
     extractor: int | None
+    kind: str | None
+    readers: str | None  # what read the asset, as JSON
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,8 @@ class FileFacts:
 def known_files(connection: sqlite3.Connection, root_id: int, below: bytes = b"") -> dict[bytes, FileRow]:
     """Every file of a root (or of the folder or file `below` in it) by relative path."""
     sql = (
-        "SELECT f.path, f.id, f.size, f.mtime_ns, f.inode, f.sidecars, f.code, a.state, a.extractor FROM files f "
+        "SELECT f.path, f.id, f.size, f.mtime_ns, f.inode, f.sidecars, f.code, a.state, a.extractor, a.kind,"
+        " a.readers FROM files f "
         "LEFT JOIN assets a ON a.id = coalesce(f.next_asset_id, f.asset_id) WHERE f.root_id = ?"
     )
     args: list[object] = [root_id]
@@ -72,12 +73,13 @@ def put_file(connection: sqlite3.Connection, root_id: int, facts: FileFacts) -> 
     return file_id
 
 
-def note_stat(connection: sqlite3.Connection, file_id: int, facts: FileFacts) -> None:
-    """A file that was touched only: remember its new times."""
-    connection.execute(
-        "UPDATE files SET size = ?, mtime_ns = ?, inode = ?, sidecars = ? WHERE id = ?",
-        (facts.size, facts.mtime_ns, facts.inode, facts.sidecars, file_id),
-    )
+def move_file(connection: sqlite3.Connection, file_id: int, root_id: int, path: bytes) -> None:
+    """Let another root hold a file; where that has it already, one of the two rows goes."""
+    if connection.execute("SELECT 1 FROM files WHERE root_id = ? AND path = ?", (root_id, path)).fetchone():
+        remove_file(connection, file_id)
+        return
+    connection.execute("UPDATE files SET root_id = ?, path = ? WHERE id = ?", (root_id, path, file_id))
+    connection.execute("UPDATE names_fts SET names = ? WHERE rowid = ?", (prepare_name(path), file_id))
 
 
 def put_asset(connection: sqlite3.Connection, key: str, kind: str, format_: str) -> tuple[int, str]:
@@ -165,6 +167,16 @@ def remove_orphans(connection: sqlite3.Connection) -> int:
     return len(orphans)
 
 
+def begin_again(connection: sqlite3.Connection, asset_id: int) -> None:
+    """Make an asset pending, as if nothing had ever been extracted from it."""
+    clear_asset(connection, asset_id)
+    connection.execute(
+        "UPDATE assets SET state = 'pending', code = NULL, reason = NULL, spans = NULL, readers = '{}', details = '{}'"
+        " WHERE id = ?",
+        (asset_id,),
+    )
+
+
 def clear_asset(connection: sqlite3.Connection, asset_id: int) -> None:
     """Remove all that was extracted from an asset. Ann files that still hold its embeddings get tombstones."""
     of_asset = "(SELECT id FROM segments WHERE asset_id = ?)"
@@ -185,17 +197,6 @@ def clear_asset(connection: sqlite3.Connection, asset_id: int) -> None:
         connection.execute(f"DELETE FROM {table} WHERE asset_id = ?", (asset_id,))
 
 
-def pending_assets(connection: sqlite3.Connection, root_ids: list[int]) -> Iterator[tuple[int, bytes, bytes]]:
-    """Assets that still have to be extracted: id, the id of a file of theirs as (root id, path)."""
-    marks = ",".join("?" * len(root_ids))
-    yield from connection.execute(
-        "SELECT a.id, f.root_id, f.path FROM assets a JOIN files f ON f.id = (SELECT min(g.id) FROM files g"
-        f" WHERE g.asset_id = a.id OR g.next_asset_id = a.id) WHERE a.state = 'pending' AND f.root_id IN ({marks})"
-        " ORDER BY a.id",
-        root_ids,
-    )
-
-
 def failed_files(connection: sqlite3.Connection) -> list[tuple[int, bytes, str, str, str]]:
     """Files that could not be indexed, wholly or in part: root id, path, state (failed or partial), code, sentence."""
     rows = connection.execute(
@@ -205,9 +206,3 @@ def failed_files(connection: sqlite3.Connection) -> list[tuple[int, bytes, str, 
         " WHERE a.state IN ('failed', 'partial') ORDER BY 1, 2"
     )
     return [(row[0], row[1], row[2], row[3], row[4]) for row in rows]
-
-
-def details_of(connection: sqlite3.Connection, asset_id: int) -> dict[str, object]:
-    """What extraction told of an asset as a whole: title, duration, pages, tags, notes."""
-    row = connection.execute("SELECT details FROM assets WHERE id = ?", (asset_id,)).fetchone()
-    return {} if row is None else json.loads(row[0])
