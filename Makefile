@@ -1,0 +1,78 @@
+# Two commands set everything up: `make demo` tries the program, `make test` runs every check.
+# Python packages go into .venv, from the package index that your pip uses. Set PYTHON=... to choose the Python.
+
+.NOTPARALLEL:
+.PHONY: help demo test lint bench clean python ffmpeg
+
+RUN := .venv/bin/python -m
+# The demo has an index of its own, and pays no heed to your settings.
+MMSEARCH := MMSEARCH_CONFIG=/dev/null $(RUN) mmsearch
+DEMO := --index build/demo
+
+help:
+	@echo "make demo   set up everything, index sample_corpus/media, answer three queries"
+	@echo "make test   set up everything and the development tools, run every check and test"
+	@echo "make lint   ruff and mypy alone"
+	@echo "make bench  the benchmarks; ARGS='--help' shows what can be chosen"
+	@echo "make clean  remove build/ and caches; .venv stays"
+
+demo: .venv/ready-demo
+	@echo "Indexing sample_corpus/media, 64 files of an invented ferry company, into build/demo."
+	@$(MMSEARCH) index $(DEMO) sample_corpus/media
+	@echo
+	@echo "A moment of an interview: mmsearch query 'children had their lessons by radio'"
+	@$(MMSEARCH) query $(DEMO) -k 3 "children had their lessons by radio"
+	@echo
+	@echo "A page of a scanned PDF, read by OCR: mmsearch query 'plate thickness measured by ultrasound'"
+	@$(MMSEARCH) query $(DEMO) -k 3 "plate thickness measured by ultrasound"
+	@echo
+	@echo "A chart, by what it shows: mmsearch query 'share of ticket revenue by route' --kind image"
+	@$(MMSEARCH) query $(DEMO) -k 3 --kind image "share of ticket revenue by route"
+	@echo
+	@echo "Now yours: .venv/bin/mmsearch index FOLDER, then .venv/bin/mmsearch query WORDS"
+
+test: lint
+	$(RUN) pytest -n 2
+
+lint: .venv/ready-test
+	$(RUN) ruff check .
+	$(RUN) ruff format --check .
+	$(RUN) mypy
+
+bench: .venv/ready-demo
+	$(RUN) benchmarks $(ARGS)
+
+clean:
+	rm -rf build dist mmsearch.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	find mmsearch tests benchmarks sample_corpus -name __pycache__ -prune -exec rm -rf {} +
+
+# The build runs inside .venv, so that a repeated installation needs no network.
+.venv/ready-demo .venv/ready-test: .venv/ready-%: .venv/bin/python pyproject.toml constraints.txt | ffmpeg
+	@echo "Installing into .venv: about 1.5 GB, some minutes."
+	@$(RUN) pip install -c constraints.txt setuptools
+	@$(RUN) pip install -c constraints.txt --no-build-isolation -e '.$(if $(filter test,$*),[dev])'
+	@.venv/bin/python -c "import torchcodec" 2>/dev/null || { \
+	  echo "The FFmpeg on this machine has no shared libraries that torchcodec can load (FFmpeg 4 to 8)."; exit 1; }
+	@touch .venv/ready-demo $@
+
+.venv/bin/python:
+	@if [ -n "$(PYTHON)" ]; then set -- "$(PYTHON)"; else set -- python3 python3.13 python3.12 python3.11; fi; \
+	for python; do \
+	  if "$$python" -c 'import sys, venv, ensurepip, sqlite3; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
+	    echo "Making .venv with $$("$$python" -c 'import sys; print(sys.executable, sys.version.split()[0])')."; \
+	    exec "$$python" -m venv --clear .venv; \
+	  fi; \
+	done; \
+	echo "No Python 3.11 or newer with venv was found as $$*."; \
+	echo "Install one (Debian, Ubuntu: sudo apt-get install python3 python3-venv; macOS: brew install python),"; \
+	echo "or name it: make PYTHON=/path/to/python3.12 demo"; exit 1
+
+ffmpeg:
+	@if command -v ffmpeg >/dev/null && command -v ffprobe >/dev/null; then exit 0; fi; \
+	if command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then \
+	  apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends ffmpeg; exit $$?; \
+	fi; \
+	echo "FFmpeg is missing: sound and video are decoded with its libraries. Install it, then run make again:"; \
+	if command -v apt-get >/dev/null; then echo "    sudo apt-get install ffmpeg"; \
+	elif command -v brew >/dev/null; then echo "    brew install ffmpeg"; \
+	else echo "    install the package ffmpeg, version 4 to 8, with your package manager"; fi; exit 1

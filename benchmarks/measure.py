@@ -1,0 +1,76 @@
+"""What every row needs: fresh processes timed by the wall, and where and on what they were timed."""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+
+
+def environment(threads: int) -> dict[str, str]:
+    """The same for ours and for the plain way: no network, no settings of the user's, so many threads."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("MMSEARCH_", "PYTHON"))}
+    fixed = {"HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": str(threads), "MMSEARCH_CONFIG": os.devnull}
+    return {**kept, **fixed, "PYTHONPATH": str(ROOT)}
+
+
+def run(command: Sequence[str], env: Mapping[str, str]) -> tuple[float, subprocess.CompletedProcess[str]]:
+    """Seconds of one fresh process from its start to its end. Ends the benchmark where the process fails."""
+    begin = time.perf_counter()
+    done = subprocess.run(command, env=env, cwd=ROOT, capture_output=True, text=True, check=False)
+    seconds = time.perf_counter() - begin
+    if done.returncode:
+        sys.exit(f"{' '.join(command)} ended with {done.returncode}:\n{done.stderr}")
+    return seconds, done
+
+
+def alternate(commands: Mapping[str, Sequence[str]], repeats: int, env: Mapping[str, str]) -> dict[str, float]:
+    """The median seconds of each command. They take turns, so that a busy minute of the machine hits all alike; one
+    unmeasured turn before fills the page cache for all."""
+    seconds: dict[str, list[float]] = {name: [] for name in commands}
+    for turn in range(repeats + 1):
+        for name, command in commands.items():
+            taken, _ = run(command, env)
+            if turn:
+                seconds[name].append(taken)
+    return {name: statistics.median(taken) for name, taken in seconds.items()}
+
+
+def import_share(command: Sequence[str], env: Mapping[str, str]) -> float:
+    """The share of imports in the wall time of one run: `command` is `python ...`, watched by `-X importtime`, whose
+    own cost inflates both a little."""
+    seconds, done = run([command[0], "-X", "importtime", *command[1:]], env)
+    return sum(int(own) for own in re.findall(r"^import time:\s+(\d+) \|", done.stderr, re.M)) / 1e6 / seconds
+
+
+def commit() -> str:
+    """The commit that is measured, with a `+` where the package differs from it."""
+    git = ["git", "-C", str(ROOT)]
+    name = subprocess.run([*git, "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False).stdout
+    changed = subprocess.run([*git, "diff", "--quiet", "HEAD", "--", "mmsearch"], check=False).returncode
+    return (name.strip() or "unknown") + ("+" if changed else "")
+
+
+def machine() -> str:
+    """Processor, usable cores and Python."""
+    model = platform.processor() or platform.machine()
+    cores = os.cpu_count() or 1
+    try:
+        model = re.search(r"^model name\s*: (.*)$", Path("/proc/cpuinfo").read_text("utf-8"), re.M)[1]  # type: ignore[index]
+        cores = len(os.sched_getaffinity(0))
+    except (OSError, TypeError, AttributeError):
+        pass  # not Linux, or a processor that has no name there
+    return f"{model}, {cores} cores, Python {platform.python_version()}"
+
+
+def busy() -> float:
+    """How many processes want a core, on average over the last minute: timings on a busy machine say less."""
+    return os.getloadavg()[0]
