@@ -65,28 +65,35 @@ class Index:
     def search(self, query: Query) -> Answer:
         """The best places for a query. Raises `UsageError` for an empty query or a picture that is none."""
         from mmsearch.retrieval.search import search
+        from mmsearch.store.catalogue import speaking
 
-        return search(self.folder, query)
+        with speaking(self.folder):
+            return search(self.folder, query)
 
     def similar(self, target: bytes, query: Query) -> Answer:
         """The places most like a file of this index, or like a place in it (`PATH#page=3`, `PATH#t=75`); `query` says
         how many and among what. The file itself is not among them. Raises `UsageError` for a file not in the index."""
         from mmsearch.retrieval.similar import similar
+        from mmsearch.store.catalogue import speaking
 
-        return similar(self.folder, target, query)
+        with speaking(self.folder):
+            return similar(self.folder, target, query)
 
     def status(self) -> Status:
         """What the index holds, what is missing, how the last run ended."""
+        from mmsearch.store.catalogue import speaking
         from mmsearch.store.report import status
 
-        return status(self.folder)
+        with speaking(self.folder):
+            return status(self.folder)
 
     def failed(self) -> list[FailedFile]:
         """Files that could not be indexed, wholly or in part, by path."""
+        from mmsearch.store.catalogue import speaking
         from mmsearch.store.files import failed_files
         from mmsearch.store.snapshot import Snapshot
 
-        with Snapshot(self.folder) as snapshot:
+        with speaking(self.folder), Snapshot(self.folder) as snapshot:
             return [
                 FailedFile(snapshot.absolute(root, path), state, Failure(code, reason))
                 for root, path, state, code, reason in failed_files(snapshot.connection)

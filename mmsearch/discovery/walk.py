@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from mmsearch.discovery.ignore import Globs, Rules
@@ -28,6 +28,9 @@ class Entry:
     inode: int
     sidecars: tuple[tuple[bytes, int, int], ...] = ()
     owner: bytes = b""
+
+
+_Found = tuple[bytes, os.DirEntry[bytes], os.stat_result]  # relative path, entry, stat
 
 
 @dataclass(slots=True)
@@ -59,9 +62,9 @@ class Walk:
                 continue
             if self.ignore_files:
                 rules = rules.deeper(folder, absolute, tuple(names))
-            folders, files = self._sorted_out(folder, found, rules)
+            folders, files, others = self._sorted_out(folder, found, rules)
             pending += [(path, rules) for path in reversed(folders)]
-            yield from _with_sidecars(files)
+            yield from _with_sidecars(files, others)
 
     def _outer_rules(self) -> Rules:
         """The ignore files between the root and the folder where the walk starts."""
@@ -79,9 +82,11 @@ class Walk:
 
     def _sorted_out(
         self, folder: bytes, found: list[os.DirEntry[bytes]], rules: Rules
-    ) -> tuple[list[bytes], list[tuple[bytes, os.DirEntry[bytes], os.stat_result]]]:
+    ) -> tuple[list[bytes], list[_Found], list[_Found]]:
+        """Folders to walk, files to take, and files that the user's globs leave out."""
         folders: list[bytes] = []
-        files: list[tuple[bytes, os.DirEntry[bytes], os.stat_result]] = []
+        files: list[_Found] = []
+        others: list[_Found] = []
         for entry in found:
             path = os.path.join(folder, entry.name) if folder else entry.name
             try:
@@ -90,13 +95,15 @@ class Walk:
                 if (reason := self._left_out(entry, path, is_folder, is_file, rules)) is not None:
                     if reason and not is_folder:
                         self.left_out[reason] = self.left_out.get(reason, 0) + 1
+                    if reason == "excluded" and is_file:
+                        others.append((path, entry, entry.stat(follow_symlinks=False)))
                 elif is_folder:
                     folders.append(path)
                 else:
                     files.append((path, entry, entry.stat(follow_symlinks=False)))
             except OSError:  # it went away while we looked: as if it had never been there
                 continue
-        return folders, files
+        return folders, files, others
 
     def _left_out(
         self, entry: os.DirEntry[bytes], path: bytes, is_folder: bool, is_file: bool, rules: Rules
@@ -121,7 +128,7 @@ def single(root: bytes, path: bytes) -> Entry | None:
         if not stat.S_ISREG(facts.st_mode):
             return None
         folder = os.path.dirname(absolute)
-        stem = os.path.splitext(os.path.basename(path))[0]
+        stem = os.path.basename(path).split(b".")[0]  # its sidecars begin with it, as what it is a sidecar of
         with os.scandir(folder) as listing:
             near = [
                 (os.path.join(os.path.dirname(path), entry.name), entry, entry.stat(follow_symlinks=False))
@@ -133,14 +140,16 @@ def single(root: bytes, path: bytes) -> Entry | None:
     return next((entry for entry in _with_sidecars(near) if entry.path == path), None)
 
 
-def _with_sidecars(files: list[tuple[bytes, os.DirEntry[bytes], os.stat_result]]) -> Iterator[Entry]:
+def _with_sidecars(files: list[_Found], others: Sequence[_Found] = ()) -> Iterator[Entry]:
     """Entries of one folder, each sidecar bound to the file it belongs to: `talk.srt`, `talk.en.vtt` and
-    `talk.mp4.srt` to `talk.mp4`, `a.xmp` and `a.jpg.xmp` to `a.jpg`."""
+    `talk.mp4.srt` to `talk.mp4`, `a.xmp` and `a.jpg.xmp` to `a.jpg`. The `others` are bound too, but not given: with
+    `--include "*.mp4"` a film keeps its subtitles."""
+    near = [*files, *others]
     owners: dict[bytes, bytes] = {}
     of: dict[bytes, list[tuple[bytes, int, int]]] = {}
-    sides = [(entry.name, facts) for _, entry, facts in files if extension(entry.name) in (".srt", ".vtt", ".xmp")]
+    sides = [(entry.name, facts) for _, entry, facts in near if extension(entry.name) in (".srt", ".vtt", ".xmp")]
     if sides:
-        media = {entry.name for _, entry, _ in files if extension(entry.name) in _TIMED | _PICTURES}
+        media = {entry.name for _, entry, _ in near if extension(entry.name) in _TIMED | _PICTURES}
         for name, facts in sides:
             for owner in _owners(name, media):
                 owners[name] = owner

@@ -6,12 +6,13 @@ import queue
 import threading
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import CancelledError, Future
 from typing import Any
 
-from mmsearch.encoding.jobs import Job, Piece
+from mmsearch.encoding.jobs import Job, Piece, Stop
 from mmsearch.errors import ExtractionError
 from mmsearch.extraction.pool import WorkerPool
+from mmsearch.extraction.wire import WireError
 from mmsearch.extraction.worker import decoded, decoding, opened, opening
 from mmsearch.store.segments import Chunk
 from mmsearch.types import Extracted, Failure, Kind, Needs, Probe
@@ -86,13 +87,16 @@ class ExtractStage:
         job, probe, span = task
         try:
             reply = future.result()
-        except ExtractionError as error:
-            self._out(Piece(job, Chunk(job.asset_id, job.key, span, failure=Failure(error.code, error.sentence))))
+            if probe is not None and span is not None:
+                self._hand_on(job, probe, span, *decoded(*reply))
+                return
+            probe, first, failure = opened(*reply)
+        except CancelledError as error:  # the pool was closed: the run ends now
+            raise Stop from error
+        except (ExtractionError, WireError) as error:
+            failure = _failure(error)
+            self._out(Piece(job, Chunk(job.asset_id, job.key, span, probe, failure=failure)))
             return
-        if probe is not None and span is not None:
-            self._hand_on(job, None, span, *decoded(*reply))
-            return
-        probe, first, failure = opened(*reply)
         if not probe.spans:
             self._out(Piece(job, Chunk(job.asset_id, job.key, None, probe, failure=failure)))
             return
@@ -100,12 +104,21 @@ class ExtractStage:
         self._tasks.extendleft((job, probe, number) for number in reversed(rest))
         self._hand_on(job, probe, 0, *((first, failure) if 0 not in job.done else ([], None)))
 
-    def _hand_on(
-        self, job: Job, probe: Probe | None, span: int, extracted: list[Extracted], failure: Failure | None
-    ) -> None:
+    def _hand_on(self, job: Job, probe: Probe, span: int, extracted: list[Extracted], failure: Failure | None) -> None:
+        if any(one.segment.ordinal >> 20 != span for one in extracted):  # it could be another span's segment
+            extracted, failure = (
+                [],
+                Failure("crash", "The worker that read this file sent an answer that makes no sense."),
+            )
         segments = [one.segment for one in extracted]
         chunk = Chunk(job.asset_id, job.key, span, probe, segments, failure=failure, kept=bool(segments))
         self._out(Piece(job, chunk, extracted))
+
+
+def _failure(error: ExtractionError | WireError) -> Failure:
+    if isinstance(error, ExtractionError):
+        return Failure(error.code, error.sentence)
+    return Failure("crash", f"It can't be handed to a worker: {error}.")
 
 
 _NOTHING_YET: Any = object()

@@ -6,14 +6,15 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future
+from concurrent.futures import CancelledError, Future
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
-from mmsearch.encoding.jobs import Channel, Piece
+from mmsearch.encoding.jobs import Channel, Piece, Stop
 from mmsearch.errors import ExtractionError
 from mmsearch.extraction.pool import WorkerPool
+from mmsearch.extraction.wire import WireError
 from mmsearch.store.segments import Reading
 from mmsearch.types import Cue, Extracted, Failure
 
@@ -118,9 +119,7 @@ class ReadStage:
             self.done += 1
             opened.missing -= 1
             try:
-                header, _ = future.result()
-                text = header["pages"][0]["text"]
-                if text:
+                if text := _text(future):
                     opened.piece.chunk.readings.append(Reading(number, "ocr", self._engine, text))
             except ExtractionError as error:
                 sentence = f"The words in a picture could not be read: {error.sentence}"
@@ -142,9 +141,15 @@ class ReadStage:
         began = time.monotonic()
         self._transcriber = self._transcriber or self._hear()
         start = float(heard[0].segment.locator.start_s or 0.0)
-        cues = self._transcriber.transcribe(
-            np.concatenate([one.sound for one in heard if one.sound is not None]), start
-        )
+        sound = np.concatenate([one.sound for one in heard if one.sound is not None])
+        try:
+            cues = self._transcriber.transcribe(sound, start)
+        except MemoryError:
+            raise
+        except Exception as error:  # whatever a model's library raises must cost this stretch of sound only
+            sentence = f"The speech in it could not be recognised ({type(error).__name__})."
+            piece.chunk.failure, piece.chunk.kept = Failure("model", sentence), True
+            cues = ()
         piece.chunk.readers["speech"] = self._transcriber.fingerprint
         for cue in cues:
             owner = _owner(heard, (cue.start_s + cue.end_s) / 2)
@@ -155,6 +160,17 @@ class ReadStage:
             )
         self.done += 1
         self.busy_s += time.monotonic() - began
+
+
+def _text(future: Future[Any]) -> str:
+    """What an OCR worker has read. Raises `ExtractionError`, and `Stop` when the run ends."""
+    try:
+        header, _ = future.result()
+        return str(header["pages"][0]["text"])
+    except CancelledError as error:
+        raise Stop from error
+    except (WireError, LookupError, TypeError) as error:
+        raise ExtractionError("crash", "The worker that read it sent an answer that makes no sense.") from error
 
 
 def _owner(heard: list[Extracted], moment: float) -> Extracted:

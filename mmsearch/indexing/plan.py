@@ -11,7 +11,7 @@ from mmsearch.config import Settings
 from mmsearch.discovery.walk import Entry
 from mmsearch.encoding.jobs import Job
 from mmsearch.indexing.look import Look
-from mmsearch.indexing.survey import Survey, sidecar_note
+from mmsearch.indexing.survey import Survey, sidecar_note, skip
 from mmsearch.store import files
 from mmsearch.store.catalogue import Root
 from mmsearch.types import Failure, FileFailed, Kind, RunRecord, Source
@@ -45,9 +45,7 @@ class Plan:
             self.record.seen += 1
             self._failed(path, Failure("vanished", "There is no such file."))
         for _, _, row in survey.retry:
-            asset_id = self._asset_of(row.id)
-            files.clear_asset(self.connection, asset_id)
-            self.connection.execute("UPDATE assets SET state = 'pending' WHERE id = ?", (asset_id,))
+            files.begin_again(self.connection, self._asset_of(row.id))
         again = [(root, entry) for root, entry, _ in survey.retry]
         return [job for root, entry in [*survey.resume, *again] if (job := self._resumed(root, entry)) is not None]
 
@@ -75,7 +73,10 @@ class Plan:
         file_id = files.put_file(self.connection, root.id, facts)
         if look.failure is not None and look.failure.code != "skipped":
             known = row is not None and row.code == look.failure.code
-            files.unlink(self.connection, file_id, look.failure)
+            if look.kind is not None:  # it changes as we look: better its older content than none
+                files.note_failure(self.connection, file_id, look.failure)
+            else:
+                files.unlink(self.connection, file_id, look.failure)
             if known:
                 self.record.known_failures += 1
             else:
@@ -83,14 +84,13 @@ class Plan:
             return None
         if look.kind is None or look.key is None:
             files.unlink(self.connection, file_id, look.failure)
-            self._skipped(entry, look)
+            skip(self.record, entry, _reason(look))
             return None
         before = self._asset_of(file_id)
         asset_id, state = files.put_asset(self.connection, look.key, look.kind, look.format)
         files.link(self.connection, file_id, asset_id)
         if state == "failed" and self.settings.retry_failed:
-            files.clear_asset(self.connection, asset_id)
-            self.connection.execute("UPDATE assets SET state = 'pending' WHERE id = ?", (asset_id,))
+            files.begin_again(self.connection, asset_id)
         elif state != "pending":
             self._count_known(state, asset_id, before)
             return None
@@ -150,15 +150,13 @@ class Plan:
         else:
             self.record.known_failures += 1
 
-    def _skipped(self, entry: Entry, look: Look) -> None:
-        if look.failure is not None:
-            reason = "sidecar" if entry.owner else "larger than --max-size"
-        else:
-            suffix = os.path.splitext(entry.path)[1].decode("utf-8", "replace").lower()
-            reason = "empty file" if look.format == "empty" else suffix or "no extension"
-        self.record.skipped += 1
-        self.record.skipped_by[reason] = self.record.skipped_by.get(reason, 0) + 1
-
     def _failed(self, path: bytes, failure: Failure) -> None:
         self.record.failed += 1
         self.failures.append(FileFailed(path, failure))
+
+
+def _reason(look: Look) -> str:
+    """Why a file is left alone; empty where its extension says it."""
+    if look.failure is None:
+        return ""
+    return "sidecar" if look.wanted.entry.owner else "larger than --max-size"

@@ -26,7 +26,14 @@ from mmsearch.indexing.plan import Plan
 from mmsearch.indexing.scope import Scope, check_targets, scopes
 from mmsearch.indexing.survey import Survey, survey
 from mmsearch.store import ann, files, segments
-from mmsearch.store.catalogue import begin_run, end_run, is_network_file_system, open_writer, transaction
+from mmsearch.store.catalogue import (
+    begin_run,
+    end_run,
+    is_network_file_system,
+    open_writer,
+    speaking,
+    transaction,
+)
 from mmsearch.store.layout import IndexFolder
 from mmsearch.store.lock import writer_lock
 from mmsearch.store.snapshot import SpaceRow
@@ -57,8 +64,14 @@ def update(
         place.create()
         held.enter_context(writer_lock(place, command, settings.wait_s))
         connection = held.enter_context(contextlib.closing(open_writer(place)))
+        held.enter_context(speaking(place))
         run = _Run(place, connection, settings, stop, command)
-        yield from run.dry_events(targets, listed) if settings.dry_run else run.events(targets, listed, fresh)
+        try:
+            yield from run.dry_events(targets, listed) if settings.dry_run else run.events(targets, listed, fresh)
+        finally:
+            if fresh and not run.number:  # a wrong model, say: an empty index must not stay
+                connection.close()
+                place.remove_catalogue()
 
 
 class _Run:
@@ -81,6 +94,7 @@ class _Run:
         self.total = self.total_bytes = self.done = self.done_bytes = 0
         self.pipeline: Pipeline | None = None
         self.space_ids: list[int] = []
+        self.number = 0  # of this run in the catalogue; 0 until it has begun
 
     def events(self, targets: Sequence[bytes] | None, listed: bool, fresh: bool) -> Iterator[Event]:
         """The whole run."""
@@ -92,21 +106,22 @@ class _Run:
         models = open_models(self.folder, self.connection, self.settings)
         self.space_ids = [row.id for row in models.rows]
         with transaction(self.connection, self.folder):
-            run = begin_run(self.connection, self.command)
+            number = begin_run(self.connection, self.command)
             parts = scopes(self.connection, self.folder, targets, listed)
+        self.number = number
         try:
             found = yield from self._survey(parts)
             yield from self._work(found, models)
         except StoppedEarly as error:
-            self.record.outcome = "disk-full"
+            self.record.outcome = "disk-full" if isinstance(error.__cause__, sqlite3.Error | OSError) else "broken-off"
             yield Remark(error.sentence, error.hint)
         except BaseException:
             self.record.outcome = "broken-off"
             raise
         finally:
             self._settle_record()
-            with transaction(self.connection, self.folder):
-                end_run(self.connection, run, self.record)
+            with contextlib.suppress(StoppedEarly), transaction(self.connection, self.folder):
+                end_run(self.connection, number, self.record)
         yield Finished(self.record)
 
     def _survey(self, parts: list[Scope]) -> Generator[Event, None, Survey]:
@@ -155,7 +170,8 @@ class _Run:
             with transaction(self.connection, self.folder):
                 files.remove_orphans(self.connection)
         began = time.monotonic()
-        self._ann(models)
+        if self.record.outcome != "interrupted":  # building takes minutes in a large index; who stops wants an end
+            self._ann(models)
         yield from models.remarks()
         self.record.stages["ann"] = time.monotonic() - began
 
@@ -229,18 +245,20 @@ class _Run:
                 self.record.segments += len(chunk.segments)
                 self.record.embeddings += sum(len(vectors.matrix) for vectors in chunk.vectors)
                 if state != "pending":
-                    self._finished(chunk.asset_id, state)
+                    self._finished(chunk, state)
             for space_id, view in views:
                 segments.refresh_background(self.connection, space_id, view)
         self.record.stages["commit"] = self.record.stages.get("commit", 0.0) + time.monotonic() - self.committed
         self.chunks = []
 
-    def _finished(self, asset_id: int, state: str) -> None:
-        row = self.connection.execute("SELECT code, reason FROM assets WHERE id = ?", (asset_id,)).fetchone()
+    def _finished(self, chunk: segments.Chunk, state: str) -> None:
+        if chunk.asset_id not in self.plan.waiting:  # told already
+            return
+        row = self.connection.execute("SELECT code, reason FROM assets WHERE id = ?", (chunk.asset_id,)).fetchone()
         failure = Failure(row[0], row[1]) if row is not None and row[0] is not None else None
-        self.plan.finished(asset_id, state, failure)
+        self.plan.finished(chunk.asset_id, state, chunk.failure if state == "later" else failure)
         self.done += 1
-        self.done_bytes += self.plan.sizes.get(asset_id, 0)
+        self.done_bytes += self.plan.sizes.get(chunk.asset_id, 0)
 
     def _ann(self, models: Models) -> None:
         """Build the ann files that are due, and make the log small."""
@@ -257,7 +275,9 @@ class _Run:
         texts = [
             text.split(". ")[0][:120]
             for (text,) in self.connection.execute(
-                "SELECT text FROM segments WHERE text <> '' ORDER BY id % 7919, id LIMIT ?", (_PROBES,)
+                "SELECT text FROM (SELECT id, text FROM segments UNION ALL SELECT segment_id, text FROM readings)"
+                " WHERE text <> '' ORDER BY id % 7919, id LIMIT ?",
+                (_PROBES,),
             )
         ]
         return models.probes(row, texts)

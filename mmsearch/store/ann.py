@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import shutil
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
@@ -15,6 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mmsearch.errors import StoppedEarly
+from mmsearch.store.catalogue import transaction
 from mmsearch.store.layout import IndexFolder, replaced
 
 if TYPE_CHECKING:
@@ -25,6 +28,7 @@ REBUILD_ROWS = 20_000  # rows outside the file that a reader scans by brute forc
 WANTED_RECALL = 0.99  # recall@10 on text queries
 KEPT_GENERATIONS = 2  # a reader that started before the last build still finds its file
 _BATCH = 50_000
+_SAMPLED = 16  # vectors of a file that are compared with the catalogue before it is believed
 _TRAIN_PER_LIST = 40  # FAISS asks for 39 vectors a list
 
 
@@ -91,18 +95,17 @@ def build(
     )
     path = folder.ann(space_id, view, number)
     _write(index, path)
-    connection.execute("BEGIN IMMEDIATE")
-    connection.execute(
-        "INSERT INTO generations"
-        " (id, space_id, view, file, sha256, shape, size, last_embedding_id, nprobe, recall, created)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (number, space_id, view, path.name, digest(path), "flat" if nprobe is None else "ivf", index.ntotal, last,
-         nprobe, recall, time.time()),
-    )  # fmt: skip
-    old = generations(connection, space_id, view)[KEPT_GENERATIONS:]
-    for generation in old:
-        drop(connection, generation.id)
-    connection.execute("COMMIT")
+    with transaction(connection, folder):
+        connection.execute(
+            "INSERT INTO generations"
+            " (id, space_id, view, file, sha256, shape, size, last_embedding_id, nprobe, recall, created)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (number, space_id, view, path.name, digest(path), "flat" if nprobe is None else "ivf", index.ntotal, last,
+             nprobe, recall, time.time()),
+        )  # fmt: skip
+        old = generations(connection, space_id, view)[KEPT_GENERATIONS:]
+        for generation in old:
+            drop(connection, generation.id)
     for generation in old:
         (folder.path / generation.file).unlink(missing_ok=True)
 
@@ -113,11 +116,19 @@ def drop(connection: sqlite3.Connection, generation_id: int) -> None:
     connection.execute("DELETE FROM generations WHERE id = ?", (generation_id,))
 
 
-def sweep(connection: sqlite3.Connection, folder: IndexFolder) -> None:
-    """Remove files that a killed run left behind: ann files that no row names, and half-written ones."""
+def strays(connection: sqlite3.Connection, folder: IndexFolder) -> list[Path]:
+    """What a killed run left behind: ann files that no row names, half-written ones, half-copied encoders."""
     named = {row[0] for row in connection.execute("SELECT file FROM generations")}
-    for path in [*folder.path.glob("ann-*.faiss"), *folder.path.glob(".*.tmp")]:
-        if path.name not in named:
+    found = [*folder.path.glob("ann-*.faiss"), *folder.path.glob(".ann-*.tmp"), *folder.encoders.glob(".*")]
+    return [path for path in found if path.name not in named]
+
+
+def sweep(connection: sqlite3.Connection, folder: IndexFolder) -> None:
+    """Remove the strays. The caller holds the writer lock."""
+    for path in strays(connection, folder):
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
             path.unlink(missing_ok=True)
 
 
@@ -134,6 +145,40 @@ def load(folder: IndexFolder, generation: Generation, dimension: int) -> Any | N
     if index.d != dimension or index.ntotal != generation.size:
         return None
     return index
+
+
+def agrees(connection: sqlite3.Connection, generation: Generation, index: Any) -> bool:
+    """Whether an ann file holds this catalogue's vectors, by a few of them: another index's file of the same size would
+    give its ids."""
+    for embedding_id, code in _some_codes(index, generation):
+        row = connection.execute("SELECT vector FROM embeddings WHERE id = ?", (embedding_id,)).fetchone()
+        if row is not None and row[0] != code:
+            return False
+        if (
+            row is None
+            and not connection.execute(
+                "SELECT 1 FROM tombstones WHERE generation_id = ? AND embedding_id = ?", (generation.id, embedding_id)
+            ).fetchone()
+        ):
+            return False
+    return True
+
+
+def _some_codes(index: Any, generation: Generation) -> Iterator[tuple[int, bytes]]:
+    """Ids of some vectors of an ann file with their float16 codes."""
+    faiss = _faiss()
+
+    width = index.d * 2
+    if generation.shape == "flat":
+        codes = faiss.rev_swig_ptr(faiss.downcast_index(index.index).codes.data(), index.ntotal * width)  # a view
+        for at in sorted({index.ntotal * step // _SAMPLED for step in range(_SAMPLED)}):
+            yield int(index.id_map.at(at)), codes[at * width : (at + 1) * width].tobytes()
+        return
+    lists = faiss.extract_index_ivf(index).invlists
+    for number in range(0, lists.nlist, max(lists.nlist // _SAMPLED, 1)):
+        if lists.list_size(number):
+            first = faiss.rev_swig_ptr(lists.get_ids(number), 1)
+            yield int(first[0]), faiss.rev_swig_ptr(lists.get_codes(number), width).tobytes()
 
 
 def search(
@@ -265,6 +310,8 @@ def _choose_nprobe(index: Any, lists: int, queries: np.ndarray, truth: np.ndarra
     faiss = _faiss()
 
     nprobe, recall = 1, 0.0
+    if not len(queries):  # nothing to measure with: look everywhere
+        return lists, 1.0
     while True:
         parameters: Any = faiss.SearchParametersIVF()
         parameters.nprobe = nprobe
@@ -280,5 +327,10 @@ def _choose_nprobe(index: Any, lists: int, queries: np.ndarray, truth: np.ndarra
 def _write(index: Any, path: Path) -> None:
     faiss = _faiss()
 
-    with replaced(path) as temporary:
-        faiss.write_index(index, str(temporary))
+    try:
+        with replaced(path) as temporary:
+            faiss.write_index(index, str(temporary))
+    except (RuntimeError, OSError) as error:
+        raise StoppedEarly(
+            f"{path.name} can't be written; queries go on without it.", "See whether the disk is full, and run again."
+        ) from error

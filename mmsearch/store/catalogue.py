@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from mmsearch.errors import DamagedIndex, IndexUnusable, NoIndex, StoppedEarly
+from mmsearch.errors import DamagedIndex, IndexUnusable, LockHeld, NoIndex, StoppedEarly
 from mmsearch.store import schema
 from mmsearch.store.layout import IndexFolder
 from mmsearch.types import RunRecord
@@ -28,6 +28,8 @@ class Root:
     forgotten: tuple[bytes, ...] = ()  # relative paths that `forget` took out: a walk leaves them alone
 
 
+_DAMAGE = ("SQLITE_CORRUPT", "SQLITE_NOTADB", "SQLITE_IOERR", "SQLITE_FORMAT")
+_DAMAGE_WORDS = ("no such table", "no such column", "Could not decode to UTF-8", "malformed", "vtable constructor")
 _BUSY_S = 30.0  # a reader's checkpoint can hold a writer up for moments, never for this long
 
 
@@ -48,7 +50,11 @@ def speaking(folder: IndexFolder) -> Iterator[None]:
                 f"The index {folder.path} can't be written ({error}).",
                 "Give yourself the right to write there, or choose another place with --index.",
             ) from error
-        if code.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB", "SQLITE_IOERR")):
+        if code.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
+            raise LockHeld(
+                f"Another program keeps the catalogue of {folder.path} locked.", "Try again when it has let go of it."
+            ) from error
+        if code.startswith(_DAMAGE) or any(words in str(error) for words in _DAMAGE_WORDS):
             raise DamagedIndex(
                 f"The catalogue of {folder.path} is damaged ({error}).",
                 "`mmsearch verify --deep` shows what is lost; deleting the folder and indexing again heals it.",
@@ -63,15 +69,17 @@ def open_writer(folder: IndexFolder) -> sqlite3.Connection:
     """
     with speaking(folder):
         connection = sqlite3.connect(folder.catalogue, isolation_level=None, timeout=_BUSY_S)
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = FULL")
-        connection.execute("PRAGMA foreign_keys = ON")
-        connection.execute("PRAGMA cache_size = -65536")
-        if connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0:
-            schema.create(connection)
-            os.chmod(folder.catalogue, 0o600)
-        else:
-            _check_ours(connection, folder)
+        with _closed_on_error(connection):
+            fresh = _is_empty(connection)
+            if not fresh:
+                _check_ours(connection, folder)  # before another program's file is written to
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = FULL")
+            connection.execute("PRAGMA foreign_keys = ON")
+            connection.execute("PRAGMA cache_size = -65536")
+            if fresh:
+                schema.create(connection)
+                os.chmod(folder.catalogue, 0o600)
         return connection
 
 
@@ -80,25 +88,44 @@ def open_reader(folder: IndexFolder) -> sqlite3.Connection:
 
     Raises `NoIndex`, `NewerSchema`, `DamagedIndex`.
     """
+    nothing = NoIndex(f"There is no index at {folder.path}.", "Build one: mmsearch index FOLDER")
     if not folder.exists():
-        raise NoIndex(f"There is no index at {folder.path}.", "Build one: mmsearch index FOLDER")
+        raise nothing
     uri = f"{folder.catalogue.absolute().as_uri()}?mode=ro"
     with speaking(folder):
         connection = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=_BUSY_S)
         try:
             connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
-        except sqlite3.OperationalError:
+        except sqlite3.OperationalError as error:
             connection.close()
+            if not (getattr(error, "sqlite_errorname", None) or "").startswith(("SQLITE_CANTOPEN", "SQLITE_READONLY")):
+                raise
             if _has_unread_log(folder):
                 raise DamagedIndex(
                     f"The index {folder.path} is on a read-only medium and its last run was not completed there.",
                     "Copy the folder to a place where you can write, and query it there.",
                 ) from None
             connection = sqlite3.connect(f"{uri}&immutable=1", uri=True, isolation_level=None)
-        connection.execute("PRAGMA temp_store = MEMORY")  # filters are temporary tables; the file is open read-only
-        connection.execute("PRAGMA mmap_size = 1073741824")
-        _check_ours(connection, folder)
+        with _closed_on_error(connection):
+            connection.execute("PRAGMA temp_store = MEMORY")  # filters are temporary tables; the file is open read-only
+            connection.execute("PRAGMA mmap_size = 1073741824")
+            if _is_empty(connection):  # its first run was killed before it had made the tables
+                raise nothing
+            _check_ours(connection, folder)
         return connection
+
+
+@contextlib.contextmanager
+def _closed_on_error(connection: sqlite3.Connection) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        connection.close()
+        raise
+
+
+def _is_empty(connection: sqlite3.Connection) -> bool:
+    return bool(connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0)
 
 
 def _has_unread_log(folder: IndexFolder) -> bool:

@@ -55,9 +55,12 @@ def _run(folder: IndexFolder, connection: sqlite3.Connection, check: _Check, rep
         return Finding(check.promise, "broken", sentence, _AGAIN)
     if not repair:
         return Finding(check.promise, "derived", sentence, _REPAIR)
-    with transaction(connection, folder):
-        check.mend()
-    left = _broken(check)
+    try:
+        with transaction(connection, folder):
+            check.mend()
+        left = _broken(check)
+    except DamagedIndex as error:
+        left = [f"{sentence} {error.sentence}"]
     return Finding(check.promise, "broken", left[0], _AGAIN) if left else Finding(check.promise, "repaired", sentence)
 
 
@@ -80,6 +83,7 @@ def _checks(folder: IndexFolder, connection: sqlite3.Connection) -> list[_Check]
         _Check("What is visible is shown by a file, and the other way round", one.visible, one.mend_visible),
         _Check("No asset is left that no file has", one.orphans, one.mend_orphans),
         _Check("The word table says what the segments say", one.words, one.mend_words, deep=True),
+        _Check("The word tables find what they hold", one.lookup, one.mend_lookup, deep=True),
         _Check("Every visible segment with words is in the word table", one.words_counted, one.mend_words),
         _Check("Every file can be found by its name", one.names, one.mend_names),
         _Check("The background sample holds the smallest draws", one.background, one.mend_background),

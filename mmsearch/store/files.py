@@ -121,6 +121,11 @@ def unlink(connection: sqlite3.Connection, file_id: int, failure: Failure | None
             hide_unused(connection, asset_id)
 
 
+def note_failure(connection: sqlite3.Connection, file_id: int, failure: Failure) -> None:
+    """Say why a file could not be brought up to date; what the index holds of it stays."""
+    connection.execute("UPDATE files SET code = ?, reason = ? WHERE id = ?", (failure.code, failure.sentence, file_id))
+
+
 def remove_file(connection: sqlite3.Connection, file_id: int) -> None:
     """A file is gone: it leaves the results now. Its asset is only hidden, since a moved file may want it again;
     `remove_orphans` ends it when the plan is made."""

@@ -8,6 +8,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from mmsearch.errors import IndexUnusable
+
+_OURS = ("catalogue.db", "writer.lock", "encoders", "ann-", ".ann-")
+
 
 @dataclass(frozen=True, slots=True)
 class IndexFolder:
@@ -39,8 +43,25 @@ class IndexFolder:
         return self.catalogue.is_file()
 
     def create(self) -> None:
-        """Make the folder, for its owner only."""
-        self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        """Make the folder, for its owner only. Raises `IndexUnusable` where that can't be, or where there are files of
+        another kind and no index."""
+        try:
+            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            strangers = [name for name in os.listdir(self.path) if not name.startswith(_OURS)]
+        except OSError as error:
+            raise IndexUnusable(
+                f"The index folder {self.path} can't be made ({error.strerror}).", "Choose another place with --index."
+            ) from error
+        if strangers and not self.exists():
+            raise IndexUnusable(
+                f"{self.path} is no index, and there are other files in it.",
+                "Choose a folder that is empty or does not exist yet with --index.",
+            )
+
+    def remove_catalogue(self) -> None:
+        """Undo the making of an index that never held anything. The lock file stays: another writer may wait for it."""
+        for suffix in ("", "-wal", "-shm"):
+            self.catalogue.with_name(self.catalogue.name + suffix).unlink(missing_ok=True)
 
 
 def sync(path: Path) -> None:

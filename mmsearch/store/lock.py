@@ -11,12 +11,11 @@ import sys
 import time
 from collections.abc import Iterator
 from datetime import datetime
-from pathlib import Path
 
 from mmsearch.errors import IndexUnusable, LockHeld
 from mmsearch.store.layout import IndexFolder
 
-_held: set[Path] = set()  # by this process
+_held: set[tuple[int, int]] = set()  # device and inode of the lock files that this process holds
 
 
 @contextlib.contextmanager
@@ -25,6 +24,8 @@ def writer_lock(folder: IndexFolder, command: str, wait_s: float = 0.0) -> Itera
 
     Raises `LockHeld` with who holds it since when. The lock file stays: removing it would let two writers in.
     """
+    if _is_ours(folder):
+        raise LockHeld("Another run of this process is writing this index.", "Wait for it to end.")
     try:
         descriptor = os.open(folder.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
@@ -38,11 +39,24 @@ def writer_lock(folder: IndexFolder, command: str, wait_s: float = 0.0) -> Itera
         with contextlib.suppress(OSError):  # on a full disk the lock still holds; only its note is missing
             os.ftruncate(descriptor, 0)
             os.pwrite(descriptor, json.dumps(holder).encode(), 0)
-        _held.add(folder.lock)
-        yield
+        facts = os.fstat(descriptor)
+        own = (facts.st_dev, facts.st_ino)
+        _held.add(own)
+        try:
+            yield
+        finally:
+            _held.discard(own)
     finally:
-        _held.discard(folder.lock)
         os.close(descriptor)
+
+
+def _is_ours(folder: IndexFolder) -> bool:
+    """Whether this process holds the lock. Then the file must not be opened: the kernel would give the lock a second
+    time, and closing any descriptor of the file lets go of it."""
+    with contextlib.suppress(OSError):
+        facts = os.stat(folder.lock)
+        return (facts.st_dev, facts.st_ino) in _held
+    return False
 
 
 def _acquire(descriptor: int, wait_s: float) -> None:
@@ -78,7 +92,7 @@ def lock_holder(folder: IndexFolder) -> str:
 
     Asks the kernel (F_GETLK) without taking the lock: taking it for a moment could fail a writer's start.
     """
-    if folder.lock in _held:  # closing another descriptor of the file would let go of our own lock
+    if _is_ours(folder):
         return f"process {os.getpid()} (this one)"
     linux = sys.platform == "linux"
     layout, order = ("hhqqi4x", (0, 1, 2, 3, 4)) if linux else ("qqihh", (3, 4, 0, 1, 2))

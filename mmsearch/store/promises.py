@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import sqlite3
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
 from mmsearch.store import ann, files
+from mmsearch.store.catalogue import last_run
 from mmsearch.store.layout import IndexFolder
 from mmsearch.store.lock import lock_holder
 from mmsearch.store.segments import BACKGROUND_SIZE, draw, indexed_words, refresh_background
@@ -48,17 +50,22 @@ class Promises:
             "SELECT e.id, e.space_id, e.view, e.part, e.draw, e.vector, s.ordinal, a.key FROM embeddings e"
             " JOIN segments s ON s.id = e.segment_id JOIN assets a ON a.id = s.asset_id"
         ):
-            values = np.frombuffer(vector, np.float16).astype(np.float32)
-            if len(values) != dimensions.get(space_id) or not 0.99 < float(np.linalg.norm(values)) < 1.01:
+            whole = vector[: len(vector) // 2 * 2]
+            values = np.frombuffer(whole, np.float16).astype(np.float32)
+            if (
+                len(whole) != len(vector)
+                or len(values) != dimensions.get(space_id)
+                or not 0.99 < float(np.linalg.norm(values)) < 1.01
+            ):
                 yield f"Embedding {embedding_id} is damaged."
             elif lot != draw(key, ordinal, view, part):
                 yield f"Embedding {embedding_id} has a draw that is not its own."
 
     def spans(self) -> Iterator[str]:
-        """Assets in a final state have as many spans as were planned."""
+        """Complete assets have as many spans as were planned. Of a partial one spans may be missing."""
         for asset_id, planned, done in self._rows(
             "SELECT a.id, a.spans, (SELECT count(*) FROM spans p WHERE p.asset_id = a.id) FROM assets a"
-            " WHERE a.state IN ('complete', 'partial')"
+            " WHERE a.state = 'complete'"
         ):
             if planned is not None and planned != done:
                 yield f"Asset {asset_id} has {done} of {planned} spans."
@@ -78,8 +85,9 @@ class Promises:
             (files.show if shown else files.hide_unused)(self.connection, asset_id)
 
     def orphans(self) -> Iterator[str]:
-        """Assets without files. A run that goes on right now may have some."""
-        if lock_holder(self.folder).endswith("(this one)") or not lock_holder(self.folder):
+        """Assets without files. A run that goes on, or was cut off, leaves some: a moved file may want them again."""
+        run = last_run(self.connection)
+        if run is None or run[2].get("outcome") in ("done", "guard"):
             yield from (
                 f"Asset {row[0]} belongs to no file."
                 for row in self._rows(
@@ -111,6 +119,25 @@ class Promises:
             if wanted[i] != there[i]
         )
 
+    def lookup(self) -> Iterator[str]:
+        """What both word tables look words up in, against the words they hold."""
+        for table, column in (("words_fts", "words"), ("names_fts", "names")):
+            self.connection.execute(
+                f"CREATE VIRTUAL TABLE IF NOT EXISTS temp.check_{table} USING fts5vocab(main, {table}, row)"
+            )
+            there = dict(self.connection.execute(f"SELECT term, doc FROM temp.check_{table}").fetchall())
+            wanted = Counter(
+                word for row in self._rows(f"SELECT {column} FROM {table}") for word in set(row[0].split(" ")) - {""}
+            )
+            if wanted != there:
+                off = sum(1 for word in wanted.keys() | there.keys() if wanted[word] != there.get(word, 0))
+                yield f"{off} words of {table} are looked up wrongly."
+
+    def mend_lookup(self) -> None:
+        """Make both word tables anew."""
+        self.mend_words()
+        self.mend_names()
+
     def words_counted(self) -> Iterator[str]:
         """The same in numbers only."""
         wanted = sum(1 for _ in indexed_words(self.connection, self._visible_segments()))
@@ -120,6 +147,7 @@ class Promises:
 
     def mend_words(self) -> None:
         """Write the word table anew."""
+        self.connection.execute("INSERT INTO words_fts (words_fts) VALUES ('rebuild')")  # or deleting trips over damage
         self.connection.execute("DELETE FROM words_fts")
         files.write_words(self.connection, self._visible_segments())
 
@@ -133,6 +161,7 @@ class Promises:
 
     def mend_names(self) -> None:
         """Write the name table anew."""
+        self.connection.execute("INSERT INTO names_fts (names_fts) VALUES ('rebuild')")
         self.connection.execute("DELETE FROM names_fts")
         rows = self.connection.execute("SELECT id, path FROM files").fetchall()
         self.connection.executemany(
@@ -152,9 +181,16 @@ class Promises:
                 )
                 if wanted != there:
                     yield f"The background of {row.name}:{view} is {len(wanted ^ there)} embeddings off."
+                elif self.connection.execute(
+                    "SELECT 1 FROM background b JOIN embeddings e ON e.id = b.embedding_id"
+                    " WHERE b.space_id = ? AND b.view = ? AND (b.vector <> e.vector OR b.draw <> e.draw)",
+                    (row.id, view),
+                ).fetchone():
+                    yield f"The background of {row.name}:{view} holds other vectors than the embeddings."
 
     def mend_background(self) -> None:
         """Draw it again."""
+        self.connection.execute("DELETE FROM background")
         for row in spaces(self.connection):
             for view in row.views:
                 refresh_background(self.connection, row.id, view)
@@ -164,9 +200,10 @@ class Promises:
         for row in spaces(self.connection):
             for view in row.views:
                 for generation in ann.generations(self.connection, row.id, view):
-                    if ann.load(self.folder, generation, row.dimension) is None:
+                    index = ann.load(self.folder, generation, row.dimension)
+                    if index is None or not ann.agrees(self.connection, generation, index):
                         self.bad_generations.add(generation.id)
-                        yield f"{generation.file} is missing or damaged."
+                        yield f"{generation.file} is missing, damaged or another index's."
 
     def ann_bytes(self) -> Iterator[str]:
         """Their hashes."""
@@ -178,9 +215,9 @@ class Promises:
 
     def drop_ann(self) -> None:
         """Forget bad ann files: queries scan the catalogue until the next run builds them."""
-        for number in self.bad_generations:
+        for number in list(self.bad_generations):
             ann.drop(self.connection, number)
-        self.bad_generations.clear()
+            self.bad_generations.discard(number)
 
     def ids(self) -> Iterator[str]:
         """No id is beyond the counter that gives them out."""
@@ -192,9 +229,10 @@ class Promises:
 
     def strays(self) -> Iterator[str]:
         """Files that a killed run left behind."""
-        named = {row[0] for row in self._rows("SELECT file FROM generations")}
-        found = [*self.folder.path.glob("ann-*.faiss"), *self.folder.path.glob(".*.tmp")]
-        yield from (f"{path.name} belongs to nothing." for path in found if path.name not in named)
+        if not lock_holder(self.folder) or lock_holder(self.folder).endswith(
+            "(this one)"
+        ):  # a run has some in the making
+            yield from (f"{path.name} belongs to nothing." for path in ann.strays(self.connection, self.folder))
 
     def sweep(self) -> None:
         """Remove them."""

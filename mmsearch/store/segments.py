@@ -16,6 +16,7 @@ from mmsearch.types import Cue, Failure, Probe, Segment
 if TYPE_CHECKING:
     import numpy as np
 
+PASSING = ("vanished", "permission")  # failures that say nothing of the bytes: the next run tries again
 BACKGROUND_SIZE = 1000  # a mean and a spread need no more; 1,000 x 384 in float16 are read in a millisecond
 
 
@@ -49,7 +50,7 @@ class Chunk:
     asset_id: int
     key: str
     span: int | None
-    probe: Probe | None = None  # with the first span
+    probe: Probe | None = None  # None where the asset could not be opened
     segments: list[Segment] = field(default_factory=list)
     readings: list[Reading] = field(default_factory=list)
     vectors: list[Vectors] = field(default_factory=list)
@@ -60,14 +61,17 @@ class Chunk:
 
 def commit_chunk(connection: sqlite3.Connection, chunk: Chunk, space_ids: Iterable[int]) -> str:
     """Write a chunk, inside the caller's transaction. Gives the asset's state after it: pending while spans are
-    missing, else complete, partial or failed. A span that is in already is left alone, so a repeated one is harmless.
+    missing, else complete, partial or failed; `later` for a failure that may pass, of which nothing is written. A span
+    that is in already is left alone, so a repeated one is harmless.
     """
     row = connection.execute("SELECT state, visible FROM assets WHERE id = ?", (chunk.asset_id,)).fetchone()
     if row is None or row[0] != "pending":
         return "gone" if row is None else str(row[0])
-    if chunk.probe is not None:
+    if chunk.failure is not None and chunk.failure.code in PASSING:
+        return "later"
+    if chunk.probe is not None:  # spans come in any order, so each brings it
         connection.execute(
-            "UPDATE assets SET spans = ?, details = ? WHERE id = ?",
+            "UPDATE assets SET spans = ?, details = ? WHERE id = ? AND spans IS NULL",
             (len(chunk.probe.spans), json.dumps({**chunk.probe.details, "notes": chunk.probe.notes}), chunk.asset_id),
         )
     if chunk.span is None:
@@ -124,8 +128,19 @@ def _write(connection: sqlite3.Connection, chunk: Chunk, visible: bool) -> None:
         connection.execute(
             "UPDATE assets SET readers = ? WHERE id = ?", (json.dumps(readers | chunk.readers), chunk.asset_id)
         )
+    _add_notes(connection, chunk)
     if visible:
         files.write_words(connection, list(ids.values()))
+
+
+def _add_notes(connection: sqlite3.Connection, chunk: Chunk) -> None:
+    """Say of the asset what decoding had to say of its segments."""
+    said = [str(segment.details["note"]) for segment in chunk.segments if segment.details.get("note")]
+    if said:
+        row = connection.execute("SELECT details FROM assets WHERE id = ?", (chunk.asset_id,)).fetchone()
+        details = json.loads(row[0])
+        details["notes"] = list(dict.fromkeys([*details.get("notes", ()), *said]))
+        connection.execute("UPDATE assets SET details = ? WHERE id = ?", (json.dumps(details), chunk.asset_id))
 
 
 def _finish(connection: sqlite3.Connection, asset_id: int, failure: Failure | None, space_ids: Iterable[int]) -> str:
@@ -148,9 +163,7 @@ def _finish(connection: sqlite3.Connection, asset_id: int, failure: Failure | No
     )
     waiting = connection.execute("SELECT id FROM files WHERE next_asset_id = ?", (asset_id,)).fetchall()
     for (file_id,) in waiting:
-        files.link(connection, file_id, asset_id)
-    if waiting:
-        files.remove_orphans(connection)
+        files.link(connection, file_id, asset_id)  # what it replaces is hidden; a moved file may still want it
     return state
 
 

@@ -209,9 +209,10 @@ class Snapshot:
             chosen, index = None, None
             for generation in ann.generations(self.connection, space_id, view):
                 index = ann.load(self.folder, generation, dimension)
-                if index is not None:
+                if index is not None and ann.agrees(self.connection, generation, index):
                     chosen = generation
                     break
+                index = None
             rows = self.connection.execute(
                 "SELECT id, vector FROM embeddings WHERE space_id = ? AND view = ? AND id > ? ORDER BY id",
                 (space_id, view, chosen.last_embedding_id if chosen else 0),

@@ -1,0 +1,10 @@
+"""The workers' handler with short spans of text, so that small files have many."""
+
+import os
+
+from mmsearch.extraction import text
+from mmsearch.extraction.worker import handle
+
+text.SPAN = int(os.environ.get("SMALL_SPANS", text.SPAN))
+
+__all__ = ["handle"]
