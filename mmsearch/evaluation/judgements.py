@@ -1,0 +1,185 @@
+"""Queries with their right answers, as files: one JSON object a line, and qrels of BEIR and TREC beside it."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from mmsearch.errors import UsageError
+from mmsearch.types import Locator
+
+NEAR_S = 2.0  # a moment missed by no more than this is found
+_PLACE = re.compile(
+    r"^(?P<path>.+)#(?:page=(?P<page>\d+)|t=(?P<start>\d+(?:\.\d+)?)(?:,(?P<end>\d+(?:\.\d+)?))?)$", re.S
+)
+_FORM = 'A line is {"query": "...", "relevant": ["a/file.pdf#page=3"]}; the README describes the rest.'
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A query with its right answers. Paths are relative to the base folder and use slashes.
+
+    grades:   path -> how right it is, from 1; a path graded 0 or less is wrong, as one without a grade.
+    places:   path -> where in it the answer lies; a path that is not here is right wherever it is hit.
+    gallery:  the folder within which the labels judge; empty for all files.
+    unjudged: files of the gallery that are neither right nor wrong."""
+
+    qid: str
+    text: str
+    grades: Mapping[str, int]
+    places: Mapping[str, tuple[Locator, ...]] = field(default_factory=dict)
+    image: str = ""  # of a picture query: the picture's path
+    gallery: str = ""
+    modality: str = ""
+    kind: str = ""
+    unjudged: frozenset[str] = frozenset()
+
+    def judges(self, path: str) -> bool:
+        """Whether the labels say anything of a file: not of the query's own, of others' galleries, of translations."""
+        return path.startswith(self.gallery) and path != self.image and path not in self.unjudged
+
+
+def right_place(wanted: Sequence[Locator], found: Locator) -> bool:
+    """Whether a hit lies where the answer is: on its page, or no more than two seconds away from it in time."""
+    return any(_meets(place, found) for place in wanted)
+
+
+def _meets(wanted: Locator, found: Locator) -> bool:
+    if wanted.page is not None:
+        return found.page == wanted.page
+    if wanted.start_s is None or found.start_s is None:
+        return False
+    wanted_end = wanted.start_s if wanted.end_s is None else wanted.end_s
+    found_end = found.start_s if found.end_s is None else found.end_s
+    return found.start_s <= wanted_end + NEAR_S and found_end >= wanted.start_s - NEAR_S
+
+
+def read_queries(path: Path) -> list[Judged]:
+    """The queries of a file, those of BEIR (`_id`, `text`, no answers) too. Raises `UsageError` with the line's number
+    for one that can't be meant."""
+    judged = [_judged(row, number, path.name) for number, row in _rows(path)]
+    if not judged:
+        raise UsageError(f"There is no query in {path}.", _FORM)
+    return _distinct(judged, path.name)
+
+
+def read_qrels(path: Path) -> dict[str, dict[str, int]]:
+    """Judgements by query: file -> grade, from the four columns of TREC or the three of BEIR (with its head line).
+    Raises `UsageError`."""
+    ir_measures = metrics_library()
+    lines = [line for line in _text(path).splitlines() if line.strip()]
+    if lines and len(lines[0].split("\t")) == 3:
+        known = [line.split("\t") for line in lines]
+        lines = [f"{row[0]} 0 {row[1]} {row[2]}" for row in (known[1:] if not known[0][-1].isdigit() else known)]
+    grades: dict[str, dict[str, int]] = {}
+    try:
+        for qrel in ir_measures.read_trec_qrels(iter(lines)):
+            grades.setdefault(qrel.query_id, {})[qrel.doc_id] = qrel.relevance
+    except (ValueError, IndexError) as error:
+        raise UsageError(f"{path.name} is no list of judgements.", "A line is: query 0 path grade") from error
+    return grades
+
+
+def with_qrels(judged: Sequence[Judged], qrels: Mapping[str, Mapping[str, int]]) -> list[Judged]:
+    """The queries that the judgements know, with their answers from there. Raises `UsageError` where there are none."""
+    kept = [replace(one, grades=dict(qrels[one.qid]), places={}) for one in judged if one.qid in qrels]
+    if not kept:
+        raise UsageError("The judgements know none of these queries.", "Both name a query by the same id.")
+    return kept
+
+
+def metrics_library() -> Any:
+    """The module `ir_measures`. Raises `UsageError` where it is not installed."""
+    try:
+        import ir_measures
+    except ImportError as error:
+        raise UsageError("Measuring needs the library ir-measures.", 'pip install "mmsearch[eval]"') from error
+    return ir_measures
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text("utf-8-sig")
+    except OSError as error:
+        raise UsageError(f"{path} can't be read: {error.strerror}.", "Check the path.") from error
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{path} is no UTF-8 text.", _FORM) from error
+
+
+def _rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    for number, line in enumerate(_text(path).split("\n"), 1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+        except ValueError as error:
+            raise UsageError(f"{path.name}, line {number}: no JSON.", _FORM) from error
+        if not isinstance(row, dict):
+            raise UsageError(f"{path.name}, line {number}: no JSON object.", _FORM)
+        yield number, row
+
+
+def _judged(row: dict[str, Any], number: int, name: str) -> Judged:
+    text = row.get("query", row.get("text"))
+    relevant, others = row.get("relevant", []), row.get("translations", [])
+    if not isinstance(text, str) or not text.strip() or not _strings(relevant) or not _strings(others):
+        raise UsageError(f"{name}, line {number}: a query with a list of right answers is missing.", _FORM)
+    grades: dict[str, int] = {}
+    places: dict[str, tuple[Locator, ...]] = {}
+    for answer, grade in zip(relevant, _grades(row.get("grades"), relevant, f"{name}, line {number}"), strict=True):
+        path, place = _placed(answer)
+        if path not in grades:
+            places[path] = () if place is None else (place,)
+        elif places[path]:  # a path that was named without a place is right everywhere
+            places[path] = () if place is None else (*places[path], place)
+        grades[path] = max(grade, grades.get(path, grade))
+    image = text.removeprefix("image:").strip() if text.startswith("image:") else ""
+    gallery = str(row.get("gallery") or "").strip("/")
+    return Judged(
+        qid=str(row.get("qid", row.get("_id", number))),
+        text="" if image else text,
+        grades=grades,
+        places={path: wanted for path, wanted in places.items() if wanted},
+        image=image,
+        gallery=f"{gallery}/" if gallery else "",
+        modality=str(row.get("modality") or ""),
+        kind=str(row.get("kind") or ""),
+        unjudged=frozenset(_placed(other)[0] for other in others) - grades.keys(),
+    )
+
+
+def _strings(value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(one, str) and one for one in value)
+
+
+def _grades(given: object, relevant: Sequence[str], where: str) -> list[int]:
+    """One grade an answer: given by path, in the order of the answers, or not at all (1)."""
+    if given is None:
+        return [1] * len(relevant)
+    values = [given.get(path, 1) for path in relevant] if isinstance(given, dict) else given
+    if not isinstance(values, list) or len(values) != len(relevant) or not all(type(one) is int for one in values):
+        raise UsageError(f"{where}: the grades don't fit the answers.", "Give a whole number for each answer.")
+    return values
+
+
+def _placed(answer: str) -> tuple[str, Locator | None]:
+    """`a.pdf#page=3` as path and place."""
+    match = _PLACE.match(answer)
+    if match is None:
+        return answer, None
+    if match["page"]:
+        return match["path"], Locator(page=int(match["page"]))
+    return match["path"], Locator(start_s=float(match["start"]), end_s=float(match["end"]) if match["end"] else None)
+
+
+def _distinct(judged: list[Judged], name: str) -> list[Judged]:
+    seen: set[str] = set()
+    for one in judged:
+        if one.qid in seen:
+            raise UsageError(f"{name}: two queries are called {one.qid!r}.", "Give each a `qid` of its own.")
+        seen.add(one.qid)
+    return judged

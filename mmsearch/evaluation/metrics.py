@@ -1,0 +1,174 @@
+"""Figures from rankings: standard measures by ir-measures, their uncertainty, and the comparison of two runs.
+
+hit@1      the first hit is a right file (Success@1)
+right@1    and at a right place of it, where the labels name a page or a moment: judged for all queries
+place@1    the same, over the queries whose labels name a place
+recall@k   share of the right files among the first k
+nDCG@k     by rank and grade
+MRR        1 / rank of the first right file, over the first k
+
+Intervals are 95% percentile bootstrap intervals over queries. The paired test is a two-sided sign-flip permutation test
+of the mean difference (Fisher's randomisation test; Smucker, Allan and Carterette 2007 compare it with others).
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from mmsearch.evaluation.judgements import metrics_library
+from mmsearch.evaluation.runner import Ranked
+
+RESAMPLES = 2_000
+FLIPS = 10_000
+_BLOCK = 1 << 22  # random numbers drawn at a time
+
+Scores = dict[str, float]  # by measure
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A mean over queries with its 95% interval."""
+
+    mean: float
+    low: float
+    high: float
+    queries: int
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """The figures of some of the queries, and their latency in seconds."""
+
+    by: str  # overall, gallery or modality
+    name: str
+    queries: int
+    figures: Mapping[str, Figure]
+    p50_s: float
+    p95_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """How a measure changed against another run, over the queries of both: mean, 95% interval, and the chance of a
+    change at least as large where there is none."""
+
+    measure: str
+    queries: int
+    before: float
+    now: float
+    low: float
+    high: float
+    p: float
+
+    @property
+    def change(self) -> float:
+        """The mean of the differences."""
+        return self.now - self.before
+
+
+def measures(k: int) -> tuple[str, ...]:
+    """The names of all figures, in the order in which they are shown."""
+    return ("hit@1", f"recall@{k}", f"nDCG@{k}", "MRR", "place@1", "right@1")
+
+
+def scores(ranked: Sequence[Ranked], k: int) -> dict[str, Scores]:
+    """Every measure of every query that has a right answer, by query id; `place@1` only where a place is named."""
+    ir = metrics_library()
+    names = {ir.Success @ 1: "hit@1", ir.R @ k: f"recall@{k}", ir.nDCG @ k: f"nDCG@{k}", ir.RR @ k: "MRR"}
+    answerable = {one.judged.qid: one for one in ranked if one.first_right is not None}
+    grades = {
+        qid: {path: max(grade, 0) for path, grade in one.judged.grades.items()} for qid, one in answerable.items()
+    }
+    # The library breaks ties by name, so ranks stand for the scores.
+    run = {qid: {path: -float(at) for at, (path, _) in enumerate(one.files)} for qid, one in answerable.items()}
+    result: dict[str, Scores] = {qid: {} for qid in answerable}
+    for value in ir.iter_calc(list(names), grades, run) if answerable else ():
+        result[value.query_id][names[value.measure]] = float(value.value)
+    for qid, one in answerable.items():
+        result[qid]["right@1"] = float(bool(one.first_right))
+        if one.judged.places:
+            result[qid]["place@1"] = float(bool(one.first_right))
+    return result
+
+
+def grouped(ranked: Sequence[Ranked], found: Mapping[str, Scores], k: int) -> list[Group]:
+    """The figures over all queries, by gallery and by modality. A grouping into a single group says nothing new and is
+    left out."""
+    groups = [_group("overall", "all", ranked, found, k)]
+    keys: dict[str, Callable[[Ranked], str]] = {
+        "gallery": lambda one: one.judged.gallery,
+        "modality": lambda one: one.judged.modality,
+    }
+    for by, key in keys.items():
+        members: defaultdict[str, list[Ranked]] = defaultdict(list)
+        for one in ranked:
+            members[key(one)].append(one)
+        if len(members) > 1:
+            groups += [_group(by, name or "-", members[name], found, k) for name in sorted(members)]
+    return groups
+
+
+def _group(by: str, name: str, ranked: Sequence[Ranked], found: Mapping[str, Scores], k: int) -> Group:
+    figures = {}
+    for measure in measures(k):
+        values = [found[one.judged.qid][measure] for one in ranked if measure in found.get(one.judged.qid, {})]
+        if values:
+            figures[measure] = figure(values)
+    seconds = [one.seconds for one in ranked]
+    p50, p95 = np.percentile(seconds, [50, 95]) if seconds else (0.0, 0.0)
+    return Group(by, name, len(ranked), figures, float(p50), float(p95))
+
+
+def figure(values: Sequence[float]) -> Figure:
+    """The mean of per-query values with its bootstrap interval. The same values give the same interval."""
+    low, high = bootstrap(np.asarray(values, np.float64))
+    return Figure(float(np.mean(values)), low, high, len(values))
+
+
+def bootstrap(values: np.ndarray) -> tuple[float, float]:
+    """The 95% percentile interval of the mean of values, float64 (n,)."""
+    random = np.random.default_rng(0)
+    means = [
+        values[random.integers(0, len(values), (rows, len(values)))].mean(axis=1)
+        for rows in _blocks(RESAMPLES, len(values))
+    ]
+    low, high = np.percentile(np.concatenate(means), [2.5, 97.5])
+    return float(low), float(high)
+
+
+def compare(now: Mapping[str, Scores], before: Mapping[str, Scores], k: int) -> list[Difference]:
+    """Each measure over the queries that both runs have."""
+    found = []
+    for measure in measures(k):
+        both = sorted(qid for qid in now if measure in now[qid] and measure in before.get(qid, {}))
+        if not both:
+            continue
+        new, old = (np.array([run[qid][measure] for qid in both]) for run in (now, before))
+        low, high = bootstrap(new - old)
+        found.append(
+            Difference(measure, len(both), float(old.mean()), float(new.mean()), low, high, sign_flip(new - old))
+        )
+    return found
+
+
+def sign_flip(differences: np.ndarray) -> float:
+    """The p-value of a mean difference, float64 (n,): how often random signs give one at least as large."""
+    random = np.random.default_rng(0)
+    moved = differences[differences != 0]
+    if not len(moved):
+        return 1.0
+    seen = abs(moved.sum()) - 1e-12
+    reached = sum(
+        int((np.abs(random.choice((-1.0, 1.0), (rows, len(moved))) @ moved) >= seen).sum())
+        for rows in _blocks(FLIPS, len(moved))
+    )
+    return (reached + 1) / (FLIPS + 1)
+
+
+def _blocks(rows: int, width: int) -> list[int]:
+    step = max(1, _BLOCK // max(width, 1))
+    return [min(step, rows - start) for start in range(0, rows, step)]

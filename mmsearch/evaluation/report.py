@@ -1,0 +1,141 @@
+"""A measurement as a whole: its figures, the rankings behind them, and its form on disk."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from mmsearch.errors import UsageError
+from mmsearch.evaluation.metrics import Difference, Group, Scores, compare, grouped, measures, scores
+from mmsearch.evaluation.runner import Ranked
+from mmsearch.types import Status
+
+SCHEMA = "mmsearch.eval/1"
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What was measured. `search` says per view of the index how it is searched and, where that is not exact, its
+    recall against exact search."""
+
+    k: int
+    names: bool
+    groups: tuple[Group, ...]
+    ranked: tuple[Ranked, ...]
+    scores: Mapping[str, Scores]
+    search: Mapping[str, str]
+    notes: tuple[str, ...]
+    changes: tuple[Difference, ...] = ()
+
+
+def report(
+    ranked: Sequence[Ranked],
+    status: Status,
+    k: int,
+    names: bool,
+    before: Mapping[str, Scores] | None = None,
+    notes: Sequence[str] = (),
+) -> Report:
+    """The figures of a run over an index, compared with an earlier run's scores where there are some. `notes` stand
+    before the report's own."""
+    found = scores(ranked, k)
+    views = {f"{space.name}:{view}": how for space in status.spaces for view, how in space.search.items()}
+    groups = tuple(grouped(ranked, found, k))
+    changes = tuple(compare(found, before or {}, k))
+    told = (*notes, *_notes(ranked, groups, found))
+    return Report(k, names, groups, tuple(ranked), found, views, told, changes)
+
+
+def _notes(ranked: Sequence[Ranked], groups: Sequence[Group], found: Mapping[str, Scores]) -> list[str]:
+    """What a reader of the figures must know: galleries of which the index seems to hold nothing, queries that could
+    not be scored, and what the searches themselves had to say."""
+    strangers = [
+        group.name if group.by == "gallery" else "the judgements"
+        for group in groups
+        if group.by != "modality"
+        and not any(one.files for one in ranked if group.by == "overall" or one.judged.gallery == group.name)
+    ]
+    notes = [f"No judged file of {name} was ever found: is it in this index, and below --base?" for name in strangers]
+    if len(found) < len(ranked):
+        notes.append(f"{len(ranked) - len(found)} of {len(ranked)} queries have no right answer and no figures.")
+    return [*notes, *dict.fromkeys(note for one in ranked if not one.judged.image for note in one.notes)]
+
+
+def record(told: Report) -> dict[str, Any]:
+    """The report as JSON values, schema `mmsearch.eval/1`, with every query's ranking and scores."""
+    return {
+        "schema": SCHEMA,
+        "k": told.k,
+        "names": told.names,
+        "groups": [asdict(group) for group in told.groups],
+        "search": dict(told.search),
+        "notes": list(told.notes),
+        "changes": [asdict(change) | {"change": change.change} for change in told.changes],
+        "queries": [
+            {
+                "qid": one.judged.qid,
+                "query": one.judged.text or f"image:{one.judged.image}",
+                "gallery": one.judged.gallery,
+                "modality": one.judged.modality,
+                "kind": one.judged.kind,
+                "scores": told.scores.get(one.judged.qid, {}),
+                "seconds": one.seconds,
+                "hits": [
+                    {"path": path + (place.fragment() if place.line_start is None else ""), "score": score}
+                    for (path, place), score in zip(one.files, one.scores, strict=True)
+                ],
+            }
+            for one in told.ranked
+        ],
+    }
+
+
+def read_scores(path: Path) -> dict[str, Scores]:
+    """The scores of a saved run, by query id. Raises `UsageError` for a file that is none."""
+    try:
+        saved = json.loads(path.read_text("utf-8"))
+        if saved["schema"] != SCHEMA:
+            raise ValueError("another schema")
+        return {
+            str(row["qid"]): {measure: float(value) for measure, value in row["scores"].items()}
+            for row in saved["queries"]
+        }
+    except OSError as error:
+        raise UsageError(f"--compare: {path} can't be read: {error.strerror}.", "Check the path.") from error
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise UsageError(
+            f"--compare: {path} is no saved run.", "Save one: mmsearch eval ... --save RUN.json"
+        ) from error
+
+
+def below(told: Report, wanted: Mapping[str, float]) -> list[str]:
+    """A sentence for each overall figure that is below what was wanted, or missing."""
+    overall = told.groups[0].figures
+    sentences = []
+    for measure, value in wanted.items():
+        found = overall.get(measure)
+        if found is None:
+            sentences.append(f"{measure} could not be measured.")
+        elif found.mean < value:
+            sentences.append(f"{measure} is {found.mean:.4f}, below {value:g}.")
+    return sentences
+
+
+def floors(given: Sequence[str], k: int) -> dict[str, float]:
+    """`nDCG@10=0.9` as a measure and a value. Raises `UsageError`."""
+    known = {name.lower(): name for name in measures(k)}
+    wanted = {}
+    for one in given:
+        name, _, value = one.partition("=")
+        measure = known.get(name.strip().lower())
+        try:
+            least = float(value)
+        except ValueError:
+            least = -1.0
+        if measure is None or not 0 <= least <= 1:
+            raise UsageError(f"--fail-under can't be {one!r}.", f"METRIC=VALUE, 0 to 1, of {', '.join(measures(k))}.")
+        wanted[measure] = least
+    return wanted

@@ -1,0 +1,109 @@
+"""Ask an index every judged query, and bring its hits into the words of the judgements."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from mmsearch.errors import UsageError
+from mmsearch.evaluation.judgements import Judged, right_place
+from mmsearch.types import Answer, Hit, Locator, Query
+
+ASKED = 50  # files at least, of which unjudged ones are dropped
+
+
+@dataclass(frozen=True, slots=True)
+class Ranked:
+    """What an index answered to a judged query: judged files only, best first, each with the place of its hit."""
+
+    judged: Judged
+    files: tuple[tuple[str, Locator], ...]
+    scores: tuple[float, ...]
+    seconds: float
+    notes: tuple[str, ...] = ()
+
+    @property
+    def first_right(self) -> bool | None:
+        """Whether the first hit is a right file at a right place; None where nothing was to be found."""
+        if not any(grade > 0 for grade in self.judged.grades.values()):
+            return None
+        if not self.files:
+            return False
+        path, found = self.files[0]
+        wanted = self.judged.places.get(path)
+        return self.judged.grades.get(path, 0) > 0 and (wanted is None or right_place(wanted, found))
+
+
+class Searching(Protocol):
+    """What is measured: an `Index`, or something that answers like one."""
+
+    def search(self, query: Query, /) -> Answer:
+        """The best places for a query."""
+        ...
+
+
+def present(judged: Sequence[Judged], base: bytes) -> tuple[list[Judged], list[str]]:
+    """The queries that can be asked, and a note about those whose picture is not there. Raises `UsageError` where
+    none can."""
+    kept = [one for one in judged if not one.image or os.path.isfile(_picture(one, base))]
+    missing = [one.image for one in judged if one.image and not os.path.isfile(_picture(one, base))]
+    if not kept:
+        raise UsageError("No query can be asked: their pictures are not there.", "Say where they are: --base DIR.")
+    count = f"{len(missing)} of {len(judged)} queries were left out: their pictures are not there"
+    return kept, [f"{count} ({missing[0]}{', ...' if len(missing) > 1 else ''})."] if missing else []
+
+
+def _picture(one: Judged, base: bytes) -> bytes:
+    return os.path.join(base, os.fsencode(one.image))
+
+
+def run(index: Searching, judged: Sequence[Judged], base: bytes, k: int, names: bool) -> Iterator[Ranked]:
+    """Ask every query, names switched off if wanted, without a cutoff. `base` is the absolute folder to which the
+    judgements' paths are relative. Rankings end at `k` files. Raises `UsageError` for a picture that is none."""
+    folders = tuple(dict.fromkeys((base, os.path.realpath(base))))
+    for one in judged:
+        image = _picture(one, base) if one.image else None
+        query = Query(text=one.text, image=image, k=max(ASKED, 5 * k), min_score=0.0, names=names)
+        answer = index.search(query)
+        files, scores = _judged_files(answer.hits, one, folders)
+        yield Ranked(one, tuple(files[:k]), tuple(scores[:k]), answer.seconds, answer.notes)
+
+
+def _judged_files(
+    hits: Sequence[Hit], one: Judged, folders: Sequence[bytes]
+) -> tuple[list[tuple[str, Locator]], list[float]]:
+    """The files of the hits of which the labels say something. A row of same contents stands for its right files, or
+    for one wrong one; a file comes once."""
+    files: dict[str, tuple[Locator, float]] = {}
+    for hit in hits:
+        paths = [relative(path, folders) for path in (hit.path, *hit.same)]
+        known = [path for path in paths if path is not None and one.judges(path)]
+        right = [path for path in known if one.grades.get(path, 0) > 0]
+        for path in right or known[:1]:
+            files.setdefault(path, (hit.locator, hit.score))
+    return [(path, locator) for path, (locator, _) in files.items()], [score for _, score in files.values()]
+
+
+def relative(path: bytes, folders: Sequence[bytes]) -> str | None:
+    """A path below one of the folders, relative to it; None for another."""
+    for folder in folders:
+        inside = folder.rstrip(b"/") + b"/"
+        if path.startswith(inside):
+            return os.fsdecode(path[len(inside) :])
+    return None
+
+
+def base_folder(queries: str, given: str | None) -> bytes:
+    """The absolute folder to which a queries file's paths are relative: the given one, else `media/` beside the file
+    where there is one, else the file's own. Raises `UsageError` for one that is none."""
+    if given is not None:
+        folder = os.path.abspath(given)
+    else:
+        own = os.path.dirname(os.path.abspath(queries))
+        media = os.path.join(own, "media")
+        folder = media if os.path.isdir(media) else own
+    if not os.path.isdir(folder):
+        raise UsageError(f"--base: {given} is no folder.", "Name the folder to which the queries' paths are relative.")
+    return os.fsencode(folder)
