@@ -19,7 +19,7 @@ from mmsearch.extraction.source import ordinal
 from mmsearch.types import Cue, Extracted, Locator, Segment, Span
 
 CHARACTERS = 1200  # of English, some 260 tokens: MiniLM reads 254 at once
-DENSE = 480  # of Chinese or Japanese, where a letter is a word's worth
+DENSE = 250  # of Chinese or Japanese: MiniLM reads letter by letter there
 DENSE_SHARE = 0.3  # of such letters, from which on a block counts as dense
 # The splitter takes more than linear time on hostile nesting, so it never sees more than this at once.
 BLOCKS = {"text": 64_000, "code": 64_000, "markdown": 16_000}
