@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -77,7 +78,7 @@ def read_qrels(path: Path) -> dict[str, dict[str, int]]:
         lines = [f"{row[0]} 0 {row[1]} {row[2]}" for row in (known[1:] if not known[0][-1].isdigit() else known)]
     grades: dict[str, dict[str, int]] = {}
     try:
-        for qrel in ir_measures.read_trec_qrels(iter(lines)):
+        for qrel in ir_measures.read_trec_qrels(io.StringIO("\n".join(lines))):
             grades.setdefault(qrel.query_id, {})[qrel.doc_id] = qrel.relevance
     except (ValueError, IndexError) as error:
         raise UsageError(f"{path.name} is no list of judgements.", "A line is: query 0 path grade") from error

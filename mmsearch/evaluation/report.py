@@ -58,7 +58,10 @@ def _notes(ranked: Sequence[Ranked], groups: Sequence[Group], found: Mapping[str
         if group.by != "modality"
         and not any(one.files for one in ranked if group.by == "overall" or one.judged.gallery == group.name)
     ]
-    notes = [f"No judged file of {name} was ever found: is it in this index, and below --base?" for name in strangers]
+    notes = [
+        f"No file of {name} was ever found: this index may not hold it (see --base), or know no words of it."
+        for name in strangers
+    ]
     if len(found) < len(ranked):
         notes.append(f"{len(ranked) - len(found)} of {len(ranked)} queries have no right answer and no figures.")
     return [*notes, *dict.fromkeys(note for one in ranked if not one.judged.image for note in one.notes)]
