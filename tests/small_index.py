@@ -12,10 +12,8 @@ import numpy as np
 from mmsearch.config import Settings
 from mmsearch.encoding import spaces
 from mmsearch.encoding.extract import ExtractStage
-from mmsearch.encoding.queries import EncodedText
 from mmsearch.index import Index
-from mmsearch.models import builtin
-from mmsearch.retrieval import search
+from mmsearch.models import builtin, query_encoder
 from mmsearch.store.layout import IndexFolder
 from mmsearch.types import Finished, Query, RunRecord, View
 
@@ -51,11 +49,28 @@ class WordModel:
         return np.stack([embedded(item) for item in items])
 
 
+class WordEncoder:
+    """The same for queries."""
+
+    def __init__(self, folder, threads=1):
+        self.fingerprint = builtin.fingerprint()["text"]
+
+    def embed(self, texts):
+        return np.stack([embedded(text) for text in texts])
+
+    def tokenize(self, texts):
+        words = [list(re.finditer(r"\w+", text)) for text in texts]
+        return [
+            query_encoder.Tokens([7] * len(found), [one[0] for one in found], 0, [one.span() for one in found])
+            for found in words
+        ]
+
+
 def use_word_model(patch) -> None:
     """Put it where runs and queries take their model from; `patch` sets attributes (`monkeypatch.setattr`)."""
     patch(spaces, "load_embedder", lambda name, settings: WordModel())
     patch(spaces.Models, "_export", lambda self, row: None)
-    patch(search, "encode_text", lambda folder, row, text: EncodedText(embedded(text), [], [], ""))
+    patch(query_encoder, "OnnxTextEncoder", WordEncoder)
 
 
 def count_tasks(patch) -> list[tuple[bytes, int | None]]:
