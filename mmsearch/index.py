@@ -63,7 +63,8 @@ class Index:
         return update(folder, targets, settings, listed, command, stop)
 
     def search(self, query: Query) -> Answer:
-        """The best places for a query. Raises `UsageError` for an empty query or a picture that is none."""
+        """The best places for a query. Raises `UsageError` for a query that asks nothing, a picture that is none, a
+        file that is not there or holds nothing to compare."""
         from mmsearch.retrieval.search import search
         from mmsearch.store.catalogue import speaking
 
@@ -71,9 +72,10 @@ class Index:
             return search(self.folder, query)
 
     def similar(self, target: bytes, query: Query) -> Answer:
-        """The places most like a file of this index, or like a place in it (`PATH#page=3`, `PATH#t=75`); `query` says
-        how many and among what. The file itself is not among them. Raises `UsageError` for a file not in the index."""
-        from mmsearch.retrieval.similar import similar
+        """The places most like a file, or like a place in it (`PATH#page=3`, `PATH#t=75`): `query` with it as a `like`.
+        The file itself is not among them; one that is not in the index is compared by the words in it. Raises
+        `UsageError` for a file that is not there, or that holds nothing to compare."""
+        from mmsearch.retrieval.search import similar
         from mmsearch.store.catalogue import speaking
 
         with speaking(self.folder):

@@ -148,7 +148,7 @@ class Failure:
 class Signal:
     """One signal's share in a hit. `raw` is on the signal's own scale, `score` on the calibrated one."""
 
-    name: str  # "<space>:<view>", "words" or "names"
+    name: str  # "<space>:<view>", "words", "exact" (an identifier as it was typed), "minus" or "names"
     raw: float
     score: float
     rank: int
@@ -262,8 +262,18 @@ class Filter:
 
 
 @dataclass(frozen=True, slots=True)
+class Part:
+    """What is added to a query or taken off it: words, or else a file or a place in one (`PATH#page=3`, `PATH#t=75`).
+    Its weight is above 0; the query's own words weigh 1."""
+
+    text: str = ""
+    file: bytes | None = None
+    weight: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
 class Query:
-    """What is searched for: words, a picture, or both."""
+    """What is searched for: words, a picture, files to be like, and what should be less like the answer."""
 
     text: str = ""
     image: bytes | None = None  # path of a picture file
@@ -273,6 +283,8 @@ class Query:
     min_score: float | None = None  # None: the default cutoff
     where: Filter = Filter()
     names: bool = True  # False: by contents alone, as if files had none
+    like: tuple[Part, ...] = ()  # files or places, of the index or not; they are not among the hits
+    minus: tuple[Part, ...] = ()  # words or files
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,9 @@ from pathlib import Path
 
 from mmsearch.cli.options import ListFormat
 from mmsearch.errors import UsageError
-from mmsearch.types import Filter, Kind, chosen
+from mmsearch.types import Filter, Kind, Part, chosen
+
+MOST_WEIGHT = 100  # of a part of a query; its words weigh 1
 
 
 def list_format(asked: ListFormat, null: bool) -> ListFormat:
@@ -121,6 +123,36 @@ def existing_file(path: str, option: str) -> bytes:
         what = "is no file" if os.path.lexists(whole) else "is not there"
         raise UsageError(f"{option}: {path} {what}.", "Check the path.")
     return whole
+
+
+def weighed(typed: str, option: str) -> tuple[str, float]:
+    """What was typed without its `@WEIGHT`, and the weight: 1 where there is none. A file whose name ends like that is
+    meant as a whole."""
+    match = re.fullmatch(r"(.*[^\s@])\s*@(\d*\.?\d+)", typed, re.DOTALL)
+    if match is None or os.path.lexists(typed):
+        return typed, 1.0
+    weight = float(match[2])
+    if not 0 < weight <= MOST_WEIGHT:
+        raise UsageError(
+            f"{option} can't weigh {match[2]}.", f"Write a weight above 0, at most {MOST_WEIGHT}: FILE@0.5"
+        )
+    return match[1], weight
+
+
+def like_part(typed: str) -> Part:
+    """A `--like`: a file or a place in one, with its weight."""
+    target, weight = weighed(typed, "--like")
+    return Part(file=absolute(target), weight=weight)
+
+
+def minus_part(typed: str) -> Part:
+    """A `--minus`: a file where there is one of that name (or it is written as a place in one), else words."""
+    target, weight = weighed(typed, "--minus")
+    if not target.strip():
+        raise UsageError("--minus is empty.", "Write words, or the name of a file.")
+    if os.path.isfile(target) or re.search(r"\S#(page=\d+|t=\d+(\.\d+)?)$", target):
+        return Part(file=absolute(target), weight=weight)
+    return Part(text=os.fsencode(target).decode("utf-8", "replace"), weight=weight)
 
 
 def filter_of(

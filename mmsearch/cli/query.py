@@ -1,4 +1,4 @@
-"""`mmsearch query`: find places by words, by a picture, or by both."""
+"""`mmsearch query`: find places by words, by a picture, by files to be like, or by all of them."""
 
 from __future__ import annotations
 
@@ -16,15 +16,39 @@ EXAMPLES = codes.epilog(
     'mmsearch query "revenue chart"',
     "mmsearch query invoice 4711 --kind pdf --since 2024 -k 3",
     "mmsearch query --image photo.jpg --in ~/Pictures",
+    "mmsearch query beach --like holiday.jpg@0.5 --minus crowd",
+    "mmsearch query --like 'report.pdf#page=3' --minus draft.pdf",
     "mmsearch query 'meeting notes' -0 | xargs -0 ls -l",
     "mmsearch query --queries-from questions.txt --format jsonl",
 )
 
 
 def query(
-    text: Annotated[list[str] | None, typer.Argument(metavar="TEXT", help="What to look for.")] = None,
+    text: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="TEXT",
+            help='What to look for. Within quotes of the shell, "a phrase" must be there and -word must not.',
+        ),
+    ] = None,
     image: Annotated[
         str | None, typer.Option("--image", metavar="FILE", help="A picture to look for; TEXT may go with it.")
+    ] = None,
+    like: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--like",
+            metavar="FILE[@WEIGHT]",
+            help="Add a file, or a place in one (FILE#page=3, FILE#t=75); @0.5: half as much as TEXT. Repeatable.",
+        ),
+    ] = None,
+    minus: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--minus",
+            metavar="TEXT|FILE[@WEIGHT]",
+            help="Take words or a file off: less of it ranks higher (-word in TEXT leaves out). Repeatable.",
+        ),
     ] = None,
     queries_from: Annotated[
         str | None, typer.Option("--queries-from", metavar="FILE|-", help="Ask every line of FILE.")
@@ -50,7 +74,7 @@ def query(
     quiet: options.Quiet = False,
     debug: options.Debug = False,
 ) -> int:
-    """Find places by words or by a picture, best first.
+    """Find places by words, by a picture or by files that they should be like, best first.
 
     Exit code 1: nothing found.
     """
@@ -62,13 +86,15 @@ def query(
     where = parsing.filter_of(kind, within, since, before, size, lang, min_duration, max_duration, pages)
     one = Query(
         image=None if image is None else parsing.existing_file(image, "--image"),
+        like=tuple(parsing.like_part(typed) for typed in like or ()),
+        minus=tuple(parsing.minus_part(typed) for typed in minus or ()),
         k=k,
         all_segments=all_segments,
         fold=not no_fold,
         min_score=parsing.finite(min_score, "--min-score"),
         where=where,
     )
-    texts = _texts(text, image, queries_from, null, open)
+    texts = _texts(text, bool(image or like), queries_from, null, open)
     from mmsearch.index import Index
 
     with Index.open(parsing.index_folder(index)) as opened:
@@ -79,17 +105,18 @@ def query(
     return code
 
 
-def _texts(text: list[str] | None, image: str | None, queries_from: str | None, null: bool, open: int) -> list[str]:
-    """The texts to ask for, one or several, without bytes that are no text."""
+def _texts(text: list[str] | None, pictured: bool, queries_from: str | None, null: bool, open: int) -> list[str]:
+    """The texts to ask for, one or several, without bytes that are no text. None is needed where a picture or a file
+    says what to look for."""
     if queries_from is not None:
-        if text or image or open:
-            raise UsageError("--queries-from brings the queries.", "Leave out TEXT, --image and --open.")
+        if text or pictured or open:
+            raise UsageError("--queries-from brings the queries.", "Leave out TEXT, --image, --like and --open.")
         lines = [line.decode("utf-8", "replace") for line in running.read_list(queries_from, null, "--queries-from")]
         asked = [line.strip() for line in lines if line.strip()]
         if not asked:
             raise UsageError(f"There is no query in {queries_from}.", "Write one a line.")
         return asked
     words = os.fsencode(" ".join(text or [])).decode("utf-8", "replace").strip()
-    if not words and image is None:
+    if not words and not pictured:
         raise UsageError("There is nothing to look for.", 'Say what: mmsearch query "revenue chart"')
     return [words]

@@ -1,4 +1,4 @@
-"""`mmsearch similar`: find what is like a file of the index, or like one place in it."""
+"""`mmsearch similar`: find what is like a file, or like one place in it."""
 
 from __future__ import annotations
 
@@ -17,9 +17,7 @@ EXAMPLES = codes.epilog(
 
 
 def similar(
-    file: Annotated[
-        str, typer.Argument(metavar="FILE[#page=N|#t=S]", help="A file of the index, or a page or second of it.")
-    ],
+    file: Annotated[str, typer.Argument(metavar="FILE[#page=N|#t=S]", help="A file, or a page or second of it.")],
     k: options.Count = 10,
     all_segments: options.AllSegments = False,
     no_fold: options.NoFold = False,
@@ -41,7 +39,7 @@ def similar(
     quiet: options.Quiet = False,
     debug: options.Debug = False,
 ) -> int:
-    """Find what is most like a file of the index.
+    """Find what is most like a file: `query --like FILE`.
 
     Exit code 1: nothing found.
     """

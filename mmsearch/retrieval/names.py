@@ -3,24 +3,32 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from mmsearch.retrieval.identifiers import is_name, names_meant
+from mmsearch.retrieval.parse import Parsed
 from mmsearch.retrieval.ranking import Term, idf
-from mmsearch.retrieval.signals import POOL, Words
+from mmsearch.retrieval.signals import POOL, Asked, Words
+from mmsearch.retrieval.typos import close_words, slips
 from mmsearch.store.snapshot import Snapshot
 from mmsearch.store.vocabulary import quoted
-from mmsearch.store.words import FAMILY, family, prepare_name
+from mmsearch.store.words import FAMILY, family, prepare_name, tokens
 
 WEIGHT = 0.9  # of a name that answers the whole query: nothing but a better name comes before it
+EXACT_WEIGHT = 0.999  # of the very name that was typed: nothing comes before it
 FAMILY_VALUE = 0.6  # of a word found only as a relative (`report` in reports.pdf)
+START_VALUE = 0.5  # of a word found only as the beginning of another (`annu` in annual.pdf)
+TYPO_VALUE = 0.5  # of a word found only as another that is nearly the same (`reprot` in report.pdf)
 FOLDER_VALUE = 0.5  # of a word found only in a folder's name: it tells of all files in it
 EXACTNESS = 0.3  # how much of the score hangs on the name holding nothing else
+SHORTEST_START = 3  # letters of a beginning
 
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """A file that was found by its name: the score in 0..1, and the query words that it holds."""
+    """A file that was found by its name: the score in 0..1, what it weighs in the hit's score, and the query words that
+    it holds, a misspelled one as `reprot~report`."""
 
     file_id: int
     asset_id: int | None
@@ -28,28 +36,76 @@ class Named:
     path: bytes
     score: float
     terms: tuple[str, ...]
+    weight: float = WEIGHT
 
 
-def find_names(snapshot: Snapshot, words: Words) -> dict[int, Named]:
+def find_names(
+    snapshot: Snapshot, asked: Asked, words: Words, minus: Sequence[tuple[float, Words]] = ()
+) -> dict[int, Named]:
     """Files whose path holds words of the query, by file id. The score is the square of the share of the query's
-    information that the name holds, a little less where it holds much else."""
+    information that the name holds, a little less where it holds much else; 1 for the name that was typed.
+
+    Quoted phrases must stand in the name. What unwanted words, with their weights, find in a name is taken off.
+    """
+    parsed = asked.parsed
     weights = _weights(words)
     total = sum(weights.values())
     if not total:
         return {}
-    starts = [word for word in weights if len(word) >= FAMILY]
-    expression = " OR ".join([*map(quoted, weights), *(f"{quoted(family(word))} *" for word in starts)])
-    ids = words.names.best(expression, POOL)
+    close = _close(words, weights)
+    ids = _candidates(parsed, words, weights, close)
     marks = ",".join("?" * len(ids))
     rows = snapshot.connection.execute(
         f"SELECT id, asset_id, coalesce(kind, 'other'), root_id, path FROM files WHERE id IN ({marks})", ids
     )
+    unwanted = [(weight, _weights(part)) for weight, part in minus if part.terms]
+    meant = names_meant(parsed)
     found: dict[int, Named] = {}
     for file_id, asset_id, kind, root_id, path in rows.fetchall():
-        score, terms = score_name(path or os.path.basename(snapshot.roots[root_id].path), weights, total)
-        if score > 0:
-            found[file_id] = Named(file_id, asset_id, kind, snapshot.absolute(root_id, path), score, terms)
+        relative = path or os.path.basename(snapshot.roots[root_id].path)
+        if asset_id in asked.assets:
+            continue
+        score, terms = score_name(relative, weights, total, close)
+        for weight, own in unwanted:
+            score -= weight * score_name(relative, own, sum(own.values()), {})[0]
+        exact = is_name(relative, meant)
+        if score > 0 or exact:
+            found[file_id] = Named(
+                file_id, asset_id, kind, snapshot.absolute(root_id, path), 1.0 if exact else score, terms,
+                EXACT_WEIGHT if exact else WEIGHT,
+            )  # fmt: skip
     return found
+
+
+def _candidates(
+    parsed: Parsed, words: Words, weights: Mapping[str, float], close: Mapping[str, tuple[str, ...]]
+) -> list[int]:
+    """The files worth scoring."""
+    rare = words.names.rare(list(weights), words.names.frequency)
+    starts = dict.fromkeys(family(word) for word in rare if _can_start(word))
+    near = dict.fromkeys(other for others in close.values() for other in others)
+    asked = " OR ".join([*map(quoted, rare), *(f"{quoted(start)} *" for start in starts), *map(quoted, near)])
+    ids = words.names.best(asked, POOL)
+    for meant in names_meant(parsed):  # a very common name would be lost among its relatives
+        if run := " ".join(tokens(meant)):
+            ids += words.names.best(quoted(run), POOL)
+    if parsed.required:
+        ids = words.names.best(parsed.required, POOL)
+    return list(dict.fromkeys(ids))
+
+
+def refused_files(snapshot: Snapshot, asked: Asked, words: Words, named: Mapping[int, Named]) -> set[int]:
+    """The files that hold an excluded word in their name, and of the `named` also those that hold one in every
+    segment."""
+    if not asked.parsed.refused:
+        return set()
+    refused = words.table.matching(asked.parsed.refused)
+    assets = sorted({one.asset_id for one in named.values() if one.asset_id is not None})
+    rows = snapshot.connection.execute(
+        f"SELECT asset_id, id FROM segments WHERE asset_id IN ({','.join('?' * len(assets))})", assets
+    ).fetchall()
+    spoiled = {asset for asset, _ in rows} - {asset for asset, segment_id in rows if segment_id not in refused}
+    return words.names.matching(asked.parsed.refused) | {i for i, one in named.items() if one.asset_id in spoiled}
 
 
 def _weights(words: Words) -> dict[str, float]:
@@ -66,26 +122,58 @@ def _distinct(terms: Sequence[Term]) -> list[Term]:
     return list({term.word: term for term in terms}.values())
 
 
-def score_name(path: bytes, weights: dict[str, float], total: float) -> tuple[float, tuple[str, ...]]:
-    """The score of one path (relative to its root) and the query words in it."""
+def _can_start(word: str) -> bool:
+    return len(word) >= SHORTEST_START and not word.isdigit()
+
+
+def _close(words: Words, weights: Mapping[str, float]) -> dict[str, tuple[str, ...]]:
+    """For each query word that stands in no text and no name, nor begins one: the words of names that are nearly it."""
+    unknown = [
+        word
+        for word in weights
+        if slips(word)
+        and not words.frequency(word)
+        and not words.names.frequency(word)
+        and not words.names.family_frequency(word)
+    ]
+    if not unknown:
+        return {}
+    known = words.names.known(min(len(word) - slips(word) for word in unknown), max(map(len, unknown)) + 2)
+    return {word: close_words(word, known) for word in unknown}
+
+
+def score_name(
+    path: bytes, weights: Mapping[str, float], total: float, close: Mapping[str, tuple[str, ...]]
+) -> tuple[float, tuple[str, ...]]:
+    """The score of one path (relative to its root) and the query words in it. `close` has words that stand in for
+    misspelled ones."""
     folder, base = os.path.split(path)
     own, stem = set(prepare_name(base).split()), set(prepare_name(os.path.splitext(base)[0]).split())
     above = set(prepare_name(folder).split()) if folder else set()
-    kin, kin_above = {family(word) for word in own}, {family(word) for word in above}
     share = 0.0
     matched: list[str] = []
+    held: set[str] = set()
     for word, weight in weights.items():
-        related = len(word) >= FAMILY and not word.isdigit()
-        if word in own:
-            value = 1.0
-        elif related and family(word) in kin:
-            value = FAMILY_VALUE
-        elif word in above or (related and family(word) in kin_above):
-            value = FOLDER_VALUE
-        else:
-            continue
-        share += value * weight
-        matched.append(word)
-    families = {family(word) for word in matched}
-    exact = sum(family(word) in families for word in stem) / len(stem) if stem else 0.0
+        value, as_ = _value(word, own, above, close.get(word, ()))
+        if value:
+            share += value * weight
+            matched.append(f"{word}~{as_}" if as_ in close.get(word, ()) else word)
+            held.add(family(as_))
+    exact = sum(family(word) in held for word in stem) / len(stem) if stem else 0.0
     return (share / total) ** 2 * (1 - EXACTNESS + EXACTNESS * exact), tuple(matched)
+
+
+def _value(word: str, own: set[str], above: set[str], close: Sequence[str]) -> tuple[float, str]:
+    """How much of a query word a name holds, 0..1, and the word that it is found as."""
+    related = len(word) >= FAMILY and not word.isdigit()
+    if word in own:
+        return 1.0, word
+    if related and (kin := [other for other in own if family(other) == family(word)]):
+        return FAMILY_VALUE, min(kin)
+    if _can_start(word) and (longer := [other for other in own if other.startswith(word)]):
+        return START_VALUE, min(longer)
+    if near := [other for other in close if other in own]:
+        return TYPO_VALUE, near[0]
+    if word in above or (related and any(family(other) == family(word) for other in above)):
+        return FOLDER_VALUE, word
+    return 0.0, ""

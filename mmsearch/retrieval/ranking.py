@@ -11,6 +11,10 @@ meaning   z^2 / (z^2 + HALF^2), z being the similarity above the query's usual o
 readable  the share of the query's letters that the model can read (near 0 for Arabic with MiniLM): a model that can't
           read the query neither adds to the score nor divides it.
 
+A query of several parts (typed words, files to be like) has one `found` and one coverage: the mean of the parts', by
+weight. Words of `--minus` are a penalty, not an exclusion: what they find is taken off at the same rate, as a
+contribution below 0. An identifier that stands as it was typed lifts the score by EXACT of what is missing to 1.
+
 The z against a background is centring by modality (GR-CLIP, arXiv 2507.19054) with a scale; the fusion is our own,
 chosen on the galleries that `benchmarks/RESULTS.md` lists beside what was tried and lost. Nothing here reads the index.
 """
@@ -34,6 +38,7 @@ FAMILY_SHARE = 0.5  # of a word's weight, paid for its family
 UNIT = 0.12  # spread of the cosines of unrelated texts, as a share of the view's own spread
 HALF = 5.0  # the z that counts as half a certainty
 PRIOR_COUNT, PRIOR_MEAN = 10, 0.05  # imagined similarities that steady the mean of a tiny view
+EXACT = 0.97  # of what is missing to 1, for a segment that holds the identifier that was typed
 DEFAULT_CUTOFF = 0.10  # hits below it answer nothing: 7% of queries without an answer pass, 96% of right hits stay
 
 
@@ -67,7 +72,8 @@ class ViewScores:
 
 @dataclass(frozen=True, slots=True)
 class Ranking:
-    """Scores (n,) in 0..1, and by signal its contribution (n,); contributions sum to the score."""
+    """Scores (n,), at most 1 (below 0 only where unwanted words outweigh the others), and by signal its contribution
+    (n,); contributions sum to the score."""
 
     score: Floats
     contributions: dict[str, Floats]
@@ -119,6 +125,17 @@ def find_words(terms: Sequence[Term], candidates: Sequence[Sequence[str]], mean_
     return Found(found, coverage, matched)
 
 
+def mean_found(parts: Sequence[tuple[float, Found]]) -> Found:
+    """What several lists of words know of the same n candidates, as one: their mean by weight, and all terms."""
+    if len(parts) == 1:
+        return parts[0][1]
+    whole = sum(weight for weight, _ in parts)
+    found = sum((weight / whole * one.found for weight, one in parts), np.zeros(()))
+    coverage = sum((weight / whole * one.coverage for weight, one in parts), np.zeros(()))
+    every = zip(*(one.matched for _, one in parts), strict=True)
+    return Found(found, coverage, [tuple(dict.fromkeys(term for terms in each for term in terms)) for each in every])
+
+
 def readable_share(text: str, pieces: Sequence[str], offsets: Sequence[tuple[int, int]], unknown: str) -> float:
     """The share of a text's letters that lie in known word pieces of at least two letters, 0..1; 1 without letters.
 
@@ -150,11 +167,18 @@ def standardise(similarities: Floats, background: Floats, spread: float) -> Floa
     return (similarities - mean) / (UNIT * spread)
 
 
-def fuse(found: Found | None, has_words: npt.NDArray[np.bool_], views: Sequence[ViewScores]) -> Ranking:
+def fuse(
+    found: Found | None,
+    has_words: npt.NDArray[np.bool_],
+    views: Sequence[ViewScores],
+    penalty: Floats | None = None,
+    exact: Floats | None = None,
+) -> Ranking:
     """Join the signals over n candidates.
 
     `found` is None for a query without words (a picture). `has_words` (n,) tells which segments own any: a photo
-    without words is not gated by what the words of others explain.
+    without words is not gated by what the words of others explain. `penalty` (n,), 0 or more, is what unwanted words
+    found; `exact` (n,), in 0..1, the share of the query that stands there as it was typed.
     """
     count = len(has_words)
     readable = max((view.readable for view in views if not np.isnan(view.z).all()), default=0.0)
@@ -168,4 +192,8 @@ def fuse(found: Found | None, has_words: npt.NDArray[np.bool_], views: Sequence[
     parts = {name: rest * readable * share / (together + HALF**2) / divisor for name, share in power.items()}
     if found is not None:
         parts = {"words": np.where(has_words, found.found, 0.0) / divisor, **parts}
+    if exact is not None:
+        parts["exact"] = EXACT * exact * (1.0 - np.minimum(sum(parts.values(), np.zeros(count)), 1.0))
+    if penalty is not None:
+        parts["minus"] = -penalty / divisor
     return Ranking(sum(parts.values(), np.zeros(count)), parts)

@@ -4,21 +4,17 @@ from __future__ import annotations
 
 import os
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from mmsearch.encoding.queries import encode_text
-from mmsearch.errors import UsageError
-from mmsearch.retrieval.names import WEIGHT, Named, find_names
-from mmsearch.retrieval.parse import parse
-from mmsearch.retrieval.ranking import readable_share
-from mmsearch.retrieval.signals import Asked, Scored, Vector, Words, score
+from mmsearch.retrieval.compose import compose
+from mmsearch.retrieval.names import Named, find_names, refused_files
+from mmsearch.retrieval.signals import Asked, Scored, Words, score
 from mmsearch.retrieval.snippet import placed, snippet
 from mmsearch.store.layout import IndexFolder
 from mmsearch.store.snapshot import Place, Snapshot
-from mmsearch.types import Answer, Hit, Locator, Query, Signal, View
+from mmsearch.types import Answer, Hit, Locator, Part, Query, Signal
 
 MORE_PLACES = 4  # further places that a file's row names
-UNKNOWN_PIECE = "[UNK]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,61 +31,45 @@ class _Row:
 def search(folder: IndexFolder, query: Query) -> Answer:
     """Answer a query over an index. Raises `UsageError` for one that asks nothing, `NoIndex` and the like."""
     began = time.monotonic()
-    notes: list[str] = []
-    text = query.text
-    if query.image is not None:
-        from mmsearch.retrieval.picture import words_of
-
-        seen, note = words_of(query.image)
-        text = f"{text} {seen}".strip()
-        notes.append(note)
-        if not text:
-            return Answer((), tuple(notes), time.monotonic() - began)
-    if not text.strip():
-        raise UsageError("The query is empty.", 'Say what to look for: mmsearch query "revenue chart"')
     with Snapshot(folder, query.where) as snapshot:
-        asked, said = ask(folder, snapshot, text)
+        asked, notes = compose(folder, snapshot, query)
         hits = find(snapshot, asked, query)
-    return Answer(hits, (*notes, *said), time.monotonic() - began)
+        if snapshot.filtered and not hits and snapshot.nothing_allowed():
+            notes.append("No file of the index passes the filters.")
+    return Answer(hits, tuple(notes), time.monotonic() - began)
 
 
-def ask(folder: IndexFolder, snapshot: Snapshot, text: str) -> tuple[Asked, list[str]]:
-    """A text query, encoded for every space that can take it, and what there is to say about that."""
-    parsed = parse(text)
-    if not parsed.text.strip():
-        raise UsageError("The query only says what must not be there.", "Add what to look for.")
-    vectors, notes = [], []
-    for space in snapshot.spaces():
-        encoded = encode_text(folder, space, parsed.text)
-        readable = readable_share(parsed.text, encoded.pieces, encoded.offsets, UNKNOWN_PIECE)
-        notes += [encoded.note] if encoded.note else []
-        vectors += [Vector(space, view, encoded.vector, readable) for view in space.views if view == View.TEXT]
-    return Asked(parsed, vectors), notes
+def similar(folder: IndexFolder, target: bytes, query: Query) -> Answer:
+    """The places most like a file, or like one place in it (`PATH#page=3`, `PATH#t=75`), without those of the file
+    itself. Raises `UsageError` for a file that is not there or that no view can take."""
+    return search(folder, replace(query, like=(Part(file=target), *query.like)))
 
 
 def find(snapshot: Snapshot, asked: Asked, query: Query) -> tuple[Hit, ...]:
     """The hits of an encoded query."""
     words = Words(snapshot, asked.parsed.words)
-    named = find_names(snapshot, words) if query.names and not asked.parsed.phrases else {}
+    minus = [(-one.weight, Words(snapshot, one.words)) for one in asked.wordings if one.weight < 0]
+    named = find_names(snapshot, asked, words, minus) if query.names else {}
     scored = score(snapshot, asked, words)
-    rows = _rows(snapshot, scored, named, query)
+    rows = _rows(snapshot, scored, named, refused_files(snapshot, asked, words, named), query)
     rows.sort(key=lambda row: (-row.score, row.files[0][1] if row.files else b""))
     shown = _grouped(rows, query)
     places = snapshot.places([scored.segments[row.at] for group in shown for row in group if row.at is not None])
     return tuple(_hit(number, group, scored, places, query) for number, group in enumerate(shown, 1))
 
 
-def _rows(snapshot: Snapshot, scored: Scored, named: dict[int, Named], query: Query) -> list[_Row]:
+def _rows(snapshot: Snapshot, scored: Scored, named: dict[int, Named], refused: set[int], query: Query) -> list[_Row]:
     """Every candidate as a row of the answer, with the name of its best-named file counted in; then the files that
     are known by their name only."""
     places = snapshot.places(scored.segments)
     files = snapshot.files_of(sorted({place.asset_id for place in places.values()}))
     least = query.min_score or 0.0
     rows: list[_Row] = []
-    seen: set[int] = set()
+    seen = set(refused)
     for at, segment_id in enumerate(scored.segments):
         place = places.get(segment_id)
         of = files.get(place.asset_id, []) if place is not None else []
+        of = [one for one in of if one[0] not in refused]
         if place is None or not of:
             continue
         base = float(scored.ranking.score[at])
@@ -97,12 +77,12 @@ def _rows(snapshot: Snapshot, scored: Scored, named: dict[int, Named], query: Qu
             best = sorted(group, key=lambda one: (-_name_score(named, one[0]), one[1]))
             name = named.get(best[0][0])
             seen.update(file_id for file_id, _ in best)
-            total = base + (1 - base) * WEIGHT * (name.score if name else 0.0)
+            total = base + (1 - max(base, 0.0)) * (name.weight * name.score if name else 0.0)
             if total > 0 and total >= least:
                 rows.append(_Row(total, at, place.asset_id, name, tuple(best)))
     for name in named.values():
-        if name.file_id not in seen and WEIGHT * name.score >= max(least, 1e-9):
-            rows.append(_Row(WEIGHT * name.score, None, name.asset_id, name, ((name.file_id, name.path),)))
+        if name.file_id not in seen and name.weight * name.score >= max(least, 1e-9):
+            rows.append(_Row(name.weight * name.score, None, name.asset_id, name, ((name.file_id, name.path),)))
     return rows
 
 
@@ -162,7 +142,7 @@ def _signals(row: _Row, scored: Scored) -> tuple[Signal, ...]:
         if raw is None or calibrated is None:
             continue
         rank = 1 + sum(other is not None and other > raw for other in scored.raw[name])
-        terms = scored.terms[row.at] if name == "words" else ()
+        terms = {"words": scored.terms, "minus": scored.unwanted}.get(name, {row.at: ()})[row.at]
         signals.append(Signal(name, raw, calibrated, rank, float(parts[row.at]), terms))
     if row.named is not None:
         given = row.score - float(scored.ranking.score[row.at])

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING
 
+from mmsearch.retrieval.identifiers import folded, identifiers
 from mmsearch.retrieval.parse import Parsed
 from mmsearch.retrieval.ranking import (
     Ranking,
@@ -14,6 +15,7 @@ from mmsearch.retrieval.ranking import (
     ViewScores,
     find_words,
     fuse,
+    mean_found,
     query_terms,
     standardise,
     view_spread,
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
     import numpy as np
 
 POOL = 300  # candidates that each signal brings up
+LOOSE = 0.8  # of an identifier whose words stand there with other signs between them
+MOST_HIDDEN = 3_000  # more candidates for the sake of those that are not to be found
 MOST_TERMS = 64  # the rarest words of a long query; the others cost time and decide nothing
 
 
@@ -45,12 +49,22 @@ class Vector:
 
 
 @dataclass(frozen=True, slots=True)
+class Wording:
+    """Prepared words of a part of a query other than its typed text; unwanted where the weight is below 0."""
+
+    words: tuple[str, ...]
+    weight: float
+
+
+@dataclass(frozen=True, slots=True)
 class Asked:
     """A query, ready for an index: its words, and its vectors in every view that can take it."""
 
     parsed: Parsed
     vectors: Sequence[Vector] = ()
+    wordings: Sequence[Wording] = ()
     without: frozenset[int] = frozenset()  # segments that are not to be found: the query's own
+    assets: frozenset[int] = frozenset()  # the same as assets
 
 
 @dataclass(slots=True)
@@ -62,6 +76,7 @@ class Scored:
     raw: dict[str, list[float | None]]  # by signal, on its own scale
     calibrated: dict[str, list[float | None]]  # by signal, 0..1
     terms: list[tuple[str, ...]]  # query words (or `famil*`) that each segment holds
+    unwanted: list[tuple[str, ...]]  # the same of the words that should not be there
     weights: dict[str, float] = field(default_factory=dict)  # information of each query word
 
 
@@ -86,14 +101,14 @@ def score(snapshot: Snapshot, asked: Asked, words: Words, extra: Sequence[int] =
     """Bring up the candidates of every signal (and `extra` segments), and score all of them by all signals."""
     import numpy as np
 
-    expression = words.expression() if words.terms else ""
-    found_ids = words.table.best(expression, POOL) if expression else []
-    for vector in asked.vectors:
-        near = snapshot.nearest(vector.space.id, vector.view, vector.vector, POOL)
-        found_ids += [segment_id for segment_id, _ in near]
-    ids = _admitted(words.table, asked, list(dict.fromkeys([*found_ids, *extra])))
+    parts = [(1.0, words), *((one.weight, Words(snapshot, one.words)) for one in asked.wordings)]
+    parts = [(weight, part) for weight, part in parts if part.terms]
+    wanted = [(weight, part) for weight, part in parts if weight > 0]
+    runs = identifiers(asked.parsed)
+    ids = _candidates(snapshot, asked, [part for _, part in wanted], runs)
+    ids = _admitted(words.table, asked, list(dict.fromkeys([*ids, *extra])))
     held = words.table.words(ids)
-    found = find_words(words.terms, [held.get(i, []) for i in ids], words.table.mean_length) if words.terms else None
+    texts = [held.get(i, []) for i in ids]
     has_words = np.array([i in held for i in ids], bool)
     views, raw, calibrated = [], {}, {}
     for vector in asked.vectors:
@@ -101,12 +116,64 @@ def score(snapshot: Snapshot, asked: Asked, words: Words, extra: Sequence[int] =
         views.append(scores)
         raw[vector.name] = cosines
         calibrated[vector.name] = [None if np.isnan(z) else _certainty(z) for z in scores.z]
+    length = words.table.mean_length
+    found = mean_found([(w, find_words(part.terms, texts, length)) for w, part in wanted]) if wanted else None
+    whole = sum(weight for weight, _ in wanted) or 1.0
+    against = [(-w / whole, find_words(part.terms, texts, length)) for w, part in parts if w < 0]
+    penalty = sum((w * one.found for w, one in against), np.zeros(len(ids))) if against else None
+    joined = {i: " ".join(text) for i, text in zip(ids, texts, strict=True)}
+    exact = _exact(snapshot, words, runs, joined) if runs else None
     if found is not None:
         raw["words"] = [float(value) if own else None for value, own in zip(found.found, has_words, strict=True)]
-        calibrated["words"] = raw["words"]
-    matched: list[tuple[str, ...]] = found.matched if found is not None else [() for _ in ids]
-    weights = {term.word: term.idf for term in words.terms}
-    return Scored(ids, fuse(found, has_words, views), raw, calibrated, matched, weights)
+    for name, values in (("exact", exact), ("minus", penalty)):
+        if values is not None:
+            raw[name] = [float(value) if value > 0 else None for value in values]
+    calibrated |= {name: raw[name] for name in ("words", "exact", "minus") if name in raw}
+    none: list[tuple[str, ...]] = [() for _ in ids]
+    weights = {term.word: term.idf for _, part in wanted for term in part.terms}
+    return Scored(
+        segments=ids,
+        ranking=fuse(found, has_words, views, penalty, exact),
+        raw=raw,
+        calibrated=calibrated,
+        terms=found.matched if found is not None else none,
+        unwanted=mean_found(against).matched if against else none,
+        weights=weights,
+    )
+
+
+def _candidates(snapshot: Snapshot, asked: Asked, wanted: Sequence[Words], runs: Iterable[str]) -> list[int]:
+    """The segments that any signal brings up."""
+    pool = POOL + min(len(asked.without), MOST_HIDDEN)
+    ids: list[int] = []
+    for words in wanted:
+        ids += words.table.best(words.expression(), pool)
+    for run in runs:
+        ids += wanted[0].table.best(quoted(run), pool)
+    for vector in asked.vectors:
+        ids += [i for i, _ in snapshot.nearest(vector.space.id, vector.view, vector.vector, pool)]
+    return ids
+
+
+def _exact(snapshot: Snapshot, words: Words, runs: Mapping[str, str], texts: Mapping[int, str]) -> np.ndarray:
+    """The share of the query's information that lies in identifiers which a candidate holds, float64 (n,) in 0..1; a
+    little less where the words are there, but other signs between them."""
+    import numpy as np
+
+    known = {term.word: term.idf for term in words.terms}
+    whole = sum(known.values()) or 1.0
+    holding = {i: [run for run in runs if f" {run} " in f" {text} "] for i, text in texts.items()}
+    places = snapshot.places([i for i, held in holding.items() if held])
+    share = np.zeros(len(texts))
+    for number, (segment_id, held) in enumerate(holding.items()):
+        if held and (place := places.get(segment_id)):
+            shown = folded("\n".join([place.text, *(cue.text for _, cue in place.read)]))
+            counted: set[str] = set()
+            for run in held:
+                own = set(run.split()) - counted
+                counted |= own
+                share[number] += sum(known.get(word, 0.0) for word in own) * (1.0 if runs[run] in shown else LOOSE)
+    return share / whole
 
 
 def _admitted(table: Vocabulary, asked: Asked, ids: list[int]) -> list[int]:

@@ -80,6 +80,10 @@ class Snapshot:
         """Let go of the moment."""
         self.connection.close()
 
+    def nothing_allowed(self) -> bool:
+        """Whether there is a filter that no file passes."""
+        return self.filtered and not self.connection.execute("SELECT 1 FROM temp.allowed_files LIMIT 1").fetchone()
+
     def spaces(self) -> list[SpaceRow]:
         """The spaces of this index."""
         return spaces(self.connection)

@@ -1,0 +1,128 @@
+"""Files as queries: one that the index holds by its stored embeddings and words, any other by the words in it."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from mmsearch.encoding.queries import encode_text
+from mmsearch.errors import UsageError
+from mmsearch.retrieval.ranking import idf
+from mmsearch.store.layout import IndexFolder
+from mmsearch.store.snapshot import Snapshot
+from mmsearch.store.vocabulary import WORDS, Vocabulary
+from mmsearch.store.words import tokens
+from mmsearch.types import View
+
+if TYPE_CHECKING:
+    import numpy as np
+
+WORDS_ASKED = 40  # the most telling words of the example; more of them say nothing new
+PASSAGES = 4  # of a file that is not in the index: its beginning stands for it
+_PLACE = re.compile(rb"^(?P<path>.+?)#(?:page=(?P<page>\d+)|t=(?P<time>\d+(?:\.\d+)?)(?:,[\d.]*)?)$", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Example:
+    """A file as a query: a unit vector, float32 (dimension,), for each (space id, view) that can take it, its most
+    telling words, and what of the index it is."""
+
+    vectors: Mapping[tuple[int, str], np.ndarray] = field(default_factory=dict)
+    words: tuple[str, ...] = ()
+    asset: int | None = None
+    segments: frozenset[int] = frozenset()  # of the whole asset
+    notes: tuple[str, ...] = ()
+
+
+def is_place(target: bytes) -> bool:
+    """Whether a target is written as a place in a file (`PATH#page=3`, `PATH#t=75`)."""
+    return _PLACE.match(target) is not None
+
+
+def stored(snapshot: Snapshot, target: bytes) -> Example | None:
+    """A file of the index, or a place in one, as a query; None where the index holds no such file. Raises `UsageError`
+    for a place that is not in it."""
+    asset_id, own = _segments(snapshot, target)
+    if asset_id is None:
+        return None
+    every = snapshot.connection.execute("SELECT id FROM segments WHERE asset_id = ?", (asset_id,)).fetchall()
+    vectors = {}
+    for space in snapshot.spaces():
+        for view in space.views:
+            matrix = snapshot.vectors(space.id, view, own)
+            if len(matrix):
+                vectors[space.id, view] = unit(matrix.mean(axis=0))
+    table = Vocabulary(snapshot.connection, WORDS, False)
+    held = table.words(own[:200])
+    words = _telling(table, (word for words in held.values() for word in words))
+    return Example(vectors, words, asset_id, frozenset(row[0] for row in every))
+
+
+def fresh(folder: IndexFolder, snapshot: Snapshot, passages: list[str]) -> Example:
+    """The words of a file that is not in the index as a query, in every space that takes words."""
+    vectors, notes = {}, []
+    for space in snapshot.spaces():
+        if View.TEXT in space.views and passages:
+            encoded = [encode_text(folder, space, passage) for passage in passages[:PASSAGES]]
+            vectors[space.id, str(View.TEXT)] = unit(sum((one.vector for one in encoded[1:]), encoded[0].vector))
+            notes += [one.note for one in encoded if one.note]
+    table = Vocabulary(snapshot.connection, WORDS, False)
+    return Example(vectors, _telling(table, tokens("\n".join(passages))), notes=tuple(dict.fromkeys(notes)))
+
+
+def unit(vector: np.ndarray) -> np.ndarray:
+    """The vector at length 1, float32."""
+    import numpy as np
+
+    return (vector / max(float(np.linalg.norm(vector)), 1e-9)).astype(np.float32)
+
+
+def _segments(snapshot: Snapshot, target: bytes) -> tuple[int | None, list[int]]:
+    """The asset that a target means, and those of its segments."""
+    found = _file(snapshot, target)
+    place = _PLACE.match(target) if found is None else None
+    if place is not None:
+        found = _file(snapshot, place["path"])
+    if found is None:
+        return None, []
+    condition, values = "", [float(found)]
+    if place is not None and place["page"]:
+        condition, values = " AND page = ?", [found, int(place["page"])]
+    elif place is not None:
+        moment = float(place["time"])
+        condition, values = " AND start_s <= ? AND end_s > ?", [found, moment, moment]
+    ids = [
+        row[0]
+        for row in snapshot.connection.execute(
+            f"SELECT id FROM segments WHERE asset_id = ?{condition} ORDER BY ordinal", values
+        )
+    ]
+    if place is not None and not ids:
+        raise UsageError(f"There is no such place: {os.fsdecode(target)!r}.", "Pages count from 1, times are seconds.")
+    return found, ids
+
+
+def _file(snapshot: Snapshot, path: bytes) -> int | None:
+    """The asset of a path that the index holds."""
+    for root in snapshot.roots.values():
+        for wanted in (os.path.abspath(path), os.path.realpath(path)):
+            if wanted == root.path or wanted.startswith(root.path.rstrip(b"/") + b"/"):
+                relative = b"" if wanted == root.path else os.path.relpath(wanted, root.path)
+                row = snapshot.connection.execute(
+                    "SELECT asset_id FROM files WHERE root_id = ? AND path = ? AND asset_id IS NOT NULL",
+                    (root.id, relative),
+                ).fetchone()
+                if row is not None:
+                    return int(row[0])
+    return None
+
+
+def _telling(table: Vocabulary, words: Iterable[str]) -> tuple[str, ...]:
+    """The words that tell most about an example: often here, in few segments of the index."""
+    counts = Counter(words)
+    weighed = {word: count * idf(table.rows, table.frequency(word)) for word, count in counts.most_common(400)}
+    return tuple(sorted(weighed, key=lambda word: (-weighed[word], word))[:WORDS_ASKED])
