@@ -28,8 +28,8 @@ class Root:
     forgotten: tuple[bytes, ...] = ()  # relative paths that `forget` took out: a walk leaves them alone
 
 
-_DAMAGE = ("SQLITE_CORRUPT", "SQLITE_NOTADB", "SQLITE_IOERR", "SQLITE_FORMAT")
-_DAMAGE_WORDS = ("no such table", "no such column", "Could not decode to UTF-8", "malformed", "vtable constructor")
+# Our statements are fixed, so an error in one (SQLITE_ERROR) means that the tables are not as they should be.
+_DAMAGE = ("SQLITE_CORRUPT", "SQLITE_NOTADB", "SQLITE_IOERR", "SQLITE_FORMAT", "SQLITE_ERROR")
 _BUSY_S = 30.0  # a reader's checkpoint can hold a writer up for moments, never for this long
 
 
@@ -54,12 +54,32 @@ def speaking(folder: IndexFolder) -> Iterator[None]:
             raise LockHeld(
                 f"Another program keeps the catalogue of {folder.path} locked.", "Try again when it has let go of it."
             ) from error
-        if code.startswith(_DAMAGE) or any(words in str(error) for words in _DAMAGE_WORDS):
-            raise DamagedIndex(
-                f"The catalogue of {folder.path} is damaged ({error}).",
-                "`mmsearch verify --deep` shows what is lost; deleting the folder and indexing again heals it.",
-            ) from error
+        undecodable = isinstance(error, sqlite3.OperationalError) and not code  # Python's own complaint about a row
+        if (undecodable or code.startswith(_DAMAGE)) and not str(error).startswith("fts5: syntax error"):
+            raise _damaged(folder, error) from error
         raise
+    except (UnicodeDecodeError, json.JSONDecodeError) as error:  # of a row, or of what SQLite has to say about damage
+        raise _damaged(folder, error) from error
+    except (ValueError, TypeError, LookupError, AttributeError) as error:
+        if _is_sound(folder):
+            raise
+        raise _damaged(folder, error) from error
+
+
+def _damaged(folder: IndexFolder, error: Exception) -> DamagedIndex:
+    return DamagedIndex(
+        f"The catalogue of {folder.path} is damaged ({(str(error) or type(error).__name__).splitlines()[0]}).",
+        "`mmsearch verify --deep` shows what is lost; deleting the folder and indexing again heals it.",
+    )
+
+
+def _is_sound(folder: IndexFolder) -> bool:
+    """Whether SQLite finds nothing wrong: then an error that makes no sense is a bug of ours, and not the damage's."""
+    try:
+        with contextlib.closing(sqlite3.connect(f"{folder.catalogue.absolute().as_uri()}?mode=ro", uri=True)) as one:
+            return bool(one.execute("PRAGMA quick_check(1)").fetchone()[0] == "ok")
+    except (sqlite3.Error, UnicodeDecodeError):
+        return False
 
 
 def open_writer(folder: IndexFolder) -> sqlite3.Connection:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from mmsearch.errors import DamagedIndex
-from mmsearch.store.catalogue import open_reader, open_writer, transaction
+from mmsearch.store.catalogue import open_reader, open_writer, speaking, transaction
 from mmsearch.store.layout import IndexFolder
 from mmsearch.store.lock import writer_lock
 from mmsearch.store.promises import Promises
@@ -37,6 +37,7 @@ def verify(folder: IndexFolder, repair: bool, deep: bool) -> list[Finding]:
             open_reader(folder).close()  # says so if there is no index, before a folder is touched
             held.enter_context(writer_lock(folder, "verify --repair"))
         connection = held.enter_context(contextlib.closing(open_writer(folder) if repair else open_reader(folder)))
+        held.enter_context(speaking(folder))
         if not repair:
             connection.execute("BEGIN")
         findings = []
@@ -47,7 +48,7 @@ def verify(folder: IndexFolder, repair: bool, deep: bool) -> list[Finding]:
 
 
 def _run(folder: IndexFolder, connection: sqlite3.Connection, check: _Check, repair: bool) -> Finding:
-    broken = _broken(check)
+    broken = _broken(folder, check)
     if not broken:
         return Finding(check.promise, "ok")
     sentence = " ".join(broken[:3]) + (f" (and {len(broken) - 3} more)" if len(broken) > 3 else "")
@@ -58,17 +59,20 @@ def _run(folder: IndexFolder, connection: sqlite3.Connection, check: _Check, rep
     try:
         with transaction(connection, folder):
             check.mend()
-        left = _broken(check)
+        left = _broken(folder, check)
     except DamagedIndex as error:
         left = [f"{sentence} {error.sentence}"]
     return Finding(check.promise, "broken", left[0], _AGAIN) if left else Finding(check.promise, "repaired", sentence)
 
 
-def _broken(check: _Check) -> list[str]:
+def _broken(folder: IndexFolder, check: _Check) -> list[str]:
     try:
-        return list(check.find())
-    except (sqlite3.DatabaseError, DamagedIndex) as error:
-        return [f"It can't be read: {error}."]
+        with speaking(folder):
+            return list(check.find())
+    except DamagedIndex as error:
+        return [error.sentence]
+    except (ValueError, TypeError, LookupError, AttributeError) as error:  # a value that no one of ours has written
+        return [f"A row can't be read ({error})."]
 
 
 def _checks(folder: IndexFolder, connection: sqlite3.Connection) -> list[_Check]:
