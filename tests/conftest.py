@@ -3,6 +3,8 @@
 import os
 import tempfile
 
+import pytest
+
 _home = tempfile.TemporaryDirectory(prefix="mmsearch-tests-")  # removed when the process ends
 for _variable in ("XDG_DATA_HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME"):
     os.environ[_variable] = os.path.join(_home.name, _variable.split("_")[1].lower())
@@ -10,3 +12,49 @@ for _variable in [name for name in os.environ if name.startswith("MMSEARCH_")]:
     del os.environ[_variable]
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["OMP_NUM_THREADS"] = "1"  # tiny models on shared cores run ten times slower with more
+
+
+@pytest.fixture(scope="session")
+def searched_once(tmp_path_factory):
+    from small_index import run, use_word_model
+
+    top = tmp_path_factory.mktemp("searched")
+    for name, text in SEARCHED.items():
+        path = top / "media" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    with pytest.MonkeyPatch.context() as patch:
+        use_word_model(patch.setattr)
+        assert run(top / "index", top / "media").indexed == len(SEARCHED)
+    return top
+
+
+@pytest.fixture
+def searched(searched_once, monkeypatch):
+    """A folder with some notes, and its index by a model of words: `searched / "media"`, `searched / "index"`."""
+    from small_index import use_word_model
+
+    use_word_model(monkeypatch.setattr)
+    return searched_once
+
+
+SEARCHED = {
+    "annual_report.txt": "Revenue grew in all regions; the board thanks the staff.",
+    "report_draft.txt": "Revenue grew. These are only first words of the board.",
+    "old/minutes.txt": "The board met in March. This is a draft of the minutes.",
+    "apple_pie.txt": "Apple pie: a sweet dessert of fruit, sugar and butter from the oven.",
+    "apple_computer.txt": "Apple the company sells laptops and phones.",
+    "pear_tart.txt": "Pear tart: a dessert of fruit, almonds and cream from the oven.",
+    "inv_0817.txt": "Payment for the carpentry.",
+    "inv_0818.txt": "See inv_0817.txt, inv_0817.txt, inv 0817 txt, inv 0817 txt, inv_0817 and inv 0817.",
+    "0817_inv.txt": "The inv 0817.",
+    "letters/inv_0817_reminder.txt": "The carpentry has not been paid: inv 0817.",
+    "bills/one.txt": "Invoice RB-2024/117 of the bakery.",
+    "bills/two.txt": "Invoice RB-2024/118, not RB-2024/1171. 117 rolls, RB, 2024, RB 2024, 117, 2024 and 117.",
+    "bills/three.txt": "Rolls of 2024: RB 2024 117, RB 2024 117, RB 2024 117.",
+    "bills/four.txt": "Invoice, invoice, invoice and invoice: number 47110.",
+    "bills/five.txt": "The number on it was 4711.",
+    "poem.txt": "The quiet harbour sleeps under a silver moon.",
+    "moon.txt": "The moon is silver; the harbour under it is quiet. Harbour, moon, silver, quiet.",
+    "persian.txt": "گربه روی دیوار نشسته است.",
+}

@@ -5,7 +5,7 @@ sum is brought back to length 1, as rclip does. It is then calibrated like any o
 their meaning. A view is asked when a wanted part has a vector in it; what `--minus` alone could say there is dropped:
 the opposite of a thing is not a thing. A text counts as far as the model can read it.
 Words: the typed words weigh 1, those of a file its weight; words of `--minus` are a penalty (see `ranking.py`), while
-`-word` in the text excludes.
+`-word` in the text excludes. What the penalty brings to 0 or below is no hit.
 Names: those of the typed words, less what the unwanted words find there.
 """
 

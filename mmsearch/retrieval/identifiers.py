@@ -26,6 +26,11 @@ def identifiers(parsed: Parsed) -> dict[str, str]:
     return found
 
 
+def stands_in(typed: str, text: str) -> bool:
+    """Whether a folded text holds what was typed, not as a part of a longer word or number."""
+    return re.search(rf"(?<!\w){re.escape(typed)}(?!\w)", text) is not None
+
+
 def names_meant(parsed: Parsed) -> tuple[str, ...]:
     """File names that a query may have been typed for, folded: the whole of it, and each word that has an ending."""
     ended = [word for word in parsed.text.split() if re.search(r"[^.]\.[^.]", word)]

@@ -36,7 +36,8 @@ class Parsed:
 
 def parse(typed: str) -> Parsed:
     """Read a query: `"a phrase"` must be there, `-word` and `-"a phrase"` must not, all else is searched for."""
-    typed = typed[:MAX_CHARACTERS].replace("\u201c", '"').replace("\u201d", '"').replace("\x00", " ")
+    typed = typed[:MAX_CHARACTERS].encode("utf-8", "replace").decode()  # half of a surrogate pair is no text
+    typed = typed.replace("\u201c", '"').replace("\u201d", '"').replace("\x00", " ")
     text: list[str] = []
     phrases: list[str] = []
     excluded: list[str] = []

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING
 
-from mmsearch.retrieval.identifiers import folded, identifiers
+from mmsearch.retrieval.identifiers import folded, identifiers, stands_in
 from mmsearch.retrieval.parse import Parsed
 from mmsearch.retrieval.ranking import (
     Ranking,
@@ -172,7 +172,9 @@ def _exact(snapshot: Snapshot, words: Words, runs: Mapping[str, str], texts: Map
             for run in held:
                 own = set(run.split()) - counted
                 counted |= own
-                share[number] += sum(known.get(word, 0.0) for word in own) * (1.0 if runs[run] in shown else LOOSE)
+                share[number] += sum(known.get(word, 0.0) for word in own) * (
+                    1.0 if stands_in(runs[run], shown) else LOOSE
+                )
     return share / whole
 
 

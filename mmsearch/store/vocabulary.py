@@ -75,9 +75,11 @@ class Vocabulary:
         return {row[0] for row in rows}
 
     def known(self, shortest: int, longest: int) -> list[str]:
-        """All words of a length, in characters, from `shortest` to `longest`. 100,000 take about 0.2 s."""
+        """All words of a length, in characters, from `shortest` to `longest`, but those that begin with a digit. A
+        vocabulary of 200,000 takes about 0.3 s."""
         rows = self._connection.execute(
-            f"SELECT term FROM {self._vocabulary} WHERE length(term) BETWEEN ? AND ?", (shortest, longest)
+            f"SELECT term FROM {self._vocabulary} WHERE term >= ':' AND length(term) BETWEEN ? AND ?",
+            (shortest, longest),
         )
         return [row[0] for row in rows]
 
