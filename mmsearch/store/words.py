@@ -33,10 +33,14 @@ _OPTIONAL = re.compile(
 )
 _FOLD = str.maketrans(
     {
-        "ß": "ss", "æ": "ae", "œ": "oe", "ø": "o", "đ": "d", "ð": "d", "ł": "l", "ı": "i", "þ": "th",
+        "ς": "σ", "ß": "ss", "æ": "ae", "œ": "oe", "ø": "o", "đ": "d", "ð": "d", "ł": "l", "ı": "i", "þ": "th",
         "ى": "ي", "ی": "ي", "ة": "ه", "ک": "ك",  # Arabic letters that writers exchange
     }
 )  # fmt: skip
+# Punctuation and signs among the marks that `_WORD` lets into words: the Hindi full stop, the Hebrew hyphen.
+_FOLD |= {
+    code: " " for code in (*range(0x0591, 0x05C8), *range(0x0900, 0x0E00)) if unicodedata.category(chr(code))[0] in "PS"
+}
 _NAME_PARTS = re.compile(r"[A-Z]{2,}(?![a-z])|[A-Z]?[a-z]+|[A-Z]|\d+")
 
 
@@ -88,5 +92,5 @@ def _cut_name(word: str) -> list[str]:
 
 def _plain(text: str) -> str:
     """NFKC in lower case, optional marks dropped (é as e, ё as е, أ as ا), ligature letters written out."""
-    text = unicodedata.normalize("NFKD", text.lower())
+    text = unicodedata.normalize("NFKD", text).lower()  # in this order: decomposing gives capitals (℡ is TEL)
     return unicodedata.normalize("NFKC", _OPTIONAL.sub("", text)).translate(_FOLD)
