@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from mmsearch.cli import opening, parsing
 from mmsearch.errors import UsageError
-from mmsearch.types import Filter, Hit, Locator
+from mmsearch.types import Filter, Hit, Locator, Part
 
 NOW = datetime(2024, 5, 31, 14, 30)
 
@@ -158,3 +158,32 @@ def test_what_can_not_be_opened_is_said(desktop, tmp_path, monkeypatch):
         opening.open_hit([found], 1)
     opening.open_hit([], 1)
     assert desktop == []
+
+
+def test_parts_of_a_query_have_weights_and_a_minus_is_a_file_where_there_is_one(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "crowd").write_text("x")
+    (tmp_path / "odd@2").write_text("x")
+    here = os.fsencode(tmp_path)
+    files = ("a.jpg", "a.jpg@0.5", "t.mp4#t=75@2", "odd@2", "odd@2@.5", "a@2x.png")
+    assert [parsing.like_part(typed) for typed in files] == [
+        Part(file=here + b"/a.jpg"),
+        Part(file=here + b"/a.jpg", weight=0.5),
+        Part(file=here + b"/t.mp4#t=75", weight=2),
+        Part(file=here + b"/odd@2"),
+        Part(file=here + b"/odd@2", weight=0.5),
+        Part(file=here + b"/a@2x.png"),
+    ]
+    either = ("crowd", "crowd@3", "crowds at 10:30@0.5", "r.pdf#page=3", "a@b.com")
+    assert [parsing.minus_part(typed) for typed in either] == [
+        Part(file=here + b"/crowd"), Part(file=here + b"/crowd", weight=3), Part("crowds at 10:30", weight=0.5),
+        Part(file=here + b"/r.pdf#page=3"), Part("a@b.com"),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("typed", ["a@0", "a@101", "a@0.0", "", "  "])
+def test_a_weight_or_a_part_that_cant_be_meant_is_refused(typed, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UsageError) as raised:
+        parsing.like_part(typed) if "a" in typed or not typed else parsing.minus_part(typed)
+    assert raised.value.hint
