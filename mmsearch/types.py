@@ -280,7 +280,7 @@ class Query:
     k: int = 10
     all_segments: bool = False  # every place, not one row a file
     fold: bool = True  # same contents in one row
-    min_score: float | None = None  # None: the default cutoff
+    min_score: float | None = None  # of every hit; None: a default that the best hit must reach; 0: everything
     where: Filter = Filter()
     names: bool = True  # False: by contents alone, as if files had none
     like: tuple[Part, ...] = ()  # files or places, of the index or not; they are not among the hits

@@ -52,7 +52,7 @@ Count = Annotated[int, typer.Option("-k", metavar="N", min=1, max=10_000, help="
 AllSegments = Annotated[bool, typer.Option("--all-segments", help="Every place, not one row a file.")]
 NoFold = Annotated[bool, typer.Option("--no-fold", help="A row for each of several files with the same content.")]
 MinScore = Annotated[
-    float | None, typer.Option("--min-score", metavar="SCORE", help="Leave out hits below this score.")
+    float | None, typer.Option("--min-score", metavar="SCORE", help="Leave out hits below this score; 0 shows all.")
 ]
 Explain = Annotated[bool, typer.Option("--explain", help="Show what each signal said of a hit.")]
 Open = Annotated[

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from mmsearch.retrieval.compose import compose
 from mmsearch.retrieval.names import Named, find_names, refused_files
+from mmsearch.retrieval.ranking import DEFAULT_CUTOFF
 from mmsearch.retrieval.signals import Asked, Scored, Words, score
 from mmsearch.retrieval.snippet import placed, snippet
 from mmsearch.store.layout import IndexFolder
@@ -33,7 +34,8 @@ def search(folder: IndexFolder, query: Query) -> Answer:
     began = time.monotonic()
     with Snapshot(folder, query.where) as snapshot:
         asked, notes = compose(folder, snapshot, query)
-        hits = find(snapshot, asked, query)
+        hits, below = find(snapshot, asked, query)
+        notes += [below] if below else []
         if snapshot.filtered and not hits and snapshot.nothing_allowed():
             notes.append("No file of the index passes the filters.")
     return Answer(hits, tuple(notes), time.monotonic() - began)
@@ -45,17 +47,35 @@ def similar(folder: IndexFolder, target: bytes, query: Query) -> Answer:
     return search(folder, replace(query, like=(Part(file=target), *query.like)))
 
 
-def find(snapshot: Snapshot, asked: Asked, query: Query) -> tuple[Hit, ...]:
-    """The hits of an encoded query."""
+def find(snapshot: Snapshot, asked: Asked, query: Query) -> tuple[tuple[Hit, ...], str]:
+    """The hits of an encoded query, and a sentence where a cutoff left none of them."""
     words = Words(snapshot, asked.parsed.words)
     minus = [(-one.weight, Words(snapshot, one.words)) for one in asked.wordings if one.weight < 0]
     named = find_names(snapshot, asked, words, minus) if query.names else {}
     scored = score(snapshot, asked, words)
     rows = _rows(snapshot, scored, named, refused_files(snapshot, asked, words, named), query)
     rows.sort(key=lambda row: (-row.score, row.files[0][1] if row.files else b""))
-    shown = _grouped(rows, query)
+    passing = _passing(rows, asked, query)
+    below = _below(rows) if rows and not passing else ""
+    shown = _grouped(passing, query)
     places = snapshot.places([scored.segments[row.at] for group in shown for row in group if row.at is not None])
-    return tuple(_hit(number, group, scored, places, query) for number, group in enumerate(shown, 1))
+    return tuple(_hit(number, group, scored, places, query) for number, group in enumerate(shown, 1)), below
+
+
+def _passing(rows: list[_Row], asked: Asked, query: Query) -> list[_Row]:
+    """What is good enough of rows, best first: with a `min_score` every row on its own. Without one all of them, if
+    the best reaches the default cutoff: weaker places beside a good one are of use, a list of weak ones is not. That
+    cutoff was measured on words; what is like a file, or holds a quoted phrase, is shown at any score."""
+    if query.min_score is not None:
+        return [row for row in rows if row.score >= query.min_score]
+    plain = query.text and not (query.image or query.like or query.minus or asked.parsed.phrases)
+    return [] if plain and rows and rows[0].score < DEFAULT_CUTOFF else rows
+
+
+def _below(rows: list[_Row]) -> str:
+    count = len({row.files[0][0] for row in rows})
+    which = "the one file" if count == 1 else f"the best of {count} files"
+    return f"Nothing above the cutoff; {which} below it scores {rows[0].score:.3f} (--min-score 0 shows all)."
 
 
 def _rows(snapshot: Snapshot, scored: Scored, named: dict[int, Named], refused: set[int], query: Query) -> list[_Row]:
@@ -63,7 +83,6 @@ def _rows(snapshot: Snapshot, scored: Scored, named: dict[int, Named], refused: 
     are known by their name only."""
     places = snapshot.places(scored.segments)
     files = snapshot.files_of(sorted({place.asset_id for place in places.values()}))
-    least = query.min_score or 0.0
     rows: list[_Row] = []
     seen = set(refused)
     for at, segment_id in enumerate(scored.segments):
@@ -78,10 +97,10 @@ def _rows(snapshot: Snapshot, scored: Scored, named: dict[int, Named], refused: 
             name = named.get(best[0][0])
             seen.update(file_id for file_id, _ in best)
             total = base + (1 - max(base, 0.0)) * (name.weight * name.score if name else 0.0)
-            if total > 0 and total >= least:
+            if total > 0:
                 rows.append(_Row(total, at, place.asset_id, name, tuple(best)))
     for name in named.values():
-        if name.file_id not in seen and name.weight * name.score >= max(least, 1e-9):
+        if name.file_id not in seen and name.weight * name.score > 0:
             rows.append(_Row(name.weight * name.score, None, name.asset_id, name, ((name.file_id, name.path),)))
     return rows
 

@@ -1,0 +1,80 @@
+"""Nothing relevant is an answer: a query whose best hit is weak finds nothing, and says what it left out."""
+
+import pytest
+from small_index import run, use_word_model
+
+from mmsearch.index import Index
+from mmsearch.retrieval.ranking import DEFAULT_CUTOFF
+from mmsearch.types import Part, Query
+
+TEXTS = {
+    "harbour.txt": "The old harbour of Bremen was dredged again in the spring of 1911.",
+    "bread.txt": "Rye bread needs sour dough, salt, water and a hot oven for an hour.",
+    "moon.txt": "The far side of the moon was photographed first by a Soviet probe in 1959.",
+    "the.txt": "The the of in and a for an was by first again.",
+}
+
+
+@pytest.fixture(scope="module")
+def index(tmp_path_factory):
+    with pytest.MonkeyPatch.context() as patch:
+        use_word_model(patch.setattr)
+        base = tmp_path_factory.mktemp("cutoff")
+        for name, text in TEXTS.items():
+            (base / "files").mkdir(exist_ok=True)
+            (base / "files" / name).write_text(text)
+        run(base / "index", base / "files")
+        yield base / "index"
+
+
+def ask(index, text, **options):
+    return Index.open(index).search(Query(text, **options))
+
+
+def test_nonsense_finds_nothing(index):
+    answer = ask(index, "zzzqq")
+    assert answer.hits == ()
+
+
+def test_weak_hits_are_left_out_and_counted(index):
+    everything = ask(index, "quantum oven chromodynamics lattice gauge", min_score=0)
+    best = everything.hits[0].score
+    assert 0 < best < DEFAULT_CUTOFF, "the test needs a weak query"
+    answer = ask(index, "quantum oven chromodynamics lattice gauge")
+    assert answer.hits == ()
+    which = "the one file" if len(everything.hits) == 1 else f"the best of {len(everything.hits)} files"
+    assert f"Nothing above the cutoff; {which} below it scores {best:.3f} (--min-score 0 shows all)." in answer.notes
+
+
+def test_a_good_best_hit_brings_all_others_with_it(index):
+    everything = ask(index, "the old harbour of Bremen", min_score=0)
+    assert everything.hits[0].score >= DEFAULT_CUTOFF > everything.hits[-1].score, "the test needs a weak second"
+    answer = ask(index, "the old harbour of Bremen")
+    assert [(hit.path, hit.score) for hit in answer.hits] == [(hit.path, hit.score) for hit in everything.hits]
+
+
+def test_a_given_cutoff_is_held_by_every_hit(index):
+    everything = ask(index, "the old harbour of Bremen", min_score=0).hits
+    least = everything[1].score
+    answer = ask(index, "the old harbour of Bremen", min_score=least)
+    assert [hit.path for hit in answer.hits] == [hit.path for hit in everything if hit.score >= least]
+    above = ask(index, "the old harbour of Bremen", min_score=everything[0].score + 0.001)
+    assert above.hits == ()
+    assert [note for note in above.notes if "Nothing above the cutoff" in note]
+
+
+def test_phrases_and_likeness_have_no_default_cutoff(index):
+    assert [hit.path.endswith(b"bread.txt") for hit in ask(index, '"hot oven" quantum lattice gauge qed').hits] == [
+        True
+    ]
+    near = ask(index, "", like=(Part(text="", file=ask(index, "moon").hits[0].path),))
+    assert near.hits
+
+
+def test_the_command_says_so_and_ends_with_1(index, capfd):
+    from mmsearch.cli import program
+
+    code = program.run(["query", "--index", str(index), "quantum oven chromodynamics lattice gauge"])
+    said = capfd.readouterr()
+    assert (code, said.out) == (1, "")
+    assert "Nothing above the cutoff" in said.err and "--min-score 0 shows all" in said.err
