@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import queue
 import threading
 from collections import deque
@@ -19,6 +20,7 @@ from mmsearch.types import Extracted, Failure, Kind, Needs, Probe
 
 Task = tuple[Job, Probe | None, int | None]  # a None span: open the asset, which gives its first span too
 
+QUICKEST_FIRST = (Kind.TEXT, Kind.PDF, Kind.IMAGE, Kind.AUDIO, Kind.VIDEO)
 TIME_LIMITS_S = {Kind.TEXT: 60.0, Kind.IMAGE: 60.0, Kind.PDF: 60.0, Kind.AUDIO: 120.0, Kind.VIDEO: 180.0}
 
 
@@ -37,7 +39,8 @@ class ExtractStage:
         hand_on: Callable[[Piece], None],
         stopping: threading.Event,
     ) -> None:
-        self.jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()  # None: there will be no more
+        self._jobs: queue.PriorityQueue[tuple[int, int, Job | None]] = queue.PriorityQueue()
+        self._added = itertools.count()
         self._pool = pool
         self._ahead = workers + 2  # tasks in flight: no worker waits for us, and little is held in memory
         self._needs = needs
@@ -45,6 +48,11 @@ class ExtractStage:
         self._stopping = stopping
         self._tasks: deque[Task] = deque()
         self._finished: queue.SimpleQueue[tuple[Task, Future[Any]]] = queue.SimpleQueue()
+
+    def add(self, job: Job | None) -> None:
+        """Queue a job; None: there will be no more. Quick kinds go first, so that much is found early in a long run."""
+        rank = QUICKEST_FIRST.index(job.source.kind) if job is not None else len(QUICKEST_FIRST)
+        self._jobs.put((rank, next(self._added), job))
 
     def run(self) -> None:
         """Work until the jobs end."""
@@ -70,7 +78,7 @@ class ExtractStage:
 
     def _next_job(self, wait: bool) -> Job | None:
         try:
-            return self.jobs.get(timeout=0.1) if wait else self.jobs.get_nowait()
+            return (self._jobs.get(timeout=0.1) if wait else self._jobs.get_nowait())[2]
         except queue.Empty:
             return _NOTHING_YET
 

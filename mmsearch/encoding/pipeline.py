@@ -89,12 +89,12 @@ class Pipeline:
     def add(self, job: Job) -> None:
         """Queue an asset."""
         flavour = "av" if job.source.kind in (Kind.AUDIO, Kind.VIDEO) else "light"
-        self._extracting[flavour].jobs.put(job)
+        self._extracting[flavour].add(job)
 
     def end_jobs(self) -> None:
         """There will be no more jobs."""
         for stage in self._extracting.values():
-            stage.jobs.put(None)
+            stage.add(None)
 
     def poll(self, wait_s: float) -> list[Chunk] | None:
         """Chunks that are ready, waiting at most `wait_s` seconds for the first; None when all is done.
