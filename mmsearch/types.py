@@ -285,6 +285,8 @@ class Query:
     names: bool = True  # False: by contents alone, as if files had none
     like: tuple[Part, ...] = ()  # files or places, of the index or not; they are not among the hits
     minus: tuple[Part, ...] = ()  # words or files
+    rerank: str | None = None  # a reranker's name, `builtin`: the best candidates are judged again
+    rerank_top: int = 50  # how many places it judges
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,6 +66,13 @@ def query(
     min_duration: options.MinDuration = None,
     max_duration: options.MaxDuration = None,
     pages: options.Pages = None,
+    rerank: Annotated[
+        str | None,
+        typer.Option("--rerank", metavar="MODEL", help="Judge the best candidates again; `builtin`: words together."),
+    ] = None,
+    rerank_top: Annotated[
+        int, typer.Option("--rerank-top", metavar="N", min=1, max=1000, help="How many places --rerank judges.")
+    ] = 50,
     explain: options.Explain = False,
     open: options.Open = 0,
     format: options.Lists = options.ListFormat.TABLE,
@@ -93,6 +100,8 @@ def query(
         fold=not no_fold,
         min_score=parsing.finite(min_score, "--min-score"),
         where=where,
+        rerank=rerank,
+        rerank_top=rerank_top,
     )
     texts = _texts(text, bool(image or like), queries_from, null, open)
     from mmsearch.index import Index

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from mmsearch.retrieval.compose import compose
 from mmsearch.retrieval.names import Named, find_names, refused_files
 from mmsearch.retrieval.ranking import DEFAULT_CUTOFF
+from mmsearch.retrieval.rerank import SHARE, resolve
 from mmsearch.retrieval.signals import Asked, Scored, Words, score
 from mmsearch.retrieval.snippet import placed, snippet
 from mmsearch.store.layout import IndexFolder
@@ -27,6 +28,7 @@ class _Row:
     asset_id: int | None
     named: Named | None
     files: tuple[tuple[int, bytes], ...]  # with the same contents, best name first
+    judged: tuple[float, float, int] | None = None  # what a reranker said, what that added to the score, its rank
 
 
 def search(folder: IndexFolder, query: Query) -> Answer:
@@ -57,6 +59,8 @@ def find(snapshot: Snapshot, asked: Asked, query: Query) -> tuple[tuple[Hit, ...
     rows.sort(key=lambda row: (-row.score, row.files[0][1] if row.files else b""))
     passing = _passing(rows, asked, query)
     below = _below(rows) if rows and not passing else ""
+    if query.rerank is not None:
+        passing = _reranked(passing, asked, words, scored, query)
     shown = _grouped(passing, query)
     places = snapshot.places([scored.segments[row.at] for group in shown for row in group if row.at is not None])
     return tuple(_hit(number, group, scored, places, query) for number, group in enumerate(shown, 1)), below
@@ -70,6 +74,23 @@ def _passing(rows: list[_Row], asked: Asked, query: Query) -> list[_Row]:
         return [row for row in rows if row.score >= query.min_score]
     plain = query.text and not (query.image or query.like or query.minus or asked.parsed.phrases)
     return [] if plain and rows and rows[0].score < DEFAULT_CUTOFF else rows
+
+
+def _reranked(rows: list[_Row], asked: Asked, words: Words, scored: Scored, query: Query) -> list[_Row]:
+    """Rows, best first, the first `rerank_top` places of them judged again."""
+    assert query.rerank is not None
+    places = list(dict.fromkeys(row.at for row in rows if row.at is not None))[: query.rerank_top]
+    held = words.table.words([scored.segments[at] for at in places])
+    texts = [held.get(scored.segments[at], []) for at in places]
+    judged = dict(zip(places, resolve(query.rerank).judge(asked.parsed.words, scored.weights, texts), strict=True))
+    seen = []
+    for row in rows:
+        if row.at is not None and row.at in judged:
+            rank = 1 + sum(other > judged[row.at] for other in judged.values())
+            added = SHARE * (1.0 - row.score) * judged[row.at]
+            row = replace(row, score=row.score + added, judged=(judged[row.at], added, rank))
+        seen.append(row)
+    return sorted(seen, key=lambda row: (-row.score, row.files[0][1]))
 
 
 def _below(rows: list[_Row]) -> str:
@@ -164,6 +185,8 @@ def _signals(row: _Row, scored: Scored) -> tuple[Signal, ...]:
         terms = {"words": scored.terms, "minus": scored.unwanted}.get(name, {row.at: ()})[row.at]
         signals.append(Signal(name, raw, calibrated, rank, float(parts[row.at]), terms))
     if row.named is not None:
-        given = row.score - float(scored.ranking.score[row.at])
+        given = row.score - float(scored.ranking.score[row.at]) - (row.judged[1] if row.judged else 0.0)
         signals.append(Signal("names", row.named.score, row.named.score, 1, given, row.named.terms))
+    if row.judged is not None:
+        signals.append(Signal("rerank", row.judged[0], row.judged[0], row.judged[2], row.judged[1]))
     return tuple(signals)

@@ -1,0 +1,96 @@
+"""The reranking seat: neighbouring words count, scores stay on their scale and are explained to the last digit."""
+
+import math
+from itertools import pairwise
+
+import pytest
+from small_index import run, use_word_model
+
+from mmsearch.errors import UsageError
+from mmsearch.index import Index
+from mmsearch.retrieval.rerank import REACH, SHARE, resolve
+from mmsearch.types import Query
+
+WEIGHTS = {"red": 2.0, "car": 1.0, "show": 3.0}
+
+
+def nearness(words, weights, text):
+    """The definition, word for word."""
+    reached = total = 0.0
+    for one, other in pairwise(words):
+        weight = weights[one] + weights[other]
+        total += weight
+        gaps = [abs(i - j) for i, a in enumerate(text) for j, b in enumerate(text) if a == one and b == other]
+        if gaps and min(gaps) <= REACH:
+            reached += weight / math.sqrt(min(gaps))
+    return reached / total
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        ["red", "car", "show"],
+        ["car", "red", "and", "the", "show"],
+        ["red", *["x"] * REACH, "car", "show"],
+        ["red", *["x"] * (REACH - 1), "car"],
+        ["show", "red", "y", "car", "z", "red", "show"],
+        ["red"],
+        [],
+    ],
+)
+def test_nearness_is_what_it_says(text):
+    judged = resolve("builtin").judge(["red", "car", "show"], WEIGHTS, [text])
+    assert judged == pytest.approx([nearness(["red", "car", "show"], WEIGHTS, text)])
+    assert 0 <= judged[0] <= 1
+
+
+@pytest.mark.parametrize("words", [[], ["red"], ["red", "red"]])
+def test_a_query_without_pairs_says_nothing(words):
+    assert resolve("builtin").judge(words, WEIGHTS, [["red", "car"], []]) == [0.0, 0.0]
+
+
+def test_an_unknown_reranker_is_named_with_the_one_there_is():
+    with pytest.raises(UsageError, match="no reranker called ms-marco") as caught:
+        resolve("ms-marco")
+    assert caught.value.hint == "The one there is: --rerank builtin"
+
+
+@pytest.fixture(scope="module")
+def index(tmp_path_factory):
+    with pytest.MonkeyPatch.context() as patch:
+        use_word_model(patch.setattr)
+        base = tmp_path_factory.mktemp("rerank")
+        (base / "files").mkdir()
+        filler = "one two three four five six seven eight nine ten eleven twelve thirteen".split()
+        (base / "files" / "apart.txt").write_text(" ".join(["salt", *filler, "lake", "pans"]))
+        (base / "files" / "together.txt").write_text(" ".join(["lake", "salt", *filler, "pans"]))
+        (base / "files" / "other.txt").write_text("nothing of the kind")
+        run(base / "index", base / "files")
+        yield base / "index"
+
+
+def test_words_that_stand_together_come_first_and_scores_are_explained(index):
+    plain = Index.open(index).search(Query("salt lake", min_score=0, names=False)).hits
+    again = Index.open(index).search(Query("salt lake", min_score=0, names=False, rerank="builtin")).hits
+    assert again[0].path.endswith(b"together.txt")
+    before = {hit.path: hit.score for hit in plain}
+    for hit in again:
+        assert hit.score == pytest.approx(sum(signal.contribution for signal in hit.signals))
+        (rerank,) = [signal for signal in hit.signals if signal.name == "rerank"]
+        assert rerank.contribution == pytest.approx(SHARE * (1 - before[hit.path]) * rerank.score)
+        assert 0 <= before[hit.path] <= hit.score <= 1
+
+
+def test_what_is_not_judged_keeps_its_place_below(index):
+    plain = Index.open(index).search(Query("salt lake", min_score=0, names=False)).hits
+    again = Index.open(index).search(Query("salt lake", min_score=0, names=False, rerank="builtin", rerank_top=1)).hits
+    assert [hit.path for hit in again] == [hit.path for hit in plain]
+    judged = [any(signal.name == "rerank" for signal in hit.signals) for hit in again]
+    assert judged == [True] + [False] * (len(again) - 1)
+
+
+def test_reranking_does_not_lift_a_query_over_the_cutoff(index):
+    text = "lake quantum salt chromodynamics lattice gauge boson"
+    assert bool(Index.open(index).search(Query(text)).hits) == bool(
+        Index.open(index).search(Query(text, rerank="builtin")).hits
+    )
