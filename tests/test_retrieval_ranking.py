@@ -1,0 +1,116 @@
+"""The formula of ranking.py, against its own definition in plain Python, and what it promises."""
+
+import math
+
+import numpy as np
+import pytest
+
+from mmsearch.retrieval.ranking import (
+    HALF,
+    PRIOR_COUNT,
+    PRIOR_MEAN,
+    UNIT,
+    Found,
+    ViewScores,
+    fuse,
+    readable_share,
+    standardise,
+    view_spread,
+)
+
+
+def plain_score(found, coverage, words, views):
+    """The docstring's formula for one query, without numpy: views are (z or None by candidate, readable)."""
+    readable = max((share for z, share in views if any(one is not None for one in z)), default=0.0)
+    explained = max(coverage, default=0.0)
+    scores = []
+    for at, own in enumerate(words):
+        power = sum(max(z[at] or 0.0, 0.0) ** 2 * (share / (readable or 1.0)) for z, share in views)
+        rest = 1 - explained if own else 1.0
+        meaning = rest * readable * power / (power + HALF**2)
+        scores.append(((found[at] if own else 0.0) + meaning) / (1 + readable))
+    return scores
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_scores_are_the_formula_in_0_to_1_and_contributions_sum_to_them(seed):
+    rng = np.random.default_rng(seed)
+    count = int(rng.integers(1, 12))
+    coverage = rng.random(count)
+    found = coverage * rng.random(count)
+    words = rng.random(count) < 0.7
+    views = []
+    for name in ("a:text", "a:image"):
+        z = rng.normal(2, 4, count)
+        z[rng.random(count) < 0.4] = np.nan
+        views.append(ViewScores(name, z, float(rng.random())))
+    ranking = fuse(Found(found, coverage, [()] * count), words, views)
+    plain = [([None if math.isnan(one) else one for one in view.z.tolist()], view.readable) for view in views]
+    assert ranking.score == pytest.approx(plain_score(found.tolist(), coverage.tolist(), words.tolist(), plain))
+    assert sum(ranking.contributions.values()) == pytest.approx(ranking.score)
+    assert ((ranking.score >= 0) & (ranking.score <= 1)).all()
+
+
+def test_a_photo_without_words_beats_mediocre_passages_when_its_look_is_strong():
+    nan = math.nan
+    found = Found(np.array([0.2, 0.15, 0.0]), np.array([0.4, 0.3, 0.0]), [()] * 3)
+    views = [ViewScores("a:text", np.array([2.0, 1.0, nan])), ViewScores("b:image", np.array([nan, nan, 8.0]))]
+    score = fuse(found, np.array([True, True, False]), views).score
+    assert score.argmax() == 2
+
+
+def test_a_missing_view_changes_nothing():
+    found = Found(np.array([0.5, 0.1]), np.array([0.6, 0.2]), [()] * 2)
+    text = ViewScores("a:text", np.array([3.0, 5.0]))
+    absent = ViewScores("b:image", np.full(2, math.nan))
+    words = np.array([True, True])
+    assert fuse(found, words, [text, absent]).score == pytest.approx(fuse(found, words, [text]).score)
+
+
+def test_a_query_that_the_model_cannot_read_is_ranked_by_its_words():
+    found = Found(np.array([0.1, 0.5, 0.3]), np.array([0.2, 0.6, 0.4]), [()] * 3)
+    views = [ViewScores("a:text", np.array([9.0, 0.0, 3.0]), readable=0.0)]
+    assert fuse(found, np.ones(3, bool), views).score == pytest.approx(found.found)
+
+
+def test_one_kind_is_ranked_as_by_its_cosines():
+    rng = np.random.default_rng(1)
+    vectors = rng.normal(size=(50, 32)) + 1
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    cosines = vectors @ vectors[7]
+    z = standardise(cosines, cosines, view_spread(vectors))
+    score = fuse(None, np.zeros(50, bool), [ViewScores("a:image", z)]).score
+    above = z > 0
+    assert (np.argsort(-score[above]) == np.argsort(-cosines[above])).all()
+
+
+@pytest.mark.parametrize("count", [1, 2, 5])
+def test_small_views_give_finite_steady_figures(count):
+    background = np.eye(8)[:count]
+    spread = view_spread(background)
+    assert spread == pytest.approx(1.0)
+    usual = np.full(count, 0.4)
+    mean = (count * 0.4 + PRIOR_COUNT * PRIOR_MEAN) / (count + PRIOR_COUNT)
+    assert standardise(np.array([0.4]), usual, spread) == pytest.approx([(0.4 - mean) / UNIT])
+    assert 0.05 < view_spread(np.ones((count, 4)) / 2) <= 1.0  # all the same: no division by zero
+
+
+@pytest.mark.parametrize(
+    ("text", "pieces", "share"),
+    [
+        ("storm tide", ["storm", "tide"], 1.0),
+        ("буря", ["б", "##у", "##р", "##я"], 0.0),
+        ("风暴", ["[UNK]", "暴"], 0.0),
+        ("storm 风暴", ["storm", "[UNK]", "暴"], 5 / 7),
+        ("1959 !", ["1959", "!"], 1.0),
+        ("", [], 1.0),
+    ],
+)
+def test_the_readable_share_counts_letters_in_pieces_of_two_or_more(text, pieces, share):
+    offsets, at = [], 0
+    for piece in pieces:
+        length = 1 if piece == "[UNK]" else len(piece.removeprefix("##"))
+        at = at + (text[at : at + 1] == " ")
+        offsets.append((at, at + length))
+        at += length
+    assert readable_share(text, pieces, offsets, "[UNK]") == pytest.approx(share)
