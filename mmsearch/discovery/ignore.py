@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pathspec import GitIgnoreSpec
+
+from mmsearch.errors import UsageError
 
 IGNORE_FILES = (b".gitignore", b".mmsearchignore")
 _MAX_BYTES = 1_000_000  # an ignore file of more than this is something else
@@ -42,7 +46,11 @@ class Globs:
 
     @classmethod
     def of(cls, include: Sequence[str], exclude: Sequence[str]) -> Globs:
-        """Globs as they were typed."""
+        """Globs as they were typed. Raises `UsageError` for one that is none."""
+        for option, globs in (("--include", include), ("--exclude", exclude)):
+            for glob in globs:
+                if not _is_pattern(glob):
+                    raise UsageError(f"{option} can't be {glob!r}.", "A glob as in .gitignore: --include '*.pdf'")
         return cls(
             GitIgnoreSpec.from_lines(include) if include else None,
             GitIgnoreSpec.from_lines(exclude) if exclude else None,
@@ -74,16 +82,18 @@ def read_spec(path: bytes) -> GitIgnoreSpec | None:
     if len(content) > _MAX_BYTES:
         return None
     lines = content.decode("utf-8", "replace").splitlines()
-    try:
-        return GitIgnoreSpec.from_lines(lines)
-    except ValueError:
-        return GitIgnoreSpec.from_lines(line for line in lines if _is_pattern(line))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # of regular expressions that patterns with [[ become
+        try:
+            return GitIgnoreSpec.from_lines(lines)
+        except (ValueError, re.error):  # a range like [z-a] gets as far as the regular expression
+            return GitIgnoreSpec.from_lines(line for line in lines if _is_pattern(line))
 
 
 def _is_pattern(line: str) -> bool:
     try:
         GitIgnoreSpec.from_lines([line])
-    except ValueError:
+    except (ValueError, re.error):
         return False
     return True
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mmsearch.config import Settings
+from mmsearch.discovery.ignore import Globs
 from mmsearch.encoding.jobs import Job
 from mmsearch.encoding.pipeline import Pipeline, Workers
 from mmsearch.encoding.spaces import Models, open_models
@@ -58,6 +59,7 @@ def update(
     place = IndexFolder(folder)
     fresh = not place.exists()
     check_targets(targets, listed)  # before a folder is made for nothing
+    Globs.of(settings.include, settings.exclude)
     with contextlib.ExitStack() as held:
         if settings.dry_run and fresh:
             place = IndexFolder(Path(held.enter_context(tempfile.TemporaryDirectory())) / folder.name)

@@ -76,10 +76,10 @@ def _is_within(path: bytes, wanted: tuple[str, ...]) -> bool:
     slash is matched against the file's name."""
     for place in wanted:
         raw = os.fsencode(place)
+        if is_below(path, raw):  # also where the folder's own name holds a sign of globs
+            return True
         if any(sign in place for sign in "*?["):
             subject = path if "/" in place else os.path.basename(path)
             if fnmatch.fnmatchcase(subject, raw):
                 return True
-        elif is_below(path, raw):
-            return True
     return False
