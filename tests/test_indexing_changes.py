@@ -124,7 +124,8 @@ def test_deleted_files_leave_the_results_at_once(docs: Path, index: Path) -> Non
     run(index, docs, stop=lambda: "interrupted" if not holding(index, "otter") else None)
     assert holding(index, "badger") == []  # before any other work is done
     assert found(index, "otter") == []
-    assert rows(index, "SELECT count(*) FROM assets") == [(2,)]
+    run(index, docs)
+    assert rows(index, "SELECT count(*) FROM assets") == [(3,)]
 
 
 def test_ids_are_never_used_again(docs: Path, index: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import stat
@@ -9,6 +10,7 @@ from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from io import FileIO
 
 from mmsearch.discovery.sniff import HEAD_BYTES, sniff
 from mmsearch.discovery.walk import Entry
@@ -94,11 +96,7 @@ def look(wanted: Wanted, max_bytes: int | None) -> Look:
     if max_bytes is not None and entry.size > max_bytes:
         return Look(wanted, None, "too-large", None, Failure("skipped", "It is larger than --max-size."))
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError as error:
-        return _unreadable(wanted, error)
-    with os.fdopen(descriptor, "rb", buffering=0) as file:
-        try:
+        with _opened(path) as file:
             head = file.read(HEAD_BYTES)
             kind, format_ = sniff(head, os.path.basename(entry.path))
             if kind is None:
@@ -106,14 +104,23 @@ def look(wanted: Wanted, max_bytes: int | None) -> Look:
             digest = hashlib.sha256(head)
             while block := file.read(_BLOCK):
                 digest.update(block)
-            facts = os.fstat(descriptor)
-        except OSError as error:
-            return _unreadable(wanted, error)
-    if not stat.S_ISREG(facts.st_mode) or (facts.st_size, facts.st_mtime_ns) != (entry.size, entry.mtime_ns):
+            facts = os.fstat(file.fileno())
+    except OSError as error:
+        return _unreadable(wanted, error)
+    if (facts.st_size, facts.st_mtime_ns) != (entry.size, entry.mtime_ns):
         return Look(
             wanted, kind, format_, None, Failure("vanished", "It changed while it was read; the next run takes it up.")
         )
     return Look(wanted, kind, format_, _key(digest.hexdigest(), format_, wanted))
+
+
+def _opened(path: bytes) -> FileIO:
+    """A regular file, for reading; raises `OSError` for a link or a special file that has taken its place."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, "it is no file any more")
+    return FileIO(descriptor)
 
 
 def _key(digest: str, format_: str, wanted: Wanted) -> str:
@@ -122,7 +129,7 @@ def _key(digest: str, format_: str, wanted: Wanted) -> str:
     sidecars = []
     for name, _, _ in wanted.entry.sidecars:
         try:
-            with open(os.path.join(folder, name), "rb") as file:
+            with _opened(os.path.join(folder, name)) as file:
                 sidecars.append(hashlib.file_digest(file, "sha256").hexdigest())
         except OSError:
             sidecars.append("unreadable")

@@ -1,0 +1,133 @@
+"""The index as its callers see it: files of all kinds in, right answers out, with the real model. Read only."""
+
+import os
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from small_index import broken, counts, rows, run, write, write_pdf, write_png, write_wav
+
+from mmsearch.errors import ModelUnavailable, UsageError
+from mmsearch.index import Index
+from mmsearch.models import builtin
+from mmsearch.types import Filter, Query
+
+TEXTS = {
+    "boats.md": "# Harbour\n\nThe fishing boats come back at dawn with herring and cod.\n",
+    "money.txt": "Quarterly revenue grew by twelve percent, mostly from subscriptions.\n",
+    "kuche.txt": "Für den Kuchen braucht man Mehl, Zucker und drei Eier.\n",
+    "code.py": "def fibonacci(n):\n    return n if n < 2 else fibonacci(n - 1) + fibonacci(n - 2)\n",
+    "deep/garden.txt": "Tomatoes need sun and water; prune the side shoots in July.\n",
+}
+
+
+@pytest.fixture(scope="session")
+def collection(tmp_path_factory):
+    """Files of four kinds, indexed once with the built-in model."""
+    try:
+        builtin.locate()
+    except ModelUnavailable as error:
+        pytest.skip(error.sentence)
+    base = tmp_path_factory.mktemp("collection")
+    for name, text in TEXTS.items():
+        write(base / "docs" / name, text)
+    shutil.copy(base / "docs" / "money.txt", base / "docs" / "deep" / "money copy.txt")
+    write_pdf(
+        base / "docs" / "report.pdf", "Introduction and overview", "Penguins breed in Antarctica", "List of figures"
+    )
+    write_png(base / "docs" / "sunset-lagoon.png")
+    write_wav(base / "docs" / "siren.wav", 12.0)
+    (base / "docs" / "drawing-turbine.dwg").write_bytes(b"AC1032\x00" * 9)
+    record = run(base / "index", base / "docs", workers=2)
+    return base, record
+
+
+@pytest.fixture
+def docs(collection) -> bytes:
+    return os.fsencode(collection[0] / "docs")
+
+
+@pytest.fixture
+def index(collection) -> Index:
+    return Index.open(collection[0] / "index")
+
+
+def test_every_file_has_its_verdict(collection) -> None:
+    assert counts(collection[1]) == {"seen": 10, "indexed": 9, "skipped": 1}
+
+
+def test_the_index_keeps_its_promises(collection) -> None:
+    assert broken(collection[0] / "index", deep=True) == {}
+
+
+def test_vectors_are_unit_and_those_of_the_model(collection) -> None:
+    found = rows(collection[0] / "index", "SELECT vector FROM embeddings")
+    matrix = np.stack([np.frombuffer(row[0], np.float16) for row in found]).astype(np.float32)
+    assert matrix.shape[1] == builtin.DIMENSION
+    assert np.allclose(np.linalg.norm(matrix, axis=1), 1, atol=5e-3)
+
+
+@pytest.mark.parametrize(
+    ("text", "path", "place"),
+    [
+        ("fishing boats at dawn", b"boats.md", ":1-3"),
+        ("penguins in Antarctica", b"report.pdf", "#page=2"),
+        ("recursive function", b"code.py", ":1-2"),
+        ("how did sales develop", b"money.txt", ":1-1"),
+        ("growing vegetables", b"deep/garden.txt", ":1-1"),
+        ("Zucker", b"kuche.txt", ":1-1"),
+        ("sunset lagoon", b"sunset-lagoon.png", ""),
+        ("turbine drawing", b"drawing-turbine.dwg", ""),
+        ("siren", b"siren.wav", None),
+    ],
+)  # fmt: skip
+def test_questions_find_their_place(index: Index, docs: bytes, text: str, path: bytes, place: str | None) -> None:
+    hit = index.search(Query(text, min_score=0.0)).hits[0]
+    assert docs + b"/" + path in (hit.path, *hit.same)
+    assert place is None or hit.locator.fragment() == place
+    assert hit.score == pytest.approx(sum(signal.contribution for signal in hit.signals), abs=1e-6)
+
+
+def test_same_contents_are_one_row(index: Index, docs: bytes) -> None:
+    folded = index.search(Query("quarterly revenue", min_score=0.0)).hits[0]
+    assert {folded.path, *folded.same} == {docs + b"/money.txt", docs + b"/deep/money copy.txt"}
+    unfolded = index.search(Query("quarterly revenue", fold=False, min_score=0.0)).hits[:2]
+    assert {hit.path for hit in unfolded} == {folded.path, *folded.same}
+
+
+def test_filters_narrow(index: Index, docs: bytes) -> None:
+    def paths(where: Filter) -> set[bytes]:
+        return {hit.path for hit in index.search(Query("report", k=50, min_score=0.0, where=where)).hits}
+
+    assert paths(Filter(kinds=("pdf",))) == {docs + b"/report.pdf"}
+    assert paths(Filter(within=(os.fsdecode(docs) + "/deep",))) <= {
+        docs + b"/deep/garden.txt", docs + b"/deep/money copy.txt"
+    }  # fmt: skip
+    assert paths(Filter(within=("/nowhere",))) == set()
+
+
+def test_similar_leaves_the_file_itself_out(index: Index, docs: bytes) -> None:
+    hits = index.similar(docs + b"/boats.md", Query(k=20, min_score=0.0)).hits
+    assert docs + b"/boats.md" not in {hit.path for hit in hits}
+    assert index.similar(docs + b"/report.pdf#page=2", Query(k=3)) is not None
+    for target in (b"/nowhere.txt", docs + b"/report.pdf#page=9"):
+        with pytest.raises(UsageError):
+            index.similar(target, Query())
+
+
+def test_status_counts(index: Index, docs: bytes) -> None:
+    status = index.status()
+    assert (status.roots, status.files, status.failed, status.pending, status.stale) == ((docs,), 10, 0, 0, 0)
+    assert status.by_kind == {"audio": 1, "image": 1, "pdf": 1, "text": 6}
+    assert status.skipped == {".dwg": 1}
+    assert (status.spaces[0].name, status.spaces[0].dimension) == ("builtin", builtin.DIMENSION)
+    assert status.last_run is not None and status.last_run["outcome"] == "done"
+    assert (status.writing, status.notes) == ("", ())
+
+
+def test_a_copy_of_the_index_answers_the_same(collection, index: Index, tmp_path: Path) -> None:
+    shutil.copytree(collection[0] / "index", tmp_path / "index")
+    for text in ("penguins", "boats", "revenue"):
+        answers = [one.search(Query(text, min_score=0.0)).hits for one in (index, Index.open(tmp_path / "index"))]
+        assert [hit.segment_id for hit in answers[0]] == [hit.segment_id for hit in answers[1]]
