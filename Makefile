@@ -48,7 +48,7 @@ clean:
 
 # The build runs inside .venv, so that a repeated installation needs no network.
 .venv/ready-demo .venv/ready-test: .venv/ready-%: .venv/bin/python pyproject.toml constraints.txt | ffmpeg
-	@echo "Installing into .venv: about 1.5 GB, some minutes."
+	@echo "Installing into .venv: about 2 GB the first time, a minute or more."
 	@$(RUN) pip install -c constraints.txt setuptools
 	@$(RUN) pip install -c constraints.txt --no-build-isolation -e '.$(if $(filter test,$*),[dev])'
 	@.venv/bin/python -c "import torchcodec" 2>/dev/null || { \
