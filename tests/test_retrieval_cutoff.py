@@ -15,6 +15,9 @@ TEXTS = {
 }
 
 
+WEAK = "quantum chromodynamics lattice gauge asymptotic confinement hadron plasma oven"
+
+
 @pytest.fixture(scope="module")
 def index(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
@@ -37,10 +40,10 @@ def test_nonsense_finds_nothing(index):
 
 
 def test_weak_hits_are_left_out_and_counted(index):
-    everything = ask(index, "quantum chromodynamics lattice gauge asymptotic confinement hadron plasma oven", min_score=0)
+    everything = ask(index, WEAK, min_score=0)
     best = everything.hits[0].score
     assert 0 < best < DEFAULT_CUTOFF, "the test needs a weak query"
-    answer = ask(index, "quantum chromodynamics lattice gauge asymptotic confinement hadron plasma oven")
+    answer = ask(index, WEAK)
     assert answer.hits == ()
     which = "the one file" if len(everything.hits) == 1 else f"the best of {len(everything.hits)} files"
     assert f"Nothing above the cutoff; {which} below it scores {best:.3f} (--min-score 0 shows all)." in answer.notes
@@ -75,7 +78,7 @@ def test_phrases_and_likeness_have_no_default_cutoff(index):
 def test_the_command_says_so_and_ends_with_1(index, capfd):
     from mmsearch.cli import program
 
-    code = program.run(["query", "--index", str(index), "quantum chromodynamics lattice gauge asymptotic confinement hadron plasma oven"])
+    code = program.run(["query", "--index", str(index), WEAK])
     said = capfd.readouterr()
     assert (code, said.out) == (1, "")
     assert "Nothing above the cutoff" in said.err and "--min-score 0 shows all" in said.err
