@@ -72,7 +72,7 @@ _TRIALS = (
     ),
     _Trial(
         "OCR",
-        "import cv2, onnxruntime; from mmsearch.models import ocr; print(ocr.engine())",
+        "import rapidocr; from mmsearch.models import ocr; print(ocr.engine())",
         "warn",
         "pip install rapidocr",
     ),

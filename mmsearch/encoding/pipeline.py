@@ -28,7 +28,7 @@ from mmsearch.types import Kind, Needs
 OCR = Flavour(
     "ocr",
     "mmsearch.models.ocr:handle",
-    preload=("mmsearch.models.ocr", "numpy", "cv2", "onnxruntime"),
+    preload=("mmsearch.models.ocr", "numpy", "cv2", "onnxruntime", "rapidocr"),
     timeout_s=120,
     memory_bytes=3 << 30,
 )
