@@ -11,6 +11,7 @@ from mmsearch.errors import ModelUnavailable
 from mmsearch.models.reading_order import joined
 
 LONGEST_SIDE = 2000
+MOST_ELONGATED = 8
 SMALLEST = 4  # pixels of an edge below which nothing can be read
 
 
@@ -41,11 +42,22 @@ def read(picture: np.ndarray, threads: int = 1) -> list[Word]:
     """
     if min(picture.shape[:2]) < SMALLEST:
         return []
-    found = _load(threads)(np.ascontiguousarray(picture[:, :, ::-1]))  # it takes OpenCV's order of colours
+    wide, tall = _padding(*picture.shape[:2])
+    padded = np.pad(picture, ((tall, tall), (wide, wide), (0, 0)), mode="edge")
+    found = _load(threads)(np.ascontiguousarray(padded[:, :, ::-1]))  # it takes OpenCV's order of colours
     if found.txts is None:
         return []
     words = zip(found.boxes, found.txts, found.scores, strict=True)
-    return [Word(np.asarray(box, np.float32), text.strip(), float(score)) for box, text, score in words if text.strip()]
+    offset = np.array((wide, tall), np.float32)
+    return [
+        Word(np.asarray(box, np.float32) - offset, text.strip(), float(p)) for box, text, p in words if text.strip()
+    ]
+
+
+def _padding(height: int, width: int) -> tuple[int, int]:
+    """How many pixels to add left and right, and above and below: the library enlarges a picture until its short side
+    has 736 pixels, and the long side of a very elongated one would take tens of gigabytes."""
+    return max(0, (height // MOST_ELONGATED - width + 1) // 2), max(0, (width // MOST_ELONGATED - height + 1) // 2)
 
 
 def handle(request: dict, arrays: list[np.ndarray]) -> tuple[dict, list[np.ndarray]]:
