@@ -272,3 +272,19 @@ def test_words_that_sqlite_can_not_hold_are_cleaned(small: Small) -> None:
 def test_a_reader_writes_nothing(small: Small) -> None:
     with Snapshot(small.folder) as snapshot, pytest.raises(sqlite3.OperationalError):
         snapshot.connection.execute("DELETE FROM files")
+
+
+@pytest.mark.parametrize("shape", ["flat", "ivf"])
+def test_a_file_cut_anywhere_is_not_used(small: Small, monkeypatch, shape: str) -> None:
+    monkeypatch.setattr(ann, "FLAT_UP_TO", 100 if shape == "ivf" else 100_000)
+    small.add(120)
+    small.build()
+    (path,) = small.folder.path.glob("ann-*.faiss")
+    whole = path.read_bytes()
+    (generation,) = ann.generations(small.connection, 1, "text")
+    for kept in (0, 4, 67, 100, len(whole) // 2, len(whole) - 100, len(whole) - 8):
+        path.unlink()  # it may be mapped
+        path.write_bytes(whole[:kept])
+        index = ann.load(small.folder, generation, DIMENSION)
+        assert index is None or not ann.agrees(small.connection, generation, index)
+    small.agrees()

@@ -139,8 +139,10 @@ def load(folder: IndexFolder, generation: Generation, dimension: int) -> Any | N
     path = folder.path / generation.file
     flag = faiss.IO_FLAG_MMAP_IFC if generation.shape == "flat" else faiss.IO_FLAG_MMAP
     try:
+        if path.stat().st_size < generation.size * (dimension * 2 + 8):  # codes and ids: FAISS crashes on less
+            return None
         index = faiss.read_index(str(path), flag)
-    except (RuntimeError, MemoryError):
+    except (OSError, RuntimeError, MemoryError):
         return None
     if index.d != dimension or index.ntotal != generation.size:
         return None
@@ -171,7 +173,7 @@ def _some_codes(index: Any, generation: Generation) -> Iterator[tuple[int, bytes
     width = index.d * 2
     if generation.shape == "flat":
         codes = faiss.rev_swig_ptr(faiss.downcast_index(index.index).codes.data(), index.ntotal * width)  # a view
-        for at in sorted({index.ntotal * step // _SAMPLED for step in range(_SAMPLED)}):
+        for at in sorted({(index.ntotal - 1) * step // _SAMPLED for step in range(_SAMPLED + 1)}):
             yield int(index.id_map.at(at)), codes[at * width : (at + 1) * width].tobytes()
         return
     lists = faiss.extract_index_ivf(index).invlists
