@@ -82,3 +82,10 @@ def test_the_command_says_so_and_ends_with_1(index, capfd):
     said = capfd.readouterr()
     assert (code, said.out) == (1, "")
     assert "Nothing above the cutoff" in said.err and "--min-score 0 shows all" in said.err
+
+
+def test_an_empty_index_answers_without_a_model(tmp_path, monkeypatch):
+    (tmp_path / "files").mkdir()
+    run(tmp_path / "index", tmp_path / "files")
+    monkeypatch.setattr("mmsearch.retrieval.compose.encode_text", lambda *_: pytest.fail("a model was asked"))
+    assert ask(tmp_path / "index", "harbour").hits == ()

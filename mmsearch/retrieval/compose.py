@@ -76,7 +76,7 @@ def ask(folder: IndexFolder, snapshot: Snapshot, text: str) -> tuple[Asked, list
         raise UsageError("There are no words in the query, only signs.", "Add a word to look for.")
     vectors, notes = [], []
     for space in snapshot.spaces():
-        if View.TEXT not in space.views:
+        if View.TEXT not in space.views or not snapshot.holds(space.id):  # no model is loaded to compare with nothing
             continue
         encoded = encode_text(folder, space, parsed.text)
         readable = readable_share(parsed.text, encoded.pieces, encoded.offsets, UNKNOWN_PIECE)

@@ -95,6 +95,11 @@ class Snapshot:
         ).fetchall()
         return _matrix([row[0] for row in rows])
 
+    def holds(self, space_id: int) -> bool:
+        """Whether a space has any embedding."""
+        row = self.connection.execute("SELECT 1 FROM background WHERE space_id = ? LIMIT 1", (space_id,)).fetchone()
+        return row is not None
+
     def count(self, space_id: int, view: str) -> int:
         """How many embeddings a view has."""
         row = self.connection.execute(
