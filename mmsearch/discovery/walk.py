@@ -6,6 +6,7 @@ import os
 import stat
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from mmsearch.discovery.ignore import Globs, Rules
 from mmsearch.discovery.sniff import extension
@@ -14,11 +15,11 @@ _TIMED = frozenset(
     ".mp4 .m4v .mov .mkv .webm .avi .mpg .mpeg .wmv .flv .ogv .3gp .mp3 .m4a .m4b .wav .flac .ogg .opus .aac .wma "
     ".aiff".split()
 )
+_SIDECARS = (b".srt", b".vtt", b".xmp")
 _PICTURES = frozenset(".jpg .jpeg .png .tif .tiff .webp .heic .heif .avif .gif .bmp .jp2 .dng .psd".split())
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """A regular file. `path` is relative to the root. `sidecars` are (name, size, mtime_ns) of the .srt, .vtt or
     .xmp files that belong to it; `owner` is the name of the file that this one is a sidecar of, or empty."""
 
@@ -87,8 +88,9 @@ class Walk:
         folders: list[bytes] = []
         files: list[_Found] = []
         others: list[_Found] = []
+        prefix = folder + b"/" if folder else b""
         for entry in found:
-            path = os.path.join(folder, entry.name) if folder else entry.name
+            path = prefix + entry.name
             try:
                 is_folder = entry.is_dir(follow_symlinks=False)
                 is_file = not is_folder and entry.is_file(follow_symlinks=False)
@@ -147,7 +149,7 @@ def _with_sidecars(files: list[_Found], others: Sequence[_Found] = ()) -> Iterat
     near = [*files, *others]
     owners: dict[bytes, bytes] = {}
     of: dict[bytes, list[tuple[bytes, int, int]]] = {}
-    sides = [(entry.name, facts) for _, entry, facts in near if extension(entry.name) in (".srt", ".vtt", ".xmp")]
+    sides = [(entry.name, facts) for _, entry, facts in near if entry.name[-4:].lower() in _SIDECARS]
     if sides:
         media = {entry.name for _, entry, _ in near if extension(entry.name) in _TIMED | _PICTURES}
         for name, facts in sides:
@@ -155,6 +157,9 @@ def _with_sidecars(files: list[_Found], others: Sequence[_Found] = ()) -> Iterat
                 owners[name] = owner
                 of.setdefault(owner, []).append((name, facts.st_size, facts.st_mtime_ns))
     for path, entry, facts in files:
+        if not owners:
+            yield Entry(path, facts.st_size, facts.st_mtime_ns, facts.st_ino)
+            continue
         yield Entry(
             path, facts.st_size, facts.st_mtime_ns, facts.st_ino, tuple(sorted(of.get(entry.name, ()))),
             owners.get(entry.name, b""),

@@ -80,7 +80,7 @@ def _one(
     seen = result.seen.setdefault(root.id, set())
     entries = _singles(scope, known, result) if scope.files else walk.entries()
     for number, entry in enumerate(entries):
-        if entry.path in seen or _is_any(entry.path, root.forgotten):
+        if entry.path in seen or (root.forgotten and _is_any(entry.path, root.forgotten)):
             continue
         seen.add(entry.path)
         record.seen += 1
@@ -150,6 +150,8 @@ def _sort(root: Root, entry: Entry, row: FileRow | None, settings: Settings, rec
 def _lacks_reading(row: FileRow, settings: Settings) -> bool:
     """Whether speech recognition is asked for by name and this file has not had it, or a refresh would read its
     pictures for the first time."""
+    if not (settings.transcribe or settings.refresh):
+        return False
     readers = json.loads(row.readers or "{}")
     if settings.transcribe and row.kind in (Kind.AUDIO, Kind.VIDEO) and "speech" not in readers:
         return True

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import sqlite3
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from mmsearch.store.words import prepare_name
 from mmsearch.types import EXTRACTOR_VERSION, Failure
 
 
-@dataclass(frozen=True, slots=True)
-class FileRow:
-    """A file as the catalogue has it. `state` is its asset's (the coming one's first), or None without an asset."""
+class FileRow(NamedTuple):
+    """A file as the catalogue has it. `state` is its asset's (the coming one's first), or None without an asset. A
+    tuple, since a run without changes makes one for every file."""
 
     id: int
     size: int
@@ -49,7 +50,7 @@ def known_files(connection: sqlite3.Connection, root_id: int, below: bytes = b""
     if below:
         sql += " AND (f.path = ? OR substr(f.path, 1, ?) = ?)"
         args += [below, len(below) + 1, below + b"/"]
-    return {row[0]: FileRow(*row[1:]) for row in connection.execute(sql, args)}
+    return {path: FileRow._make(row) for path, *row in connection.execute(sql, args)}
 
 
 def put_file(connection: sqlite3.Connection, root_id: int, facts: FileFacts) -> int:
