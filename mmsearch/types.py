@@ -273,10 +273,12 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """What is searched for: words, a picture, files to be like, and what should be less like the answer."""
+    """What is searched for: words, pictures, sounds, films, files to be like; and what should be less like it."""
 
     text: str = ""
-    image: bytes | None = None  # path of a picture file
+    images: tuple[bytes, ...] = ()  # paths of files, here and in the next two; they need not be in the index
+    audios: tuple[bytes, ...] = ()
+    videos: tuple[bytes, ...] = ()
     k: int = 10
     all_segments: bool = False  # every place, not one row a file
     fold: bool = True  # same contents in one row
@@ -287,6 +289,8 @@ class Query:
     minus: tuple[Part, ...] = ()  # words or files
     rerank: str | None = None  # a reranker's name, `builtin`: the best candidates are judged again
     rerank_top: int = 50  # how many places it judges
+    instruct: str = ""  # what the search is for, for models that take an instruction
+    query_encoder: str = "auto"  # of words: auto (the exported one, else torch), onnx, torch
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,7 +51,7 @@ def test_the_words_of_a_query_are_one_text_and_options_become_one_request(index)
     where = t.Filter(
         ("pdf", "image"), (f"{Path.cwd()}/x", "*.pdf"), min_bytes=1000, max_bytes=2 << 20, min_pages=3
     )  # fmt: skip
-    assert asked(index) == [t.Query("revenue chart", None, 3, True, False, -1.5, where)]
+    assert asked(index) == [t.Query("revenue chart", k=3, all_segments=True, fold=False, min_score=-1.5, where=where)]
 
 
 def test_nothing_found_is_exit_code_1_and_an_empty_stdout(capfd):

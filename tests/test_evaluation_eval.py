@@ -24,8 +24,10 @@ class Index(fake_index.Index):
             path, *same = (self.base + b"/" + one.encode() for one in word.split("@")[0].split("+"))
             place = t.Locator(page=int(word.split("@")[1])) if "@" in word else t.Locator()
             hits.append(t.Hit(rank, 1 / rank, path, "text", "words", place, "", (), rank, tuple(same)))
-        if query.image is not None:
-            hits = [t.Hit(1, 0.9, query.image, "image", "words", t.Locator(), "", (), 1, (self.base + b"/p/copy.png",))]
+        if query.images:
+            hits = [
+                t.Hit(1, 0.9, query.images[0], "image", "words", t.Locator(), "", (), 1, (self.base + b"/p/copy.png",))
+            ]
         return t.Answer(tuple(hits[: query.k]), (), 0.01)
 
 
@@ -83,7 +85,7 @@ def test_a_picture_query_is_asked_by_its_file_which_is_no_answer(capfd, home):
     )
     code, record = measured(capfd)
     assert (code, paths(record)) == (0, [["p/copy.png"]])
-    assert Index.calls[1][1].image == str(home / "p" / "a.png").encode()
+    assert Index.calls[1][1].images == (str(home / "p" / "a.png").encode(),)
     assert record["notes"] == ["1 of 2 queries were left out: their pictures are not there (p/gone.png)."]
 
 

@@ -201,7 +201,7 @@ def test_a_picture_query_that_is_no_picture_is_said(tmp_path: Path, index: Path)
     os.mkfifo(tmp_path / "pipe.png")
     for path in (text, tmp_path / "nowhere.png", tmp_path, tmp_path / "cut.png"):
         with pytest.raises(UsageError):
-            Index.open(index).search(Query(image=os.fsencode(path)))
+            Index.open(index).search(Query(images=(os.fsencode(path),)))
 
 
 def test_an_empty_folder_makes_an_empty_index(tmp_path: Path, index: Path) -> None:

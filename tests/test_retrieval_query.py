@@ -112,11 +112,11 @@ def picture(path):
 
 def test_a_picture_without_words_goes_with_text_and_alone_finds_nothing(searched, tmp_path):
     picture(tmp_path / "plain.png")
-    image = bytes(tmp_path / "plain.png")
+    images = (bytes(tmp_path / "plain.png"),)
     said = "The built-in model can't see, and there are no words in plain.png to search by."
-    both = search(searched, "apple pie", image=image)
+    both = search(searched, "apple pie", images=images)
     assert names(searched, both)[0] == "apple_pie.txt" and both.notes == (said,)
-    alone = search(searched, image=image)
+    alone = search(searched, images=images)
     assert (alone.hits, alone.notes) == ((), (said,))
 
 

@@ -92,7 +92,7 @@ def query(
     format = parsing.list_format(format, null and not several)
     where = parsing.filter_of(kind, within, since, before, size, lang, min_duration, max_duration, pages)
     one = Query(
-        image=None if image is None else parsing.existing_file(image, "--image"),
+        images=() if image is None else (parsing.existing_file(image, "--image"),),
         like=tuple(parsing.like_part(typed) for typed in like or ()),
         minus=tuple(parsing.minus_part(typed) for typed in minus or ()),
         k=k,

@@ -64,8 +64,8 @@ def run(index: Searching, judged: Sequence[Judged], base: bytes, k: int, names: 
     judgements' paths are relative. Rankings end at `k` files. Raises `UsageError` for a picture that is none."""
     folders = tuple(dict.fromkeys((base, os.path.realpath(base))))
     for one in judged:
-        image = _picture(one, base) if one.image else None
-        query = Query(text=one.text, image=image, k=max(ASKED, 5 * k), min_score=0.0, names=names)
+        images = (_picture(one, base),) if one.image else ()
+        query = Query(text=one.text, images=images, k=max(ASKED, 5 * k), min_score=0.0, names=names)
         answer = index.search(query)
         files, scores = _judged_files(answer.hits, one, folders)
         yield Ranked(one, tuple(files[:k]), tuple(scores[:k]), answer.seconds, answer.notes)

@@ -51,12 +51,12 @@ def compose(folder: IndexFolder, snapshot: Snapshot, query: Query) -> tuple[Aske
         asked, parts.notes = ask(folder, snapshot, query.text)
         parsed = asked.parsed
         parts.vectors += [(1.0, vector) for vector in asked.vectors]
-    elif query.minus and not query.like and query.image is None:
+    elif query.minus and not query.like and not query.images:
         raise UsageError("The query only says what should be less.", "Add what to look for: TEXT or --like FILE.")
-    elif not query.like and query.image is None:
+    elif not query.like and not query.images:
         raise UsageError("The query is empty.", 'Say what to look for: mmsearch query "revenue chart"')
-    if query.image is not None:
-        _add_picture(parts, folder, snapshot, query.image)
+    for image in query.images:
+        _add_picture(parts, folder, snapshot, image)
     for sign, listed in ((1.0, query.like), (-1.0, query.minus)):
         for part in listed:
             if part.file is not None:

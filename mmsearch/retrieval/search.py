@@ -72,7 +72,8 @@ def _passing(rows: list[_Row], asked: Asked, query: Query) -> list[_Row]:
     cutoff was measured on words; what is like a file, or holds a quoted phrase, is shown at any score."""
     if query.min_score is not None:
         return [row for row in rows if row.score >= query.min_score]
-    plain = query.text and not (query.image or query.like or query.minus or asked.parsed.phrases)
+    media = query.images or query.audios or query.videos
+    plain = query.text and not (media or query.like or query.minus or asked.parsed.phrases)
     return [] if plain and rows and rows[0].score < DEFAULT_CUTOFF else rows
 
 
