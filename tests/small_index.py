@@ -34,6 +34,8 @@ class WordModel:
     views = frozenset({View.TEXT})
     dimension = builtin.DIMENSION
     max_tokens = 256
+    fuses = False
+    takes_instruction = False
     model = None
 
     def fingerprint(self):
@@ -45,7 +47,7 @@ class WordModel:
     def part_texts(self, text):
         return [text[i : i + 1000] for i in range(0, len(text), 1000)] if text.strip() else []
 
-    def embed(self, view, items, role="document"):
+    def embed(self, view, items, role="document", instruction=None):
         return np.stack([embedded(item) for item in items])
 
 

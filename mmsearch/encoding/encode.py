@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mmsearch.encoding.jobs import Channel, Piece
-from mmsearch.models.embedder import Embedder
+from mmsearch.models.embedder import Clip, Embedder
 from mmsearch.store.segments import Vectors
 from mmsearch.types import Extracted, Failure, View
 
@@ -126,12 +126,13 @@ def _items(piece: Piece, one: Extracted, words: str, space: Space) -> list[_Item
     contents: list[tuple[View, Any]] = []
     if View.TEXT in views and words:
         contents += [(View.TEXT, part) for part in space.embedder.part_texts(words)]
-    if View.IMAGE in views and one.look is not None:
-        contents.append((View.IMAGE, one.look))
     if View.AUDIO in views and one.sound is not None:
         contents.append((View.AUDIO, one.sound))
     if View.VIDEO in views and one.frames is not None:
-        contents.append((View.VIDEO, one.frames))
+        place = one.segment.locator
+        contents.append((View.VIDEO, Clip(one.frames, (place.end_s or 0.0) - (place.start_s or 0.0))))
+    elif View.IMAGE in views and one.look is not None:
+        contents.append((View.IMAGE, one.look))
     parts: dict[View, int] = {}
     items = []
     for view, content in contents:

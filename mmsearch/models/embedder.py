@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 import numpy as np
@@ -12,22 +13,36 @@ from mmsearch.types import View
 Role = Literal["document", "query"]
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Clip:
+    """A stretch of film: `frames` uint8 (frames, height, width, 3) RGB, evenly spaced over its `seconds`."""
+
+    frames: np.ndarray
+    seconds: float
+
+
 class Embedder(Protocol):
     """A model that puts texts, pictures, sound or video into one space.
 
     `views` are those it can embed; `dimension` is that of its vectors; `max_tokens` the longest text it reads in one
-    piece, special tokens and prompt included.
+    piece, special tokens and prompt included. `fuses` says whether it takes a text and a picture as one input,
+    `takes_instruction` whether queries can carry one.
     """
 
     name: str
     views: frozenset[View]
     dimension: int
     max_tokens: int
+    fuses: bool
+    takes_instruction: bool
     model: Any  # the library's own object, for the exporter
 
     def fingerprint(self) -> dict[str, dict[str, Any]]:
         """What makes vectors comparable, by view: hub id, commit or hash of the weights, dimension, prompts, pooling,
-        preprocessing limits. JSON values only. dtype and device are not part of it."""
+        preprocessing limits. JSON values only. dtype and device are not part of it.
+
+        `limits` are `{"max_tokens"}` of a text, `{"max_pixels"}` (and `"min_pixels"`) of a picture, `{"rate",
+        "seconds"}` of a sound in Hz and at most so long, `{"frames", "max_pixels"}` of a video, per frame."""
 
     def choice(self) -> str:
         """The device and precision in use, with the reason, as a sentence."""
@@ -36,10 +51,17 @@ class Embedder(Protocol):
         """The text itself if the model can read it whole, else consecutive parts that it can, cut where sentences or
         words end. Never empty strings: no parts for a blank text."""
 
-    def embed(self, view: View, items: Sequence[Any], role: Role = "document") -> np.ndarray:
+    def embed(
+        self, view: View, items: Sequence[Any], role: Role = "document", instruction: str | None = None
+    ) -> np.ndarray:
         """Unit vectors, float32 (n, dimension), in the order of the items.
 
-        Items: `str` for text. Texts beyond `max_tokens` are cut: see `part_texts`.
-        Raises `UsageError` for a view that the model does not have, `ExtractionError("memory", ...)` where one item
-        alone does not fit the device.
+        Items: `str` for text, uint8 (height, width, 3) RGB for image, float32 (samples,) mono at the rate of the limits
+        for audio, `Clip` for video. Texts beyond `max_tokens` and sounds beyond the limit are cut: see `part_texts`.
+        Raises `UsageError` for a view that the model does not have and for an instruction where it takes none,
+        `ExtractionError("memory", ...)` where one item alone does not fit the device.
         """
+
+    def fused(self, text: str, image: np.ndarray, role: Role = "query", instruction: str | None = None) -> np.ndarray:
+        """The unit vector, float32 (dimension,), of a text and a picture as one input, uint8 (height, width, 3) RGB.
+        Raises `UsageError` unless the model `fuses`."""

@@ -9,6 +9,7 @@ from pathlib import Path
 from mmsearch.errors import ModelUnavailable, UsageError
 from mmsearch.models import builtin
 from mmsearch.models.embedder import Embedder
+from mmsearch.models.options import ModelOptions
 from mmsearch.types import View, chosen
 
 HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
@@ -78,9 +79,8 @@ def load(
         folder = builtin.locate(allow_download)
         builtin.verify(folder)
         source, known = str(folder), builtin.identity()
-    embedder = SentenceTransformerEmbedder(
-        source, name=spec.name, identity=known, device=device, dtype=dtype, allow_download=allow_download
-    )
+    options = ModelOptions(device=device, dtype=dtype, allow_download=allow_download)
+    embedder = SentenceTransformerEmbedder(source, name=spec.name, options=options, identity=known)
     if not embedder.views:
         raise ModelUnavailable(f"{spec.name} embeds nothing that mmsearch can give it.", "use an embedder of texts")
     lacking = (spec.limited_to or frozenset()) - embedder.views

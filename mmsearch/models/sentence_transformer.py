@@ -12,7 +12,9 @@ import numpy as np
 from mmsearch.errors import ExtractionError, ModelUnavailable, UsageError
 from mmsearch.models import weights
 from mmsearch.models.embedder import Role
+from mmsearch.models.inputs import Inputs
 from mmsearch.models.libraries import quiet
+from mmsearch.models.options import ModelOptions
 from mmsearch.models.precision import LOWEST_COSINE, SAMPLE, Precision, lowest_cosine, preferred
 from mmsearch.types import View
 
@@ -30,24 +32,25 @@ class SentenceTransformerEmbedder:
         model: str | Path,
         *,
         name: str,
+        options: ModelOptions | None = None,
         identity: dict[str, Any] | None = None,
-        device: str | None = None,
-        dtype: str | None = None,
-        allow_download: bool = False,
     ) -> None:
-        """`identity` is what the fingerprint says about the weights, found out unless given. `device` and `dtype`
-        (float32, bfloat16, float16) are chosen by the machine unless given. Raises `ModelUnavailable`."""
+        """`identity` is what the fingerprint says about the weights, found out unless given. Raises
+        `ModelUnavailable`."""
+        options = options or ModelOptions()
         self.name = name
-        self._precision = preferred(device)
-        self.model = _load(str(model), self._precision.device, allow_download)
+        self._precision = preferred(options.device)
+        self.model = _load(str(model), self._precision.device, options.allow_download)
         commit = getattr(getattr(self.model[0], "config", None), "_commit_hash", None)
         self._identity = identity or weights.identity(str(model), commit)
-        self._chat = "message" in self.model.modalities
-        self.views = frozenset(view for view in (View.TEXT,) if view in self.model.modalities)
+        self._inputs = Inputs(self.model, options)
+        self.views = self._inputs.views
+        self.fuses = self._inputs.chat and View.IMAGE in self.views
+        self.takes_instruction = self._inputs.chat
         self.dimension = int(self.model.get_embedding_dimension())
         self.max_tokens = min(int(self.model.max_seq_length or MOST_TOKENS), MOST_TOKENS)
         self._budget = CPU_TOKENS if self._precision.device == "cpu" else GPU_TOKENS
-        self._settle(str(model), dtype)
+        self._settle(str(model), options.dtype)
 
     def fingerprint(self) -> dict[str, dict[str, Any]]:
         """See `Embedder`."""
@@ -56,9 +59,9 @@ class SentenceTransformerEmbedder:
             "dimension": self.dimension,
             "prompts": {role: self._prompt(role) for role in ("query", "document")},
             "pooling": pooling,
-            "limits": {"max_tokens": self.max_tokens},
         }
-        return {str(view): {**self._identity, **facts} for view in sorted(self.views)}
+        limits = {View.TEXT: {"max_tokens": self.max_tokens}, **self._inputs.limits}
+        return {str(view): {**self._identity, **facts, "limits": limits[view]} for view in sorted(self.views)}
 
     def choice(self) -> str:
         """See `Embedder`."""
@@ -81,20 +84,40 @@ class SentenceTransformerEmbedder:
         even = math.ceil(1.1 * count / math.ceil(count / room))  # not one full part and a crumb, which says nothing
         return TextSplitter.from_huggingface_tokenizer(self._plain_tokenizer(), min(even, room)).chunks(text)
 
-    def embed(self, view: View, items: Sequence[Any], role: Role = "document") -> np.ndarray:
+    def embed(
+        self, view: View, items: Sequence[Any], role: Role = "document", instruction: str | None = None
+    ) -> np.ndarray:
         """See `Embedder`."""
         if view not in self.views:
             raise UsageError(f"{self.name} can't embed the {view} of anything.", "mmsearch models shows what each can")
         vectors = np.zeros((len(items), self.dimension), np.float32)
-        prompt = self._prompt(role)
-        texts = [self._escaped(text) for text in items]
-        lengths = self._lengths([prompt + text for text in texts])
-        order = sorted(range(len(texts)), key=lambda number: -lengths[number])  # what does not fit shows at once
+        prompt = self._prompt(role) if instruction is None else self._instructed(instruction)
+        if view is View.TEXT:
+            items = [self._escaped(text) for text in items]
+            costs = self._lengths([prompt + text for text in items])
+        else:
+            costs = self._inputs.costs(view, items)
+        order = sorted(range(len(items)), key=lambda number: -costs[number])  # what does not fit shows at once
         while order:
-            count = max(1, self._budget // max(1, lengths[order[0]]))
+            count = max(1, self._budget // max(1, costs[order[0]]))
             batch, order = order[:count], order[count:]
-            vectors[batch] = self._forward([texts[number] for number in batch], prompt, role)
+            inputs = self._inputs.prepared(view, [items[number] for number in batch])
+            vectors[batch] = self._forward(inputs, prompt, role)
         return vectors
+
+    def fused(self, text: str, image: np.ndarray, role: Role = "query", instruction: str | None = None) -> np.ndarray:
+        """See `Embedder`."""
+        if not self.fuses:
+            raise UsageError(f"{self.name} can't take a text and a picture as one query.")
+        prompt = self._prompt(role) if instruction is None else self._instructed(instruction)
+        inputs = [{"image": self._inputs.picture(image), "text": self._escaped(text)}]
+        vector: np.ndarray = self._forward(inputs, prompt, role)[0]
+        return vector
+
+    def _instructed(self, instruction: str) -> str:
+        if not self.takes_instruction:
+            raise UsageError(f"{self.name} takes no instruction.", "leave it out, or use a model that follows one")
+        return instruction
 
     def _settle(self, path: str, dtype: str | None) -> None:
         """Goes to the reduced precision if a sample of vectors stays the same, or to the one that was asked for."""
@@ -125,7 +148,7 @@ class SentenceTransformerEmbedder:
 
     def _escaped(self, text: str) -> str:
         """A chat template would obey control tokens in a text."""
-        return text.replace("<|", "< |") if self._chat else text
+        return text.replace("<|", "< |") if self._inputs.chat else text
 
     def _overhead(self) -> int:
         """Tokens that every text costs: special tokens and the longer prompt."""
@@ -146,13 +169,11 @@ class SentenceTransformerEmbedder:
         encodings = self._plain_tokenizer().encode_batch_fast(texts)
         return [min(len(encoding.ids), self.max_tokens) for encoding in encodings]
 
-    def _forward(self, texts: list[str], prompt: str, role: Role) -> np.ndarray:
+    def _forward(self, inputs: list[Any], prompt: str, role: Role) -> np.ndarray:
         """One batch, halved as often as the device's memory asks for."""
         import torch
         from sentence_transformers.util import batch_to_device
 
-        # A bare string that names a file or a URL would be opened by a model that takes media.
-        inputs: list[Any] = [{"text": text} for text in texts] if len(self.model.modalities) > 1 else texts
         try:
             with torch.inference_mode():
                 features = self.model.preprocess(inputs, prompt=prompt or None, task=role)
@@ -166,11 +187,11 @@ class SentenceTransformerEmbedder:
             return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
         if self._precision.device.startswith("cuda"):
             torch.cuda.empty_cache()
-        if len(texts) == 1:
-            raise ExtractionError("memory", "This text alone does not fit the memory of the device.")
+        if len(inputs) == 1:
+            raise ExtractionError("memory", "This alone does not fit the memory of the device.")
         self._budget = max(self._budget // 2, self.max_tokens)
-        half = len(texts) // 2
-        return np.concatenate([self._forward(part, prompt, role) for part in (texts[:half], texts[half:])])
+        half = len(inputs) // 2
+        return np.concatenate([self._forward(part, prompt, role) for part in (inputs[:half], inputs[half:])])
 
 
 def _load(model: str, device: str, allow_download: bool) -> Any:

@@ -1,0 +1,43 @@
+"""What a user may set about a model, apart from which model it is."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+CHANGE_VECTORS = ("dim", "max_pixels", "min_pixels", "frames", "fps", "revision")
+
+
+@dataclass(frozen=True, slots=True)
+class ModelOptions:
+    """None leaves a choice to the model or the machine.
+
+    `device`, `dtype` (float32, bfloat16, float16) and `attn` (eager, sdpa, flash_attention_2) are of this machine. What
+    changes vectors belongs to a space and is stored with it: `dim` (the first numbers of a Matryoshka vector), pixels
+    of a picture or of a frame of a video, `frames` of a scene and how many of them a second at most (`fps`), and the
+    weights' `revision` on the hub. `trust_remote_code` lets a model run code of its own and is stored too.
+    """
+
+    device: str | None = None
+    dtype: str | None = None
+    attn: str | None = None
+    max_pixels: int | None = None
+    min_pixels: int | None = None
+    frames: int | None = None
+    fps: float | None = None
+    dim: int | None = None
+    revision: str | None = None
+    trust_remote_code: bool = False
+    allow_download: bool = False
+
+    def recorded(self) -> dict[str, Any]:
+        """What is stored with a space, as JSON values: no key for what was left open."""
+        names = {*CHANGE_VECTORS, "trust_remote_code"}
+        return {name: value for name, value in asdict(self).items() if name in names and value not in (None, False)}
+
+    def with_recorded(self, stored: dict[str, Any]) -> ModelOptions:
+        """These options with what a space has stored in place of what they say about it."""
+        here = {one.name: getattr(self, one.name) for one in fields(self)}
+        open_ = dict.fromkeys((*CHANGE_VECTORS,)) | {"trust_remote_code": False}
+        known = {name: value for name, value in stored.items() if name in open_}
+        return ModelOptions(**(here | open_ | known))
