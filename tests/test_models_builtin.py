@@ -10,6 +10,7 @@ import pytest
 
 from mmsearch.errors import ExtractionError, ModelUnavailable, UsageError
 from mmsearch.models import builtin, precision, registry, weights
+from mmsearch.models.options import ModelOptions
 from mmsearch.types import View
 
 
@@ -27,7 +28,7 @@ def embedder():
     import torch
 
     torch.set_num_threads(2)
-    return registry.load(registry.resolve("builtin"), device="cpu", dtype="float32")
+    return registry.load(registry.resolve("builtin"), ModelOptions(device="cpu", dtype="float32"))
 
 
 def cosines(one, other):
@@ -103,8 +104,8 @@ def test_vectors_equal_those_of_the_library_in_any_order_and_batch(embedder):
 
 
 def test_bfloat16_stays_close_and_leaves_unit_vectors():
-    reduced = registry.load(registry.resolve("builtin"), device="cpu", dtype="bfloat16")
-    exact = registry.load(registry.resolve("builtin"), device="cpu", dtype="float32")
+    reduced = registry.load(registry.resolve("builtin"), ModelOptions(device="cpu", dtype="bfloat16"))
+    exact = registry.load(registry.resolve("builtin"), ModelOptions(device="cpu", dtype="float32"))
     texts = ["the quarterly report", "ein Hund im Regen", "kernel panic at boot " * 20]
     one, other = reduced.embed(View.TEXT, texts), exact.embed(View.TEXT, texts)
     assert cosines(one, other).min() > 0.998
@@ -114,13 +115,13 @@ def test_bfloat16_stays_close_and_leaves_unit_vectors():
 
 def test_the_precision_is_chosen_by_flags_and_checked_on_a_sample(monkeypatch):
     monkeypatch.setattr(precision, "cpu_flags", lambda: frozenset({"avx2"}))
-    plain = registry.load(registry.resolve("builtin"), device="cpu")
+    plain = registry.load(registry.resolve("builtin"), ModelOptions(device="cpu"))
     assert plain.choice() == "float32 on this CPU: this CPU has no bfloat16 instructions"
     monkeypatch.setattr(precision, "cpu_flags", lambda: frozenset({"avx512_bf16"}))
-    fast = registry.load(registry.resolve("builtin"), device="cpu")
+    fast = registry.load(registry.resolve("builtin"), ModelOptions(device="cpu"))
     assert fast.choice().startswith("bfloat16 on this CPU: this CPU computes in it (avx512_bf16), cosine 0.999")
     monkeypatch.setattr("mmsearch.models.sentence_transformer.LOWEST_COSINE", 1.1)
-    careful = registry.load(registry.resolve("builtin"), device="cpu")
+    careful = registry.load(registry.resolve("builtin"), ModelOptions(device="cpu"))
     assert careful.choice().startswith("float32 on this CPU: in bfloat16 vectors differ (cosine 0.9")
     texts = ["back in float32"]
     assert cosines(careful.embed(View.TEXT, texts), plain.embed(View.TEXT, texts)).min() > 0.999999
@@ -182,7 +183,7 @@ def test_the_fingerprint_is_known_before_loading(embedder):
 def test_trap_20_loading_and_embedding_say_nothing():
     code = (
         "from mmsearch.models import registry; from mmsearch.types import View; "
-        "registry.load(registry.resolve('builtin'), device='cpu').embed(View.TEXT, ['a'])"
+        "registry.load(registry.resolve('builtin')).embed(View.TEXT, ['a'])"
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert (result.stdout, result.stderr) == ("", "")
@@ -218,7 +219,7 @@ def test_names_that_can_not_be_meant_are_refused(name, sentence):
 def test_a_folder_without_a_model_and_an_uncached_hub_id_are_unavailable(tmp_path):
     for name in (f"{tmp_path}/", "owner/not-on-this-machine"):
         with pytest.raises(ModelUnavailable):
-            registry.load(registry.resolve(name), device="cpu")
+            registry.load(registry.resolve(name), ModelOptions(device="cpu"))
 
 
 def test_a_local_model_is_known_by_its_weights_and_not_by_its_path(tmp_path):

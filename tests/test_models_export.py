@@ -11,6 +11,7 @@ import pytest
 
 from mmsearch.errors import ModelUnavailable
 from mmsearch.models import builtin, export, registry
+from mmsearch.models.options import ModelOptions
 from mmsearch.models.query_encoder import OnnxTextEncoder, check_files, read_note
 from mmsearch.types import View
 
@@ -60,7 +61,9 @@ def test_the_graph_gives_the_vectors_of_torch(exported):
     folder, cosine = exported
     assert cosine >= 0.9999
     texts = [*export.parity_texts(256), "", "zebra", "ⅷ ½ ﬁ", "x" * 3000]
-    torch_side = registry.load(registry.resolve("builtin"), device="cpu", dtype="float32").embed(View.TEXT, texts)
+    torch_side = registry.load(registry.resolve("builtin"), ModelOptions(device="cpu", dtype="float32")).embed(
+        View.TEXT, texts
+    )
     encoder = OnnxTextEncoder(folder)
     found = np.concatenate([encoder.embed([text]) for text in texts])
     assert found.shape == (54, 384) and found.dtype == np.float32

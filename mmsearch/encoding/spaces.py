@@ -16,7 +16,9 @@ from mmsearch.encoding.encode import Space
 from mmsearch.encoding.read import Transcribes
 from mmsearch.errors import ModelMismatch, ModelUnavailable
 from mmsearch.models import builtin
-from mmsearch.models.registry import ModelSpec, resolve
+from mmsearch.models.known import ModelSpec
+from mmsearch.models.options import ModelOptions
+from mmsearch.models.registry import resolve
 from mmsearch.store.catalogue import transaction
 from mmsearch.store.layout import IndexFolder, sync
 from mmsearch.store.snapshot import SpaceRow, spaces
@@ -174,12 +176,12 @@ def load_embedder(name: str, settings: Settings) -> Embedder:
     """The embedder of a model, on the device and in the precision of the settings."""
     from mmsearch.models.registry import load
 
-    return load(
-        resolve(name),
+    options = ModelOptions(
         device=None if settings.device == "auto" else settings.device,
         dtype=None if settings.dtype == "auto" else settings.dtype,
         allow_download=settings.allow_download,
     )
+    return load(resolve(name), options)
 
 
 def check_identity(row: SpaceRow, now: dict[str, Any]) -> None:

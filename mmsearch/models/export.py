@@ -11,14 +11,17 @@ import os
 import shutil
 import tempfile
 import warnings
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from mmsearch.errors import ModelUnavailable
+from mmsearch.models.known import ModelSpec
+from mmsearch.models.options import ModelOptions
 from mmsearch.models.query_encoder import GRAPH, NOTE, TOKENIZER, WEIGHTS, TextGraph
-from mmsearch.models.registry import ModelSpec, load
+from mmsearch.models.registry import load
 
 LOWEST_COSINE = 0.9999  # against torch in float32
 OPSET = 20
@@ -70,9 +73,9 @@ def export_text_tower(
     return cosine
 
 
-def export_query_encoder(spec: ModelSpec, folder: Path) -> float:
+def export_query_encoder(spec: ModelSpec, folder: Path, options: ModelOptions | None = None) -> float:
     """The query encoder of a model of the registry, which is loaded for it: see `export_text_tower`."""
-    embedder = load(spec, device="cpu", dtype="float32")
+    embedder = load(spec, replace(options or ModelOptions(), device="cpu", dtype="float32"))
     fingerprint = embedder.fingerprint()["text"]
     return export_text_tower(
         embedder.model,

@@ -1,93 +1,91 @@
-"""The models that mmsearch knows by name, and how any name becomes an embedder."""
+"""How any name becomes a model: aliases, hub ids, local folders, presets, and what is known of each before loading."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from mmsearch.errors import ModelUnavailable, UsageError
 from mmsearch.models import builtin
 from mmsearch.models.embedder import Embedder
+from mmsearch.models.known import KNOWN, ModelSpec
 from mmsearch.models.options import ModelOptions
 from mmsearch.types import View, chosen
 
 HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
-
-
-@dataclass(frozen=True, slots=True)
-class ModelSpec:
-    """A model that can be asked for. What is not known before the model was loaded is None.
-
-    `views` are those the model can embed; `limited_to` those the user wants of them."""
-
-    name: str
-    source: str  # hub id or folder
-    role: str = "embedder"
-    views: frozenset[View] | None = None
-    dimension: int | None = None
-    licence: str | None = None
-    limited_to: frozenset[View] | None = None
-
-
-KNOWN = (
-    ModelSpec(
-        name="builtin",
-        source=builtin.HUB_ID,
-        views=frozenset({View.TEXT}),
-        dimension=builtin.DIMENSION,
-        licence="Apache-2.0",
-    ),
-)
+PRESETS = {
+    "photos": ("builtin:text", "clip:image"),
+    "sounds": ("builtin:text", "clap:audio"),
+    "gpu": ("qwen3-vl-2b",),
+}
+ROLES = {
+    "embedder": "an embedder",
+    "late": "a late-interaction model",
+    "reranker": "a reranker",
+    "speech": "for speech",
+}
 
 
 def resolve(name: str) -> ModelSpec:
-    """What `--model` names: an alias, a hub id (`owner/name`) or a local folder (with a slash, or `.`), each with an
-    optional `:view,view`. Nothing is loaded. Raises `UsageError`."""
-    from dataclasses import replace
-
+    """What a name means: an alias, a hub id (`owner/name`; of a known model also without its owner) or a local folder
+    (with a slash, or `.`), each with an optional `:view,view`. Nothing is loaded. Raises `UsageError`."""
     base, limited_to = _views(name.strip())
-    for spec in KNOWN:
-        if base == spec.name:
-            if limited_to and spec.views is not None and not limited_to <= spec.views:
-                able = chosen(sorted(spec.views))
-                raise UsageError(f"{base} can't embed {chosen(sorted(limited_to - spec.views))}.", f"it takes {able}")
-            return replace(spec, limited_to=limited_to)
+    spec = _known(base) or _elsewhere(base)
+    if limited_to and spec.views is not None and not limited_to <= spec.views:
+        able = f"It takes {chosen(sorted(spec.views))}."
+        raise UsageError(f"{spec.name} can't embed {chosen(sorted(limited_to - spec.views))}.", able)
+    return replace(spec, limited_to=limited_to)
+
+
+def resolve_all(names: Sequence[str]) -> list[ModelSpec]:
+    """The models of a set of spaces, a preset among the names taken apart. Raises `UsageError` for names that mean
+    nothing, a preset beside others, one model twice, and models that make no space."""
+    if presets := [name for name in names if name in PRESETS]:
+        if len(names) > 1:
+            inside = " ".join(f"--model {one}" for one in PRESETS[presets[0]])
+            raise UsageError(f"{presets[0]} is a preset and stands alone.", f"It means {inside}; name these instead.")
+        names = PRESETS[presets[0]]
+    specs = [resolve(name) for name in names]
+    for number, spec in enumerate(specs):
+        if spec.role != "embedder":
+            hint = "`mmsearch models` lists what makes an index; rerankers go with `query --rerank`."
+            raise UsageError(f"{spec.name} is {ROLES[spec.role]}: it makes no vectors to search.", hint)
+        if spec.source in [other.source for other in specs[:number]]:
+            raise UsageError(f"{spec.name} is named twice.", f"Put its views together: {spec.name}:text,image")
+        if len({other.name for other in specs[: number + 1]}) <= number:
+            raise UsageError(f"Two models are called {spec.name}.", "Rename one of the folders.")
+    return specs
+
+
+def _known(base: str) -> ModelSpec | None:
+    """The model of an alias or a hub id of the table."""
+    by_alias = {spec.name: spec for spec in KNOWN}
+    by_id = {key: spec for spec in KNOWN for key in (spec.source.lower(), spec.source.rpartition("/")[2].lower())}
+    return by_alias.get(base) or (by_id.get(base.lower()) if not Path(base).is_dir() else None)
+
+
+def _elsewhere(base: str) -> ModelSpec:
+    """A folder, or a model of the hub that is not in the table."""
     if "/" in base or base in (".", ".."):
         folder = Path(base).expanduser()
         if folder.is_dir():
             resolved = folder.resolve()
-            return ModelSpec(name=resolved.name, source=str(resolved), limited_to=limited_to)
+            return ModelSpec(name=resolved.name, source=str(resolved))
         if HUB_NAME.fullmatch(base) and not base.startswith("."):
-            return ModelSpec(name=base, source=base, limited_to=limited_to)
+            return ModelSpec(name=base, source=base)
         raise UsageError(
-            f"There is no model folder {base}.", "give a folder that holds a model, or its name on the hub"
+            f"There is no model folder {base}.", "Give a folder that holds a model, or its name on the hub."
         )
-    choices = chosen([f'"{spec.name}"' for spec in KNOWN])
-    raise UsageError(f'There is no model "{base}".', f"use {choices}, the name of a model on the hub, or a folder")
+    import difflib
 
-
-def load(
-    spec: ModelSpec, *, device: str | None = None, dtype: str | None = None, allow_download: bool = False
-) -> Embedder:
-    """The embedder, ready for use. Raises `ModelUnavailable`, and `UsageError` where it lacks a view of the spec."""
-    from mmsearch.models.sentence_transformer import SentenceTransformerEmbedder
-
-    source = spec.source
-    known = None
-    if spec.name == "builtin":
-        folder = builtin.locate(allow_download)
-        builtin.verify(folder)
-        source, known = str(folder), builtin.identity()
-    options = ModelOptions(device=device, dtype=dtype, allow_download=allow_download)
-    embedder = SentenceTransformerEmbedder(source, name=spec.name, options=options, identity=known)
-    if not embedder.views:
-        raise ModelUnavailable(f"{spec.name} embeds nothing that mmsearch can give it.", "use an embedder of texts")
-    lacking = (spec.limited_to or frozenset()) - embedder.views
-    if lacking:
-        able = chosen(sorted(embedder.views))
-        raise UsageError(f"{spec.name} can't embed {chosen(sorted(lacking))}.", f"it takes {able}")
-    return embedder
+    close = difflib.get_close_matches(base.lower(), [*(spec.name for spec in KNOWN), *PRESETS], n=3, cutoff=0.6)
+    meant = f"Did you mean {chosen(close)}? " if close else ""
+    raise UsageError(
+        f'There is no model "{base}".',
+        f"{meant}`mmsearch models` lists what has a short name; OWNER/NAME is a model on the hub, ./DIR a folder.",
+    )
 
 
 def _views(name: str) -> tuple[str, frozenset[View] | None]:
@@ -98,4 +96,78 @@ def _views(name: str) -> tuple[str, frozenset[View] | None]:
         return base, frozenset(View(part.strip()) for part in listed.split(","))
     except ValueError:
         choices = chosen([str(view) for view in View])
-        raise UsageError(f'"{listed}" after the model\'s name is no list of views.', f"use {choices}") from None
+        raise UsageError(f'"{listed}" after the model\'s name is no list of views.', f"Use {choices}.") from None
+
+
+def state(spec: ModelSpec) -> tuple[str, str]:
+    """How it stands with a known model here, and why: `works`, `replica only`, `not tried`, `needs remote code`, `needs
+    LIBRARY`, `not with transformers 5`. Looks at what is installed; loads nothing."""
+    from importlib.metadata import PackageNotFoundError, version
+    from importlib.util import find_spec
+
+    if spec.transformers:
+        limit = int(spec.transformers.lstrip("<"))
+        try:
+            found = version("transformers")
+        except PackageNotFoundError:
+            return "needs transformers", "the library is not installed"
+        if int(found.split(".")[0]) >= limit:
+            return f"not with transformers {limit}", f"its own code asks for less than {limit}; {found} is installed"
+    lacking = [name for name in spec.libraries if find_spec(name) is None]
+    if lacking:
+        return f"needs {lacking[0]}", f"not installed: {', '.join(lacking)}"
+    if spec.remote_code:
+        return "needs remote code", "it runs code of its publisher, which can't be tried without it"
+    reasons = {
+        "works": ("works", "its real weights run here"),
+        "replica": ("replica only", "its architecture runs here with random weights; the real ones were not tried"),
+        "stand-in": ("stand-in only", "an architecture close to it runs here; the model itself was not tried"),
+    }
+    return reasons.get(spec.tried, ("not tried", "it is of a kind that loads here; nobody has tried it"))
+
+
+def check_loadable(spec: ModelSpec, options: ModelOptions) -> None:
+    """Raise `ModelUnavailable` where it is known without loading that a model can't be had here, `UsageError` where it
+    is asked for what it doesn't have."""
+    found, reason = state(spec)
+    if found.startswith(("not with", "needs")) and found != "needs remote code":
+        hint = f"pip install {' '.join(spec.libraries)}" if spec.libraries and found.startswith("needs") else ""
+        sentence = f"{spec.name} can't be loaded here ({found}): {reason}."
+        raise ModelUnavailable(sentence, hint or "`mmsearch models` lists those that can.")
+    if spec.remote_code and not options.trust_remote_code:
+        publisher = spec.source.partition("/")[0]
+        raise ModelUnavailable(
+            f"{spec.name} runs code of its own from the hub, which mmsearch does not do unasked.",
+            f"--trust-remote-code {spec.name}, if you trust {publisher} with all that you can do on this machine.",
+        )
+    if options.dim is not None and spec.dimension is not None and spec.remote_code is not None:
+        if spec.matryoshka is None:
+            raise UsageError(
+                f"The vectors of {spec.name} can't be cut: they have {spec.dimension} dimensions.",
+                "Leave out --dim; `mmsearch models` shows which models allow it.",
+            )
+        low, high = spec.matryoshka
+        if not low <= options.dim <= high:
+            raise UsageError(f"{spec.name} has no {options.dim} dimensions.", f"Choose --dim {low} to {high}.")
+
+
+def load(spec: ModelSpec, options: ModelOptions | None = None) -> Embedder:
+    """The embedder, ready for use. Raises `ModelUnavailable`, and `UsageError` where it lacks a view of the spec."""
+    from mmsearch.models.sentence_transformer import SentenceTransformerEmbedder
+
+    options = options or ModelOptions()
+    check_loadable(spec, options)
+    source = spec.source
+    known = None
+    if spec.name == "builtin":
+        folder = builtin.locate(options.allow_download)
+        builtin.verify(folder)
+        source, known = str(folder), builtin.identity()
+    embedder = SentenceTransformerEmbedder(source, name=spec.name, options=options, identity=known)
+    if not embedder.views:
+        raise ModelUnavailable(f"{spec.name} embeds nothing that mmsearch can give it.", "Use an embedder.")
+    lacking = (spec.limited_to or frozenset()) - embedder.views
+    if lacking:
+        able = chosen(sorted(embedder.views))
+        raise UsageError(f"{spec.name} can't embed {chosen(sorted(lacking))}.", f"It takes {able}.")
+    return embedder
