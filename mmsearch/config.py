@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from mmsearch.errors import NoIndex, UsageError
+from mmsearch.types import chosen
 
 FOLDER_NAME = ".mmsearch"  # the index folder that `index --here` makes
 DEFAULT_NAME = "default"
+DTYPES = ("auto", "float32", "bfloat16", "float16")
+ATTENTIONS = ("", "eager", "sdpa", "flash_attention_2")
+DEVICE = re.compile(r"(cpu|cuda|mps|xpu|npu|hpu)(:\d+)?")
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
     """What an index run is asked to do, checked before any model is loaded."""
 
-    models: tuple[str, ...] = ()  # empty: the index's own, or the built-in model for a new index
+    models: tuple[str, ...] = ()  # or one preset; empty: the index's own, or the built-in model for a new index
     ocr: str = "auto"  # auto | always | never
     transcribe: str = ""  # a Whisper-class model; empty: no speech recognition
     include: tuple[str, ...] = ()  # globs, gitignore syntax; empty: all
@@ -37,13 +42,45 @@ class Settings:
     time_budget_s: float | None = None
     wait_s: float = 0.0  # for the writer lock
     dry_run: bool = False
+    add_models: tuple[str, ...] = ()  # further spaces for an index
+    rebuild: bool = False  # the spaces anew, beside the old ones, with `models` if there are any
+    attn: str = ""  # of the models of this run, here and below; empty and 0: the model's own choice
+    revision: str = ""
+    max_pixels: int = 0
+    min_pixels: int = 0
+    frames: int = 0
+    fps: float = 0.0
+    dim: int = 0
+    trust_remote_code: tuple[str, ...] = ()  # models that may run code of their own
 
     def __post_init__(self) -> None:
         if self.ocr not in ("auto", "always", "never"):
             raise UsageError(f"--ocr can't be {self.ocr!r}.", "Choose auto, always or never.")
-        for name, value in (("--workers", self.workers), ("--batch-size", self.batch_size)):
-            if value < 0:
-                raise UsageError(f"{name} can't be negative.", "Leave it out to have it chosen.")
+        for name, choices in (("dtype", DTYPES), ("attn", ATTENTIONS)):
+            if getattr(self, name) not in choices:
+                wanted = chosen([choice for choice in choices if choice])
+                raise UsageError(f"--{name} can't be {getattr(self, name)!r}.", f"Choose {wanted}.")
+        if self.device != "auto" and not DEVICE.fullmatch(self.device):
+            raise UsageError(f"--device can't be {self.device!r}.", "Choose cpu, cuda, cuda:1, mps or auto.")
+        for name in ("workers", "batch_size", "max_pixels", "min_pixels", "frames", "fps", "dim"):
+            if not 0 <= getattr(self, name) < float("inf"):
+                raise UsageError(f"--{name.replace('_', '-')} can't be negative.", "Leave it out to have it chosen.")
+        self._check_options()
+
+    def _check_options(self) -> None:
+        """Options that contradict each other, or that no model could take."""
+        if self.max_pixels and self.min_pixels > self.max_pixels:
+            raise UsageError("--min-pixels is larger than --max-pixels.", "Exchange them, or leave one out.")
+        if self.frames == 1:
+            raise UsageError("--frames 1 is no film.", "Take 2 or more; pictures of scenes are looked at in any case.")
+        if self.rebuild and self.add_models:
+            raise UsageError(
+                "--rebuild and --add-model are two runs.", "Rebuild with all models: --rebuild --model A --model B"
+            )
+        if self.add_models and self.models:
+            raise UsageError(
+                "--add-model is for an index that is there, --model for a new one.", "Leave one of them out."
+            )
 
 
 def data_home() -> Path:
