@@ -67,7 +67,7 @@ def _loaded(folder: Path, stamps: tuple[tuple[str, int, int, int], ...]) -> Onnx
 def _by_torch(row: SpaceRow, text: str, note: str) -> EncodedText:
     from tokenizers import Tokenizer
 
-    embedder = load_embedder(row.name, Settings(device="cpu", dtype="float32"))
+    embedder = load_embedder(row, Settings(device="cpu", dtype="float32"))
     check_identity(row, embedder.fingerprint())
     encoding = Tokenizer.from_file(str(builtin.tokenizer_path())).encode(text, add_special_tokens=False)
     return EncodedText(embedder.embed(View.TEXT, [text], role="query")[0], encoding.tokens, encoding.offsets, note)

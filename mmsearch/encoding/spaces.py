@@ -70,7 +70,7 @@ class Models:
 
     def _embedder(self, row: SpaceRow) -> Embedder:
         if row.id not in self._loaded:
-            embedder = load_embedder(row.name, self._settings)
+            embedder = load_embedder(row, self._settings)
             check_identity(row, embedder.fingerprint())
             self._loaded[row.id] = embedder
             self._said.append(Remark(f"The model {row.name} computes in {embedder.choice()}."))
@@ -163,7 +163,9 @@ def _add_space(connection: sqlite3.Connection, spec: ModelSpec, settings: Settin
     if spec.name == "builtin":
         fingerprint, dimension = builtin.fingerprint(), builtin.DIMENSION
     else:
-        embedder = load_embedder(spec.source, settings)
+        from mmsearch.models.registry import load
+
+        embedder = load(spec, machine_options(settings))
         fingerprint, dimension = embedder.fingerprint(), embedder.dimension
     name = "builtin" if spec.name == "builtin" else spec.source
     connection.execute(
@@ -172,16 +174,23 @@ def _add_space(connection: sqlite3.Connection, spec: ModelSpec, settings: Settin
     )
 
 
-def load_embedder(name: str, settings: Settings) -> Embedder:
-    """The embedder of a model, on the device and in the precision of the settings."""
+def load_embedder(row: SpaceRow, settings: Settings) -> Embedder:
+    """The embedder of a space with the options that are stored with it, on the device and in the precision of the
+    settings."""
     from mmsearch.models.registry import load
 
-    options = ModelOptions(
+    options = machine_options(settings).with_recorded(row.recorded.get("options", {}))
+    return load(resolve(str(row.recorded.get("model", row.name)) if row.name != "builtin" else row.name), options)
+
+
+def machine_options(settings: Settings) -> ModelOptions:
+    """How models are loaded on this machine, whichever they are."""
+    return ModelOptions(
         device=None if settings.device == "auto" else settings.device,
         dtype=None if settings.dtype == "auto" else settings.dtype,
+        attn=settings.attn or None,
         allow_download=settings.allow_download,
     )
-    return load(resolve(name), options)
 
 
 def check_identity(row: SpaceRow, now: dict[str, Any]) -> None:
