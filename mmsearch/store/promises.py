@@ -12,7 +12,8 @@ from mmsearch.store.catalogue import last_run
 from mmsearch.store.layout import IndexFolder
 from mmsearch.store.lock import lock_holder
 from mmsearch.store.segments import BACKGROUND_SIZE, draw, indexed_words, refresh_background
-from mmsearch.store.snapshot import spaces
+from mmsearch.store.snapshot import SpaceRow, all_spaces
+from mmsearch.store.spaces import LEAVING
 from mmsearch.store.words import prepare_name
 
 
@@ -45,7 +46,7 @@ class Promises:
         """Length and norm of every embedding; its draw."""
         import numpy as np
 
-        dimensions = {row.id: row.dimension for row in spaces(self.connection)}
+        dimensions = {row.id: row.dimension for row in all_spaces(self.connection)}
         for embedding_id, space_id, view, part, lot, vector, ordinal, key in self._rows(
             "SELECT e.id, e.space_id, e.view, e.part, e.draw, e.vector, s.ordinal, a.key FROM embeddings e"
             " JOIN segments s ON s.id = e.segment_id JOIN assets a ON a.id = s.asset_id"
@@ -168,9 +169,13 @@ class Promises:
             "INSERT INTO names_fts (rowid, names) VALUES (?, ?)", [(i, prepare_name(path)) for i, path in rows]
         )
 
+    def _filled_spaces(self) -> list[SpaceRow]:
+        """All but those that are being removed."""
+        return [row for row in all_spaces(self.connection) if row.recorded.get("state") != LEAVING]
+
     def background(self) -> Iterator[str]:
         """The sample against the smallest draws."""
-        for row in spaces(self.connection):
+        for row in self._filled_spaces():
             for view in row.views:
                 where = f"FROM embeddings WHERE space_id = ? AND view = ? ORDER BY draw, id LIMIT {BACKGROUND_SIZE}"
                 wanted = set(self.connection.execute(f"SELECT id {where}", (row.id, view)))
@@ -191,13 +196,13 @@ class Promises:
     def mend_background(self) -> None:
         """Draw it again."""
         self.connection.execute("DELETE FROM background")
-        for row in spaces(self.connection):
+        for row in self._filled_spaces():
             for view in row.views:
                 refresh_background(self.connection, row.id, view)
 
     def ann_files(self) -> Iterator[str]:
         """Every named ann file opens and holds as many vectors as it should."""
-        for row in spaces(self.connection):
+        for row in all_spaces(self.connection):
             for view in row.views:
                 for generation in ann.generations(self.connection, row.id, view):
                     index = ann.load(self.folder, generation, row.dimension)

@@ -48,8 +48,14 @@ class Place:
     read: tuple[tuple[str, Cue], ...]
 
 
-def spaces(connection: sqlite3.Connection) -> list[SpaceRow]:
-    """The spaces of an index, in the order in which they were added."""
+def spaces(connection: sqlite3.Connection, state: str = "") -> list[SpaceRow]:
+    """The spaces of an index that are in use, in the order in which they were added; with a `state` those in it (see
+    `store.spaces`)."""
+    return [row for row in all_spaces(connection) if row.recorded.get("state", "") == state]
+
+
+def all_spaces(connection: sqlite3.Connection) -> list[SpaceRow]:
+    """Every space, also those that are being built beside the others, or are on their way out."""
     rows = connection.execute("SELECT id, name, fingerprint, recorded, dimension, views FROM spaces ORDER BY id")
     return [SpaceRow(i, n, json.loads(f), json.loads(r), d, tuple(json.loads(v))) for i, n, f, r, d, v in rows]
 
