@@ -1,6 +1,7 @@
 """Tests neither see nor touch what is the user's, reach no network, and leave cores to each other."""
 
 import os
+import sys
 import tempfile
 
 import pytest
@@ -12,6 +13,20 @@ for _variable in [name for name in os.environ if name.startswith("MMSEARCH_")]:
     del os.environ[_variable]
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["OMP_NUM_THREADS"] = "1"  # tiny models on shared cores run ten times slower with more
+
+
+class _BeforeTorchvision:
+    """Tests import the libraries in any order, the program in one."""
+
+    def find_spec(self, name, path=None, target=None):
+        if name == "torchvision" and self in sys.meta_path:
+            sys.meta_path.remove(self)
+            from mmsearch.models.libraries import mend_torchvision
+
+            mend_torchvision()
+
+
+sys.meta_path.insert(0, _BeforeTorchvision())
 
 
 @pytest.fixture(scope="session")
