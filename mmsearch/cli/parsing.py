@@ -44,29 +44,37 @@ def absolute(path: str | bytes) -> bytes:
 
 
 _TIME_UNITS = {"s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0, "": 1.0}
+_LONGEST_S = 1e10  # three centuries
+_LONGEST_TYPED = 60  # characters of a number
 _BYTE_UNITS = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4}
 
 
 def seconds(text: str, option: str) -> float:
-    """A length of time: `90`, `90s`, `20m`, `1h30m`, `2d`, `1:30`, `1:02:03`."""
+    """A length of time: `90`, `90s`, `20m`, `1h30m`, `2d`, `1:30`, `1:02:03`; at most three centuries."""
     typed = text.strip().lower()
-    if re.fullmatch(r"\d+(:[0-5]?\d){1,2}", typed):
+    total = math.inf
+    if len(typed) > _LONGEST_TYPED:
+        pass
+    elif re.fullmatch(r"\d+(:[0-5]?\d){1,2}", typed):
         total = 0.0
         for part in typed.split(":"):
             total = total * 60 + int(part)
-        return total
-    parts = re.findall(r"(\d+(?:\.\d+)?)\s*(min|[smhdw]?)\s*", typed)
-    if not parts or not re.fullmatch(r"(\d+(\.\d+)?\s*(min|[smhdw]?)\s*)+", typed):
+    # Atomic, (?>...): a number is taken whole. Trying all ways to cut one in pieces takes for ever.
+    elif re.fullmatch(r"(?>\d+(?:\.\d+)?\s*(?:min|[smhdw]?)\s*)+", typed):
+        parts = re.findall(r"(\d+(?:\.\d+)?)\s*(min|[smhdw]?)\s*", typed)
+        total = sum(float(number) * _TIME_UNITS[unit] for number, unit in parts)
+    if total > _LONGEST_S:
         raise UsageError(f"{option} can't be {text!r}.", "Write a time as 90s, 20m, 1h30m, 2d or 1:30.")
-    return sum(float(number) * _TIME_UNITS[unit] for number, unit in parts)
+    return total
 
 
 def byte_count(text: str, option: str) -> int:
-    """A number of bytes: `812`, `10k`, `1.5M`, `2GB`, `1MiB`; k is 1,000 and Ki is 1,024."""
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kmgt]?)(i?)b?", text.strip().lower())
-    if not match:
+    """A number of bytes: `812`, `10k`, `1.5M`, `2GB`, `1MiB`; k is 1,000 and Ki is 1,024. Less than 2**63."""
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kmgt]?)(i?)b?", text.strip().lower()[: _LONGEST_TYPED + 1])
+    count = float(match[1]) * (1024 if match[3] else 1000) ** _BYTE_UNITS[match[2]] if match else math.inf
+    if count >= 2**63:
         raise UsageError(f"{option} can't be {text!r}.", "Write a size as 812, 10k, 1.5M or 2G.")
-    return round(float(match[1]) * (1024 if match[3] else 1000) ** _BYTE_UNITS[match[2]])
+    return round(count)
 
 
 def between(text: str, option: str) -> tuple[str | None, str | None]:

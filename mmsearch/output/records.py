@@ -7,8 +7,6 @@ A path is text in JSON, with U+FFFD for bytes that are no UTF-8; only then `path
 from __future__ import annotations
 
 import base64
-import csv
-import io
 import json
 import re
 import sys
@@ -22,6 +20,8 @@ from mmsearch.types import Answer, FailedFile, Finding, Hit, Locator, RunRecord,
 
 # Valid in JSON as they are, but a terminal may obey them, a line reader may split at them, and surrogates are no UTF-8.
 _ESCAPED = re.compile("[\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
+
+_TO_QUOTE = re.compile('[,"\r\n]')
 
 
 def named(path: bytes) -> dict[str, str]:
@@ -113,13 +113,13 @@ def put_jsonl(records: Iterable[Mapping[str, Any]]) -> None:
 def put_csv(records: Sequence[Mapping[str, Any]], columns: Sequence[str], header: bool = True) -> None:
     """A table on stdout for spreadsheets: comma, quotes where needed, LF line ends, a header; what nests is JSON."""
     clean = shown if is_terminal(sys.stdout) else _without_surrogates
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
-    if header:
-        writer.writerow(columns)
-    for record in records:
-        writer.writerow([clean(_cell(record.get(column))) for column in columns])
-    put(buffer.getvalue().encode())
+    rows = [[clean(_cell(record.get(column))) for column in columns] for record in records]
+    put("".join(",".join(map(_quoted, row)) + "\n" for row in ([list(columns)] if header else []) + rows).encode())
+
+
+def _quoted(cell: str) -> str:
+    """A cell of CSV. The standard library's writer leaves a carriage return bare, where readers end the row."""
+    return '"' + cell.replace('"', '""') + '"' if _TO_QUOTE.search(cell) else cell
 
 
 def _cell(value: Any) -> str:
