@@ -15,18 +15,18 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["OMP_NUM_THREADS"] = "1"  # tiny models on shared cores run ten times slower with more
 
 
-class _BeforeTorchvision:
+class _BeforeTransformers:
     """Tests import the libraries in any order, the program in one."""
 
     def find_spec(self, name, path=None, target=None):
-        if name == "torchvision" and self in sys.meta_path:
+        if name == "transformers" and self in sys.meta_path:
             sys.meta_path.remove(self)
             from mmsearch.models.libraries import mend_torchvision
 
             mend_torchvision()
 
 
-sys.meta_path.insert(0, _BeforeTorchvision())
+sys.meta_path.insert(0, _BeforeTransformers())
 
 
 @pytest.fixture(scope="session")
