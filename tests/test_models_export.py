@@ -8,11 +8,12 @@ import sys
 
 import numpy as np
 import pytest
+from replicas import tiny_clip, tiny_minilm
 
 from mmsearch.errors import ModelUnavailable
 from mmsearch.models import builtin, export, registry
 from mmsearch.models.options import ModelOptions
-from mmsearch.models.query_encoder import OnnxTextEncoder, check_files, read_note
+from mmsearch.models.query_encoder import OnnxTextEncoder, check_files, is_refused, read_note, write_refusal
 from mmsearch.types import View
 
 
@@ -37,24 +38,16 @@ def copy(exported, tmp_path):
     return tmp_path / "builtin"
 
 
-def small_model(folder):
-    """One layer of the real architecture, random weights, float32; the built-in model's tokenizer."""
-    import torch
-    from sentence_transformers import SentenceTransformer
-    from sentence_transformers.sentence_transformer.modules import Pooling, Transformer
-    from transformers import BertConfig, BertModel
+def loaded(folder):
+    return registry.load(registry.resolve(str(folder)), ModelOptions(device="cpu", dtype="float32"))
 
-    torch.manual_seed(0)
-    torch.set_num_threads(1)
-    config = BertConfig(
-        vocab_size=30522, hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=32
-    )
-    BertModel(config, add_pooling_layer=False).save_pretrained(folder)
-    for name in ("tokenizer.json", "tokenizer_config.json", "vocab.txt", "special_tokens_map.json"):
-        shutil.copy(builtin.locate() / name, folder / name)
-    small = SentenceTransformer(modules=[Transformer(str(folder)), Pooling(16, "mean")], device="cpu").eval()
-    small.max_seq_length = 32
-    return small
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory):
+    """A CLIP of two towers, and its exported text tower."""
+    top = tmp_path_factory.mktemp("clip")
+    embedder = loaded(tiny_clip(top / "model"))
+    return embedder, top / "encoder", export.export_text_tower(embedder, top / "encoder")
 
 
 def test_the_graph_gives_the_vectors_of_torch(exported):
@@ -130,19 +123,65 @@ def test_a_graph_of_the_right_size_that_is_none_is_refused(copy):
         OnnxTextEncoder(copy)
 
 
-def test_a_tower_that_differs_is_not_used_and_leaves_the_old_one(tmp_path, monkeypatch):
-    folder = tmp_path / "encoders" / "small"
-    facts = {"dimension": 16, "max_tokens": 32, "prompt": "query: ", "fingerprint": {"model": "small"}}
-    model = small_model(tmp_path)
-    assert export.export_text_tower(model, folder, **facts) >= 0.9999
+def test_a_tower_that_differs_is_not_used_and_leaves_the_old_one(clip, tmp_path, monkeypatch):
+    embedder, exported, _ = clip
+    folder = tmp_path / "encoders" / "1"
+    shutil.copytree(exported, folder)
     before = json.loads((folder / "encoder.json").read_text())
-    assert (before["prompt"], before["fingerprint"]) == ("query: ", {"model": "small"})
+    monkeypatch.setattr(export, "_write_graph", lambda _, target: target.touch())
+    monkeypatch.setattr(
+        export, "_optimise", lambda _, target: shutil.copytree(exported, target.parent, dirs_exist_ok=True)
+    )
     monkeypatch.setattr(export, "_parity", lambda *_: 0.99)
     with pytest.raises(ModelUnavailable, match=r"differs from the model \(cosine 0.99000\)"):
-        export.export_text_tower(model, folder, **facts)
-    assert [path.name for path in folder.parent.iterdir()] == ["small"]
+        export.export_text_tower(embedder, folder)
+    assert [path.name for path in folder.parent.iterdir()] == ["1"]
     assert json.loads((folder / "encoder.json").read_text()) == before
     assert OnnxTextEncoder(folder).embed(["still here"]).shape == (1, 16)
+
+
+def test_the_prompt_of_queries_goes_with_the_encoder(tmp_path):
+    model = loaded(tiny_minilm(tmp_path / "model", prompts={"query": "query: ", "document": "passage: "}))
+    assert export.export_text_tower(model, tmp_path / "encoder") >= 0.9999
+    encoder = OnnxTextEncoder(tmp_path / "encoder")
+    assert encoder.fingerprint == model.fingerprint()["text"]
+    found = encoder.embed(["still here"])
+    np.testing.assert_allclose(found, model.embed(View.TEXT, ["still here"], role="query"), atol=1e-5)
+    assert not np.allclose(found, model.embed(View.TEXT, ["still here"]), atol=1e-2)
+
+
+def test_the_text_tower_of_a_model_that_sees_is_exported_alone(clip):
+    embedder, folder, cosine = clip
+    assert cosine >= 0.9999
+    towers = embedder.model[0].model
+    texts = sum(one.numel() for one in [*towers.text_model.parameters(), *towers.text_projection.parameters()])
+    weights = (folder / "text.bin").stat().st_size + (folder / "text.onnx").stat().st_size
+    assert 4 * texts < weights < 4 * texts + 60_000  # numbers of text.bin, and the graph itself
+    assert not any(name in (folder / "text.onnx").read_bytes() for name in (b"vision", b"visual", b"pixel", b"patch"))
+
+
+def test_short_and_cut_texts_of_a_tower_that_sees_are_those_of_torch(clip):
+    embedder, folder, _ = clip
+    texts = ["", "a", "the hen in the tree", "THE HEN", "会议 🙂", "word " * 200]
+    encoder = OnnxTextEncoder(folder)
+    expected = embedder.embed(View.TEXT, texts, role="query")
+    for found in (encoder.embed(texts), np.concatenate([encoder.embed([text]) for text in texts])):
+        np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+def test_a_large_tower_is_refused_with_its_size(clip, tmp_path, monkeypatch):
+    monkeypatch.setattr(export, "MOST_PARAMETERS", 20_000)
+    with pytest.raises(ModelUnavailable, match="million parameters, more than 0"):
+        export.export_text_tower(clip[0], tmp_path / "encoder")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_refusal_is_noted_and_read_again(tmp_path):
+    folder = tmp_path / "1"
+    write_refusal(folder, {"model": "large"}, "It is too large.")
+    assert is_refused(folder, {"model": "large"}) and not is_refused(folder, {"model": "other"})
+    with pytest.raises(ModelUnavailable, match=r"^It is too large\.$"):
+        OnnxTextEncoder(folder)
 
 
 def test_the_parity_texts_span_lengths_and_scripts():

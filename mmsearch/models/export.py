@@ -18,12 +18,15 @@ from typing import Any
 import numpy as np
 
 from mmsearch.errors import ModelUnavailable
+from mmsearch.models.embedder import Embedder
 from mmsearch.models.known import ModelSpec
 from mmsearch.models.options import ModelOptions
-from mmsearch.models.query_encoder import GRAPH, NOTE, TOKENIZER, WEIGHTS, TextGraph
+from mmsearch.models.query_encoder import GRAPH, NOTE, TOKENIZER, WEIGHTS, TextGraph, reads_single_signs
 from mmsearch.models.registry import load
+from mmsearch.types import View
 
 LOWEST_COSINE = 0.9999  # against torch in float32
+MOST_PARAMETERS = 300_000_000  # 1.2 GB in float32; a larger tower takes longer to answer than torch to start
 OPSET = 20
 _SENTENCES = (
     "invoice",
@@ -43,30 +46,31 @@ _SENTENCES = (
 )
 
 
-def export_text_tower(
-    model: Any, folder: Path, *, dimension: int, max_tokens: int, prompt: str, fingerprint: dict[str, Any]
-) -> float:
-    """Writes the query encoder of a SentenceTransformer's text route into `folder`, replacing what is there.
+def export_text_tower(embedder: Embedder, folder: Path) -> float:
+    """Writes the query encoder of an embedder's text route into `folder`, replacing what is there.
 
-    `model` must compute in float32 on the CPU. The graph takes `input_ids` and `attention_mask`, int64 (n, length),
-    and gives `vectors`, unit length (n, dimension), and where the model has them `tokens`, the last hidden states at
-    unit length (n, length, width). The folder appears complete or not at all.
+    `embedder` must compute in float32 on the CPU. The graph holds the text route and nothing of the model's other
+    towers. It takes `input_ids` and, where the model does, `attention_mask`, int64 (n, length), and gives `vectors`,
+    unit length (n, dimension), and where the model has them `tokens`, the last hidden states at unit length (n, length,
+    width). The folder appears complete or not at all.
 
     Returns the lowest cosine to torch over 50 texts of 1 to `max_tokens` tokens. Raises `ModelUnavailable` where
-    the tower can't be exported or the cosine is below 0.9999: then queries must use torch.
+    the tower is not a small one, can't be exported, or the cosine is below 0.9999: then queries must use torch.
     """
+    check_exportable(embedder)
+    prompt = embedder.fingerprint()["text"]["prompts"]["query"]
     folder.parent.mkdir(parents=True, exist_ok=True)
     draft = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
     try:
         plain = draft / "plain.onnx"
-        _write_graph(model, plain)
+        _write_graph(embedder, plain)
         _optimise(plain, draft / GRAPH)
         plain.unlink()
-        _write_tokenizer(model, draft / TOKENIZER, max_tokens)
-        cosine = _parity(model, draft, prompt, max_tokens)
+        _write_tokenizer(embedder, draft / TOKENIZER)
+        cosine = _parity(embedder, draft, prompt)
         if cosine < LOWEST_COSINE:
             raise ModelUnavailable(f"The exported query encoder differs from the model (cosine {cosine:.5f}).")
-        _write_note(draft, fingerprint, dimension, prompt, cosine)
+        _write_note(embedder, draft, prompt, cosine)
         _replace(draft, folder)
     finally:
         shutil.rmtree(draft, ignore_errors=True)
@@ -75,16 +79,35 @@ def export_text_tower(
 
 def export_query_encoder(spec: ModelSpec, folder: Path, options: ModelOptions | None = None) -> float:
     """The query encoder of a model of the registry, which is loaded for it: see `export_text_tower`."""
-    embedder = load(spec, replace(options or ModelOptions(), device="cpu", dtype="float32"))
-    fingerprint = embedder.fingerprint()["text"]
-    return export_text_tower(
-        embedder.model,
-        folder,
-        dimension=embedder.dimension,
-        max_tokens=embedder.max_tokens,
-        prompt=fingerprint["prompts"]["query"],
-        fingerprint=fingerprint,
-    )
+    return export_text_tower(load(spec, replace(options or ModelOptions(), device="cpu", dtype="float32")), folder)
+
+
+def check_exportable(embedder: Embedder) -> None:
+    """Raises `ModelUnavailable` for a text route that is not worth an export or can't have one: none, one of more than
+    300 million parameters, one behind a chat template. One text is embedded to find out."""
+    if View.TEXT not in embedder.views:
+        raise ModelUnavailable(f"{embedder.name} embeds no texts.")
+    if "message" in embedder.model.modalities:
+        raise ModelUnavailable(f"{embedder.name} reads texts through a chat template, which can't be exported.")
+    if (count := _parameters(embedder)) > MOST_PARAMETERS:
+        millions = f"{count / 1e6:.0f} million parameters, more than {MOST_PARAMETERS / 1e6:.0f}"
+        raise ModelUnavailable(f"The text encoder of {embedder.name} is not exported for quick queries: {millions}.")
+
+
+def _parameters(embedder: Embedder) -> int:
+    """How many numbers the modules hold through which a text goes."""
+    used: dict[int, int] = {}
+
+    def note(module: Any, _: Any) -> None:
+        used.update({id(one): one.numel() for one in module.parameters(recurse=False)})
+
+    hooks = [module.register_forward_pre_hook(note) for module in embedder.model.modules()]
+    try:
+        embedder.embed(View.TEXT, ["a"], role="query")
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return sum(used.values())
 
 
 def parity_texts(max_tokens: int) -> list[str]:
@@ -97,38 +120,53 @@ def parity_texts(max_tokens: int) -> list[str]:
     return texts
 
 
-def _write_graph(model: Any, target: Path) -> None:
+def _features(model: Any, texts: list[str]) -> dict[str, Any]:
+    """What the model's own preprocessing makes of texts: token numbers, and a mask where it wants one."""
+    inputs = texts if len(model.modalities) == 1 else [{"text": text} for text in texts]
+    made = model.preprocess(inputs, task="query")
+    return {name: made[name] for name in ("input_ids", "attention_mask") if name in made}
+
+
+def _fixed_length(model: Any) -> int | None:
+    """The length to which every text is padded, for a model that was trained so (SigLIP: 64)."""
+    one, other = (int(_features(model, [text])["input_ids"].shape[1]) for text in ("a", "a b c d e"))
+    return one if one == other else None
+
+
+def _write_graph(embedder: Embedder, target: Path) -> None:
     import torch
 
     class Tower(torch.nn.Module):
         def __init__(self) -> None:
             super().__init__()
-            self.model = model
+            self.model = embedder.model
 
-        def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> tuple[torch.Tensor, ...]:
-            output = self.model({"input_ids": input_ids, "attention_mask": attention_mask})
-            vectors = torch.nn.functional.normalize(output["sentence_embedding"], dim=-1)
+        def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor | None = None) -> Any:
+            given = {"input_ids": input_ids, "modality": "text"}
+            output = self.model(given if attention_mask is None else given | {"attention_mask": attention_mask})
+            cut = output["sentence_embedding"][:, : embedder.dimension]
+            vectors = torch.nn.functional.normalize(cut, dim=-1)
             tokens = output.get("token_embeddings")
             return (vectors,) if tokens is None else (vectors, torch.nn.functional.normalize(tokens, dim=-1))
 
     tower = Tower().eval()
-    sample = torch.randint(5, 50, (2, 7))
-    inputs = (sample, torch.ones_like(sample))
+    sample = _features(embedder.model, ["a b c d e", "a b"])
     with torch.inference_mode():
-        outputs = len(tower(*inputs))
-    batch, length = torch.export.Dim("batch", min=1), torch.export.Dim("length", min=2)
-    shapes = {"input_ids": {0: batch, 1: length}, "attention_mask": {0: batch, 1: length}}
+        outputs = len(tower(**sample))
+    axes = {0: torch.export.Dim("batch", min=1)}
+    if _fixed_length(embedder.model) is None:
+        axes[1] = torch.export.Dim("length", min=2)
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     try:
         with torch.no_grad(), warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
             warnings.simplefilter("ignore")
             torch.onnx.export(
                 tower,
-                inputs,
+                tuple(sample.values()),
                 str(target),
-                input_names=["input_ids", "attention_mask"],
+                input_names=list(sample),
                 output_names=["vectors", "tokens"][:outputs],
-                dynamic_shapes=shapes,
+                dynamic_shapes=dict.fromkeys(sample, axes),
                 opset_version=OPSET,
                 dynamo=True,
                 external_data=False,
@@ -154,32 +192,38 @@ def _optimise(plain: Path, target: Path) -> None:
     onnxruntime.InferenceSession(str(plain), options, providers=["CPUExecutionProvider"])
 
 
-def _write_tokenizer(model: Any, target: Path, max_tokens: int) -> None:
+def _write_tokenizer(embedder: Embedder, target: Path) -> None:
     from tokenizers import Tokenizer
 
-    tokenizer = Tokenizer.from_str(model.tokenizer.backend_tokenizer.to_str())
-    tokenizer.enable_truncation(max_tokens)
-    tokenizer.enable_padding(pad_id=model.tokenizer.pad_token_id or 0, pad_token=model.tokenizer.pad_token or "[PAD]")
+    own = embedder.model.tokenizer
+    if not hasattr(own, "backend_tokenizer"):
+        raise ModelUnavailable("This model's tokenizer can't be exported for quick queries.")
+    tokenizer = Tokenizer.from_str(own.backend_tokenizer.to_str())
+    tokenizer.enable_truncation(embedder.max_tokens)
+    length = _fixed_length(embedder.model)
+    tokenizer.enable_padding(pad_id=own.pad_token_id or 0, pad_token=own.pad_token or "[PAD]", length=length)
     tokenizer.save(str(target), pretty=False)
 
 
-def _parity(model: Any, draft: Path, prompt: str, max_tokens: int) -> float:
+def _parity(embedder: Embedder, draft: Path, prompt: str) -> float:
     """The lowest cosine between the graph and torch: each text alone, and ten of very different lengths at once."""
-    texts = parity_texts(max_tokens)
-    exact = np.asarray(model.encode(texts, prompt=prompt or None, normalize_embeddings=True, show_progress_bar=False))
+    texts = parity_texts(embedder.max_tokens)
+    exact = embedder.embed(View.TEXT, texts, role="query")
     graph = TextGraph(draft, prompt, threads=1)
     alone = np.concatenate([graph.embed([text]) for text in texts])
     together = graph.embed(texts[::5])
     return float(min((exact * alone).sum(axis=1).min(), (exact[::5] * together).sum(axis=1).min()))
 
 
-def _write_note(draft: Path, fingerprint: dict[str, Any], dimension: int, prompt: str, cosine: float) -> None:
+def _write_note(embedder: Embedder, draft: Path, prompt: str, cosine: float) -> None:
     import onnxruntime
+    from tokenizers import Tokenizer
 
     note = {
-        "fingerprint": fingerprint,
-        "dimension": dimension,
+        "fingerprint": embedder.fingerprint()["text"],
+        "dimension": embedder.dimension,
         "prompt": prompt,
+        "single_signs": reads_single_signs(Tokenizer.from_file(str(draft / TOKENIZER))),
         "cosine": round(cosine, 7),
         "onnxruntime": onnxruntime.__version__,
         "files": {name: _facts(draft / name) for name in (GRAPH, WEIGHTS, TOKENIZER)},

@@ -13,6 +13,10 @@ import numpy as np
 from mmsearch.errors import ModelUnavailable
 
 GRAPH, WEIGHTS, TOKENIZER, NOTE = "text.onnx", "text.bin", "tokenizer.json", "encoder.json"
+EXPORTER = 1  # raise it when the exporter takes models that it refused
+LEARNED_SIGNS = (
+    2_000  # of the Han script; MiniLM has 488 and can't read Chinese, multilingual models have 7,000 or more
+)
 HINT = "queries still work through torch, only slower; the next index run writes it anew"
 
 
@@ -67,16 +71,18 @@ class TextGraph:
 
     def _run(self, texts: Sequence[str], output: str) -> tuple[np.ndarray, np.ndarray]:
         encodings = self._tokenizer.encode_batch([self._prompt + text for text in texts])
-        ids = np.array([encoding.ids for encoding in encodings], np.int64)
         mask = np.array([encoding.attention_mask for encoding in encodings], np.int64)
-        return self._session.run([output], {"input_ids": ids, "attention_mask": mask})[0], mask
+        given = {"input_ids": np.array([encoding.ids for encoding in encodings], np.int64), "attention_mask": mask}
+        wanted = [one.name for one in self._session.get_inputs()]
+        return self._session.run([output], {name: given[name] for name in wanted})[0], mask
 
 
 class OnnxTextEncoder(TextGraph):
     """The query encoder that `export_text_tower` wrote into a folder.
 
-    `fingerprint` and `dimension` are the exported model's. Raises `ModelUnavailable` where the folder is missing,
-    damaged, or of another ONNX Runtime that can't read it: the caller then goes to torch and says so.
+    `fingerprint` and `dimension` are the exported model's, `single_signs` is what `reads_single_signs` says of its
+    tokenizer. Raises `ModelUnavailable` where the folder is missing, damaged, says that the model can't have one, or is
+    of another ONNX Runtime that can't read it: the caller then goes to torch and says so.
     """
 
     def __init__(self, folder: Path, threads: int = 1) -> None:
@@ -87,6 +93,7 @@ class OnnxTextEncoder(TextGraph):
                 raise ModelUnavailable("The exported query encoder is incomplete.", HINT)
         self.fingerprint: dict[str, Any] = note["fingerprint"]
         self.dimension: int = note["dimension"]
+        self.single_signs: bool = note.get("single_signs", False)
         try:
             super().__init__(folder, note["prompt"], threads)
         except Exception as error:  # ONNX Runtime and tokenizers raise classes of their own, down to bare Exception
@@ -102,9 +109,30 @@ def read_note(folder: Path) -> dict[str, Any]:
         raise ModelUnavailable("There is no exported query encoder.", HINT) from error
     except ValueError as error:
         raise ModelUnavailable("The exported query encoder is damaged.", HINT) from error
+    if isinstance(note, dict) and "refused" in note:
+        raise ModelUnavailable(note["refused"])
     if not isinstance(note, dict) or not {"fingerprint", "dimension", "prompt", "files"} <= note.keys():
         raise ModelUnavailable("The exported query encoder is damaged.", HINT)
     return note
+
+
+def write_refusal(folder: Path, fingerprint: dict[str, Any], sentence: str) -> None:
+    """Note in a folder, made for it, that a model can't have a query encoder, and why."""
+    folder.mkdir(parents=True)
+    (folder / NOTE).write_text(json.dumps({"fingerprint": fingerprint, "refused": sentence, "exporter": EXPORTER}))
+
+
+def is_refused(folder: Path, fingerprint: dict[str, Any]) -> bool:
+    """Whether the folder says that this exporter can't make a query encoder of a model."""
+    try:
+        note = json.loads((folder / NOTE).read_text())
+    except (OSError, ValueError):
+        return False
+    return (
+        isinstance(note, dict)
+        and "refused" in note
+        and (note["fingerprint"], note["exporter"]) == (fingerprint, EXPORTER)
+    )
 
 
 def check_files(folder: Path) -> list[str]:
@@ -119,6 +147,13 @@ def check_files(folder: Path) -> list[str]:
         if found != facts["sha256"]:
             damaged.append(name)
     return damaged
+
+
+def reads_single_signs(tokenizer: Any) -> bool:
+    """Whether a piece that is one single sign of Chinese, Japanese or Korean says something to the model: its
+    vocabulary was learned from such texts, instead of holding a few of their commonest signs to spell with."""
+    pieces = tokenizer.decode_batch([[number] for number in range(tokenizer.get_vocab_size())])
+    return sum(any("\u4e00" <= sign <= "\u9fff" for sign in piece) for piece in pieces) >= LEARNED_SIGNS
 
 
 def _unknown_id(tokenizer: Any) -> int:
