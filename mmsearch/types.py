@@ -76,6 +76,17 @@ class Segment:
     details: Mapping[str, Any] = field(default_factory=dict)  # JSON values only
 
 
+@dataclass(frozen=True, slots=True)
+class Print:
+    """A fingerprint by which a copy is known. Keys are compared first, bodies then decide; `extraction/prints.py` says
+    what is in them. `at` is the page, counted from 1 (of a picture: 1), the second, or for words the span."""
+
+    form: str  # look, frame (a look of film), sound, words
+    at: float
+    key: bytes
+    body: bytes = b""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Extracted:
     """A segment on its way through the pipeline, with the media that the read and encode stages asked for.
@@ -84,6 +95,7 @@ class Extracted:
     page:   uint8 (height, width, 3) RGB, for OCR; None where no OCR is due or it could add nothing.
     sound:  float32 (samples,) mono at `Needs.sound_rate`: for audio views and speech recognition.
     frames: uint8 (frames, height, width, 3) RGB, evenly spaced over the segment: for video views.
+    prints: of what was decoded here, for finding copies; they depend on nothing but the bytes.
     """
 
     segment: Segment
@@ -91,6 +103,7 @@ class Extracted:
     page: np.ndarray | None = None
     sound: np.ndarray | None = None
     frames: np.ndarray | None = None
+    prints: tuple[Print, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,6 +200,9 @@ class RunRecord:
     known_failures: int = 0  # failed in an earlier run, bytes unchanged, not tried again
     partial: int = 0  # indexed in this run with a part missing
     pending: int = 0
+    caught_up: int = 0  # assets that were encoded for a space that came later
+    caught_up_partly: int = 0  # of these, with a part missing
+    behind: int = 0  # assets that such a space still lacks
     segments: int = 0
     embeddings: int = 0
     seconds: float = 0.0
@@ -287,8 +303,13 @@ class Query:
     names: bool = True  # False: by contents alone, as if files had none
     like: tuple[Part, ...] = ()  # files or places, of the index or not; they are not among the hits
     minus: tuple[Part, ...] = ()  # words or files
-    rerank: str | None = None  # a reranker's name, `builtin`: the best candidates are judged again
-    rerank_top: int = 50  # how many places it judges
+    rerank: str | None = None  # `builtin`, or a reranker's name: the best candidates are judged again
+    rerank_top: int = 50  # how many places it judges at most
+    rerank_seconds: float | None = None  # and how long, once it is loaded; None: as long as it takes
+    device: str = "auto"  # of a reranker, here and below: cpu, cuda, cuda:1, mps
+    dtype: str = "auto"  # float32, bfloat16, float16
+    allow_download: bool = False  # else what is not on this machine can't be used
+    trust_remote_code: tuple[str, ...] = ()  # models that may run code of their own
     instruct: str = ""  # what the search is for, for models that take an instruction
     query_encoder: str = "auto"  # of words: auto (the exported one, else torch), onnx, torch
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import queue
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from mmsearch.encoding.fitting import fewer, in_parts, resampled
 from mmsearch.encoding.jobs import Channel, Piece
 from mmsearch.models.embedder import Clip, Embedder
 from mmsearch.store.segments import Vectors
@@ -23,10 +24,16 @@ GATHER_S = 0.5  # and no longer than this, so that hits become visible while a r
 
 @dataclass(frozen=True, slots=True)
 class Space:
-    """A space of the index with the embedder that fills it."""
+    """A space of the index with the embedder that fills it: with these views, within the limits of its fingerprint."""
 
     id: int
     embedder: Embedder
+    views: frozenset[View]
+    fingerprint: Mapping[str, Mapping[str, Any]]
+
+    def limit(self, view: View, name: str) -> float:
+        """A limit of the model; 0 where it has none."""
+        return float(self.fingerprint[view].get("limits", {}).get(name) or 0)
 
 
 @dataclass(slots=True, eq=False)
@@ -45,14 +52,20 @@ class _Item:
 class EncodeStage:
     """Gathers pieces, embeds what they hold view by view, and hands them on with their vectors.
 
-    `load` is called in the stage's own thread: importing and loading the models overlaps with extraction. When
-    `stopping` is set it finishes what waits for it and ends.
+    `load` is called in the stage's own thread: importing and loading the models overlaps with extraction. Sound comes
+    at `sound_rate` Hz. When `stopping` is set it finishes what waits for it and ends.
     """
 
     def __init__(
-        self, load: Callable[[], Sequence[Space]], inbox: Channel, out: Channel, stopping: threading.Event
+        self,
+        load: Callable[[], Sequence[Space]],
+        sound_rate: int,
+        inbox: Channel,
+        out: Channel,
+        stopping: threading.Event,
     ) -> None:
         self._load = load
+        self._sound_rate = sound_rate
         self._in = inbox
         self._out = out
         self._stopping = stopping
@@ -99,7 +112,7 @@ class EncodeStage:
             words = read_words(piece)
             for one in piece.extracted:
                 for space in spaces:
-                    for item in _items(piece, one, words.get(one.segment.ordinal, ""), space):
+                    for item in self._items(piece, one, words.get(one.segment.ordinal, ""), space):
                         groups.setdefault((space.id, item.view), []).append(item)
         for items in groups.values():
             embed_items(items)
@@ -111,6 +124,14 @@ class EncodeStage:
         for found in by_place.values():
             _put_vectors(found)
 
+    def _items(self, piece: Piece, one: Extracted, words: str, space: Space) -> list[_Item]:
+        parts: dict[View, int] = {}
+        items = []
+        for view, content in contents(one, words, space, self._sound_rate):
+            items.append(_Item(piece, one.segment.ordinal, space, view, parts.setdefault(view, 0), content))
+            parts[view] += 1
+        return items
+
 
 def read_words(piece: Piece) -> dict[int, str]:
     """By ordinal, all words of each segment of a piece: its own, then those read from it."""
@@ -120,25 +141,22 @@ def read_words(piece: Piece) -> dict[int, str]:
     return {number: "\n".join(part for part in parts if part.strip()) for number, parts in words.items()}
 
 
-def _items(piece: Piece, one: Extracted, words: str, space: Space) -> list[_Item]:
-    """What a space can take of a segment."""
-    number, views = one.segment.ordinal, space.embedder.views
-    contents: list[tuple[View, Any]] = []
-    if View.TEXT in views and words:
-        contents += [(View.TEXT, part) for part in space.embedder.part_texts(words)]
-    if View.AUDIO in views and one.sound is not None:
-        contents.append((View.AUDIO, one.sound))
-    if View.VIDEO in views and one.frames is not None:
+def contents(one: Extracted, words: str, space: Space, sound_rate: int) -> list[tuple[View, Any]]:
+    """What a space can take of a segment, view by view; parts of one view follow each other."""
+    found: list[tuple[View, Any]] = []
+    if View.TEXT in space.views and words:
+        found += [(View.TEXT, part) for part in space.embedder.part_texts(words)]
+    if View.IMAGE in space.views and one.look is not None:
+        found.append((View.IMAGE, one.look))
+    if View.AUDIO in space.views and one.sound is not None:
+        rate = int(space.limit(View.AUDIO, "rate")) or sound_rate
+        heard = resampled(one.sound, sound_rate, rate)
+        found += [(View.AUDIO, part) for part in in_parts(heard, space.limit(View.AUDIO, "seconds") * rate)]
+    if View.VIDEO in space.views and one.frames is not None:
         place = one.segment.locator
-        contents.append((View.VIDEO, Clip(one.frames, (place.end_s or 0.0) - (place.start_s or 0.0))))
-    elif View.IMAGE in views and one.look is not None:
-        contents.append((View.IMAGE, one.look))
-    parts: dict[View, int] = {}
-    items = []
-    for view, content in contents:
-        items.append(_Item(piece, number, space, view, parts.setdefault(view, 0), content))
-        parts[view] += 1
-    return items
+        seconds = (place.end_s or 0.0) - (place.start_s or 0.0)
+        found.append((View.VIDEO, Clip(fewer(one.frames, int(space.limit(View.VIDEO, "frames"))), seconds)))
+    return found
 
 
 def embed_items(items: list[_Item]) -> None:

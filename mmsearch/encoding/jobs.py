@@ -8,18 +8,20 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from mmsearch.store.segments import Chunk
+from mmsearch.store.segments import Chunk, Reading
 from mmsearch.types import Extracted, Source
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """An asset to extract. `done` are the spans that an earlier run has committed."""
+    """An asset to extract. `done` are the spans that an earlier run has committed, `read` what the catalogue already
+    has of words that were read from it."""
 
     asset_id: int
     key: str
     source: Source
     done: frozenset[int] = frozenset()
+    read: tuple[Reading, ...] = ()
 
 
 @dataclass(slots=True, eq=False)
@@ -57,6 +59,14 @@ class Channel:
                 return
             except queue.Full:
                 continue
+
+    def offer(self, item: Any) -> bool:
+        """Hand an item on if there is room for it now."""
+        try:
+            self._queue.put_nowait(item)
+        except queue.Full:
+            return False
+        return True
 
     def get(self, timeout: float | None = None) -> Any:
         """The next item; raises `queue.Empty` after `timeout` seconds, `Stop` when the run ends."""

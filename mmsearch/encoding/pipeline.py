@@ -70,8 +70,10 @@ class Pipeline:
         self._hear = hear
         self._ocr_engine = ocr_engine
         ocr = partial(self._pool, "ocr", workers.ocr) if needs.ocr != "never" else None
-        self.reading = ReadStage(ocr, workers.ocr, ocr_engine, hear, self._to_read, self._to_encode, self._early)
-        self.encoding = EncodeStage(load, self._to_encode, self._out, self._early)
+        self.reading = ReadStage(
+            ocr, workers.ocr, ocr_engine, hear, needs.sound_rate, self._to_read, self._to_encode, self._early
+        )
+        self.encoding = EncodeStage(load, needs.sound_rate, self._to_encode, self._out, self._early)
         light = ExtractStage(
             partial(self._pool, "light", workers.light), workers.light, needs, self._route, self._early
         )
@@ -90,6 +92,10 @@ class Pipeline:
         """Queue an asset."""
         flavour = "av" if job.source.kind in (Kind.AUDIO, Kind.VIDEO) else "light"
         self._extracting[flavour].add(job)
+
+    def offer(self, piece: Piece) -> bool:
+        """Hand a piece that needs neither extraction nor reading straight to the encode stage, if there is room."""
+        return self._to_encode.offer(piece)
 
     def end_jobs(self) -> None:
         """There will be no more jobs."""
@@ -158,6 +164,8 @@ class Pipeline:
             return self._pools[name]
 
     def _route(self, piece: Piece) -> None:
+        ordinals = {one.segment.ordinal for one in piece.extracted}
+        piece.chunk.readings += [reading for reading in piece.job.read if reading.ordinal in ordinals]
         if self._ocr_engine and piece.job.source.kind in (Kind.IMAGE, Kind.PDF, Kind.VIDEO):
             piece.chunk.readers["ocr"] = self._ocr_engine  # also where there was nothing to read: it was looked at
         pictures = any(one.page is not None for one in piece.extracted)

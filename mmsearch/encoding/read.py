@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
+from mmsearch.encoding.fitting import resampled
 from mmsearch.encoding.jobs import Channel, Piece, Stop
 from mmsearch.errors import ExtractionError
 from mmsearch.extraction.pool import WorkerPool
@@ -21,6 +22,7 @@ from mmsearch.types import Cue, Extracted, Failure
 if TYPE_CHECKING:
     import numpy as np
 
+SPEECH_RATE = 16_000  # Hz: what Whisper-class models hear
 OCR_LIMIT_S = 120.0  # a page takes 1 to 4 s; a newspaper scan under load some ten times that
 
 
@@ -53,6 +55,7 @@ class ReadStage:
         workers: int,
         engine: str,
         hear: Callable[[], Transcribes] | None,
+        sound_rate: int,
         inbox: Channel,
         out: Channel,
         stopping: threading.Event,
@@ -61,6 +64,7 @@ class ReadStage:
         self._ahead = workers * 2
         self._engine = engine
         self._hear = hear
+        self._sound_rate = sound_rate  # Hz, of the sound that comes
         self._transcriber: Transcribes | None = None
         self.busy_s = 0.0
         self._in = inbox
@@ -141,7 +145,8 @@ class ReadStage:
         began = time.monotonic()
         self._transcriber = self._transcriber or self._hear()
         start = float(heard[0].segment.locator.start_s or 0.0)
-        sound = np.concatenate([one.sound for one in heard if one.sound is not None])
+        stretches = [resampled(one.sound, self._sound_rate, SPEECH_RATE) for one in heard if one.sound is not None]
+        sound = np.concatenate(stretches)
         try:
             cues = self._transcriber.transcribe(sound, start)
         except MemoryError:

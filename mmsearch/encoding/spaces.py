@@ -1,11 +1,10 @@
-"""The spaces of an index: which models it holds, that they are still the same, and the embedders that fill them."""
+"""The models of a run: that they are those of the index, their embedders, what they need of extraction."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import shutil
-import sqlite3
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -13,37 +12,33 @@ from typing import TYPE_CHECKING, Any
 
 from mmsearch.config import Settings, cache_home
 from mmsearch.encoding.encode import Space
-from mmsearch.encoding.read import Transcribes
+from mmsearch.encoding.read import SPEECH_RATE, Transcribes
 from mmsearch.errors import ModelMismatch, ModelUnavailable
-from mmsearch.models import builtin
-from mmsearch.models.known import ModelSpec
 from mmsearch.models.options import ModelOptions
 from mmsearch.models.registry import resolve
-from mmsearch.store.catalogue import transaction
 from mmsearch.store.layout import IndexFolder, sync
-from mmsearch.store.snapshot import SpaceRow, spaces
-from mmsearch.types import Remark
+from mmsearch.store.snapshot import SpaceRow
+from mmsearch.store.spaces import plain_name
+from mmsearch.types import Needs, Remark, View
 
 if TYPE_CHECKING:
     import numpy as np
 
     from mmsearch.models.embedder import Embedder
 
-SPEECH_RATE = 16_000  # Hz: what Whisper-class models hear
-
 
 class Models:
-    """The models of a run: the spaces' embedders, loaded when the first segment asks for them, and the readers."""
+    """The models of a run: the embedders of the spaces that it fills (`rows`), loaded when the first segment asks for
+    them, and the readers."""
 
-    def __init__(self, folder: IndexFolder, rows: Sequence[SpaceRow], settings: Settings) -> None:
+    def __init__(
+        self, folder: IndexFolder, rows: Sequence[SpaceRow], settings: Settings, said: Sequence[Remark] = ()
+    ) -> None:
         self.rows = rows
         self._folder = folder
         self._settings = settings
         self._loaded: dict[int, Embedder] = {}
-        self._said: list[Remark] = []
-        self.look_pixels = 0
-        self.frames = 0
-        self.sound_rate = SPEECH_RATE if settings.transcribe else 0
+        self._said = list(said)
         self.hear: Callable[[], Transcribes] | None = self._transcriber if settings.transcribe else None
 
     @property
@@ -53,18 +48,31 @@ class Models:
 
         return engine() if self._settings.ocr != "never" else ""
 
-    def load(self) -> list[Space]:
-        """Every space with its embedder. Called in the encode stage's thread; slow the first time."""
-        return [Space(row.id, self._embedder(row)) for row in self.rows]
+    def needs(self, rows: Sequence[SpaceRow], reading: bool = True) -> Needs:
+        """What extraction must give for these spaces, by the limits of their models, and with `reading` for the
+        readers. Known without loading a model."""
+        look, rate, frames = 0, SPEECH_RATE if reading and self.hear is not None else 0, 0
+        for row in rows:
+            limits = {view: row.fingerprint.get(view, {}).get("limits", {}) for view in row.views}
+            for view in ("image", "video"):
+                look = max(look, int(limits.get(view, {}).get("max_pixels", 0)))
+            frames = max(frames, int(limits.get("video", {}).get("frames", 0)))
+            rate = max(rate, int(limits.get("audio", {}).get("rate", 0)))
+        return Needs(look_pixels=look, sound_rate=rate, frames=frames, ocr=self._settings.ocr if reading else "never")
+
+    def load(self, rows: Sequence[SpaceRow] | None = None) -> list[Space]:
+        """These spaces (None: all) with their embedders. Called in the encode stage's thread; slow the first time."""
+        return [
+            Space(row.id, self._embedder(row), frozenset(View(view) for view in row.views), row.fingerprint)
+            for row in (self.rows if rows is None else rows)
+        ]
 
     def probes(self, row: SpaceRow, texts: Sequence[str]) -> np.ndarray:
         """Text queries in a space, float32 (n, dimension), to set an ann file's recall by."""
-        from mmsearch.types import View
-
         return self._embedder(row).embed(View.TEXT, list(texts), role="query")
 
     def remarks(self) -> Iterator[Remark]:
-        """What loading had to say, each thing once."""
+        """What opening and loading had to say, each thing once."""
         while self._said:
             yield self._said.pop(0)
 
@@ -73,8 +81,9 @@ class Models:
             embedder = load_embedder(row, self._settings)
             check_identity(row, embedder.fingerprint())
             self._loaded[row.id] = embedder
-            self._said.append(Remark(f"The model {row.name} computes in {embedder.choice()}."))
-            self._export(row)
+            self._said.append(Remark(f"The model {plain_name(row)} computes in {embedder.choice()}."))
+            if View.TEXT in embedder.views:
+                self._export(row)
         return self._loaded[row.id]
 
     def _export(self, row: SpaceRow) -> None:
@@ -108,10 +117,12 @@ def _exported(row: SpaceRow) -> Path:
     seconds, and every index of a model needs the same one."""
     from mmsearch.models.export import export_query_encoder
 
-    name = hashlib.sha256(json.dumps(row.fingerprint, sort_keys=True).encode()).hexdigest()[:24]
-    place = cache_home() / "encoders" / name
+    digest = hashlib.sha256(json.dumps(row.fingerprint, sort_keys=True).encode()).hexdigest()[:24]
+    place = cache_home() / "encoders" / digest
     if not _works(place, row):
-        export_query_encoder(resolve(row.name), place)
+        options = ModelOptions().with_recorded(row.recorded.get("options", {}))
+        name = plain_name(row)
+        export_query_encoder(resolve(name if name == "builtin" else model_of(row)), place, options)
     return place
 
 
@@ -134,53 +145,19 @@ def encoder_folder(folder: IndexFolder, row: SpaceRow) -> Path:
     return folder.encoders / str(row.id)
 
 
-def open_models(folder: IndexFolder, connection: sqlite3.Connection, settings: Settings) -> Models:
-    """The models of an index, held against what was asked for; a new index takes the built-in model.
-
-    Raises `ModelMismatch` when other models are asked for than the index was made with, or when a model is not the
-    one it was (the sentence says which part differs).
-    """
-    rows = spaces(connection)
-    wanted = settings.models or tuple(row.name for row in rows) or ("builtin",)
-    if rows and set(wanted) != {row.name for row in rows}:
-        raise ModelMismatch(
-            f"This index was made with {', '.join(row.name for row in rows)}, not with {', '.join(wanted)}.",
-            "Leave --model out to go on with it, or make another index: --index NAME.",
-        )
-    specs = [resolve(name) for name in wanted]
-    if not rows:
-        with transaction(connection, folder):
-            for spec in specs:
-                _add_space(connection, spec, settings)
-        rows = spaces(connection)
-    for row in rows:
-        if row.name == "builtin":  # the identity of others is known when they are loaded
-            check_identity(row, builtin.fingerprint())
-    return Models(folder, rows, settings)
-
-
-def _add_space(connection: sqlite3.Connection, spec: ModelSpec, settings: Settings) -> None:
-    if spec.name == "builtin":
-        fingerprint, dimension = builtin.fingerprint(), builtin.DIMENSION
-    else:
-        from mmsearch.models.registry import load
-
-        embedder = load(spec, machine_options(settings))
-        fingerprint, dimension = embedder.fingerprint(), embedder.dimension
-    name = "builtin" if spec.name == "builtin" else spec.source
-    connection.execute(
-        "INSERT INTO spaces (name, fingerprint, recorded, dimension, views) VALUES (?, ?, ?, ?, ?)",
-        (name, json.dumps(fingerprint), json.dumps({"model": spec.source}), dimension, json.dumps(sorted(fingerprint))),
-    )
-
-
 def load_embedder(row: SpaceRow, settings: Settings) -> Embedder:
     """The embedder of a space with the options that are stored with it, on the device and in the precision of the
     settings."""
     from mmsearch.models.registry import load
 
-    options = machine_options(settings).with_recorded(row.recorded.get("options", {}))
-    return load(resolve(str(row.recorded.get("model", row.name)) if row.name != "builtin" else row.name), options)
+    name = plain_name(row)
+    spec = resolve(name if name == "builtin" else model_of(row))
+    return load(spec, machine_options(settings).with_recorded(row.recorded.get("options", {})))
+
+
+def model_of(row: SpaceRow) -> str:
+    """The hub id or the folder of a space's model."""
+    return str(row.recorded.get("model", row.name))
 
 
 def machine_options(settings: Settings) -> ModelOptions:
@@ -198,8 +175,9 @@ def check_identity(row: SpaceRow, now: dict[str, Any]) -> None:
     difference = differs(row.fingerprint, now)
     if difference:
         raise ModelMismatch(
-            f"The model {row.name} is not the one this index was made with: its {difference}.",
-            "Go on with the mmsearch and the model that made the index, or make another: --index NAME.",
+            f"The model {plain_name(row)} is not the one this index was made with: its {difference}.",
+            "Go on with the mmsearch and the model that made it, make its spaces anew (--rebuild), or another index"
+            " (--index NAME).",
         )
 
 

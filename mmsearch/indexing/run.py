@@ -20,14 +20,16 @@ from typing import TYPE_CHECKING
 from mmsearch.config import Settings
 from mmsearch.discovery.ignore import Globs
 from mmsearch.encoding.jobs import Job
+from mmsearch.encoding.opening import check_models, open_models
 from mmsearch.encoding.pipeline import Pipeline, Workers
-from mmsearch.encoding.spaces import Models, open_models
+from mmsearch.encoding.spaces import Models
 from mmsearch.errors import StoppedEarly
+from mmsearch.indexing.catch_up import CatchUp
 from mmsearch.indexing.look import Looks
 from mmsearch.indexing.plan import Plan
 from mmsearch.indexing.scope import Scope, check_targets, scopes
 from mmsearch.indexing.survey import Survey, survey
-from mmsearch.store import ann, files, segments
+from mmsearch.store import ann, files, segments, spaces
 from mmsearch.store.catalogue import (
     begin_run,
     end_run,
@@ -39,7 +41,7 @@ from mmsearch.store.catalogue import (
 from mmsearch.store.layout import IndexFolder
 from mmsearch.store.lock import writer_lock
 from mmsearch.store.snapshot import SpaceRow
-from mmsearch.types import Event, Failure, Finished, Needs, Progress, Remark, RunRecord
+from mmsearch.types import Event, Failure, Finished, Progress, Remark, RunRecord
 
 if TYPE_CHECKING:
     import numpy as np
@@ -60,6 +62,7 @@ def update(
     place = IndexFolder(folder)
     fresh = not place.exists()
     check_targets(targets, listed)  # before a folder is made for nothing
+    check_models(settings)
     Globs.of(settings.include, settings.exclude)
     with contextlib.ExitStack() as held:
         if settings.dry_run and fresh:
@@ -96,7 +99,7 @@ class _Run:
         self.committed = time.monotonic()
         self.total = self.total_bytes = self.done = self.done_bytes = 0
         self.pipeline: Pipeline | None = None
-        self.space_ids: list[int] = []
+        self.models: Models | None = None
         self.number = 0  # of this run in the catalogue; 0 until it has begun
 
     def events(self, targets: Sequence[bytes] | None, listed: bool, fresh: bool) -> Iterator[Event]:
@@ -107,7 +110,8 @@ class _Run:
                 "Keep the index on a local disk: --index DIR.",
             )
         models = open_models(self.folder, self.connection, self.settings)
-        self.space_ids = [row.id for row in models.rows]
+        self.models = models
+        yield from models.remarks()
         with transaction(self.connection, self.folder):
             number = begin_run(self.connection, self.command)
             parts = scopes(self.connection, self.folder, targets, listed)
@@ -176,11 +180,40 @@ class _Run:
         if self.record.outcome == "done" or self.record.outcome == "guard":
             with transaction(self.connection, self.folder):
                 files.remove_orphans(self.connection)
+            yield from self._catch_up(models)
         began = time.monotonic()
         if self.record.outcome != "interrupted":  # building takes minutes in a large index; who stops wants an end
             self._ann(models)
         yield from models.remarks()
         self.record.stages["ann"] = time.monotonic() - began
+        yield from self._swap()
+
+    def _catch_up(self, models: Models) -> Iterator[Event]:
+        """Fill spaces that were added or are being built with what the index already holds."""
+        work = CatchUp(
+            self.folder, self.connection, models, self._workers(), self.record, lambda: bool(self._asked_to_stop())
+        )
+        self.total += len(spaces.lacking(self.connection, [row.id for row in models.rows]))
+        done = self.done
+        for event in work.steps():
+            self.done = done + work.done
+            yield from models.remarks()
+            if event is not None:
+                yield event
+            if self._tell_is_due():
+                yield self._progress(planned=True)
+
+    def _swap(self) -> Iterator[Event]:
+        """Put spaces that were built in use when they lack nothing, and remove those whose place they took."""
+        built = spaces.spaces(self.connection, spaces.BUILDING)
+        if self.record.outcome not in ("done", "guard"):
+            return
+        if built and not spaces.lacking(self.connection, [row.id for row in built]):
+            spaces.swap(self.connection, self.folder)
+            yield Remark(f"The rebuilt index is in use: {', '.join(spaces.plain_name(row) for row in built)}.")
+        for _ in spaces.remove_leaving(self.connection, self.folder):
+            if self._asked_to_stop():
+                return
 
     def _loop(self, jobs: list[Job], looks: Looks, models: Models) -> Iterator[Event]:
         """Take what looks and pipeline give, until both have ended or the run is to stop."""
@@ -218,21 +251,18 @@ class _Run:
     def _start(self, jobs: list[Job], models: Models) -> None:
         """Hand jobs to the pipeline, made when the first one comes."""
         if jobs and self.pipeline is None:
-            cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-            count = self.settings.workers or cores
-            needs = Needs(
-                look_pixels=models.look_pixels,
-                sound_rate=models.sound_rate,
-                frames=models.frames,
-                ocr=self.settings.ocr,
-            )
-            workers = Workers(light=count, av=max(1, count // 2), ocr=count)
-            self.pipeline = Pipeline(needs, workers, models.load, models.ocr_engine, models.hear)
+            needs = models.needs(models.rows)
+            self.pipeline = Pipeline(needs, self._workers(), models.load, models.ocr_engine, models.hear)
         for job in jobs:
             assert self.pipeline is not None
             self.pipeline.add(job)
             self.total += 1
             self.total_bytes += self.plan.sizes[job.asset_id]
+
+    def _workers(self) -> Workers:
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        count = self.settings.workers or cores
+        return Workers(light=count, av=max(1, count // 2), ocr=count)
 
     def _commit_if_due(self) -> None:
         waiting = sum(len(chunk.segments) for chunk in self.chunks)
@@ -247,7 +277,7 @@ class _Run:
         with transaction(self.connection, self.folder):
             views: set[tuple[int, str]] = set()
             for chunk in self.chunks:
-                state = segments.commit_chunk(self.connection, chunk, self.space_ids)
+                state = segments.commit_chunk(self.connection, chunk, self._whole_in(chunk.asset_id))
                 views.update((vectors.space_id, vectors.view) for vectors in chunk.vectors)
                 self.record.segments += len(chunk.segments)
                 self.record.embeddings += sum(len(vectors.matrix) for vectors in chunk.vectors)
@@ -257,6 +287,11 @@ class _Run:
                 segments.refresh_background(self.connection, space_id, view)
         self.record.stages["commit"] = self.record.stages.get("commit", 0.0) + time.monotonic() - self.committed
         self.chunks = []
+
+    def _whole_in(self, asset_id: int) -> list[int]:
+        """The spaces that an asset is wholly encoded in when its last span is committed."""
+        assert self.models is not None
+        return [row.id for row in self.models.rows if asset_id not in spaces.behind(row)]
 
     def _finished(self, chunk: segments.Chunk, state: str) -> None:
         if chunk.asset_id not in self.plan.waiting:  # told already
