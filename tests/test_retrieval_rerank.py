@@ -3,18 +3,18 @@
 import math
 from itertools import pairwise
 
+import numpy as np
 import pytest
 from small_index import run, use_word_model
 
-from mmsearch.errors import UsageError
 from mmsearch.index import Index
-from mmsearch.retrieval.rerank import REACH, SHARE, resolve
+from mmsearch.retrieval.rerank import REACH, SHARE, nearness, seated
 from mmsearch.types import Query
 
 WEIGHTS = {"red": 2.0, "car": 1.0, "show": 3.0}
 
 
-def nearness(words, weights, text):
+def defined(words, weights, text):
     """The definition, word for word."""
     reached = total = 0.0
     for one, other in pairwise(words):
@@ -39,20 +39,45 @@ def nearness(words, weights, text):
     ],
 )
 def test_nearness_is_what_it_says(text):
-    judged = resolve("builtin").judge(["red", "car", "show"], WEIGHTS, [text])
-    assert judged == pytest.approx([nearness(["red", "car", "show"], WEIGHTS, text)])
+    judged = nearness(["red", "car", "show"], WEIGHTS, [text])
+    assert judged == pytest.approx([defined(["red", "car", "show"], WEIGHTS, text)])
     assert 0 <= judged[0] <= 1
 
 
 @pytest.mark.parametrize("words", [[], ["red"], ["red", "red"]])
 def test_a_query_without_pairs_says_nothing(words):
-    assert resolve("builtin").judge(words, WEIGHTS, [["red", "car"], []]) == [0.0, 0.0]
+    assert nearness(words, WEIGHTS, [["red", "car"], []]) == [0.0, 0.0]
 
 
-def test_an_unknown_reranker_is_named_with_the_one_there_is():
-    with pytest.raises(UsageError, match="no reranker called ms-marco") as caught:
-        resolve("ms-marco")
-    assert caught.value.hint == "The one there is: --rerank builtin"
+@pytest.mark.parametrize(
+    ("scores", "said", "wanted"),
+    [
+        ([], [], []),
+        ([0.5, 0.4], [None, None], [(0, 0.5), (1, 0.4)]),
+        ([0.5, 0.4, 0.3], [0.1, 0.9, 0.2], [(1, 0.9), (2, 0.2), (0, 0.1)]),
+        ([0.5, 0.4, 0.3], [0.2, 0.2, 0.2], [(0, 0.2), (1, 0.2), (2, 0.2)]),  # as before where the model sees no odds
+        ([0.5, 0.4, 0.3], [0.0, 0.9, None], [(1, 0.9), (0, 0.3), (2, 0.3)]),  # what follows was not judged: no lower
+        ([0.5, 0.4, 0.3], [None, 0.0, 0.9], [(0, 0.5), (2, 0.5), (1, 0.0)]),  # nor higher than what stands before
+        ([0.9, 0.5, 0.4, 0.3, 0.2], [0.1, None, 0.8, None, 0.7], [(2, 0.8), (1, 0.5), (4, 0.5), (3, 0.3), (0, 0.1)]),
+    ],
+)
+def test_judged_places_change_seats_among_themselves(scores, said, wanted):
+    assert seated(scores, said) == wanted
+
+
+def test_whatever_a_model_says_the_others_keep_their_place_and_scores_fall():
+    draw = np.random.default_rng(5)
+    for _ in range(300):
+        count = int(draw.integers(1, 12))
+        scores = sorted(draw.random(count).tolist(), reverse=True)
+        said = [None if draw.random() < 0.4 else float(draw.random()) for _ in range(count)]
+        order = seated(scores, said)
+        new = [score for _, score in order]
+        assert sorted(number for number, _ in order) == list(range(count))
+        assert all(order[at] == (at, scores[at]) for at in range(count) if said[at] is None)
+        assert new == sorted(new, reverse=True) and all(0 <= score <= 1 for score in new)
+        judged = [said[number] for number, _ in order if said[number] is not None]
+        assert judged == sorted(judged, reverse=True)
 
 
 @pytest.fixture(scope="module")
@@ -94,3 +119,12 @@ def test_reranking_does_not_lift_a_query_over_the_cutoff(index):
     assert bool(Index.open(index).search(Query(text)).hits) == bool(
         Index.open(index).search(Query(text, rerank="builtin")).hits
     )
+
+
+def test_a_cutoff_holds_for_the_scores_that_are_shown(index):
+    every = Index.open(index).search(Query("salt lake", min_score=0, names=False, rerank="builtin")).hits
+    least = every[0].score
+    kept = Index.open(index).search(Query("salt lake", min_score=least, names=False, rerank="builtin"))
+    assert [hit.path for hit in kept.hits] == [every[0].path]
+    none = Index.open(index).search(Query("salt lake", min_score=0.999, names=False, rerank="builtin"))
+    assert not none.hits and f"scores {least:.3f}" in none.notes[-1]

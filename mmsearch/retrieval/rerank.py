@@ -1,17 +1,20 @@
 """The reranking seat: a second look at the best candidates, asked for by `--rerank`.
 
-A reranker sees the query and the words of a few candidates and says of each how well it answers, 0..1. A share of what
-is missing to 1 is paid for that, so scores stay on their scale and the contribution of `rerank` is what it added. It
-can't push a candidate below one that it did not see.
+`builtin` sees the words of the candidates and says of each how near the query's words stand, 0..1. A share of what is
+missing to 1 is paid for that, so scores stay on their scale and the contribution of `rerank` is what it added.
+
+A model (see `judging.py`) judges anew. The places that it judged change seats among themselves, best first; all others
+keep theirs: those beyond `--rerank-top`, those that it had no time for or can't look at, and what was found by the very
+name or number that was typed, of which a model knows nothing. A judged place's score is the model's, held between
+those of its neighbours that were not judged, so that scores fall from rank to rank; the contribution of `rerank` is
+what that added or took.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
-from typing import Protocol
 
-from mmsearch.errors import UsageError
 from mmsearch.store.words import family
 
 BUILTIN = "builtin"
@@ -19,32 +22,17 @@ SHARE = 0.05  # of what is missing to 1; twice of it began to lose on docstrings
 REACH = 12  # words: further apart, two words do not stand together
 
 
-class Reranker(Protocol):
-    """What re-orders candidates. `words` are the query's prepared words in order, with their information in nats;
-    `texts` the prepared words of each candidate. Gives a number in 0..1 for each candidate, higher is better."""
-
-    name: str
-
-    def judge(self, words: Sequence[str], weights: Mapping[str, float], texts: Sequence[Sequence[str]]) -> list[float]:
-        """How well each text answers."""
-
-
-class Nearness:
-    """Neighbours in the query that are near each other in the text, too: the share of the pairs of neighbouring query
-    words, by their information, that stand within `REACH` words, each divided by the root of its distance."""
-
-    name = BUILTIN
-
-    def judge(self, words: Sequence[str], weights: Mapping[str, float], texts: Sequence[Sequence[str]]) -> list[float]:
-        """The nearness of each text, 0..1."""
-        pairs = [
-            (family(one), family(other), weights.get(one, 0.0) + weights.get(other, 0.0))
-            for one, other in pairwise(words)
-        ]
-        pairs = [pair for pair in pairs if pair[0] != pair[1]]
-        most = sum(weight for _, _, weight in pairs)
-        wanted = {word for one, other, _ in pairs for word in (one, other)}
-        return [_nearness(pairs, wanted, text) / most if most else 0.0 for text in texts]
+def nearness(words: Sequence[str], weights: Mapping[str, float], texts: Sequence[Sequence[str]]) -> list[float]:
+    """Neighbours in the query that are near each other in a text, too: the share of the pairs of neighbouring query
+    words, by their information, that stand within `REACH` words, each divided by the root of its distance. `words` are
+    the query's prepared words in order, with their information in nats; `texts` those of each candidate."""
+    pairs = [
+        (family(one), family(other), weights.get(one, 0.0) + weights.get(other, 0.0)) for one, other in pairwise(words)
+    ]
+    pairs = [pair for pair in pairs if pair[0] != pair[1]]
+    most = sum(weight for _, _, weight in pairs)
+    wanted = {word for one, other, _ in pairs for word in (one, other)}
+    return [_nearness(pairs, wanted, text) / most if most else 0.0 for text in texts]
 
 
 def _nearness(pairs: Sequence[tuple[str, str, float]], wanted: set[str], text: Sequence[str]) -> float:
@@ -65,8 +53,22 @@ def _nearness(pairs: Sequence[tuple[str, str, float]], wanted: set[str], text: S
     return sum(weight / near[one, other] ** 0.5 for one, other, weight in pairs if (one, other) in near)
 
 
-def resolve(name: str) -> Reranker:
-    """The reranker of a name. Raises `UsageError` for one that is not known."""
-    if name != BUILTIN:
-        raise UsageError(f"There is no reranker called {name}.", "The one there is: --rerank builtin")
-    return Nearness()
+def seated(scores: Sequence[float], said: Sequence[float | None]) -> list[tuple[int, float]]:
+    """The new order of rows that stand best first with their `scores`, by what a model `said` of some of them: (number
+    of the row, its new score), best first."""
+    judged = [number for number, one in enumerate(said) if one is not None]
+    best = iter(sorted(judged, key=lambda number: (-(said[number] or 0.0), number)))
+    order = [number if said[number] is None else next(best) for number in range(len(scores))]
+    floors = [0.0] * len(order)  # the best score of what follows and was not judged
+    for at in range(len(order) - 2, -1, -1):
+        after = order[at + 1]
+        floors[at] = floors[at + 1] if said[after] is not None else max(scores[after], floors[at + 1])
+    result, ceiling = [], 1.0
+    for at, number in enumerate(order):
+        judgement = said[number]
+        if judgement is None:
+            ceiling = min(ceiling, scores[number])
+            result.append((number, scores[number]))
+        else:
+            result.append((number, min(max(judgement, floors[at]), ceiling)))
+    return result

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from mmsearch.retrieval.compose import compose
 from mmsearch.retrieval.names import Named, find_names, refused_files
 from mmsearch.retrieval.ranking import DEFAULT_CUTOFF
-from mmsearch.retrieval.rerank import SHARE, resolve
+from mmsearch.retrieval.rerank import BUILTIN, SHARE, nearness, seated
 from mmsearch.retrieval.signals import Asked, Scored, Words, score
 from mmsearch.retrieval.snippet import placed, snippet
 from mmsearch.store.layout import IndexFolder
@@ -17,6 +17,7 @@ from mmsearch.store.snapshot import Place, Snapshot
 from mmsearch.types import Answer, Hit, Locator, Part, Query, Signal
 
 MORE_PLACES = 4  # further places that a file's row names
+AS_TYPED = 0.5  # of the score, given by the name or the number that was typed
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +37,8 @@ def search(folder: IndexFolder, query: Query) -> Answer:
     began = time.monotonic()
     with Snapshot(folder, query.where) as snapshot:
         asked, notes = compose(folder, snapshot, query)
-        hits, below = find(snapshot, asked, query)
-        notes += [below] if below else []
+        hits, said = find(snapshot, asked, query)
+        notes += said
         if snapshot.filtered and not hits and snapshot.nothing_allowed():
             notes.append("No file of the index passes the filters.")
     return Answer(hits, tuple(notes), time.monotonic() - began)
@@ -49,8 +50,8 @@ def similar(folder: IndexFolder, target: bytes, query: Query) -> Answer:
     return search(folder, replace(query, like=(Part(file=target), *query.like)))
 
 
-def find(snapshot: Snapshot, asked: Asked, query: Query) -> tuple[tuple[Hit, ...], str]:
-    """The hits of an encoded query, and a sentence where a cutoff left none of them."""
+def find(snapshot: Snapshot, asked: Asked, query: Query) -> tuple[tuple[Hit, ...], list[str]]:
+    """The hits of an encoded query, and what there is to say: that a cutoff left none, what a reranker could not do."""
     words = Words(snapshot, asked.parsed.words)
     minus = [(-one.weight, Words(snapshot, one.words)) for one in asked.wordings if one.weight < 0]
     named = find_names(snapshot, asked, words, minus) if query.names else {}
@@ -58,46 +59,78 @@ def find(snapshot: Snapshot, asked: Asked, query: Query) -> tuple[tuple[Hit, ...
     rows = _rows(snapshot, scored, named, refused_files(snapshot, asked, words, named), query)
     rows.sort(key=lambda row: (-row.score, row.files[0][1] if row.files else b""))
     passing = _passing(rows, asked, query)
-    below = _below(rows) if rows and not passing else ""
-    if query.rerank is not None:
-        passing = _reranked(passing, asked, words, scored, query)
+    notes: list[str] = []
+    if query.rerank == BUILTIN:
+        passing = _lifted(passing, asked, words, scored, query)
+    elif query.rerank is not None and passing:
+        passing, notes = _judged(passing, snapshot, asked, scored, query)
+    best = (passing or rows)[:1]
+    passing = [row for row in passing if query.min_score is None or row.score >= query.min_score]
+    if best and not passing:
+        notes.append(_below(rows, best[0].score))
     shown = _grouped(passing, query)
     places = snapshot.places([scored.segments[row.at] for group in shown for row in group if row.at is not None])
-    return tuple(_hit(number, group, scored, places, query) for number, group in enumerate(shown, 1)), below
+    return tuple(_hit(number, group, scored, places, query) for number, group in enumerate(shown, 1)), notes
 
 
 def _passing(rows: list[_Row], asked: Asked, query: Query) -> list[_Row]:
-    """What is good enough of rows, best first: with a `min_score` every row on its own. Without one all of them, if
-    the best reaches the default cutoff: weaker places beside a good one are of use, a list of weak ones is not. That
-    cutoff was measured on words; what is like a file, or holds a quoted phrase, is shown at any score."""
-    if query.min_score is not None:
-        return [row for row in rows if row.score >= query.min_score]
+    """Rows, best first; without a `min_score` all of them if the best reaches the default cutoff, else none: weaker
+    places beside a good one are of use, a list of weak ones is not. That cutoff was measured on words; what is like a
+    file, or holds a quoted phrase, is shown at any score."""
     media = query.images or query.audios or query.videos
     plain = query.text and not (media or query.like or query.minus or asked.parsed.phrases)
-    return [] if plain and rows and rows[0].score < DEFAULT_CUTOFF else rows
+    weak = plain and query.min_score is None and rows and rows[0].score < DEFAULT_CUTOFF
+    return [] if weak else rows
 
 
-def _reranked(rows: list[_Row], asked: Asked, words: Words, scored: Scored, query: Query) -> list[_Row]:
-    """Rows, best first, the first `rerank_top` places of them judged again."""
-    assert query.rerank is not None
+def _lifted(rows: list[_Row], asked: Asked, words: Words, scored: Scored, query: Query) -> list[_Row]:
+    """Rows, best first, the first `rerank_top` places of them lifted by how near the query's words stand there."""
     places = list(dict.fromkeys(row.at for row in rows if row.at is not None))[: query.rerank_top]
     held = words.table.words([scored.segments[at] for at in places])
     texts = [held.get(scored.segments[at], []) for at in places]
-    judged = dict(zip(places, resolve(query.rerank).judge(asked.parsed.words, scored.weights, texts), strict=True))
+    near = dict(zip(places, nearness(asked.parsed.words, scored.weights, texts), strict=True))
     seen = []
     for row in rows:
-        if row.at is not None and row.at in judged:
-            rank = 1 + sum(other > judged[row.at] for other in judged.values())
-            added = SHARE * (1.0 - row.score) * judged[row.at]
-            row = replace(row, score=row.score + added, judged=(judged[row.at], added, rank))
+        if row.at is not None and row.at in near:
+            rank = 1 + sum(other > near[row.at] for other in near.values())
+            added = SHARE * (1.0 - row.score) * near[row.at]
+            row = replace(row, score=row.score + added, judged=(near[row.at], added, rank))
         seen.append(row)
     return sorted(seen, key=lambda row: (-row.score, row.files[0][1]))
 
 
-def _below(rows: list[_Row]) -> str:
+def _judged(
+    rows: list[_Row], snapshot: Snapshot, asked: Asked, scored: Scored, query: Query
+) -> tuple[list[_Row], list[str]]:
+    """Rows in the order that a model gives them (see `rerank.py`), and what it could not judge."""
+    from mmsearch.retrieval.judging import judge
+
+    typed = {row.at for row in rows if row.at is not None and _as_typed(row, scored)}
+    places = list(dict.fromkeys(row.at for row in rows if row.at is not None and row.at not in typed))
+    judged = judge(snapshot, asked.parsed.text, query, [scored.segments[at] for at in places[: query.rerank_top]])
+    said = [None if row.at is None else judged.scores.get(scored.segments[row.at]) for row in rows]
+    result = []
+    for number, new in seated([row.score for row in rows], said):
+        row, own = rows[number], said[number]
+        if own is not None:
+            rank = 1 + sum(other > own for other in judged.scores.values())
+            row = replace(row, score=new, judged=(own, new - row.score, rank))
+        result.append(row)
+    return result, judged.notes
+
+
+def _as_typed(row: _Row, scored: Scored) -> bool:
+    """Whether a place was found by the very name or number that was typed: of that a model knows nothing."""
+    assert row.at is not None
+    exact = scored.ranking.contributions.get("exact")
+    named = row.named.weight * row.named.score if row.named else 0.0
+    return max(named, float(exact[row.at]) if exact is not None else 0.0) >= AS_TYPED
+
+
+def _below(rows: list[_Row], best: float) -> str:
     count = len({row.files[0][0] for row in rows})
     which = "the one file" if count == 1 else f"the best of {count} files"
-    return f"Nothing above the cutoff; {which} below it scores {rows[0].score:.3f} (--min-score 0 shows all)."
+    return f"Nothing above the cutoff; {which} below it scores {best:.3f} (--min-score 0 shows all)."
 
 
 def _rows(snapshot: Snapshot, scored: Scored, named: dict[int, Named], refused: set[int], query: Query) -> list[_Row]:
@@ -164,7 +197,7 @@ def _hit(number: int, group: list[_Row], scored: Scored, places: dict[int, Place
         score=best.score,
         path=path,
         kind=place.kind,
-        view=max(spoken, key=lambda signal: signal.contribution).name if spoken else "",
+        view=max(spoken, key=lambda signal: (signal.name != "rerank", signal.contribution)).name if spoken else "",
         locator=placed(place, weights),
         snippet=snippet(place, weights),
         signals=spoken,
