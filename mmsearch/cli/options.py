@@ -82,3 +82,33 @@ MaxDuration = Annotated[str | None, typer.Option("--max-duration", metavar="TIME
 Pages = Annotated[
     str | None, typer.Option("--pages", metavar="RANGE", help="Documents with 12, +10, -3 or 2..5 pages.")
 ]
+Rerank = Annotated[
+    str | None,
+    typer.Option(
+        "--rerank",
+        metavar="MODEL",
+        help="Judge the best places again by a reranker (`mmsearch models`); `builtin`: the query's words together.",
+    ),
+]
+RerankTop = Annotated[
+    int, typer.Option("--rerank-top", metavar="N", min=1, max=1000, help="How many places --rerank judges.")
+]
+RerankSeconds = Annotated[
+    str | None,
+    typer.Option(
+        "--rerank-seconds", metavar="TIME", help="How long it may judge, once loaded; the rest keep their place."
+    ),
+]
+Device = Annotated[
+    str, typer.Option("--device", metavar="DEVICE", help="Where models compute: cpu, cuda, cuda:1, mps.")
+]
+Dtype = Annotated[
+    str, typer.Option("--dtype", metavar="TYPE", help="And in which precision: float32, bfloat16 or float16.")
+]
+TrustCode = Annotated[
+    list[str] | None,
+    typer.Option("--trust-remote-code", metavar="MODEL", help="Let MODEL run code of its own publisher. Repeatable."),
+]
+AllowDownload = Annotated[
+    bool, typer.Option("--allow-download", help="Fetch a model that is not on this machine; else nothing is fetched.")
+]

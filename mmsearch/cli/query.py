@@ -19,6 +19,7 @@ EXAMPLES = codes.epilog(
     "mmsearch query beach --like holiday.jpg@0.5 --minus crowd",
     "mmsearch query --like 'report.pdf#page=3' --minus draft.pdf",
     "mmsearch query 'meeting notes' -0 | xargs -0 ls -l",
+    'mmsearch query "who signed for it" --rerank qwen3-reranker-0.6b --rerank-seconds 10',
     "mmsearch query --queries-from questions.txt --format jsonl",
 )
 
@@ -66,13 +67,13 @@ def query(
     min_duration: options.MinDuration = None,
     max_duration: options.MaxDuration = None,
     pages: options.Pages = None,
-    rerank: Annotated[
-        str | None,
-        typer.Option("--rerank", metavar="MODEL", help="Judge the best candidates again; `builtin`: words together."),
-    ] = None,
-    rerank_top: Annotated[
-        int, typer.Option("--rerank-top", metavar="N", min=1, max=1000, help="How many places --rerank judges.")
-    ] = 50,
+    rerank: options.Rerank = None,
+    rerank_top: options.RerankTop = 50,
+    rerank_seconds: options.RerankSeconds = None,
+    device: options.Device = "auto",
+    dtype: options.Dtype = "auto",
+    trust_remote_code: options.TrustCode = None,
+    allow_download: options.AllowDownload = False,
     explain: options.Explain = False,
     open: options.Open = 0,
     format: options.Lists = options.ListFormat.TABLE,
@@ -85,8 +86,10 @@ def query(
 
     Exit code 1: nothing found.
     """
+    from mmsearch.config import Settings
     from mmsearch.types import Query
 
+    Settings(device=device, dtype=dtype)  # it checks them
     # With --queries-from, -0 says how the queries end as well; paths of several answers can't be told apart.
     several = queries_from is not None
     format = parsing.list_format(format, null and not several)
@@ -102,6 +105,11 @@ def query(
         where=where,
         rerank=rerank,
         rerank_top=rerank_top,
+        rerank_seconds=None if rerank_seconds is None else parsing.seconds(rerank_seconds, "--rerank-seconds"),
+        device=device,
+        dtype=dtype,
+        allow_download=allow_download,
+        trust_remote_code=tuple(trust_remote_code or ()),
     )
     texts = _texts(text, bool(image or like), queries_from, null, open)
     from mmsearch.index import Index
