@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from pathspec import GitIgnoreSpec
 
+from mmsearch.discovery.patterns import spec_of
 from mmsearch.errors import UsageError
 
 IGNORE_FILES = (b".gitignore", b".mmsearchignore")
@@ -52,8 +53,8 @@ class Globs:
                 if not _is_pattern(glob):
                     raise UsageError(f"{option} can't be {glob!r}.", "A glob as in .gitignore: --include '*.pdf'")
         return cls(
-            GitIgnoreSpec.from_lines(include) if include else None,
-            GitIgnoreSpec.from_lines(exclude) if exclude else None,
+            spec_of(include) if include else None,
+            spec_of(exclude) if exclude else None,
         )
 
     def leaves_out_file(self, path: bytes) -> bool:
@@ -85,14 +86,14 @@ def read_spec(path: bytes) -> GitIgnoreSpec | None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)  # of regular expressions that patterns with [[ become
         try:
-            return GitIgnoreSpec.from_lines(lines)
+            return spec_of(lines)
         except (ValueError, re.error):  # a range like [z-a] gets as far as the regular expression
-            return GitIgnoreSpec.from_lines(line for line in lines if _is_pattern(line))
+            return spec_of(line for line in lines if _is_pattern(line))
 
 
 def _is_pattern(line: str) -> bool:
     try:
-        GitIgnoreSpec.from_lines([line])
+        spec_of([line])
     except (ValueError, re.error):
         return False
     return True
