@@ -17,6 +17,8 @@ EXAMPLES = codes.epilog(
     "mmsearch index --here --no-ocr .",
     "find . -name '*.pdf' -print0 | mmsearch index --files-from - -0",
     "mmsearch index --quiet --time-budget 20m   # from cron",
+    "mmsearch index --model photos ~/Pictures   # a new index that sees; `mmsearch models` lists more",
+    "mmsearch index --add-model clap:audio",
 )
 
 
@@ -79,7 +81,60 @@ def index(
         bool, typer.Option("--allow-download/--offline", help="Load models that are not on this machine.")
     ] = False,
     model: Annotated[
-        list[str] | None, typer.Option("--model", metavar="MODEL", help="For a new index. Repeatable.")
+        list[str] | None,
+        typer.Option("--model", metavar="MODEL[:VIEW,VIEW]", help="Or a preset. For a new index. Repeatable."),
+    ] = None,
+    add_model: Annotated[
+        list[str] | None,
+        typer.Option("--add-model", metavar="MODEL[:VIEW,VIEW]", help="A further one for an index. Repeatable."),
+    ] = None,
+    rebuild: Annotated[
+        bool, typer.Option("--rebuild", help="Encode all anew, with --model if given, then take the old one's place.")
+    ] = False,
+    revision: Annotated[
+        str, typer.Option("--revision", metavar="REV", help="The model's commit, branch or tag on the hub.")
+    ] = "",
+    attn: Annotated[
+        str, typer.Option("--attn", metavar="KIND", help="eager, sdpa, flash_attention_2: how attention is computed.")
+    ] = "",
+    max_pixels: Annotated[
+        int,
+        typer.Option(
+            "--max-pixels",
+            metavar="N",
+            min=0,
+            show_default=False,
+            help="Of a picture that the model looks at, at most.",
+        ),
+    ] = 0,
+    min_pixels: Annotated[
+        int,
+        typer.Option(
+            "--min-pixels", metavar="N", min=0, show_default=False, help="Smaller pictures are enlarged to this many."
+        ),
+    ] = 0,
+    frames: Annotated[
+        int,
+        typer.Option(
+            "--frames", metavar="N", min=0, show_default=False, help="Of a scene that the model watches, at most."
+        ),
+    ] = 0,
+    fps: Annotated[
+        float, typer.Option("--fps", metavar="N", min=0, show_default=False, help="Frames of a second, at most.")
+    ] = 0.0,
+    dim: Annotated[
+        int,
+        typer.Option(
+            "--dim",
+            metavar="N",
+            min=0,
+            show_default=False,
+            help="Cut vectors to this many dimensions, where the model allows it.",
+        ),
+    ] = 0,
+    trust_remote_code: Annotated[
+        list[str] | None,
+        typer.Option("--trust-remote-code", metavar="MODEL", help="Let this model run code of its own. Repeatable."),
     ] = None,
     index: options.Index = None,
     quiet: options.Quiet = False,
@@ -117,6 +172,16 @@ def index(
         time_budget_s=parsing.seconds(time_budget, "--time-budget") if time_budget else None,
         wait_s=math.inf if wait else 0.0,
         dry_run=dry_run,
+        add_models=tuple(add_model or ()),
+        rebuild=rebuild,
+        attn=attn,
+        revision=revision,
+        max_pixels=max_pixels,
+        min_pixels=min_pixels,
+        frames=frames,
+        fps=fps,
+        dim=dim,
+        trust_remote_code=tuple(trust_remote_code or ()),
     )
     targets = _targets(path, files_from, null)
     if targets == []:

@@ -59,9 +59,9 @@ def exit_code(record: RunRecord, interrupted: int, dry_run: bool = False) -> int
     """What a run's record means to the shell: stopped early wins over failures, both over success."""
     if record.outcome == "interrupted":
         return interrupted
-    if record.outcome != "done" or (record.pending and not dry_run):
+    if record.outcome != "done" or ((record.pending or record.behind) and not dry_run):
         return codes.STOPPED_EARLY
-    return codes.SOME_FAILED if record.failed or record.partial else codes.DONE
+    return codes.SOME_FAILED if record.failed or record.partial or record.caught_up_partly else codes.DONE
 
 
 def _close(record: RunRecord, code: int, quiet: bool, dry_run: bool, index: str | None) -> None:

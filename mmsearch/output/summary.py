@@ -32,7 +32,9 @@ def run_summary(record: RunRecord, index: str | None = None, dry_run: bool = Fal
         (record.removed, "removed"),
         (record.skipped, f"skipped{_reasons(record.skipped_by)}"),
         (record.pending, "still to do"),
-        (record.partial, f"only in part: see `{again('failed', index)}`"),
+        (record.caught_up, "encoded anew"),
+        (record.behind, f"not encoded yet: `{again('index', index)}` goes on"),
+        (record.partial + record.caught_up_partly, f"only in part: see `{again('failed', index)}`"),
         (record.failed, f"failed: see `{again('failed', index)}`"),
         (record.known_failures, f"failed before and not tried again: `{again('failed --retry', index)}` does"),
     ):
