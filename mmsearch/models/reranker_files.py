@@ -3,15 +3,18 @@ answer with a random head."""
 
 from __future__ import annotations
 
+import contextlib
 import json
 from pathlib import Path
 from typing import Any
 
 from mmsearch.errors import ModelUnavailable
+from mmsearch.models.cache import commit_of, model_folder
 from mmsearch.models.known import ModelSpec
 from mmsearch.models.libraries import quiet
 from mmsearch.models.options import ModelOptions
 from mmsearch.models.precision import Precision, preferred
+from mmsearch.models.registry import check_here, check_loadable
 
 HINT = "`mmsearch models` lists rerankers."
 
@@ -20,20 +23,28 @@ def checked(spec: ModelSpec, options: ModelOptions) -> dict[str, Any]:
     """A model's config, if the model is a reranker. Raises `ModelUnavailable` otherwise, in one sentence."""
     if spec.role != "reranker" and spec.views is not None:  # a model of the table
         raise ModelUnavailable(f"{spec.name} is no reranker.", HINT)
+    check_loadable(spec, options)
+    check_here(spec, options)
     config = _facts(spec, "config.json", options)
     modules = _facts(spec, "modules.json", options)
     if config is None and not modules:
-        if Path(spec.source).is_dir():
-            raise ModelUnavailable(f"There is no model in the folder {spec.source}.", "A model has a config.json.")
-        raise ModelUnavailable(
-            f"The model {spec.source} is not on this machine.",
-            f"Get it once: mmsearch models pull {spec.name}; or allow downloads: --allow-download",
-        )
+        raise ModelUnavailable(f"There is no model in {spec.source}.", "A model has a config.json.")
     own = _facts(spec, "config_sentence_transformers.json", options) or {}
     if problem := _problem(config or {}, own, modules, options):
         sentence, hint = problem
         raise ModelUnavailable(f"{spec.name} {sentence}", hint)
     return config or {}
+
+
+def is_reranker(spec: ModelSpec, options: ModelOptions) -> bool:
+    """Whether a model scores pairs, by the table, or else by its files."""
+    if spec.views is not None:
+        return spec.role in ("reranker", "late")
+    own = _facts(spec, "config_sentence_transformers.json", options) or {}
+    if own.get("model_type"):
+        return own["model_type"] in ("CrossEncoder", "MultiVectorEncoder")
+    heads = (_facts(spec, "config.json", options) or {}).get("architectures") or ()
+    return any("ForSequenceClassification" in str(head) for head in heads)
 
 
 def _problem(
@@ -59,19 +70,18 @@ def _problem(
 
 def _facts(spec: ModelSpec, name: str, options: ModelOptions) -> Any:
     """A JSON file of a model, or None."""
-    folder = Path(spec.source)
-    if folder.is_dir():
-        path = folder / name
+    revision = options.revision or spec.revision
+    if Path(spec.source).is_dir():
+        path = Path(spec.source) / name
     else:
-        quiet(offline=not options.allow_download)
+        path = model_folder(spec.source) / "snapshots" / (commit_of(spec.source, revision) or "none") / name
+    if not path.is_file() and options.allow_download and not Path(spec.source).is_dir():
+        quiet(offline=False)
         from huggingface_hub import hf_hub_download
-        from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, LocalEntryNotFoundError
+        from huggingface_hub.errors import HfHubHTTPError
 
-        try:
-            offline, revision = not options.allow_download, options.revision or spec.revision
-            path = Path(hf_hub_download(spec.source, name, revision=revision, local_files_only=offline))
-        except (EntryNotFoundError, LocalEntryNotFoundError, HfHubHTTPError, OSError):
-            return None
+        with contextlib.suppress(OSError, HfHubHTTPError):  # a model need not have it
+            path = Path(hf_hub_download(spec.source, name, revision=revision))
     try:
         return json.loads(path.read_text("utf-8"))
     except (OSError, ValueError):
