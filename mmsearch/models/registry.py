@@ -9,6 +9,7 @@ from pathlib import Path
 
 from mmsearch.errors import ModelUnavailable, UsageError
 from mmsearch.models import builtin
+from mmsearch.models.cache import commit_of, snapshots
 from mmsearch.models.embedder import Embedder
 from mmsearch.models.known import KNOWN, ModelSpec
 from mmsearch.models.options import ModelOptions
@@ -151,12 +152,27 @@ def check_loadable(spec: ModelSpec, options: ModelOptions) -> None:
             raise UsageError(f"{spec.name} has no {options.dim} dimensions.", f"Choose --dim {low} to {high}.")
 
 
+def check_here(spec: ModelSpec, options: ModelOptions) -> None:
+    """Raise `ModelUnavailable` where a model of the hub is not on this machine and must not be fetched."""
+    if options.allow_download or spec.name == "builtin" or Path(spec.source).is_dir():
+        return
+    for source in filter(None, (spec.source, spec.pair)):
+        revision = (options.revision or spec.revision) if source == spec.source else None
+        if commit_of(source, revision) is None:
+            which = f" in revision {revision}" if revision and snapshots(source) else ""
+            raise ModelUnavailable(
+                f"{source} is not on this machine{which}.",
+                f"`mmsearch models pull {spec.name}` fetches it, or let this run do it: --allow-download.",
+            )
+
+
 def load(spec: ModelSpec, options: ModelOptions | None = None) -> Embedder:
     """The embedder, ready for use. Raises `ModelUnavailable`, and `UsageError` where it lacks a view of the spec."""
     from mmsearch.models.sentence_transformer import SentenceTransformerEmbedder
 
     options = options or ModelOptions()
     check_loadable(spec, options)
+    check_here(spec, options)
     source = spec.source
     known = None
     if spec.name == "builtin":
