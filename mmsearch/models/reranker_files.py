@@ -114,7 +114,7 @@ def load_cross_encoder(spec: ModelSpec, options: ModelOptions, precision: Precis
             spec.source, device=precision.device, local_files_only=not options.allow_download, model_kwargs=how,
             trust_remote_code=options.trust_remote_code, revision=options.revision or spec.revision,
         ).eval()  # fmt: skip
-    except (OSError, ValueError, ImportError, AssertionError, RuntimeError, KeyError, TypeError) as error:
+    except Exception as error:  # the libraries raise a dozen types on damaged or foreign files
         lines = str(error).strip().splitlines()
         raise ModelUnavailable(
             f"The reranker {spec.name} can't be loaded: {lines[0] if lines else type(error).__name__}", HINT
