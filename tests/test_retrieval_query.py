@@ -80,7 +80,7 @@ def test_a_file_that_is_not_in_the_index_is_compared_by_its_words(searched, tmp_
     outside.write_text("We baked fruit with sugar in the oven for dessert.")
     answer = search(searched, like=(Part(file=bytes(outside)),))
     assert set(names(searched, answer)[:2]) == {"apple_pie.txt", "pear_tart.txt"}
-    assert answer.notes == ("outside.txt is not in the index: the words in it are the query.",)
+    assert answer.notes == ("outside.txt is not in the index: it is compared by the words in it.",)
 
 
 def test_all_like_files_are_left_out_of_the_hits_even_by_name(searched):
@@ -113,7 +113,7 @@ def picture(path):
 def test_a_picture_without_words_goes_with_text_and_alone_finds_nothing(searched, tmp_path):
     picture(tmp_path / "plain.png")
     images = (bytes(tmp_path / "plain.png"),)
-    said = "The built-in model can't see, and there are no words in plain.png to search by."
+    said = "builtin can't see plain.png, and there are no words to search by."
     both = search(searched, "apple pie", images=images)
     assert names(searched, both)[0] == "apple_pie.txt" and both.notes == (said,)
     alone = search(searched, images=images)

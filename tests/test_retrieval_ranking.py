@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from mmsearch.retrieval.ranking import (
+    ACROSS,
     HALF,
     PRIOR_COUNT,
     PRIOR_MEAN,
@@ -15,6 +16,7 @@ from mmsearch.retrieval.ranking import (
     fuse,
     readable_share,
     standardise,
+    standardise_across,
     view_spread,
 )
 
@@ -113,4 +115,33 @@ def test_the_readable_share_counts_letters_in_pieces_of_two_or_more(text, pieces
         at = at + (text[at : at + 1] == " ")
         offsets.append((at, at + length))
         at += length
-    assert readable_share(text, pieces, offsets, "[UNK]") == pytest.approx(share)
+    assert readable_share(text, pieces, offsets) == pytest.approx(share)
+
+
+@pytest.mark.parametrize(
+    ("text", "pieces", "single_signs", "share"),
+    [
+        ("the cat", [("the</w>", 0, 3), ("cat</w>", 4, 7)], False, 1.0),  # CLIP
+        ("кот", [("Ð", 0, 1), ("º", 0, 1), ("Ð¾", 1, 2), ("ÑĤ</w>", 2, 3)], False, 0.0),  # CLIP: byte by byte
+        ("кот", [("ÐºÐ¾ÑĤ", 0, 3)], False, 1.0),  # Qwen
+        ("a 猫", [("▁a", 0, 1), ("▁", 1, 2), ("猫", 2, 3)], True, 0.5),  # SentencePiece, many languages
+        ("a 猫", [("▁a", 0, 1), ("▁", 1, 2), ("猫", 2, 3)], False, 0.0),
+        ("猫", [("<unk>", 0, 1)], True, 0.0),
+        ("猫", [("<0xE7>", 0, 1), ("<0x8C>", 0, 1), ("<0xAB>", 0, 1)], True, 0.0),  # Gemma: byte by byte
+        ("猫です", [("çĮ«", 0, 1), ("ãģ§ãģĻ", 1, 3)], True, 1.0),  # Qwen: bytes of one sign are one piece
+        ("猫", [("çĮ", 0, 1), ("«", 0, 1)], True, 0.0),  # and here two
+    ],
+)
+def test_what_can_be_read_is_told_for_every_kind_of_tokenizer(text, pieces, single_signs, share):
+    offsets = [(start, end) for _, start, end in pieces]
+    assert readable_share(text, [piece for piece, _, _ in pieces], offsets, single_signs) == pytest.approx(share)
+
+
+def test_similarities_across_the_modality_gap_are_measured_by_their_own_spread():
+    rng = np.random.default_rng(0)
+    photos = rng.normal(0.2, 0.03, 400)  # what CLIP gives an unrelated text and photos
+    z = standardise_across(np.array([0.32, 0.2]), photos)
+    assert z[0] == pytest.approx((0.32 - (photos.sum() + PRIOR_COUNT * PRIOR_MEAN) / 410) / (ACROSS * 0.03), rel=0.05)
+    assert z[0] > 2.5 and abs(z[1]) < 0.3
+    for few in (np.empty(0), np.array([0.2])):
+        assert np.isfinite(standardise_across(np.array([0.3]), few)).all()

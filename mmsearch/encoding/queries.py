@@ -1,50 +1,114 @@
-"""Queries as vectors: by the exported encoder in the index folder, without torch; else by the model itself."""
+"""Queries as vectors: texts by the exported encoder in the index folder, without torch; all else by the whole model."""
 
 from __future__ import annotations
 
 import contextlib
 import functools
+import json
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mmsearch.config import Settings
-from mmsearch.encoding.spaces import check_identity, encoder_folder, load_embedder
+from mmsearch.encoding.encoders import encoder_folder
+from mmsearch.encoding.spaces import check_identity, load_embedder
 from mmsearch.errors import ModelUnavailable
 from mmsearch.models import builtin
 from mmsearch.store.layout import IndexFolder
 from mmsearch.store.snapshot import SpaceRow
-from mmsearch.types import View
+from mmsearch.types import Extracted, Needs, Query, View
 
 if TYPE_CHECKING:
     import numpy as np
 
+    from mmsearch.models.embedder import Embedder
     from mmsearch.models.query_encoder import OnnxTextEncoder
+
+ITEMS = 4  # of a view of one file: its beginning stands for it
 
 
 class EncodedText(NamedTuple):
     """A text query in one space: a unit vector, float32 (dimension,), and its word pieces with their offsets in the
-    text, from which follows how much of it the model can read."""
+    text, from which follows how much of it the model can read; `single_signs` is as `reads_single_signs` says."""
 
     vector: np.ndarray
     pieces: list[str]
     offsets: list[tuple[int, int]]
-    note: str  # what the user should know about how it was encoded
+    single_signs: bool
+    notes: tuple[str, ...] = ()  # what the user should know about how it was encoded
 
 
-def encode_text(folder: IndexFolder, row: SpaceRow, text: str) -> EncodedText:
-    """Encode a text query for a space. Raises `ModelMismatch` when the installed model is not the space's, and
-    `ModelUnavailable` when there is none."""
+def query_views(row: SpaceRow) -> frozenset[View]:
+    """What a query of a space can be made of: all that its model takes, also where only some of it is stored."""
+    return frozenset(View(view) for view in row.recorded.get("query_views", row.fingerprint))
+
+
+def encode_text(folder: IndexFolder, row: SpaceRow, text: str, query: Query) -> EncodedText:
+    """Encode a text for a space, with the query's instruction and by the encoder that it asks for. Raises
+    `ModelMismatch` when the installed model is not the space's, and `ModelUnavailable` when there is none."""
     if row.name == "builtin":
         check_identity(row, builtin.fingerprint())
+    if query.query_encoder == "torch":
+        return _by_torch(row, text, query, "")
     try:
         encoder = _exported(encoder_folder(folder, row))
         if encoder.fingerprint == row.fingerprint["text"]:
             tokens = encoder.tokenize([text])[0]
-            return EncodedText(encoder.embed([text])[0], tokens.pieces, tokens.offsets, "")
-        problem = "The exported query encoder belongs to another model."
+            notes = _uninstructed(row, query)
+            return EncodedText(encoder.embed([text])[0], tokens.pieces, tokens.offsets, encoder.single_signs, notes)
+        problem, hint = "The exported query encoder belongs to another model.", "`mmsearch index` makes a new one."
     except ModelUnavailable as error:
-        problem = error.sentence
-    return _by_torch(row, text, f"{problem} The whole model was loaded instead; the next `mmsearch index` mends that.")
+        problem, hint = error.sentence, "`mmsearch index` makes a new one." if error.hint else ""
+    if query.query_encoder == "onnx":
+        raise ModelUnavailable(f"{row.name} can't answer without torch: {problem}", hint or "--query-encoder torch")
+    return _by_torch(row, text, query, " ".join([problem, f"{row.name} was loaded as a whole instead.", hint]).strip())
+
+
+def encode_media(
+    row: SpaceRow, pieces: Sequence[Extracted], sound_rate: int, query: Query
+) -> tuple[dict[View, np.ndarray], tuple[str, ...]]:
+    """What the pieces of a file look and sound like in a space, by view: a unit vector, float32 (dimension,), the mean
+    of its first items; and what there is to say. A view that the space lacks or of which the file has nothing is
+    missing. Sound comes at `sound_rate` Hz. Raises as `encode_text`."""
+    from mmsearch.encoding.encode import Space, contents
+
+    views = query_views(row) - {View.TEXT}
+    items: dict[View, list[Any]] = {}
+    embedder, instruction, notes = _instructed(row, query)
+    for one in pieces:
+        for view, item in contents(one, "", Space(row.id, embedder, views, row.fingerprint), sound_rate):
+            items.setdefault(view, []).append(item)
+    vectors = {
+        view: unit(embedder.embed(view, some[:ITEMS], role="query", instruction=instruction).mean(axis=0))
+        for view, some in items.items()
+    }
+    return vectors, notes
+
+
+def encode_fused(row: SpaceRow, text: str, look: np.ndarray, query: Query) -> tuple[np.ndarray, tuple[str, ...]] | None:
+    """A text and a picture, uint8 (height, width, 3) RGB, as one input: a unit vector, float32 (dimension,), and what
+    there is to say; None for a model that doesn't fuse them. Raises as `encode_text`."""
+    embedder, instruction, notes = _instructed(row, query)
+    return (embedder.fused(text, look, role="query", instruction=instruction), notes) if embedder.fuses else None
+
+
+def media_needs(rows: Iterable[SpaceRow], ocr: str) -> Needs:
+    """What extraction must give of a file so that all these spaces can take it, by the limits of their models."""
+    look, rate, frames = 0, 0, 0
+    for row in rows:
+        limits = {view: row.fingerprint.get(view, {}).get("limits", {}) for view in query_views(row)}
+        for view in (View.IMAGE, View.VIDEO):
+            look = max(look, int(limits.get(view, {}).get("max_pixels", 0)))
+        frames = max(frames, int(limits.get(View.VIDEO, {}).get("frames", 0)))
+        rate = max(rate, int(limits.get(View.AUDIO, {}).get("rate", 0)))
+    return Needs(look_pixels=look, sound_rate=rate, frames=frames, ocr=ocr)
+
+
+def unit(vector: np.ndarray) -> np.ndarray:
+    """The vector at length 1, float32."""
+    import numpy as np
+
+    return (vector / max(float(np.linalg.norm(vector)), 1e-9)).astype(np.float32)
 
 
 def _exported(folder: Path) -> OnnxTextEncoder:
@@ -57,17 +121,51 @@ def _exported(folder: Path) -> OnnxTextEncoder:
     return _loaded(folder, tuple(stamps))
 
 
-@functools.lru_cache(maxsize=2)
+@functools.lru_cache(maxsize=4)
 def _loaded(folder: Path, stamps: tuple[tuple[str, int, int, int], ...]) -> OnnxTextEncoder:
     from mmsearch.models.query_encoder import OnnxTextEncoder
 
     return OnnxTextEncoder(folder)
 
 
-def _by_torch(row: SpaceRow, text: str, note: str) -> EncodedText:
-    from tokenizers import Tokenizer
+def _by_torch(row: SpaceRow, text: str, query: Query, note: str) -> EncodedText:
+    from mmsearch.models.query_encoder import reads_single_signs
 
-    embedder = load_embedder(row, Settings(device="cpu", dtype="float32"))
+    embedder, instruction, notes = _instructed(row, query)
+    vector = embedder.embed(View.TEXT, [text], role="query", instruction=instruction)[0]
+    notes = (*notes, note) if note else notes
+    tokenizer = getattr(embedder.model.tokenizer, "backend_tokenizer", None)
+    if tokenizer is None:
+        return EncodedText(vector, [text], [(0, len(text))], True, notes)
+    encoding = tokenizer.encode(text, add_special_tokens=False)
+    single = not text.isascii() and reads_single_signs(tokenizer)
+    return EncodedText(vector, encoding.tokens, encoding.offsets, single, notes)
+
+
+def _instructed(row: SpaceRow, query: Query) -> tuple[Embedder, str | None, tuple[str, ...]]:
+    """The model of a space, the instruction for it, and what there is to say about that."""
+    settings = (query.device, query.dtype, query.allow_download)
+    embedder = _whole(row.id, row.name, json.dumps([row.fingerprint, row.recorded]), settings)
+    if query.instruct and embedder.takes_instruction:
+        return embedder, query.instruct, ()
+    return embedder, None, _uninstructed(row, query)
+
+
+def _uninstructed(row: SpaceRow, query: Query) -> tuple[str, ...]:
+    return (f"The model {row.name} takes no instruction: it searched without.",) if query.instruct else ()
+
+
+@functools.lru_cache(maxsize=4)
+def _whole(space_id: int, name: str, stored: str, settings: tuple[str, str, bool]) -> Embedder:
+    """The model of a space. On a CPU in float32: a lower precision would have to be compared with it first, which costs
+    more than a few queries gain."""
+    from mmsearch.models.precision import preferred
+
+    fingerprint, recorded = json.loads(stored)
+    device, dtype, allow_download = settings
+    if dtype == "auto" and preferred(None if device == "auto" else device).device == "cpu":
+        dtype = "float32"
+    row = SpaceRow(space_id, name, fingerprint, recorded, 0, ())
+    embedder = load_embedder(row, Settings(device=device, dtype=dtype, allow_download=allow_download))
     check_identity(row, embedder.fingerprint())
-    encoding = Tokenizer.from_file(str(builtin.tokenizer_path())).encode(text, add_special_tokens=False)
-    return EncodedText(embedder.embed(View.TEXT, [text], role="query")[0], encoding.tokens, encoding.offsets, note)
+    return embedder

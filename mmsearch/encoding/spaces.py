@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-import shutil
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mmsearch.config import Settings, cache_home
+from mmsearch.config import Settings
+from mmsearch.encoding import encoders
 from mmsearch.encoding.encode import Space
 from mmsearch.encoding.read import SPEECH_RATE, Transcribes
-from mmsearch.errors import ModelMismatch, ModelUnavailable
+from mmsearch.errors import ModelMismatch
+from mmsearch.models.known import ModelSpec
 from mmsearch.models.options import ModelOptions
 from mmsearch.models.registry import resolve
-from mmsearch.store.layout import IndexFolder, sync
+from mmsearch.store.layout import IndexFolder
 from mmsearch.store.snapshot import SpaceRow
 from mmsearch.store.spaces import plain_name
 from mmsearch.types import Needs, Remark, View
@@ -88,12 +85,9 @@ class Models:
 
     def _export(self, row: SpaceRow) -> None:
         """Put the query encoder into the index folder where there is none, or none that works here."""
-        place = encoder_folder(self._folder, row)
-        if not _works(place, row):
-            try:
-                _copy_encoder(_exported(row), place)
-            except ModelUnavailable as error:
-                self._said.append(Remark(f"Queries will load the whole model: {error.sentence}", error.hint))
+        options = ModelOptions().with_recorded(row.recorded.get("options", {}))
+        said = encoders.provide(self._folder, row, self._loaded[row.id], _spec(row), options)
+        self._said += [said] if said else []
 
     def _transcriber(self) -> Transcribes:
         from mmsearch.models.speech import Transcriber
@@ -102,57 +96,17 @@ class Models:
         return transcriber
 
 
-def _works(place: Path, row: SpaceRow) -> bool:
-    """Whether a folder holds a query encoder of a space that loads."""
-    from mmsearch.models.query_encoder import OnnxTextEncoder
-
-    try:
-        return bool(OnnxTextEncoder(place).fingerprint == row.fingerprint["text"])
-    except ModelUnavailable:
-        return False
-
-
-def _exported(row: SpaceRow) -> Path:
-    """The query encoder of a space's model in the user's cache, made there the first time: an export takes some ten
-    seconds, and every index of a model needs the same one."""
-    from mmsearch.models.export import export_query_encoder
-
-    digest = hashlib.sha256(json.dumps(row.fingerprint, sort_keys=True).encode()).hexdigest()[:24]
-    place = cache_home() / "encoders" / digest
-    if not _works(place, row):
-        options = ModelOptions().with_recorded(row.recorded.get("options", {}))
-        name = plain_name(row)
-        export_query_encoder(resolve(name if name == "builtin" else model_of(row)), place, options)
-    return place
-
-
-def _copy_encoder(source: Path, place: Path) -> None:
-    """Copy an encoder's folder; it appears complete or not at all."""
-    place.parent.mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".", dir=place.parent) as draft:
-        copy = Path(draft) / place.name
-        shutil.copytree(source, copy)
-        for path in [*copy.iterdir(), copy]:
-            sync(path)
-        if place.exists():
-            place.rename(Path(draft) / "old")
-        copy.rename(place)
-        sync(place.parent)
-
-
-def encoder_folder(folder: IndexFolder, row: SpaceRow) -> Path:
-    """Where the exported query encoder of a space lies."""
-    return folder.encoders / str(row.id)
-
-
 def load_embedder(row: SpaceRow, settings: Settings) -> Embedder:
     """The embedder of a space with the options that are stored with it, on the device and in the precision of the
     settings."""
     from mmsearch.models.registry import load
 
+    return load(_spec(row), machine_options(settings).with_recorded(row.recorded.get("options", {})))
+
+
+def _spec(row: SpaceRow) -> ModelSpec:
     name = plain_name(row)
-    spec = resolve(name if name == "builtin" else model_of(row))
-    return load(spec, machine_options(settings).with_recorded(row.recorded.get("options", {})))
+    return resolve(name if name == "builtin" else model_of(row))
 
 
 def model_of(row: SpaceRow) -> str:

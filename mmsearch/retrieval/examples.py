@@ -1,4 +1,4 @@
-"""Files as queries: one that the index holds by its stored embeddings and words, any other by the words in it."""
+"""Files of the index as queries: by their stored embeddings and words."""
 
 from __future__ import annotations
 
@@ -9,10 +9,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from mmsearch.encoding.queries import encode_text
+from mmsearch.encoding.queries import unit
 from mmsearch.errors import UsageError
 from mmsearch.retrieval.ranking import idf
-from mmsearch.store.layout import IndexFolder
 from mmsearch.store.snapshot import Snapshot
 from mmsearch.store.vocabulary import WORDS, Vocabulary
 from mmsearch.store.words import tokens
@@ -22,20 +21,18 @@ if TYPE_CHECKING:
     import numpy as np
 
 WORDS_ASKED = 40  # the most telling words of the example; more of them say nothing new
-PASSAGES = 4  # of a file that is not in the index: its beginning stands for it
 _PLACE = re.compile(rb"^(?P<path>.+?)#(?:page=(?P<page>\d+)|t=(?P<time>\d+(?:\.\d+)?)(?:,[\d.]*)?)$", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Example:
-    """A file as a query: a unit vector, float32 (dimension,), for each (space id, view) that can take it, its most
+    """A file as a query: what was encoded of it by (space id, view), unit vectors, float32 (dimension,), its most
     telling words, and what of the index it is."""
 
-    vectors: Mapping[tuple[int, str], np.ndarray] = field(default_factory=dict)
+    vectors: Mapping[tuple[int, View], np.ndarray] = field(default_factory=dict)
     words: tuple[str, ...] = ()
     asset: int | None = None
     segments: frozenset[int] = frozenset()  # of the whole asset
-    notes: tuple[str, ...] = ()
 
 
 def is_place(target: bytes) -> bool:
@@ -55,30 +52,16 @@ def stored(snapshot: Snapshot, target: bytes) -> Example | None:
         for view in space.views:
             matrix = snapshot.vectors(space.id, view, own)
             if len(matrix):
-                vectors[space.id, view] = unit(matrix.mean(axis=0))
+                vectors[space.id, View(view)] = unit(matrix.mean(axis=0))
     table = Vocabulary(snapshot.connection, WORDS, False)
     held = table.words(own[:200])
     words = _telling(table, (word for words in held.values() for word in words))
     return Example(vectors, words, asset_id, frozenset(row[0] for row in every))
 
 
-def fresh(folder: IndexFolder, snapshot: Snapshot, passages: list[str]) -> Example:
-    """The words of a file that is not in the index as a query, in every space that takes words."""
-    vectors, notes = {}, []
-    for space in snapshot.spaces():
-        if View.TEXT in space.views and passages:
-            encoded = [encode_text(folder, space, passage) for passage in passages[:PASSAGES]]
-            vectors[space.id, str(View.TEXT)] = unit(sum((one.vector for one in encoded[1:]), encoded[0].vector))
-            notes += [one.note for one in encoded if one.note]
-    table = Vocabulary(snapshot.connection, WORDS, False)
-    return Example(vectors, _telling(table, tokens("\n".join(passages))), notes=tuple(dict.fromkeys(notes)))
-
-
-def unit(vector: np.ndarray) -> np.ndarray:
-    """The vector at length 1, float32."""
-    import numpy as np
-
-    return (vector / max(float(np.linalg.norm(vector)), 1e-9)).astype(np.float32)
+def telling(snapshot: Snapshot, passages: Iterable[str]) -> tuple[str, ...]:
+    """The words of passages that tell most about them."""
+    return _telling(Vocabulary(snapshot.connection, WORDS, False), tokens("\n".join(passages)))
 
 
 def _segments(snapshot: Snapshot, target: bytes) -> tuple[int | None, list[int]]:

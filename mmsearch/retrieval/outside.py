@@ -1,76 +1,118 @@
-"""A file that is not in the index, opened for a query: the words in its first spans."""
+"""A file that need not be in the index, as a query: encoded by every view of every space that can take it, and by its
+words."""
 
 from __future__ import annotations
 
 import os
-import stat
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from mmsearch.discovery.sniff import HEAD_BYTES, sniff
-from mmsearch.errors import ExtractionError, ModelUnavailable, UsageError
-from mmsearch.extraction.pool import WorkerPool
-from mmsearch.extraction.worker import decoded, decoding, flavour_of, opened, opening
-from mmsearch.types import Extracted, Kind, Needs, Source
+from mmsearch.encoding.files import Files, source_of, words_of
+from mmsearch.encoding.queries import encode_fused, encode_media, encode_text, media_needs, query_views, unit
+from mmsearch.errors import ExtractionError, UsageError
+from mmsearch.store.layout import IndexFolder
+from mmsearch.store.snapshot import Snapshot, SpaceRow
+from mmsearch.types import Extracted, Kind, Needs, Query, Source, View, chosen
+
+if TYPE_CHECKING:
+    import numpy as np
 
 SPANS = 3  # that are decoded at most, until there are words
 ENOUGH = 2_000  # characters
 PAGES_READ = 2  # pictures whose words are read
+PASSAGES = 4  # of its words: its beginning stands for it
+TAKEN_BY = {
+    Kind.TEXT: set(),
+    Kind.IMAGE: {View.IMAGE},
+    Kind.PDF: {View.IMAGE},
+    Kind.AUDIO: {View.AUDIO},
+    Kind.VIDEO: {View.IMAGE, View.AUDIO, View.VIDEO},
+}
+CALLED = {View.IMAGE: "look", View.AUDIO: "sound", View.VIDEO: "motion"}
 
 
-def passages_of(path: bytes, kind: Kind | None = None) -> list[str]:
-    """The words of a file, passage by passage: its text and what OCR reads from its first pictures. Empty where there
-    are none (a photo).
+@dataclass(frozen=True, slots=True, eq=False)
+class Shown:
+    """A file as a query: by space and view, what was encoded of it, unit vectors, float32 (dimension,); its words, as
+    far as they were asked for; the spaces that took it together with a text; and what there is to say."""
 
-    The file is decoded in a worker process, as when indexing. Raises `UsageError` when it can't be, or is not of the
-    `kind` asked for.
-    """
-    source = _source(path, kind)
-    needs = Needs(ocr="always" if source.kind is Kind.IMAGE else "auto")
-    with WorkerPool(flavour_of(source.kind), 1) as pool:
+    name: str
+    vectors: Mapping[tuple[int, View], np.ndarray]
+    passages: list[str]
+    fused: frozenset[int]
+    notes: tuple[str, ...] = ()
+
+
+def shown(
+    folder: IndexFolder, snapshot: Snapshot, path: bytes, kind: Kind | None, words: bool, text: str, query: Query
+) -> Shown:
+    """Open a file in a worker process, as when indexing, and encode it. With `words` its words are read and encoded
+    too; without, only where no space can see or hear it. A `text` goes with a picture where the model takes both.
+
+    Raises `UsageError` when it can't be decoded, or is not of the `kind` asked for."""
+    source = source_of(path, kind)
+    rows = [row for row in snapshot.spaces() if snapshot.holds(row.id)]
+    able = [row for row in rows if query_views(row) & TAKEN_BY[source.kind]]
+    needs = media_needs(able, "always" if source.kind is Kind.IMAGE else "auto")
+    pieces = _pieces(source, needs, words or not able)
+    vectors: dict[tuple[int, View], np.ndarray] = {}
+    notes: list[str] = []
+    fused = set()
+    looks = [one.look for one in pieces if one.look is not None]
+    for row in able:
+        joined = encode_fused(row, text, looks[0], query) if text and looks and source.kind is Kind.IMAGE else None
+        if joined is not None:
+            fused.add(row.id)
+            found, said = {View.IMAGE: joined[0]}, joined[1]
+        else:
+            found, said = encode_media(row, pieces, needs.sound_rate, query)
+        vectors |= {(row.id, view): vector for view, vector in found.items()}
+        notes += said
+    passages = words_of(pieces, PAGES_READ) if words or not vectors else []
+    passages = [passage for passage in passages if passage.strip()]
+    own, said = _text_vectors(folder, rows, passages, query)
+    return Shown(os.fsdecode(os.path.basename(path)), own | vectors, passages, frozenset(fused), (*notes, *said))
+
+
+def _text_vectors(
+    folder: IndexFolder, rows: Iterable[SpaceRow], passages: Sequence[str], query: Query
+) -> tuple[dict[tuple[int, View], np.ndarray], tuple[str, ...]]:
+    """Passages in every space that takes words, as one vector, and what there is to say."""
+    vectors: dict[tuple[int, View], np.ndarray] = {}
+    notes: list[str] = []
+    for row in rows:
+        if View.TEXT in query_views(row) and passages:
+            encoded = [encode_text(folder, row, passage, query) for passage in passages[:PASSAGES]]
+            vectors[row.id, View.TEXT] = unit(sum((one.vector for one in encoded[1:]), encoded[0].vector))
+            notes += [note for one in encoded for note in one.notes]
+    return vectors, tuple(notes)
+
+
+def ways(snapshot: Snapshot, one: Shown) -> str:
+    """By what a file is compared, in words: `its look (clip) and its words`."""
+    names = {row.id: row.name for row in snapshot.spaces()}
+    said = []
+    for view, called in CALLED.items():
+        models = [names[space_id] for space_id, of in one.vectors if of is view]
+        said += [f"its {called} ({', '.join(models)})"] if models else []
+    said += ["the words in it"] if one.passages else []
+    return " and ".join(said)
+
+
+def unseen(snapshot: Snapshot, kind: Kind, name: str) -> str:
+    """Why no model of the index has seen or heard a file of this kind, as the beginning of a sentence."""
+    able = [row.name for row in snapshot.spaces() if query_views(row) & TAKEN_BY[kind]]
+    if able:
+        return f"There is nothing in {name} that {chosen(able)} could take"
+    models = " and ".join(row.name for row in snapshot.spaces()) or "this index"
+    return f"{models} can't {'hear' if kind is Kind.AUDIO else 'see'} {name}"
+
+
+def _pieces(source: Source, needs: Needs, words: bool) -> list[Extracted]:
+    with Files() as files:
         try:
-            probe, extracted, failure = opened(*pool.submit(opening(source, needs)).result())
-            for number in range(1, min(SPANS, len(probe.spans))):
-                if sum(len(one.segment.text) for one in extracted) >= ENOUGH:
-                    break
-                extracted += decoded(*pool.submit(decoding(source, probe, number, needs)).result()).segments
+            return files.read(source, needs, SPANS if words else 1, ENOUGH).pieces
         except ExtractionError as error:
-            raise _undecodable(path, error.sentence) from error
-    if failure is not None and not extracted:
-        raise _undecodable(path, failure.sentence)
-    return _words(extracted)
-
-
-def _words(extracted: list[Extracted]) -> list[str]:
-    pages = [one.page for one in extracted if one.page is not None]
-    said = [one.segment.text for one in extracted] + [_read(page) for page in pages[:PAGES_READ]]
-    return [text for text in said if text.strip()]
-
-
-def _source(path: bytes, kind: Kind | None) -> Source:
-    shown = os.fsdecode(path)
-    try:
-        if not stat.S_ISREG(os.stat(path).st_mode):  # opening a pipe would wait
-            raise UsageError(f"{shown!r} is no file.", "Name a single file.")
-        with open(path, "rb") as file:
-            facts = os.fstat(file.fileno())
-            found, format_ = sniff(file.read(HEAD_BYTES), os.path.basename(path))
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise UsageError(f"{shown!r} can't be read: {reason}.", "Check the path.") from error
-    if found is None or kind not in (None, found):
-        what = "picture" if kind is Kind.IMAGE else "text, picture, PDF, sound or video"
-        raise UsageError(f"{shown!r} is no {what}.", "Name another file, or say in words what to look for.")
-    return Source(os.path.realpath(path), found, format_, (facts.st_size, facts.st_mtime_ns, facts.st_ino))
-
-
-def _undecodable(path: bytes, sentence: str) -> UsageError:
-    return UsageError(f"{os.fsdecode(path)!r} can't be decoded: {sentence}", "Try another file.")
-
-
-def _read(page: object) -> str:
-    from mmsearch.models.ocr import handle
-
-    try:
-        reply, _ = handle({"threads": 2}, [page])  # type: ignore[list-item]
-    except ModelUnavailable:
-        return ""
-    return str(reply["pages"][0]["text"])
+            shown_path = os.fsdecode(source.path)
+            raise UsageError(f"{shown_path!r} can't be decoded: {error.sentence}", "Try another file.") from error

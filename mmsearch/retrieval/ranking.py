@@ -7,13 +7,15 @@ found     the share of the query's information whose words stand in the segment:
 rest      1 - the largest coverage that any candidate reaches: what the words leave unexplained, the meaning may decide.
           One value a query: taken per segment it lost nDCG@10 0.03 on German.
 meaning   z^2 / (z^2 + HALF^2), z being the similarity above the query's usual one to the view, in units of the view's
-          spread. Several views of a segment add their z^2. A view that is missing adds nothing and costs nothing.
+          spread; of a text that is compared with pictures, in units of the spread of just these similarities. Several
+          views of a segment add their z^2. A view that is missing adds nothing and costs nothing.
 readable  the share of the query's letters that the model can read (near 0 for Arabic with MiniLM): a model that can't
           read the query neither adds to the score nor divides it.
 
 A query of several parts (typed words, files to be like) has one `found` and one coverage: the mean of the parts', by
-weight. Words of `--minus` are a penalty, not an exclusion: what they find is taken off at the same rate, as a
-contribution below 0. An identifier that stands as it was typed lifts the score by EXACT of what is missing to 1.
+weight. Parts of different modalities have one z in a view: their mean, by weight. Words of `--minus` are a penalty, not
+an exclusion: what they find is taken off at the same rate, as a contribution below 0. An identifier that stands as it
+was typed lifts the score by EXACT of what is missing to 1.
 
 The z against a background is centring by modality (GR-CLIP, arXiv 2507.19054) with a scale; the fusion is our own,
 chosen on the galleries that `benchmarks/RESULTS.md` lists beside what was tried and lost. Nothing here reads the index.
@@ -22,6 +24,7 @@ chosen on the galleries that `benchmarks/RESULTS.md` lists beside what was tried
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -36,6 +39,8 @@ Floats = npt.NDArray[np.float64]
 K1, B = 1.2, 0.75  # BM25's usual saturation and length normalisation
 FAMILY_SHARE = 0.5  # of a word's weight, paid for its family
 UNIT = 0.12  # spread of the cosines of unrelated texts, as a share of the view's own spread
+ACROSS = 1.4  # standard deviations of a query's cosines that make a unit: UNIT is 1.3 to 1.6 of them for MiniLM
+ACROSS_SPREAD = 0.03  # such a deviation where little is known
 HALF = 5.0  # the z that counts as half a certainty
 PRIOR_COUNT, PRIOR_MEAN = 10, 0.05  # imagined similarities that steady the mean of a tiny view
 EXACT = 0.97  # of what is missing to 1, for a segment that holds the identifier that was typed
@@ -44,6 +49,10 @@ EXACT = 0.97  # of what is missing to 1, for a segment that holds the identifier
 # on a hit, `--min-score 0.1`: over all ordered pairs of four galleries (English paragraphs, receipts, charts, photos)
 # 7.0% [6.1, 8.1] of 2,538 queries without an answer still get a hit, and 96% of 699 right hits stay.
 DEFAULT_CUTOFF = 0.04
+_UNKNOWN = re.compile(r"\[UNK\]|<unk>|<0x[0-9A-F]{2}>")
+_SIGN = re.compile(
+    "[\u3005-\u3007\u3041-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U000323af]"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,18 +149,29 @@ def mean_found(parts: Sequence[tuple[float, Found]]) -> Found:
     return Found(found, coverage, [tuple(dict.fromkeys(term for terms in each for term in terms)) for each in every])
 
 
-def readable_share(text: str, pieces: Sequence[str], offsets: Sequence[tuple[int, int]], unknown: str) -> float:
+def is_unknown(piece: str) -> bool:
+    """Whether a piece of a text is none of the tokenizer's own: its stand-in for such, or a single byte."""
+    return _UNKNOWN.fullmatch(piece) is not None
+
+
+def readable_share(
+    text: str, pieces: Sequence[str], offsets: Sequence[tuple[int, int]], single_signs: bool = False
+) -> float:
     """The share of a text's letters that lie in known word pieces of at least two letters, 0..1; 1 without letters.
 
-    A sub-word tokenizer spells a script that it never learned letter by letter, so this tells whether a model can
-    read a query: English and German 0.9 to 1 for MiniLM, Russian 0.1, Arabic, Hindi and Chinese 0.
+    A sub-word tokenizer spells a script that it never learned letter by letter (WordPiece, SentencePiece) or byte by
+    byte (CLIP's and Qwen's), so this tells whether a model can read a query: English and German 0.9 to 1 for MiniLM,
+    Russian 0.1, Arabic, Hindi and Chinese 0. With `single_signs`, which multilingual vocabularies have, a sign of
+    Chinese, Japanese or Korean that is a piece of its own counts too.
     """
-    good = letters = 0
+    good: dict[int, bool] = {}
+    shares = Counter(at for start, end in offsets for at in range(start, end))
     for piece, (start, end) in zip(pieces, offsets, strict=True):
-        count = sum(letter.isalpha() for letter in text[start:end])
-        letters += count
-        good += count if count >= 2 and piece != unknown else 0
-    return good / letters if letters else 1.0
+        letters = [at for at in range(start, end) if text[at].isalpha()]
+        known = len(letters) >= 2 or (single_signs and len(letters) == 1 and _SIGN.match(text[letters[0]]) is not None)
+        known = known and not is_unknown(piece) and all(shares[at] == 1 for at in letters)
+        good |= {at: known for at in letters}
+    return sum(good.values()) / len(good) if good else 1.0
 
 
 def view_spread(background: npt.NDArray[np.floating]) -> float:
@@ -163,6 +183,18 @@ def view_spread(background: npt.NDArray[np.floating]) -> float:
     total = background.astype(np.float64).sum(axis=0)
     between = (float(total @ total) - count) / (count * (count - 1))  # mean cosine of two different ones
     return math.sqrt(1.0 - min(max(between, 0.0), 0.95))
+
+
+def standardise_across(similarities: Floats, background: Floats) -> Floats:
+    """z of similarities (n,) to things of another modality than the query's, against the query's similarities (m,) to
+    the view's background.
+
+    A query lies outside the cone of such a view (the modality gap), so the view's own spread says little about how
+    far apart its similarities are: for CLIP, photos differ by 0.3 from each other, but by 0.03 to a text."""
+    mean = (float(background.sum()) + PRIOR_COUNT * PRIOR_MEAN) / (len(background) + PRIOR_COUNT)
+    squares = float(((background - background.mean()) ** 2).sum()) if len(background) else 0.0
+    spread = math.sqrt((squares + PRIOR_COUNT * ACROSS_SPREAD**2) / (len(background) + PRIOR_COUNT))
+    return (similarities - mean) / (ACROSS * spread)
 
 
 def standardise(similarities: Floats, background: Floats, spread: float) -> Floats:

@@ -18,6 +18,7 @@ from mmsearch.retrieval.ranking import (
     mean_found,
     query_terms,
     standardise,
+    standardise_across,
     view_spread,
 )
 from mmsearch.store.snapshot import Snapshot, SpaceRow
@@ -29,18 +30,22 @@ if TYPE_CHECKING:
 
 POOL = 300  # candidates that each signal brings up
 LOOSE = 0.8  # of an identifier whose words stand there with other signs between them
+LEAST_READABLE = 0.01  # of a part of a query: an unreadable one weighs this much of itself
 MOST_HIDDEN = 3_000  # more candidates for the sake of those that are not to be found
 MOST_TERMS = 64  # the rarest words of a long query; the others cost time and decide nothing
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Vector:
-    """A query in one view of one space: a unit vector, float32 (dimension,), and how much of it the model can read."""
+    """A query for one view of one space: a unit vector, float32 (dimension,), and how much of it the model can read.
+    `made_of` is what was encoded, a view too; a `weight` below 0 is of what should be less."""
 
     space: SpaceRow
     view: str
     vector: np.ndarray
     readable: float = 1.0
+    made_of: str = ""  # empty: the view itself
+    weight: float = 1.0
 
     @property
     def name(self) -> str:
@@ -111,11 +116,11 @@ def score(snapshot: Snapshot, asked: Asked, words: Words, extra: Sequence[int] =
     texts = [held.get(i, []) for i in ids]
     has_words = np.array([i in held for i in ids], bool)
     views, raw, calibrated = [], {}, {}
-    for vector in asked.vectors:
-        cosines, scores = _view(snapshot, vector, ids)
+    for name in dict.fromkeys(vector.name for vector in asked.vectors):
+        cosines, scores = _view(snapshot, [vector for vector in asked.vectors if vector.name == name], ids)
         views.append(scores)
-        raw[vector.name] = cosines
-        calibrated[vector.name] = [None if np.isnan(z) else _certainty(z) for z in scores.z]
+        raw[name] = cosines
+        calibrated[name] = [None if np.isnan(z) else _certainty(z) for z in scores.z]
     length = words.table.mean_length
     found = mean_found([(w, find_words(part.terms, texts, length)) for w, part in wanted]) if wanted else None
     whole = sum(weight for weight, _ in wanted) or 1.0
@@ -150,7 +155,7 @@ def _candidates(snapshot: Snapshot, asked: Asked, wanted: Sequence[Words], runs:
         ids += words.table.best(words.expression(), pool)
     for run in runs:
         ids += wanted[0].table.best(quoted(run), pool)
-    for vector in asked.vectors:
+    for vector in (vector for vector in asked.vectors if vector.weight > 0):
         ids += [i for i, _ in snapshot.nearest(vector.space.id, vector.view, vector.vector, pool)]
     return ids
 
@@ -190,17 +195,28 @@ def _admitted(table: Vocabulary, asked: Asked, ids: list[int]) -> list[int]:
     return [i for i in ids if i not in asked.without]
 
 
-def _view(snapshot: Snapshot, vector: Vector, ids: list[int]) -> tuple[list[float | None], ViewScores]:
+def _view(snapshot: Snapshot, vectors: Sequence[Vector], ids: list[int]) -> tuple[list[float | None], ViewScores]:
     """What one view says of the candidates: cosines (None where a segment has no such view), and the same calibrated
-    against the view's background."""
+    against the view's background. A text and a picture, say, are each compared and calibrated for themselves."""
     import numpy as np
 
-    background = snapshot.background(vector.space.id, vector.view)
-    usual = (background @ vector.vector).astype(np.float64) if len(background) else np.empty(0)
-    known = snapshot.similarities(vector.space.id, vector.view, vector.vector, ids)
-    cosines = np.array([known.get(i, np.nan) for i in ids], np.float64)
-    z = standardise(cosines, usual, view_spread(background))
-    return [known.get(i) for i in ids], ViewScores(vector.name, z, vector.readable)
+    first = vectors[0]
+    background = snapshot.background(first.space.id, first.view)
+    cosines, z = np.zeros(len(ids)), np.zeros(len(ids))
+    wanted = [vector for vector in vectors if vector.weight > 0]
+    whole = sum(vector.weight * max(vector.readable, LEAST_READABLE) for vector in wanted)
+    for vector in vectors:
+        weight = vector.weight * max(vector.readable, LEAST_READABLE) / whole
+        usual = (background @ vector.vector).astype(np.float64) if len(background) else np.empty(0)
+        known = snapshot.similarities(vector.space.id, vector.view, vector.vector, ids)
+        own = np.array([known.get(i, np.nan) for i in ids], np.float64)
+        across = vector.made_of not in ("", vector.view)
+        share = standardise_across(own, usual) if across else standardise(own, usual, view_spread(background))
+        cosines += weight * own
+        z += weight * (share if weight > 0 else np.maximum(share, 0.0))
+    readable = sum(vector.weight * vector.readable for vector in wanted) / sum(vector.weight for vector in wanted)
+    told = [None if np.isnan(value) else float(value) for value in cosines]
+    return told, ViewScores(first.name, z, readable)
 
 
 def _certainty(z: float) -> float:
