@@ -62,6 +62,13 @@ def say(*lines: str) -> None:
         sys.stderr.flush()
 
 
+def say_over(line: str, last: bool) -> None:
+    """Write a line to a terminal over the one before; the `last` one stays."""
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        sys.stderr.write(f"\r\x1b[K{line}" + ("\n" if last else ""))
+        sys.stderr.flush()
+
+
 def say_error(error: MmsearchError) -> None:
     """An error as every command tells it: the sentence, an empty line, the next step."""
     say(shown(error.sentence), *(("", f"hint: {shown(error.hint)}") if error.hint else ()))
