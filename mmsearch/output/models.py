@@ -6,14 +6,16 @@ import sys
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from mmsearch.models.downloads import Fetched
-from mmsearch.models.listing import ModelFacts
 from mmsearch.output import screen
 from mmsearch.output.plain import shown, size
 from mmsearch.output.table import put_columns
 from mmsearch.types import View
+
+if TYPE_CHECKING:
+    from mmsearch.models.downloads import Fetched
+    from mmsearch.models.listing import ModelFacts
 
 COLUMNS = (
     "name", "source", "role", "takes", "dimension", "parameters", "weights_bytes", "licence", "state", "reason",
