@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import math
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 
@@ -42,9 +45,24 @@ def open_film(handle: BinaryIO, seek: SeekMode, size: tuple[int, int] | None = N
     from torchcodec.transforms import Resize
 
     transforms = [Resize((size[1], size[0]))] if size else None
-    return VideoDecoder(
-        MediaFile(handle), seek_mode=seek, dimension_order="NHWC", num_ffmpeg_threads=1, transforms=transforms
-    )
+    with _without_torchvision():
+        return VideoDecoder(
+            MediaFile(handle), seek_mode=seek, dimension_order="NHWC", num_ffmpeg_threads=1, transforms=transforms
+        )
+
+
+@contextmanager
+def _without_torchvision() -> Iterator[None]:
+    """torchcodec looks for torchvision in case a transform is one of its own. Ours are not, the import takes a second,
+    and beside a torch of another build it fails with an error that torchcodec doesn't expect."""
+    if "torchvision" in sys.modules:
+        yield
+        return
+    sys.modules["torchvision"] = None  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        del sys.modules["torchvision"]
 
 
 def frame_at(decoder: Any, time_s: float) -> tuple[np.ndarray, float] | None:
