@@ -23,8 +23,10 @@ import select
 import signal
 import socket
 import sys
+import threading
 import time
 import traceback
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -60,11 +62,12 @@ def serve(handler: str, preload: list[str]) -> None:
     if sys.platform.startswith("linux"):  # what a dead worker had started comes to us, and is reaped
         ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     server = _Server(control, parent)
-    for name in preload:
-        try:
-            importlib.import_module(name)
-        except Exception:
-            server.not_loaded.append(name)
+    with _ending_with(control):
+        for name in preload:
+            try:
+                importlib.import_module(name)
+            except Exception:
+                server.not_loaded.append(name)
     try:
         server.handle = _resolve(handler)
     except Exception as error:
@@ -72,6 +75,28 @@ def serve(handler: str, preload: list[str]) -> None:
     gc.collect()
     gc.freeze()  # keeps the collector of a worker from touching, and so copying, the pages that all share
     server.run()
+
+
+@contextlib.contextmanager
+def _ending_with(control: socket.socket) -> Iterator[None]:
+    """End this process as soon as the other side of its control socket is closed: importing takes seconds, in which
+    nobody listens there. By a thread that is over before anything is forked."""
+    loaded = threading.Event()
+    hung_up = select.poll()
+    hung_up.register(control, 0)  # reports nothing but that
+
+    def watch() -> None:
+        while not loaded.is_set():
+            if hung_up.poll(100):
+                os._exit(0)
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        yield
+    finally:
+        loaded.set()
+        watcher.join()
 
 
 def _resolve(handler: str) -> Handler:
