@@ -182,8 +182,26 @@ class Hit:
     snippet: str
     signals: tuple[Signal, ...]
     segment_id: int | None = None
-    same: tuple[bytes, ...] = ()  # other paths with the same content, folded into this hit
+    same: tuple[bytes, ...] = ()  # paths of copies, exact or nearly, that are folded into this hit
     more: tuple[Locator, ...] = ()  # further places in the same file, best first
+
+
+@dataclass(frozen=True, slots=True)
+class StageProfile:
+    """How one stage of a run fared: what it has done, with how many workers, how many seconds they were at work in all
+    of `elapsed_s`, and how much waited before it on average."""
+
+    name: str  # extract, sound and film, read, speech, encode, commit
+    items: int  # tasks, pictures, stretches of sound, embeddings, segments
+    workers: int
+    busy_s: float
+    elapsed_s: float
+    waiting: float
+
+    @property
+    def share(self) -> float:
+        """How busy its workers were, 0..1."""
+        return self.busy_s / (self.workers * self.elapsed_s) if self.elapsed_s else 0.0
 
 
 @dataclass(slots=True)
@@ -210,6 +228,7 @@ class RunRecord:
     skipped_by: dict[str, int] = field(default_factory=dict)  # reason or extension -> files
     outcome: str = "done"  # done | interrupted | budget | guard | disk-full | broken-off (by an error)
     notes: list[str] = field(default_factory=list)
+    profile: list[StageProfile] = field(default_factory=list)  # empty where there was nothing to do
 
 
 @dataclass(frozen=True, slots=True)
@@ -324,6 +343,24 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
+class Copy:
+    """A file of a group of copies. Those of a group with the same `content` number have the same bytes."""
+
+    path: bytes
+    kind: str
+    size: int
+    content: int
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Files that are the same thing, the largest first; `exact` where all have the same bytes."""
+
+    files: tuple[Copy, ...]
+    exact: bool
+
+
+@dataclass(frozen=True, slots=True)
 class FailedFile:
     """A file that an index does not hold, or holds in part, and why."""
 
@@ -344,13 +381,18 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class SpaceStatus:
-    """A space of an index: its model, and per view how many embeddings and how they are searched."""
+    """A space of an index: its model, and per view how many embeddings, how they are searched, and which files they
+    find."""
 
     name: str
     model: str
     dimension: int
     embeddings: Mapping[str, int]
     search: Mapping[str, str]  # view -> "exact", "flat file ...", "IVF, nprobe 16, recall@10 0.995"
+    files: Mapping[str, Mapping[str, int]] = field(default_factory=dict)  # view -> kind -> files that it finds
+    behind: int = 0  # files that it has not taken in yet
+    state: str = ""  # building, where it is made beside those in use
+    options: Mapping[str, Any] = field(default_factory=dict)  # what was set of its model
 
 
 @dataclass(frozen=True, slots=True)
@@ -373,6 +415,7 @@ class Status:
     last_run: Mapping[str, Any] | None  # started, ended (None: cut off), outcome and the record's counts
     writing: str = ""  # who holds the writer lock now
     notes: tuple[str, ...] = ()
+    by_words: Mapping[str, int] = field(default_factory=dict)  # files with words that are searched, by kind
 
 
 def chosen(values: Sequence[str]) -> str:

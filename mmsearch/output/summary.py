@@ -90,11 +90,7 @@ def put_status(status: Status) -> None:
     ]
     for reader, number in status.read.items():
         lines.append((reader, f"{counted(number, 'segment')} with words"))
-    for space in status.spaces:
-        lines.append(("model", f"{shown(space.model)} ({space.dimension} dimensions)"))
-        for view, number in space.embeddings.items():
-            how = f"; {shown(space.search[view])}" if view in space.search else ""
-            lines.append(("", f"{view}: {counted(number, 'embedding')}{how}"))
+    lines += _found_by(status)
     if status.skipped:
         number = sum(status.skipped.values())
         lines.append(("skipped", f"{number:,}, findable by name{_reasons(status.skipped)}"))
@@ -110,6 +106,27 @@ def put_status(status: Status) -> None:
     lines += [("note", shown(note)) for note in status.notes]
     width = max(len(label) for label, _ in lines)
     put_text("".join(f"{label:<{width}}  {text}".rstrip() + "\n" for label, text in lines))
+
+
+def _found_by(status: Status) -> list[tuple[str, str]]:
+    """Which files each signal finds, and what the models are."""
+    lines = [("words", f"find {_by_kind(status.by_words)}")] if status.by_words else []
+    for space in status.spaces:
+        set_ = "".join(f", {name.replace('_', ' ')} {shown(str(value))}" for name, value in space.options.items())
+        being = ", being built beside the others" if space.state else ""
+        called = "" if space.name == space.model else f"{shown(space.name)}: "
+        lines.append(("model", f"{called}{shown(space.model)} ({space.dimension} dimensions{set_}{being})"))
+        for view, number in space.embeddings.items():
+            finds = f" find {_by_kind(space.files[view])}" if space.files.get(view) else ""
+            how = f"; {shown(space.search[view])}" if view in space.search else ""
+            lines.append(("", f"{view}: {counted(number, 'embedding')}{finds}{how}"))
+        if space.behind:
+            lines.append(("", f"{counted(space.behind, 'file')} not taken in yet: `mmsearch index` goes on"))
+    return lines
+
+
+def _by_kind(files: Mapping[str, int]) -> str:
+    return ", ".join(f"{kind} {number:,}" for kind, number in files.items())
 
 
 def _last_run(run: Mapping[str, Any] | None, writing: str) -> str:

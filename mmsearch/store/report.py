@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from dataclasses import replace
 
 from mmsearch.store import ann
 from mmsearch.store.catalogue import is_network_file_system, last_run
 from mmsearch.store.layout import IndexFolder
 from mmsearch.store.lock import lock_holder
 from mmsearch.store.snapshot import Snapshot, SpaceRow
+from mmsearch.store.spaces import BUILDING, plain_name, spaces
 from mmsearch.types import EXTRACTOR_VERSION, SpaceStatus, Status
 
 
@@ -61,12 +63,46 @@ def status(folder: IndexFolder) -> Status:
                 "SELECT count(*) FROM files f JOIN assets a ON a.id = f.asset_id"
                 f" WHERE a.extractor < {EXTRACTOR_VERSION}",
             ),
-            spaces=tuple(_space(snapshot, row) for row in snapshot.spaces()),
+            spaces=_spaces(snapshot),
             bytes_on_disk=sum(path.stat().st_size for path in folder.path.rglob("*") if path.is_file()),
             last_run=last,
             writing=writing,
             notes=tuple(notes),
+            by_words=dict(
+                connection.execute(
+                    f"SELECT a.kind, count(*) {_SHOWN} WHERE a.id IN (SELECT s.asset_id FROM words_fts_docsize w"
+                    " JOIN segments s ON s.id = w.id) GROUP BY a.kind ORDER BY a.kind"
+                ).fetchall()
+            ),
         )
+
+
+_SHOWN = "FROM files f JOIN assets a ON a.id = f.asset_id"  # files with the content that searches see
+
+
+def _spaces(snapshot: Snapshot) -> tuple[SpaceStatus, ...]:
+    """Those in use, then those that are being built."""
+    connection = snapshot.connection
+    found: dict[tuple[int, str], dict[str, int]] = {}
+    for space_id, view, kind, count in connection.execute(
+        f"SELECT one.space_id, one.view, a.kind, count(*) {_SHOWN} JOIN (SELECT DISTINCT s.asset_id, e.space_id, e.view"
+        " FROM embeddings e JOIN segments s ON s.id = e.segment_id) one ON one.asset_id = a.id"
+        " GROUP BY one.space_id, one.view, a.kind ORDER BY a.kind"
+    ):
+        found.setdefault((space_id, view), {})[kind] = count
+    rows = [*snapshot.spaces(), *spaces(connection, BUILDING)]
+    return tuple(
+        replace(
+            _space(snapshot, row),
+            files={view: found.get((row.id, view), {}) for view in row.views},
+            behind=_one(
+                connection,
+                f"SELECT count(*) {_SHOWN} WHERE a.state IN ('complete', 'partial') AND NOT EXISTS"
+                f" (SELECT 1 FROM encoded e WHERE e.asset_id = a.id AND e.space_id = {row.id})",
+            ),
+        )
+        for row in rows
+    )
 
 
 def _one(connection: sqlite3.Connection, sql: str) -> int:
@@ -101,4 +137,12 @@ def _space(snapshot: Snapshot, row: SpaceRow) -> SpaceStatus:
         else:
             search[view] = f"IVF, nprobe {found[0].nprobe}, recall@10 {found[0].recall:.3f}, {found[0].file}"
     model = str(row.recorded.get("model", row.name))
-    return SpaceStatus(row.name, model, row.dimension, counts, search)
+    return SpaceStatus(
+        plain_name(row),
+        model,
+        row.dimension,
+        counts,
+        search,
+        state=str(row.recorded.get("state", "")),
+        options=row.recorded.get("options", {}),
+    )
