@@ -50,7 +50,7 @@ def index(monkeypatch, tmp_path):
         (["query", "x", "-0", "--format", "json"], "-0 writes paths, and --format json was asked for too.",
          "Leave one of them out."),
         (["query", "x", "--queries-from", "q"], "--queries-from brings the queries.",
-         "Leave out TEXT, --image, --like and --open."),
+         "Leave out TEXT, --image, --audio, --video, --like and --open."),
         (["query", "--queries-from", "q"], "--queries-from can't be read from q: No such file or directory.",
          "Give a file, or - for stdin."),
         (["query", "--image", "no.jpg"], "--image: no.jpg is not there.", "Check the path."),

@@ -8,13 +8,18 @@ from __future__ import annotations
 import math
 import os
 import re
+import sys
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mmsearch.cli.options import ListFormat
 from mmsearch.errors import UsageError
 from mmsearch.types import Filter, Kind, Part, chosen
+
+if TYPE_CHECKING:
+    import tempfile
 
 MOST_WEIGHT = 100  # of a part of a query; its words weigh 1
 
@@ -131,6 +136,43 @@ def existing_file(path: str, option: str) -> bytes:
         what = "is no file" if os.path.lexists(whole) else "is not there"
         raise UsageError(f"{option}: {path} {what}.", "Check the path.")
     return whole
+
+
+class Given:
+    """Files that are typed as a query: named, fetched from a URL, or read from standard input. What is fetched lies in
+    a temporary folder until the end of the `with`."""
+
+    def __init__(self) -> None:
+        self._folder: tempfile.TemporaryDirectory[str] | None = None
+        self._read = False
+
+    def __enter__(self) -> Given:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._folder is not None:
+            self._folder.cleanup()
+
+    def files(self, typed: Sequence[str] | None, option: str) -> tuple[bytes, ...]:
+        """The absolute paths of what an option names. Raises `UsageError`."""
+        return tuple(self._file(one, option) for one in typed or ())
+
+    def _file(self, typed: str, option: str) -> bytes:
+        import tempfile
+
+        from mmsearch.retrieval import fetch
+
+        if typed != "-" and not fetch.is_url(typed):
+            return existing_file(typed, option)
+        if typed == "-" and (self._read or sys.stdin is None or sys.stdin.isatty()):
+            why = "was read already" if self._read else "is a terminal"
+            raise UsageError(f"{option} -: standard input {why}.", f"Name a file, or send one: {option} - < FILE")
+        self._folder = self._folder or tempfile.TemporaryDirectory(prefix="mmsearch-")
+        place = Path(tempfile.mkdtemp(dir=self._folder.name))
+        if typed != "-":
+            return fetch.fetch(typed, place)
+        self._read = True
+        return fetch.received(sys.stdin.buffer, place)
 
 
 def weighed(typed: str, option: str) -> tuple[str, float]:

@@ -16,6 +16,8 @@ EXAMPLES = codes.epilog(
     'mmsearch query "revenue chart"',
     "mmsearch query invoice 4711 --kind pdf --since 2024 -k 3",
     "mmsearch query --image photo.jpg --in ~/Pictures",
+    "mmsearch query at night --image https://example.org/bridge.jpg",
+    "ffmpeg -loglevel error -i talk.mp4 -t 10 -f wav - | mmsearch query --audio -",
     "mmsearch query beach --like holiday.jpg@0.5 --minus crowd",
     "mmsearch query --like 'report.pdf#page=3' --minus draft.pdf",
     "mmsearch query 'meeting notes' -0 | xargs -0 ls -l",
@@ -33,7 +35,16 @@ def query(
         ),
     ] = None,
     image: Annotated[
-        str | None, typer.Option("--image", metavar="FILE", help="A picture to look for; TEXT may go with it.")
+        list[str] | None,
+        typer.Option("--image", metavar="FILE|URL|-", help="A picture to look for; TEXT may go with it. Repeatable."),
+    ] = None,
+    audio: Annotated[
+        list[str] | None,
+        typer.Option("--audio", metavar="FILE|URL|-", help="A sound to look for, in the same way. Repeatable."),
+    ] = None,
+    video: Annotated[
+        list[str] | None,
+        typer.Option("--video", metavar="FILE|URL|-", help="A film to look for, in the same way. Repeatable."),
     ] = None,
     like: Annotated[
         list[str] | None,
@@ -74,6 +85,13 @@ def query(
     dtype: options.Dtype = "auto",
     trust_remote_code: options.TrustCode = None,
     allow_download: options.AllowDownload = False,
+    instruct: Annotated[
+        str, typer.Option("--instruct", metavar="TEXT", help="What the search is for: for models that follow that.")
+    ] = "",
+    query_encoder: Annotated[
+        str,
+        typer.Option("--query-encoder", metavar="WHICH", help="onnx: never load torch for words; torch: always; auto."),
+    ] = "auto",
     explain: options.Explain = False,
     open: options.Open = 0,
     format: options.Lists = options.ListFormat.TABLE,
@@ -82,7 +100,7 @@ def query(
     quiet: options.Quiet = False,
     debug: options.Debug = False,
 ) -> int:
-    """Find places by words, by a picture or by files that they should be like, best first.
+    """Find places by words, by pictures, sounds and films, or by files that they should be like, best first.
 
     Exit code 1: nothing found.
     """
@@ -94,8 +112,9 @@ def query(
     several = queries_from is not None
     format = parsing.list_format(format, null and not several)
     where = parsing.filter_of(kind, within, since, before, size, lang, min_duration, max_duration, pages)
+    if query_encoder not in ("auto", "onnx", "torch"):
+        raise UsageError(f"--query-encoder can't be {query_encoder!r}.", "Choose auto, onnx or torch.")
     one = Query(
-        images=() if image is None else (parsing.existing_file(image, "--image"),),
         like=tuple(parsing.like_part(typed) for typed in like or ()),
         minus=tuple(parsing.minus_part(typed) for typed in minus or ()),
         k=k,
@@ -110,12 +129,21 @@ def query(
         dtype=dtype,
         allow_download=allow_download,
         trust_remote_code=tuple(trust_remote_code or ()),
+        instruct=instruct.strip(),
+        query_encoder=query_encoder,
     )
-    texts = _texts(text, bool(image or like), queries_from, null, open)
+    texts = _texts(text, bool(image or audio or video or like), queries_from, null, open)
     from mmsearch.index import Index
 
-    with Index.open(parsing.index_folder(index)) as opened:
-        answers = [opened.search(replace(one, text=asked)) for asked in texts]
+    with parsing.Given() as given:
+        one = replace(
+            one,
+            images=given.files(image, "--image"),
+            audios=given.files(audio, "--audio"),
+            videos=given.files(video, "--video"),
+        )
+        with Index.open(parsing.index_folder(index)) as opened:
+            answers = [opened.search(replace(one, text=asked)) for asked in texts]
     code = asking.hand_over(answers, texts if several else None, format, null, explain, quiet)
     if open:
         open_hit(answers[0].hits, open)
@@ -127,7 +155,9 @@ def _texts(text: list[str] | None, pictured: bool, queries_from: str | None, nul
     says what to look for."""
     if queries_from is not None:
         if text or pictured or open:
-            raise UsageError("--queries-from brings the queries.", "Leave out TEXT, --image, --like and --open.")
+            raise UsageError(
+                "--queries-from brings the queries.", "Leave out TEXT, --image, --audio, --video, --like and --open."
+            )
         lines = [line.decode("utf-8", "replace") for line in running.read_list(queries_from, null, "--queries-from")]
         asked = [line.strip() for line in lines if line.strip()]
         if not asked:

@@ -42,6 +42,9 @@ UNIT = 0.12  # spread of the cosines of unrelated texts, as a share of the view'
 ACROSS = 1.4  # standard deviations of a query's cosines that make a unit: UNIT is 1.3 to 1.6 of them for MiniLM
 ACROSS_SPREAD = 0.03  # such a deviation where little is known
 HALF = 5.0  # the z that counts as half a certainty
+MOST_ALIKE = 0.95  # mean cosine of a view's embeddings, beyond which it counts as this
+SHAPED = 400  # embeddings from which the directions of a view are taken; more cost time
+FACTORS = 0.5, 1.5  # of a cosine, at most
 PRIOR_COUNT, PRIOR_MEAN = 10, 0.05  # imagined similarities that steady the mean of a tiny view
 EXACT = 0.97  # of what is missing to 1, for a segment that holds the identifier that was typed
 # A query of words whose best hit scores less finds nothing. It drops noise and no more: all queries for charts, whose
@@ -182,7 +185,48 @@ def view_spread(background: npt.NDArray[np.floating]) -> float:
         return 1.0
     total = background.astype(np.float64).sum(axis=0)
     between = (float(total @ total) - count) / (count * (count - 1))  # mean cosine of two different ones
-    return math.sqrt(1.0 - min(max(between, 0.0), 0.95))
+    return math.sqrt(1.0 - min(max(between, 0.0), MOST_ALIKE))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Offset:
+    """What all embeddings of a view share beside their meaning: `pull`, float64 (dimension,), is its direction and
+    strength (0 where there is none), `usual` how far an embedding of the view usually lies along it."""
+
+    pull: Floats
+    usual: float
+
+    def factor(self, rows: npt.NDArray[np.floating]) -> Floats:
+        """What brings the cosines of embeddings, unit rows (n, dimension), back to one length of meaning, float64 (n,).
+
+        An offset that is added before normalising (the modality gap) makes the part of an embedding that means
+        something shorter, most for those that lie along it already; 1 for an embedding as near to it as usual."""
+        if not self.pull.any():
+            return np.ones(len(rows))
+        return np.clip(1.0 + rows @ self.pull - self.usual, *FACTORS)
+
+
+def view_offset(background: npt.NDArray[np.floating]) -> Offset:
+    """The offset of a view, estimated from its embeddings, unit rows (n, dimension).
+
+    Their mean is an offset and a mean meaning. A meaning lies where the embeddings differ, an offset anywhere: so the
+    mean is shrunk along the directions in which they vary, as a ridge regression does, and by what chance alone gives
+    a mean of n."""
+    count, dimension = background.shape
+    if count < 2:
+        return Offset(np.zeros(dimension), 0.0)
+    rows = background.astype(np.float64)
+    mean = rows.mean(axis=0)
+    square = float(mean @ mean)
+    between = (count * square - 1.0) / (count - 1)  # mean cosine of two different ones
+    if between <= 0.0:
+        return Offset(np.zeros(dimension), 0.0)
+    some = rows[:SHAPED] - mean
+    kernel = some @ some.T
+    total = float(np.trace(kernel))
+    weights = np.linalg.solve(kernel + max(total / dimension, 1e-9) * np.eye(len(some)), some @ mean)
+    pull = (mean - some.T @ weights) * (between / square) / (1.0 - min(between, MOST_ALIKE))
+    return Offset(pull, float(mean @ pull))
 
 
 def standardise_across(similarities: Floats, background: Floats) -> Floats:
@@ -197,9 +241,10 @@ def standardise_across(similarities: Floats, background: Floats) -> Floats:
     return (similarities - mean) / (ACROSS * spread)
 
 
-def standardise(similarities: Floats, background: Floats, spread: float) -> Floats:
-    """z of similarities (n,) against the query's similarities (m,) to the view's background."""
-    mean = (float(background.sum()) + PRIOR_COUNT * PRIOR_MEAN) / (len(background) + PRIOR_COUNT)
+def standardise(similarities: Floats, background: Floats, spread: float, prior: float = PRIOR_MEAN) -> Floats:
+    """z of similarities (n,) against the query's similarities (m,) to the view's background. `prior` is what they are
+    likely to be, as long as the background is small."""
+    mean = (float(background.sum()) + PRIOR_COUNT * prior) / (len(background) + PRIOR_COUNT)
     return (similarities - mean) / (UNIT * spread)
 
 

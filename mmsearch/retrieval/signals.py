@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from mmsearch.retrieval.identifiers import folded, identifiers, stands_in
 from mmsearch.retrieval.parse import Parsed
 from mmsearch.retrieval.ranking import (
+    PRIOR_MEAN,
     Ranking,
     Term,
     ViewScores,
@@ -19,11 +20,13 @@ from mmsearch.retrieval.ranking import (
     query_terms,
     standardise,
     standardise_across,
+    view_offset,
     view_spread,
 )
 from mmsearch.store.snapshot import Snapshot, SpaceRow
 from mmsearch.store.vocabulary import NAMES, WORDS, Vocabulary, quoted
 from mmsearch.store.words import FAMILY, family
+from mmsearch.types import View
 
 if TYPE_CHECKING:
     import numpy as np
@@ -202,16 +205,20 @@ def _view(snapshot: Snapshot, vectors: Sequence[Vector], ids: list[int]) -> tupl
 
     first = vectors[0]
     background = snapshot.background(first.space.id, first.view)
+    spread, offset = view_spread(background), view_offset(background)
+    factor = offset.factor(background)
+    # Pictures are as near to each other as `spread` says; texts of queries are further from documents than those.
+    prior = PRIOR_MEAN if first.view == View.TEXT else max(PRIOR_MEAN, 1.0 - spread**2)
     cosines, z = np.zeros(len(ids)), np.zeros(len(ids))
     wanted = [vector for vector in vectors if vector.weight > 0]
     whole = sum(vector.weight * max(vector.readable, LEAST_READABLE) for vector in wanted)
     for vector in vectors:
         weight = vector.weight * max(vector.readable, LEAST_READABLE) / whole
-        usual = (background @ vector.vector).astype(np.float64) if len(background) else np.empty(0)
-        known = snapshot.similarities(vector.space.id, vector.view, vector.vector, ids)
-        own = np.array([known.get(i, np.nan) for i in ids], np.float64)
+        usual = (background @ vector.vector) * factor if len(background) else np.empty(0)
+        known = snapshot.similarities(vector.space.id, vector.view, vector.vector, ids, offset.factor)
+        own, even = np.array([known.get(i, (np.nan, np.nan)) for i in ids], np.float64).reshape(-1, 2).T
         across = vector.made_of not in ("", vector.view)
-        share = standardise_across(own, usual) if across else standardise(own, usual, view_spread(background))
+        share = standardise_across(even, usual) if across else standardise(even, usual, spread, prior)
         cosines += weight * own
         z += weight * (share if weight > 0 else np.maximum(share, 0.0))
     readable = sum(vector.weight * vector.readable for vector in wanted) / sum(vector.weight for vector in wanted)
@@ -222,5 +229,5 @@ def _view(snapshot: Snapshot, vectors: Sequence[Vector], ids: list[int]) -> tupl
 def _certainty(z: float) -> float:
     from mmsearch.retrieval.ranking import HALF
 
-    positive = max(z, 0.0)
+    positive = max(float(z), 0.0)
     return positive**2 / (positive**2 + HALF**2)
