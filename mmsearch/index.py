@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from mmsearch.config import Settings
 from mmsearch.errors import UsageError
 from mmsearch.store.layout import IndexFolder
-from mmsearch.types import Answer, Event, FailedFile, Failure, Finding, Query, Status
+from mmsearch.types import Answer, Event, FailedFile, Failure, Finding, Group, Query, Status
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -80,6 +80,17 @@ class Index:
 
         with speaking(self.folder):
             return similar(self.folder, target, query)
+
+    def duplicates(self, within: Sequence[bytes] = (), *, exact: bool = False) -> list[Group]:
+        """The groups of files that are the same thing: the same bytes, the same picture or pages at other sizes and
+        encodings, the same sound or film encoded anew, the same text with other line breaks or letters of another
+        charset; with `exact` the same bytes only. `within` are absolute paths: groups with a file there or below."""
+        from mmsearch.retrieval.duplicates import groups
+        from mmsearch.store.catalogue import speaking
+        from mmsearch.store.snapshot import Snapshot
+
+        with speaking(self.folder), Snapshot(self.folder) as snapshot:
+            return groups(snapshot, within, exact)
 
     def status(self) -> Status:
         """What the index holds, what is missing, how the last run ended."""

@@ -17,7 +17,7 @@ from mmsearch.cli import codes
 from mmsearch.errors import MmsearchError, UsageError
 from mmsearch.output import screen
 
-_COMMANDS = ("index", "query", "similar", "status", "failed", "forget", "verify", "models", "doctor", "eval")
+_COMMANDS = ("index", "query", "similar", "dupes", "status", "failed", "forget", "verify", "models", "doctor", "eval")
 _GLOBAL = ("index", "quiet", "debug")  # options that one environment variable sets for all commands
 
 

@@ -120,6 +120,7 @@ class ExtractStage:
             )
         segments = [one.segment for one in extracted]
         chunk = Chunk(job.asset_id, job.key, span, probe, segments, failure=failure, kept=bool(segments))
+        chunk.prints = [print_ for one in extracted for print_ in one.prints]
         self._out(Piece(job, chunk, extracted))
 
 

@@ -9,16 +9,18 @@ from typing import Any, BinaryIO
 from mmsearch.errors import ExtractionError
 from mmsearch.extraction import sound
 from mmsearch.extraction.cues import cues_within, pack, parse_lrc, sidecar_cues
+from mmsearch.extraction.prints import RATE, sound_print
 from mmsearch.extraction.source import open_source, ordinal
-from mmsearch.extraction.streams import check_container, decoding
+from mmsearch.extraction.streams import DECODER_ERRORS, check_container, decoding
 from mmsearch.extraction.tags import read_tags, tag_text
-from mmsearch.types import Extracted, Locator, Needs, Probe, Segment, Source, Span
+from mmsearch.types import Extracted, Locator, Needs, Print, Probe, Segment, Source, Span
 
 WINDOW_S = 10.0
 SHORTEST_S = 1.0  # a shorter rest belongs to the window before it
 SPAN_S = 120.0
 SPANS = 60  # a long recording has longer spans instead of more: each decodes all that lies before it
 LONGEST_SPAN_S = 240.0  # 300 s took 240 MB at 48 kHz
+PRINTED_S = 120.0  # of the first and the last span, in their prints
 LONGEST_S = 24 * 3600.0
 TRUSTED_S = 1800.0  # a longer recording's stated length is believed if it is plausible
 LOWEST_BYTES_PER_S = 1000.0  # less than any codec needs for speech
@@ -97,10 +99,29 @@ def extract(source: Source, probe: Probe, number: int, needs: Needs) -> Iterator
         with open_source(source) as handle:
             origin = float(probe.details.get("origin_s", 0.0))
             samples = sound.sound_between(handle, needs.sound_rate, origin + span.start, origin + span.stop)
+    prints = print_of(source, probe, number)
     for place, (start, end) in enumerate(windows(span)):
         cues = cues_within(probe.details.get("cues", ()), start, end)
         words = [tag_text(probe.details)] if number == 0 and place == 0 else []
         text = "\n".join(filter(None, [*words, *(cue.text for cue in cues)]))
         locator = Locator(start_s=round(start, 3), end_s=round(end, 3))
         segment = Segment(ordinal(number, place), locator, text, cues)
-        yield Extracted(segment, sound=sound.part(samples, needs.sound_rate, start - span.start, end - span.start))
+        heard = sound.part(samples, needs.sound_rate, start - span.start, end - span.start)
+        yield Extracted(segment, sound=heard, prints=() if place else prints)
+
+
+def print_of(source: Source, probe: Probe, number: int) -> tuple[Print, ...]:
+    """The print of a span's sound: of the first and the last one, since each is decoded from the beginning on. None
+    where it can't be decoded."""
+    if number not in (0, len(probe.spans) - 1):
+        return ()
+    span = probe.spans[number]
+    origin = float(probe.details.get("origin_s", 0.0))
+    try:
+        with open_source(source) as handle:
+            stop = min(span.stop, span.start + PRINTED_S)
+            samples = sound.sound_between(handle, RATE, origin + span.start, origin + stop)
+    except DECODER_ERRORS:
+        return ()
+    made = sound_print(samples, span.start)
+    return (made,) if made else ()

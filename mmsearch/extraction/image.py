@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, TypeVar
 from mmsearch.errors import ExtractionError
 from mmsearch.extraction import pixels
 from mmsearch.extraction.captions import read_captions
+from mmsearch.extraction.prints import look_print
 from mmsearch.extraction.source import open_source, ordinal
 from mmsearch.types import Extracted, Locator, Needs, Probe, Segment, Source, Span
 
@@ -67,15 +68,19 @@ def extract(source: Source, probe: Probe, number: int, needs: Needs) -> Iterator
         if page.image is None:
             yield Extracted(segment)
         else:
-            yield Extracted(segment, pixels.look(page.image, needs), pixels.ocr_page(page.image, needs))
+            print_ = None if page.moves else look_print(page.image, int(span.start) + place + 1.0)
+            media = pixels.look(page.image, needs), pixels.ocr_page(page.image, needs)
+            yield Extracted(segment, *media, prints=(print_,) if print_ else ())
 
 
 class Page(NamedTuple):
-    """A decoded page as RGB, if it could be read; the captions; and a sentence about what is missing."""
+    """A decoded page as RGB, if it could be read; the captions; a sentence about what is missing; and whether it is but
+    a moment of an animation."""
 
     image: Image.Image | None
     text: str = ""
     note: str = ""
+    moves: bool = False
 
 
 def read_pages(source: Source, wanted: range, needs: Needs) -> list[Page]:
@@ -83,7 +88,8 @@ def read_pages(source: Source, wanted: range, needs: Needs) -> list[Page]:
 
     def read(picture: Image.Image) -> list[Page]:
         text = read_captions(picture, source).text() if 0 in wanted else ""
-        return [Page(frame(picture, page, needs), "" if page else text) for page in wanted]
+        moves = picture.format in ANIMATED and bool(getattr(picture, "is_animated", False))
+        return [Page(frame(picture, page, needs), "" if page else text, moves=moves) for page in wanted]
 
     with open_source(source) as file:
         try:

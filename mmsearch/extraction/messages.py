@@ -14,12 +14,14 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from mmsearch.extraction.wire import WireError
-from mmsearch.types import Cue, Extracted, Failure, Kind, Locator, Needs, Probe, Segment, Source, Span
+from mmsearch.types import Cue, Extracted, Failure, Kind, Locator, Needs, Print, Probe, Segment, Source, Span
 
 if TYPE_CHECKING:
     import numpy as np
 
 _MEDIA = {"look": ("uint8", 3), "page": ("uint8", 3), "sound": ("float32", 1), "frames": ("uint8", 4)}
+_PRINT_FORMS = ("look", "frame", "sound", "words")
+_PRINT_BYTES = 1 << 17
 _COUNT_LIMIT = 1 << 53  # every integer up to here is exact in JSON readers everywhere, and fits SQLite
 FAILURE_CODES = (
     "decode-error",
@@ -37,11 +39,11 @@ FAILURE_CODES = (
 def dump_source(source: Source) -> dict[str, Any]:
     """A source as JSON values."""
     return {
-        "path": base64.b64encode(source.path).decode("ascii"),
+        "path": _coded(source.path),
         "kind": source.kind.value,
         "format": source.format,
         "stat": list(source.stat),
-        "sidecars": [base64.b64encode(path).decode("ascii") for path in source.sidecars],
+        "sidecars": [_coded(path) for path in source.sidecars],
     }
 
 
@@ -119,7 +121,8 @@ def dump_extracted(items: Iterable[Extracted]) -> tuple[list[dict[str, Any]], li
             if array is not None:
                 media[name] = len(arrays)
                 arrays.append(_finite(array))
-        entries.append({"segment": _dump_segment(item.segment), "media": media})
+        prints = [[one.form, one.at, _coded(one.key), _coded(one.body)] for one in item.prints]
+        entries.append({"segment": _dump_segment(item.segment), "media": media, "prints": prints})
     return entries, arrays
 
 
@@ -127,12 +130,13 @@ def load_extracted(data: Any, arrays: Sequence[np.ndarray]) -> list[Extracted]:
     """The segments that `dump_extracted` wrote; ordinals are unique, sound is finite, shapes are as in `Extracted`."""
     items = []
     for entry in _list(data):
-        fields = _fields(entry, "segment", "media")
+        fields = _fields(entry, "segment", "media", "prints")
         media = _object(fields["media"])
         if not set(media) <= set(_MEDIA):
             raise WireError("a segment carries media of no kind of ours")
         chosen = {name: _array(arrays, index, *_MEDIA[name]) for name, index in media.items()}
-        items.append(Extracted(_load_segment(fields["segment"]), **chosen))
+        prints = tuple(_load_print(each) for each in _list(fields["prints"]))
+        items.append(Extracted(_load_segment(fields["segment"]), **chosen, prints=prints))
     if len({item.segment.ordinal for item in items}) != len(items):
         raise WireError("two segments have the same ordinal")
     return items
@@ -164,6 +168,18 @@ def _load_segment(data: Any) -> Segment:
         start, end, text = _list(entry, length=3)
         cues.append(Cue(_number(start), _number(end), _text(text)))
     return Segment(_whole(fields["ordinal"]), locator, _text(fields["text"]), tuple(cues), _object(fields["details"]))
+
+
+def _load_print(data: Any) -> Print:
+    form, at, key, body = _list(data, length=4)
+    made = Print(_text(form), _number(at), _bytes(key), _bytes(body))
+    if form not in _PRINT_FORMS or not made.key or len(made.key) + len(made.body) > _PRINT_BYTES:
+        raise WireError("a print of another form or size")
+    return made
+
+
+def _coded(data: bytes) -> str:
+    return base64.b64encode(data).decode("ascii")
 
 
 def _finite(array: np.ndarray) -> np.ndarray:

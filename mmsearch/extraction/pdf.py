@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from mmsearch.errors import ExtractionError
 from mmsearch.extraction import pixels
+from mmsearch.extraction.prints import look_print
 from mmsearch.extraction.source import open_source, ordinal
 from mmsearch.types import Extracted, Locator, Needs, Probe, Segment, Source, Span
 
@@ -28,6 +29,8 @@ PICTURE_SHARE = 0.5
 OBJECTS = 500  # of a page that are looked through for such a picture
 REMARKS = 1000  # form fields and remarks of a page that are read
 REMARK_BYTES = 40_000
+PRINTED_PAGES = 100  # of a document that have a print of their look
+PRINT_EDGE = 768  # pixels of a page that is drawn for its print alone
 SCALE = 300 / 72  # 300 dots per inch: smaller pages have no more detail
 
 # PDFium writes U+0002 or U+FFFE for a hyphen at the end of a line that it knows to be one.
@@ -63,9 +66,10 @@ def extract(source: Source, probe: Probe, number: int, needs: Needs) -> Iterator
     title = {"title": probe.details["title"]} if "title" in probe.details else {}
     with opened(source) as document:
         for index in range(int(span.start), int(span.stop)):
-            text, image, note = "", None, {}
+            text, image, note, print_ = "", None, {}, None
             try:
                 text, image, readable = read_page(document, index, needs)
+                print_ = look_print(image, index + 1.0) if image is not None and index < PRINTED_PAGES else None
             except ExtractionError:
                 raise
             except MemoryError as error:
@@ -74,11 +78,13 @@ def extract(source: Source, probe: Probe, number: int, needs: Needs) -> Iterator
                 note = {"note": "This page is damaged and could not be read."}
             locator = Locator(page=index + 1)
             segment = Segment(ordinal(number, index - int(span.start)), locator, text, (), title | note)
+            prints = (print_,) if print_ else ()
             if image is None:
-                yield Extracted(segment)
+                yield Extracted(segment, prints=prints)
             else:
-                due = needs.ocr == "always" or not readable
-                yield Extracted(segment, pixels.look(image, needs), pixels.ocr_page(image, needs) if due else None)
+                due = needs.ocr == "always" or (needs.ocr == "auto" and not readable)
+                page = pixels.ocr_page(image, needs) if due else None
+                yield Extracted(segment, pixels.look(image, needs), page, prints=prints)
 
 
 def read_page(document: pypdfium2.PdfDocument, index: int, needs: Needs) -> tuple[str, Image.Image | None, bool]:
@@ -92,7 +98,7 @@ def read_page(document: pypdfium2.PdfDocument, index: int, needs: Needs) -> tupl
         remarks = remarks_of(document, page)
         text = "\n\n".join(part for part in (text, "\n".join(remarks)) if part)
         ocr = needs.ocr == "always" or (needs.ocr == "auto" and not readable)
-        return text, render(page, needs, ocr), readable
+        return text, render(page, needs, ocr, index < PRINTED_PAGES), readable
     finally:
         page.close()
 
@@ -157,13 +163,14 @@ def is_picture(page: pypdfium2.PdfPage) -> bool:
     return False
 
 
-def render(page: pypdfium2.PdfPage, needs: Needs, ocr: bool) -> Image.Image | None:
-    """The page as RGB, as large as OCR or a look at it needs; None if neither is due or the page has no size."""
+def render(page: pypdfium2.PdfPage, needs: Needs, ocr: bool, printed: bool) -> Image.Image | None:
+    """The page as RGB, as large as OCR, a look at it or its print needs; None if none is due or it has no size."""
     width, height = page.get_size()
-    if not (ocr or needs.look_pixels) or not (0 < width < math.inf and 0 < height < math.inf):
+    if not (ocr or printed or needs.look_pixels) or not (0 < width < math.inf and 0 < height < math.inf):
         return None
     look = math.sqrt(needs.look_pixels / width / height)
-    scale = min(SCALE, max(look, pixels.PAGE_EDGE / max(width, height) if ocr else 0))
+    edge = pixels.PAGE_EDGE if ocr else PRINT_EDGE if printed else 0
+    scale = min(SCALE, max(look, edge / max(width, height)))
     # Of a page a thousand times as long as wide, neither edge may leave the range of a bitmap.
     scale = min(scale, 4 * pixels.PAGE_EDGE / max(width, height))
     return page.render(scale=scale, rev_byteorder=True).to_pil().convert("RGB")

@@ -34,11 +34,13 @@ BLACK_LEVEL, FLAT_LEVEL = 20.0, 4.0
 @dataclass(frozen=True, slots=True, eq=False)
 class Sample:
     """A frame as shot detection sees it: its time in seconds, histograms (48,) each channel summing to 1, block means
-    (GRID, GRID, 3) in 0..255, the small picture's luma (height, width), and its sharpness."""
+    (GRID, GRID, 3) in 0..255, the small picture uint8 (height, width, 3) and its luma (height, width), and its
+    sharpness."""
 
     time_s: float
     histogram: np.ndarray
     blocks: np.ndarray
+    picture: np.ndarray
     luma: np.ndarray
     sharpness: float
 
@@ -55,7 +57,7 @@ def sample(time_s: float, picture: np.ndarray) -> Sample:
     tiles = np.stack([channel[:height, :width] for channel in channels], axis=-1)
     blocks = tiles.reshape(GRID, height // GRID, GRID, width // GRID, 3).mean(axis=(1, 3))
     edges = 4 * luma[1:-1, 1:-1] - luma[:-2, 1:-1] - luma[2:, 1:-1] - luma[1:-1, :-2] - luma[1:-1, 2:]
-    return Sample(time_s, np.concatenate(histograms), blocks, luma, float(np.abs(edges).mean()))
+    return Sample(time_s, np.concatenate(histograms), blocks, picture, luma, float(np.abs(edges).mean()))
 
 
 def _histogram(channel: np.ndarray) -> np.ndarray:

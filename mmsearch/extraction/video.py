@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from mmsearch.errors import ExtractionError
 from mmsearch.extraction import audio, sound
 from mmsearch.extraction.cues import cues_within, embedded_cues, pack, sidecar_cues
-from mmsearch.extraction.film import Film, fitted, frame_at, inspect, open_film, samples_of
+from mmsearch.extraction.film import SAMPLE_S, Film, fitted, frame_at, inspect, open_film, samples_of
+from mmsearch.extraction.prints import look_print
 from mmsearch.extraction.scenes import FLAT_LEVEL, Sample, cuts, key_sample, looks_same, split
 from mmsearch.extraction.source import open_source, ordinal
 from mmsearch.extraction.streams import check_container, container_facts, decoding
 from mmsearch.extraction.tags import container_tags, read_tags, tag_text
-from mmsearch.types import Cue, Extracted, Locator, Needs, Probe, Segment, Source, Span
+from mmsearch.types import Cue, Extracted, Locator, Needs, Print, Probe, Segment, Source, Span
 
 if TYPE_CHECKING:
     import numpy as np
@@ -27,6 +28,7 @@ SHORTEST_SPAN_S, LONGEST_SPAN_S = 20.0, 120.0
 PAGE_EDGE = 2000
 FRAME_PIXELS = 640 * 360  # of frames for video views, when no picture size is asked for
 SOUND_S = 30.0
+FRAMES = 16  # of a film that have prints
 COVER_CODECS = frozenset({"mjpeg", "png", "bmp", "gif", "webp"})
 
 
@@ -122,6 +124,7 @@ def extract(source: Source, probe: Probe, number: int, needs: Needs) -> Iterator
     with open_source(source) as handle, decoding("film"):
         samples = samples_of(handle, film, span.start, span.stop)
     heard = _sound(source, film, span, needs)
+    prints = (*frame_prints(film, samples), *audio.print_of(source, probe, number))
     before: Sample | None = None
     with _pictures(source, film, needs) as pictures:
         for place, (start, end) in enumerate(split(span.start, span.stop, cuts(samples))):
@@ -132,7 +135,24 @@ def extract(source: Source, probe: Probe, number: int, needs: Needs) -> Iterator
                 last = min(end, start + SOUND_S) - span.start
                 media["sound"] = sound.part(heard, needs.sound_rate, start - span.start, last)
             before = key or before
-            yield Extracted(segment, **media)
+            yield Extracted(segment, **media, prints=() if place else prints)
+
+
+def frame_prints(film: Film, samples: Sequence[Sample]) -> Iterator[Print]:
+    """Prints of frames at fixed times, some 8 to 16 a film, so that copies have them at the same times: a step is a
+    quarter of a second times a power of two, and the times are its multiples."""
+    from PIL import Image
+
+    step = SAMPLE_S
+    while film.duration_s > step * FRAMES:
+        step *= 2
+    seen = -1
+    for one in samples:
+        number = round(one.time_s / step)
+        if number > seen and abs(one.time_s - number * step) < SAMPLE_S / 2:
+            seen = number
+            if made := look_print(Image.fromarray(one.picture), number * step, "frame"):
+                yield made
 
 
 def _segment(probe: Probe, number: int, place: int, start: float, end: float, key: Sample | None) -> Segment:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, cast
 
 from mmsearch.errors import ExtractionError
@@ -152,7 +153,18 @@ def _decode(
             segments.append(item)
     except Exception as error:
         return segments, failure_of(error)
-    return segments, None
+    return _with_words(source, segments, number), None
+
+
+def _with_words(source: Source, segments: list[Extracted], number: int) -> list[Extracted]:
+    """The segments of a whole span with the print of the words that they hold. Those of a drawing are not what it is,
+    and those beside pictures and sound may be added to any copy."""
+    if source.kind not in (Kind.TEXT, Kind.PDF) or source.format == "svg" or not segments:
+        return segments
+    from mmsearch.extraction.prints import words_print
+
+    made = words_print((one.segment.text for one in segments), number, lines=source.format in ("code", "csv"))
+    return [replace(segments[0], prints=(*segments[0].prints, made)), *segments[1:]] if made else segments
 
 
 def _extractor(source: Source) -> _Extractor:

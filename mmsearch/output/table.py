@@ -14,9 +14,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from mmsearch.output.plain import one_line, place, shown, shown_path
+from mmsearch.output.plain import counted, one_line, place, shown, shown_path, size
 from mmsearch.output.screen import console, is_terminal, put_text
-from mmsearch.types import Hit, Signal
+from mmsearch.types import Group, Hit, Signal
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -46,6 +46,14 @@ def put_columns(rows: Sequence[Sequence[str]], right: Sequence[int] = (), notes:
         lines.append("  ".join(cells).rstrip())
         lines += notes[number] if notes else []
     put_text("".join(f"{line}\n" for line in lines))
+
+
+def put_groups(groups: Sequence[Group]) -> None:
+    """Groups of copies on stdout, an empty line between two: how many and how alike, then a line a file."""
+    for number, group in enumerate(groups):
+        alike = "the same bytes" if group.exact else "copies"
+        put_text(f"{chr(10) if number else ''}{counted(len(group.files), 'file')}, {alike}\n")
+        put_columns([(f"  {size(one.size)}", one.kind, shown_path(one.path)) for one in group.files], right=(0,))
 
 
 def _row(hit: Hit) -> list[str]:

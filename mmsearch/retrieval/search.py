@@ -7,6 +7,7 @@ import time
 from dataclasses import dataclass, replace
 
 from mmsearch.retrieval.compose import compose
+from mmsearch.retrieval.folding import led
 from mmsearch.retrieval.names import Named, find_names, refused_files
 from mmsearch.retrieval.ranking import DEFAULT_CUTOFF
 from mmsearch.retrieval.rerank import BUILTIN, SHARE, nearness, seated
@@ -68,7 +69,7 @@ def find(snapshot: Snapshot, asked: Asked, query: Query) -> tuple[tuple[Hit, ...
     passing = [row for row in passing if query.min_score is None or row.score >= query.min_score]
     if best and not passing:
         notes.append(_below(rows, best[0].score))
-    shown = _grouped(passing, query)
+    shown = _grouped(passing, query, snapshot)
     places = snapshot.places([scored.segments[row.at] for group in shown for row in group if row.at is not None])
     return tuple(_hit(number, group, scored, places, query) for number, group in enumerate(shown, 1)), notes
 
@@ -164,14 +165,16 @@ def _name_score(named: dict[int, Named], file_id: int) -> float:
     return named[file_id].score if file_id in named else 0.0
 
 
-def _grouped(rows: list[_Row], query: Query) -> list[list[_Row]]:
+def _grouped(rows: list[_Row], query: Query, snapshot: Snapshot) -> list[list[_Row]]:
     """Rows of the same file together, best first, as many files as were asked for; every place alone when all are
-    wanted."""
+    wanted. With `fold` the rows of copies stand behind those of the best of them."""
+    folds = query.fold and not query.all_segments
+    leaders = led(snapshot, [row.asset_id for row in rows if row.asset_id is not None]) if folds else {}
     groups: dict[object, list[_Row]] = {}
     for number, row in enumerate(rows):
         key: object = number if query.all_segments else row.files[0][0]
-        if query.fold and not query.all_segments and row.asset_id is not None:
-            key = ("asset", row.asset_id)
+        if folds and row.asset_id is not None:
+            key = ("asset", leaders.get(row.asset_id, row.asset_id))
         if key not in groups and len(groups) == query.k:
             continue
         groups.setdefault(key, []).append(row)
@@ -191,7 +194,8 @@ def _hit(number: int, group: list[_Row], scored: Scored, places: dict[int, Place
     place = places[scored.segments[best.at]]
     spoken = _signals(best, scored)
     weights = {term.rstrip("*"): scored.weights.get(term, 1.0) for term in scored.terms[best.at]}
-    more = tuple(places[scored.segments[row.at]].locator for row in group[1:] if row.at is not None)
+    own = [row.at for row in group[1:] if row.at is not None and row.asset_id == best.asset_id]
+    more = tuple(places[scored.segments[at]].locator for at in own)
     return Hit(
         rank=number,
         score=best.score,

@@ -199,7 +199,7 @@ def clear_asset(connection: sqlite3.Connection, asset_id: int) -> None:
     )
     for table, column in (("embeddings", "segment_id"), ("readings", "segment_id"), ("words_fts", "rowid")):
         connection.execute(f"DELETE FROM {table} WHERE {column} IN {of_asset}", (asset_id,))
-    for table in ("segments", "spans", "encoded"):
+    for table in ("segments", "spans", "encoded", "prints"):
         connection.execute(f"DELETE FROM {table} WHERE asset_id = ?", (asset_id,))
 
 

@@ -15,10 +15,10 @@ from __future__ import annotations
 
 import sqlite3
 
-from mmsearch.errors import NewerSchema
+from mmsearch.errors import IndexUnusable, NewerSchema
 from mmsearch.store.words import FAMILY, TOKENIZE
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 _TABLES = f"""
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -98,6 +98,16 @@ CREATE TABLE readings (                 -- words read out of pictures and sound
 );
 CREATE INDEX readings_by_segment ON readings(segment_id);
 
+CREATE TABLE prints (                   -- fingerprints by which copies are known (see extraction/prints.py)
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    asset_id INTEGER NOT NULL REFERENCES assets(id),
+    form TEXT NOT NULL,                 -- look, frame, sound, words
+    at REAL NOT NULL,                   -- page, second, or span
+    key BLOB NOT NULL,                  -- before the body, so that reading keys alone reads no bodies
+    body BLOB NOT NULL,
+    UNIQUE (asset_id, form, at)
+);
+
 CREATE VIRTUAL TABLE words_fts USING fts5(words, tokenize = "{TOKENIZE}", prefix = '{FAMILY}');
 CREATE VIRTUAL TABLE names_fts USING fts5(names, tokenize = "{TOKENIZE}", prefix = '2 3');
 
@@ -172,11 +182,17 @@ def create(connection: sqlite3.Connection) -> None:
 
 
 def check_version(connection: sqlite3.Connection) -> int:
-    """The schema version of an open catalogue. Raises `NewerSchema` for one that this program does not know."""
+    """The schema version of an open catalogue. Raises `NewerSchema` for one that this program does not know,
+    `IndexUnusable` for one from before its first release."""
     version = int(connection.execute("PRAGMA user_version").fetchone()[0])
     if version > SCHEMA_VERSION:
         raise NewerSchema(
             f"This index was written by a newer mmsearch (schema {version}; this one knows {SCHEMA_VERSION}).",
             "Update mmsearch, or build another index with --index.",
+        )
+    if 0 < version < SCHEMA_VERSION:
+        raise IndexUnusable(
+            f"This index was written by an earlier mmsearch (schema {version}; this one needs {SCHEMA_VERSION}).",
+            "Delete its folder and run `mmsearch index` on your files again, or build another one with --index.",
         )
     return version

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from mmsearch.store import files
 from mmsearch.store.words import prepare
-from mmsearch.types import Cue, Failure, Probe, Segment
+from mmsearch.types import Cue, Failure, Print, Probe, Segment
 
 if TYPE_CHECKING:
     import numpy as np
@@ -54,6 +54,7 @@ class Chunk:
     segments: list[Segment] = field(default_factory=list)
     readings: list[Reading] = field(default_factory=list)
     vectors: list[Vectors] = field(default_factory=list)
+    prints: list[Print] = field(default_factory=list)
     readers: dict[str, str] = field(default_factory=dict)  # engine by reader that looked at this span
     failure: Failure | None = None
     kept: bool = False  # with a failure: the segments are good all the same, only words of theirs are missing
@@ -110,6 +111,10 @@ def _write(connection: sqlite3.Connection, chunk: Chunk, visible: bool) -> None:
     connection.executemany(
         "INSERT INTO readings (segment_id, reader, engine, start_s, end_s, text) VALUES (?, ?, ?, ?, ?, ?)",
         [(ids[r.ordinal], r.reader, r.engine, r.start_s, r.end_s, clean(r.text)) for r in chunk.readings],
+    )
+    connection.executemany(
+        "INSERT OR IGNORE INTO prints (asset_id, form, at, key, body) VALUES (?, ?, ?, ?, ?)",
+        [(chunk.asset_id, one.form, one.at, one.key, one.body) for one in chunk.prints],
     )
     for vectors in chunk.vectors:
         half = vectors.matrix.astype("float16")

@@ -1,0 +1,55 @@
+"""`mmsearch dupes`: files that are the same thing."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from mmsearch.cli import codes, options, parsing
+from mmsearch.output import records, screen, table
+
+EXAMPLES = codes.epilog(
+    "mmsearch dupes",
+    "mmsearch dupes ~/Downloads",
+    "mmsearch dupes --exact --format jsonl",
+    "mmsearch dupes -0 | xargs -0 ls -l",
+)
+
+
+def dupes(
+    paths: Annotated[
+        list[str] | None, typer.Argument(metavar="[PATH]...", help="Only copies of files at or below these paths.")
+    ] = None,
+    exact: Annotated[bool, typer.Option("--exact", help="Only files with the same bytes.")] = False,
+    format: options.Lists = options.ListFormat.TABLE,
+    null: options.Null = False,
+    index: options.Index = None,
+    quiet: options.Quiet = False,
+    debug: options.Debug = False,
+) -> int:
+    """List files that are the same thing, group by group, the largest file of each first.
+
+    The same bytes; the same picture or pages at other sizes and encodings; a sound or film encoded anew; a text with
+    other line breaks or in another charset. Nothing is changed. Exit code 1: there are none.
+    """
+    from mmsearch.index import Index
+
+    asked = parsing.list_format(format, null)
+    within = [parsing.absolute(path) for path in paths or ()]
+    with Index.open(parsing.index_folder(index)) as opened:
+        groups = opened.duplicates(within, exact=exact)
+    found = [records.group_record(group) for group in groups]
+    if asked is options.ListFormat.JSON:
+        records.put_json(found)
+    elif asked is options.ListFormat.JSONL:
+        records.put_jsonl(found)
+    elif asked is options.ListFormat.CSV:
+        records.put_csv(list(records.copy_rows(groups)), records.COPY_COLUMNS)
+    elif asked is options.ListFormat.PATHS:
+        records.put_paths((copy.path for group in groups for copy in group.files), null)
+    else:
+        table.put_groups(groups)
+    if not groups and not quiet:
+        screen.say("No copies." if not exact else "No files have the same bytes.")
+    return codes.DONE if groups else codes.NOTHING_FOUND

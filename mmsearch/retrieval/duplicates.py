@@ -1,0 +1,230 @@
+"""Copies: which assets are the same thing, and all the groups of files that are.
+
+Pairs are looked for among those that share a stretch of a print's key, so their number grows with the copies and not
+with the square of the files (locality-sensitive hashing; Indyk and Motwani, "Approximate nearest neighbors", STOC
+1998). What is found that way is compared with care. Likeness is no equivalence, and a chain of small steps leads
+anywhere: so a group is what is like its largest file, and not what is like any of its members.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+
+import numpy as np
+
+from mmsearch.extraction.prints import SILENT, joined_words
+from mmsearch.retrieval.likeness import KEY_DISTANCE, Look, key_distances, same_look, same_sound
+from mmsearch.store.catalogue import is_below
+from mmsearch.store.prints import Prints, body, prints_of
+from mmsearch.store.snapshot import Snapshot
+from mmsearch.types import Copy, Group
+
+LEAST_WORDS = {"html": 50, "xml": 50}  # of markup, which says more than its words; of other text one will do
+DURATION = 0.01  # of a recording's length, and at least
+DURATION_S = 0.5
+FRAMES, MOST_FRAMES = 0.9, 8  # share of a film's frames that are the same; how many are tried at first
+LEAST_FRAMES = 3
+CROWD = 64  # neighbours of a key that are looked at where very many share a stretch of it
+TRIED = 3  # prints of an asset by which it is found
+
+
+class Comparer:
+    """Compares assets of one snapshot. Bodies are read when they are needed."""
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self.snapshot = snapshot
+        self._look = lru_cache(maxsize=512)(self._read_look)
+
+    def same(self, one: Prints, other: Prints) -> bool:
+        """Whether two assets are the same thing, as far as their prints tell."""
+        kinds = {one.kind, other.kind}
+        if kinds == {"text"}:
+            return _same_text(one, other)
+        if kinds <= {"image", "pdf"}:
+            return self._same_pages(one, other)
+        if len(kinds) > 1 or not _same_length(one, other):
+            return False
+        return self._same_sound(one, other) if kinds == {"audio"} else self._same_film(one, other)
+
+    def _same_pages(self, one: Prints, other: Prints) -> bool:
+        """Every page is the same, and where both have words of their own, all of these."""
+        if one.pages != other.pages or not one.of or one.of.keys() != other.of.keys():
+            return False
+        if one.words and other.words and joined_words(one.words) != joined_words(other.words):
+            return False
+        return all(self._same_look(one.of[place], other.of[place]) for place in one.of)
+
+    def _same_sound(self, one: Prints, other: Prints) -> bool:
+        sounds = [place for place in one.of if place[0] == "sound"]
+        others = [place for place in other.of if place[0] == "sound"]
+        if not sounds or sounds != others:
+            return False
+        return all(same_sound(self._body(one, place), self._body(other, place)) for place in sounds)
+
+    def _same_film(self, one: Prints, other: Prints) -> bool:
+        """Nearly all frames at the same times are the same, and the sound, where both have one."""
+        frames = [place for place in one.of if place[0] == "frame"]
+        both = [place for place in frames if place in other.of]
+        fewer = min(len(frames), sum(place[0] == "frame" for place in other.of))
+        if len(both) < max(LEAST_FRAMES, FRAMES * fewer):
+            return False
+        sounds = [place for place in one.of if place[0] == "sound" and place in other.of]
+        if not all(same_sound(self._body(one, place), self._body(other, place)) for place in sounds):
+            return False
+        few = both[:: max(len(both) // MOST_FRAMES, 1)]
+        if sum(self._same_look(one.of[place], other.of[place]) for place in few) < FRAMES * len(few) - 1:
+            return False
+        return sum(self._same_look(one.of[place], other.of[place]) for place in both) >= FRAMES * len(both)
+
+    def _same_look(self, one: tuple[int, bytes], other: tuple[int, bytes]) -> bool:
+        if len(one[1]) != len(other[1]):
+            return False
+        if int(key_distances(one[1], np.frombuffer(other[1], np.uint8)[None])[0]) > KEY_DISTANCE:
+            return False
+        a, b = self._look(one[0]), self._look(other[0])
+        return a is not None and b is not None and same_look(a, b)
+
+    def _read_look(self, print_id: int) -> Look | None:
+        try:
+            return Look(body(self.snapshot, print_id))
+        except ValueError:  # damage, which `verify` tells; here it is no copy of anything
+            return None
+
+    def _body(self, one: Prints, place: tuple[str, float]) -> bytes:
+        return body(self.snapshot, one.of[place][0])
+
+
+def _same_text(one: Prints, other: Prints) -> bool:
+    if not one.words or not other.words:
+        return False
+    number, value = joined_words(one.words)
+    least = max(LEAST_WORDS.get(one.format, 1), LEAST_WORDS.get(other.format, 1))
+    return number >= least and (number, value) == joined_words(other.words)
+
+
+def _same_length(one: Prints, other: Prints) -> bool:
+    longer = max(one.duration_s, other.duration_s)
+    return abs(one.duration_s - other.duration_s) <= max(DURATION_S, DURATION * longer)
+
+
+def groups(snapshot: Snapshot, within: Sequence[bytes] = (), exact: bool = False) -> list[Group]:
+    """The groups of files that are the same thing, each largest file first, by the path of that. With `within` only
+    groups that have a file at or below one of these paths; with `exact` only files of the same bytes."""
+    files = _files(snapshot)
+    joined = _alike(snapshot, files) if not exact else {asset_id: [asset_id] for asset_id in files}
+    found = []
+    for asset_ids in joined.values():
+        copies = [
+            Copy(path, kind, size, number)
+            for number, asset_id in enumerate(asset_ids, 1)
+            for path, kind, size in files[asset_id]
+        ]
+        named = not within or any(is_below(copy.path, folder) for copy in copies for folder in within)
+        if len(copies) > 1 and named:
+            found.append(Group(tuple(copies), len(asset_ids) == 1))
+    return sorted(found, key=lambda group: group.files[0].path)
+
+
+def _files(snapshot: Snapshot) -> dict[int, list[tuple[bytes, str, int]]]:
+    """The files of each asset that can be seen: path, kind and size, by path."""
+    found: dict[int, list[tuple[bytes, str, int]]] = {}
+    for asset_id, root_id, path, kind, size in snapshot.connection.execute(
+        "SELECT asset_id, root_id, path, kind, size FROM files WHERE asset_id IS NOT NULL AND size > 0"
+    ):
+        found.setdefault(asset_id, []).append((snapshot.absolute(root_id, path), str(kind), size))
+    return {asset_id: sorted(each) for asset_id, each in found.items()}
+
+
+def _alike(snapshot: Snapshot, files: dict[int, list[tuple[bytes, str, int]]]) -> dict[int, list[int]]:
+    """Assets by the largest one that they are like, itself first. Of several equally large the first by path leads."""
+    prints, comparer = prints_of(snapshot), Comparer(snapshot)
+    order = sorted(files, key=lambda asset_id: (-files[asset_id][0][2], files[asset_id][0][0]))
+    near = neighbours([prints[asset_id] for asset_id in order if asset_id in prints])
+    rank = {asset_id: number for number, asset_id in enumerate(order)}
+    led: dict[int, list[int]] = {}
+    taken: set[int] = set()
+    for leader in order:
+        if leader in taken:
+            continue
+        others = sorted((near.get(leader, set()) - taken) & rank.keys(), key=rank.__getitem__)
+        led[leader] = [leader, *(other for other in others if comparer.same(prints[leader], prints[other]))]
+        taken.update(led[leader])
+    return led
+
+
+def neighbours(prints: Sequence[Prints]) -> dict[int, set[int]]:
+    """By asset the others that it is worth while to compare it with. Of many that share all, those that come first are
+    surely compared with the others."""
+    found: set[tuple[int, int]] = set()
+    texts: dict[tuple[int, int], list[int]] = {}
+    looks: list[tuple[int, bytes]] = []
+    sounds: list[tuple[int, bytes]] = []
+    for one in prints:
+        if one.kind == "text" and one.words:
+            texts.setdefault(joined_words(one.words), []).append(one.asset_id)
+        seen = [key for (form, _), (_, key) in one.of.items() if form != "sound"]
+        looks += [(one.asset_id, key) for key in seen[:TRIED]]
+        if one.kind == "audio" or not seen:
+            sounds += [(one.asset_id, key) for (form, _), (_, key) in one.of.items() if form == "sound"][:1]
+    for same in texts.values():
+        found.update((same[0], other) for other in same[1:])
+    found.update(_near_looks(looks))
+    found.update(_near_sounds(sounds))
+    near: dict[int, set[int]] = {}
+    for low, high in found:
+        near.setdefault(low, set()).add(high)
+        near.setdefault(high, set()).add(low)
+    return near
+
+
+def _near_looks(keys: Sequence[tuple[int, bytes]]) -> set[tuple[int, int]]:
+    """Pairs whose keys share one of eight stretches of 16 signs and differ in few of all."""
+    whole = [(asset_id, key) for asset_id, key in keys if len(key) == 16]
+    if len(whole) < 2:
+        return set()
+    ids = np.array([asset_id for asset_id, _ in whole], np.int64)
+    signs = np.frombuffer(b"".join(key for _, key in whole), np.uint8).reshape(-1, 16)
+    stretches = signs.view(">u2").astype(np.int64)
+    first: dict[bytes, int] = {}
+    found = {(first.setdefault(key, asset_id), asset_id) for asset_id, key in whole}
+    for band in range(stretches.shape[1]):
+        others = [stretches[:, (band + step) % 8] for step in range(7, 0, -1)]
+        order = np.lexsort((*others, stretches[:, band]))
+        for one, other in _neighbours(stretches[order, band], order):
+            close = np.bitwise_count(signs[one] ^ signs[other]).sum(axis=1, dtype=np.int64) <= KEY_DISTANCE
+            found.update(_ordered(ids[one[close]], ids[other[close]]))
+    return {pair for pair in found if pair[0] != pair[1]}
+
+
+def _near_sounds(keys: Sequence[tuple[int, bytes]]) -> set[tuple[int, int]]:
+    """Pairs that share the signs of a frame twice."""
+    if len(keys) < 2:
+        return set()
+    values = [np.unique(np.frombuffer(key[: len(key) // 4 * 4], "<u4")) for _, key in keys]
+    ids = np.repeat([asset_id for asset_id, _ in keys], [len(each) for each in values])
+    every = np.concatenate(values)
+    ids, every = ids[every != SILENT], every[every != SILENT]
+    order = np.argsort(every, kind="stable")
+    seen: set[tuple[int, int]] = set()
+    twice: set[tuple[int, int]] = set()
+    for one, other in _neighbours(every[order], order):
+        both = set(_ordered(ids[one], ids[other]))
+        twice |= both & seen
+        seen |= both
+    return twice
+
+
+def _neighbours(sorted_values: np.ndarray, order: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Pairs of places of the same value: each with up to `CROWD` that follow it in the order, one distance a time."""
+    for step in range(1, min(CROWD, len(order) - 1) + 1):
+        same = np.flatnonzero(sorted_values[step:] == sorted_values[:-step])
+        if not len(same):
+            return
+        yield order[same], order[same + step]
+
+
+def _ordered(one: np.ndarray, other: np.ndarray) -> Iterator[tuple[int, int]]:
+    low, high = np.minimum(one, other), np.maximum(one, other)
+    apart = low != high
+    return zip(low[apart].tolist(), high[apart].tolist(), strict=True)

@@ -1,0 +1,33 @@
+"""Folding: copies among the places of an answer become one row. Only what was found is compared, best first."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from mmsearch.store.prints import prints_of
+from mmsearch.store.snapshot import Snapshot
+
+MOST = 300  # assets of an answer that are compared: more are hardly ever found, and nobody looks so far
+
+
+def led(snapshot: Snapshot, asset_ids: Sequence[int]) -> dict[int, int]:
+    """Of assets, best first, those that are copies of a better one: the asset that leads each."""
+    from mmsearch.retrieval.duplicates import Comparer, neighbours
+
+    order = list(dict.fromkeys(asset_ids))[:MOST]
+    if len(order) < 2:
+        return {}
+    prints = prints_of(snapshot, order)
+    near = neighbours([prints[asset_id] for asset_id in order if asset_id in prints])
+    rank = {asset_id: number for number, asset_id in enumerate(order)}
+    comparer = Comparer(snapshot)
+    leaders: dict[int, int] = {}
+    for asset_id in order:
+        better = sorted(
+            (other for other in near.get(asset_id, ()) if rank[other] < rank[asset_id]), key=rank.__getitem__
+        )
+        for other in better:
+            if other not in leaders and comparer.same(prints[other], prints[asset_id]):
+                leaders[asset_id] = other
+                break
+    return leaders
