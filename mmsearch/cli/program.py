@@ -17,7 +17,21 @@ from mmsearch.cli import codes
 from mmsearch.errors import MmsearchError, UsageError
 from mmsearch.output import screen
 
-_COMMANDS = ("index", "query", "similar", "dupes", "status", "failed", "forget", "verify", "models", "doctor", "eval")
+_COMMANDS = (
+    "index",
+    "query",
+    "similar",
+    "dupes",
+    "status",
+    "failed",
+    "forget",
+    "verify",
+    "models",
+    "doctor",
+    "eval",
+    "embed",
+    "rank",
+)
 _GLOBAL = ("index", "quiet", "debug")  # options that one environment variable sets for all commands
 
 

@@ -1,0 +1,131 @@
+"""`mmsearch embed`: files and texts as vectors, without an index."""
+
+from __future__ import annotations
+
+import io
+import sys
+from enum import StrEnum
+from typing import Annotated, Any
+
+import typer
+
+from mmsearch.cli import codes, naming, options
+from mmsearch.errors import UsageError
+from mmsearch.output import records, screen
+from mmsearch.output.plain import counted
+
+EXAMPLES = codes.epilog(
+    "mmsearch embed *.jpg --model clip > looks.npy",
+    "mmsearch embed 'revenue chart' --role query --format jsonl",
+    "mmsearch embed report.pdf --format jsonl | jq -c '[.page, .vector[0]]'",
+    "cut -f2 titles.tsv | mmsearch embed - --lines --text > titles.npy",
+)
+
+
+class Role(StrEnum):
+    """What a vector is for."""
+
+    QUERY = "query"
+    DOCUMENT = "document"
+
+
+class Format(StrEnum):
+    """How vectors are written."""
+
+    NPY = "npy"
+    JSONL = "jsonl"
+
+
+def embed(
+    things: Annotated[list[str], typer.Argument(metavar="FILE|TEXT...", help="What to embed; - is standard input.")],
+    model: Annotated[str, typer.Option("--model", metavar="MODEL[:VIEW,VIEW]", help="Which model.")] = "builtin",
+    role: Annotated[
+        Role, typer.Option("--role", help="Models may put queries and documents differently.")
+    ] = Role.DOCUMENT,
+    format: Annotated[
+        Format, typer.Option("--format", help="npy: a float32 matrix, a row a vector; jsonl: with what each is of.")
+    ] = Format.NPY,
+    text: naming.AsText = False,
+    file: naming.AsFile = False,
+    lines: naming.Lines = False,
+    no_ocr: naming.NoOcr = False,
+    instruct: naming.Instruct = "",
+    dim: Annotated[
+        int | None,
+        typer.Option("--dim", metavar="N", min=1, help="Cut vectors to so many numbers, where a model allows it."),
+    ] = None,
+    max_pixels: naming.MaxPixels = None,
+    frames: naming.Frames = None,
+    revision: naming.Revision = None,
+    device: options.Device = "auto",
+    dtype: options.Dtype = "auto",
+    trust_remote_code: Annotated[
+        bool, typer.Option("--trust-remote-code", help="Let the model run code of its own publisher.")
+    ] = False,
+    allow_download: options.AllowDownload = False,
+    quiet: options.Quiet = False,
+    debug: options.Debug = False,
+) -> int:
+    """Embed files and texts, as an index would: a vector for each passage, page, picture, sound or scene, in order.
+
+    Exit code 4: nothing came of one of them.
+    """
+    if format is Format.NPY and screen.is_terminal(sys.stdout):
+        raise UsageError("npy is no text for a terminal.", "Write it to a file (> vectors.npy), or: --format jsonl")
+    if instruct and role is Role.DOCUMENT:
+        raise UsageError("--instruct is for queries.", "Add --role query.")
+    chosen = naming.model_options(
+        device=device, dtype=dtype, dim=dim, max_pixels=max_pixels, frames=frames, revision=revision,
+        trust_remote_code=trust_remote_code, allow_download=allow_download,
+    )  # fmt: skip
+    with naming.things(things, text, file, lines, quiet) as named:
+        return _embed(named, model, role, instruct, "never" if no_ocr else "auto", format, chosen, quiet)
+
+
+def _embed(
+    things: list[Any], name: str, role: Role, instruct: str, ocr: str, format: Format, chosen: Any, quiet: bool
+) -> int:
+    from mmsearch.encoding.files import Files
+    from mmsearch.encoding.loose import Embedded, Embedding
+    from mmsearch.models.registry import load, resolve
+    from mmsearch.models.reranker_files import is_reranker
+
+    spec = resolve(name)
+    if is_reranker(spec, chosen):
+        raise UsageError(f"{name} is a reranker: it makes no vectors.", f"mmsearch rank QUERY FILE... --model {name}")
+    embedder = load(spec, chosen)
+    found, troubles = [], []
+    with Files() as files:
+        for one in Embedding(embedder, spec.limited_to, ocr).embed(files, things, role.value, instruct or None):
+            if isinstance(one, Embedded):
+                found.append(one)
+            else:
+                troubles.append(one)
+    if format is Format.JSONL:
+        records.put_jsonl(_record(one, things, name) for one in found)
+    else:
+        import numpy as np
+
+        buffer = io.BytesIO()
+        vectors = [one.vector for one in found]
+        np.save(buffer, np.stack(vectors) if vectors else np.empty((0, embedder.dimension), np.float32))
+        screen.put(buffer.getvalue())
+    if not quiet and len(found) != len(things):
+        screen.remark(f"{counted(len(found), 'vector')} of {counted(len(things), 'thing')}, in order.")
+    naming.report(troubles)
+    return codes.SOME_FAILED if troubles else codes.DONE
+
+
+def _record(one: Any, things: list[Any], model: str) -> dict[str, Any]:
+    """One vector, schema `mmsearch.vector/1`."""
+    return {
+        "schema": "mmsearch.vector/1",
+        "input": one.thing + 1,
+        **naming.named(things[one.thing]),
+        "kind": str(one.kind),
+        "view": str(one.view),
+        "part": one.part,
+        **naming.place_record(one.locator),
+        "model": model,
+        "vector": [round(float(number), 7) for number in one.vector],
+    }

@@ -1,0 +1,140 @@
+"""What was named on the command line of `embed` and `rank`: files, texts, and standard input."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from mmsearch.cli import parsing, running
+from mmsearch.errors import UsageError
+from mmsearch.output import screen
+from mmsearch.output.plain import counted, one_line
+
+if TYPE_CHECKING:
+    from mmsearch.encoding.loose import Thing, Trouble
+    from mmsearch.models.options import ModelOptions
+    from mmsearch.types import Locator
+
+LONGEST_STDIN = 1 << 30  # bytes
+
+AsText = Annotated[bool, typer.Option("--text", help="Everything is text, also what is called like a file.")]
+AsFile = Annotated[bool, typer.Option("--file", help="Everything is a file; what is none is an error.")]
+Lines = Annotated[
+    bool, typer.Option("--lines", help="Every line of standard input (`-`) is a file or text of its own.")
+]
+NoOcr = Annotated[bool, typer.Option("--no-ocr", help="Don't read words in pictures.")]
+Instruct = Annotated[
+    str, typer.Option("--instruct", metavar="TEXT", help="What the query is for, where a model heeds it.")
+]
+Revision = Annotated[
+    str | None, typer.Option("--revision", metavar="REV", help="The model's commit, branch or tag on the hub.")
+]
+MaxPixels = Annotated[
+    int | None, typer.Option("--max-pixels", metavar="N", min=1, help="Of a picture, or of a frame of a film.")
+]
+Frames = Annotated[
+    int | None, typer.Option("--frames", metavar="N", min=2, help="Frames of a scene, for models of film.")
+]
+
+
+@contextlib.contextmanager
+def things(typed: Sequence[str], as_text: bool, as_file: bool, lines: bool, quiet: bool) -> Iterator[list[Thing]]:
+    """What was typed as files and texts: a file that exists is a file, all else is text, `-` is standard input. Says on
+    stderr which is which. A file out of standard input lives as long as this context. Raises `UsageError`."""
+    if as_text and as_file:
+        raise UsageError("--text and --file exclude each other.", "Leave one of them out.")
+    if list(typed).count("-") > 1:
+        raise UsageError("Standard input can be read once.", "Name `-` once.")
+    if lines and "-" not in typed:
+        raise UsageError("--lines is for standard input, and `-` was not named.", "Add `-`.")
+    with tempfile.TemporaryDirectory(prefix="mmsearch-") as folder:
+        found: list[Thing] = []
+        for word in typed:
+            if word != "-":
+                found.append(_typed(os.fsencode(word), as_text, as_file))
+            elif lines:
+                found += [_thing(line, as_text, as_file) for line in running.read_list("-", False, "--lines")]
+            else:
+                found.append(_standard_input(folder, as_text))
+        if not found:
+            raise UsageError("There is nothing on standard input.", "Write a file or a text a line.")
+        if not quiet and any(not thing.path for thing in found) and any(thing.path for thing in found):
+            texts = [one_line(thing.text) for thing in found if thing.path is None]
+            files = counted(len(found) - len(texts), "file")
+            first = texts[0] if len(texts[0]) <= 40 else texts[0][:39] + "…"
+            screen.remark(f"{files}, {counted(len(texts), 'text')} (“{first}” is no file here).")
+        yield found
+
+
+def _typed(word: bytes, as_text: bool, as_file: bool) -> Thing:
+    """A folder is a mistake here; among the lines of a list it is one of many."""
+    thing = _thing(word, as_text, as_file)
+    if thing.path is not None and os.path.isdir(thing.path):
+        raise UsageError(f"{thing.shown!r} is a folder.", "Name files, or index it: mmsearch index FOLDER")
+    return thing
+
+
+def _thing(word: bytes, as_text: bool, as_file: bool) -> Thing:
+    from mmsearch.encoding.loose import Thing
+
+    there = not as_text and word and b"\0" not in word and os.path.lexists(word)
+    if there or as_file:
+        return Thing(path=parsing.absolute(word))
+    text = word.decode("utf-8", "replace").strip()
+    if not text:
+        raise UsageError("A text is empty.", "Write words, or the name of a file.")
+    return Thing(text)
+
+
+def _standard_input(folder: str, as_text: bool) -> Thing:
+    """Standard input as a text if it is one, else as a file."""
+    from mmsearch.discovery.sniff import HEAD_BYTES, sniff
+    from mmsearch.encoding.loose import Thing
+    from mmsearch.types import Kind
+
+    if sys.stdin is None:
+        raise UsageError("- reads standard input, which is closed.", "Give a file instead.")
+    data = sys.stdin.buffer.read(LONGEST_STDIN + 1)
+    if len(data) > LONGEST_STDIN:
+        raise UsageError("There is more than 1 GB on standard input.", "Write it to a file and name that.")
+    if not data.strip():
+        raise UsageError("There is nothing on standard input.", "Give a file or a text.")
+    if as_text or sniff(data[:HEAD_BYTES], b"standard input")[0] is Kind.TEXT:
+        return Thing(data.decode("utf-8", "replace").strip())
+    path = os.path.join(folder, "standard input")
+    with open(path, "wb") as file:
+        file.write(data)
+    return Thing(path=os.fsencode(path), alias=b"-")
+
+
+def model_options(**given: Any) -> ModelOptions:
+    """What was said about the model; `auto` and nothing leave it to the model or the machine. Raises `UsageError`."""
+    from mmsearch.config import Settings
+    from mmsearch.models.options import ModelOptions
+
+    Settings(device=given["device"], dtype=given["dtype"])  # it checks them
+    return ModelOptions(**{name: value for name, value in given.items() if value not in (None, "auto")})
+
+
+def report(troubles: Sequence[Trouble]) -> None:
+    """What went wrong, one line each."""
+    for trouble in troubles:
+        screen.remark(trouble.sentence)
+
+
+def named(thing: Thing) -> dict[str, Any]:
+    """A thing in JSON: its path, or its text."""
+    from mmsearch.output.records import named as path_of
+
+    return path_of(thing.name) if thing.path is not None else {"text": thing.text}
+
+
+def place_record(locator: Locator) -> dict[str, Any]:
+    """Where in a file something lies, as hits have it."""
+    return {name: getattr(locator, name) for name in ("page", "start_s", "end_s", "line_start", "line_end")}
