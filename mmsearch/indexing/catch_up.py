@@ -80,8 +80,9 @@ class CatchUp:
         self.record.behind = left
         if left and not self.stopped():
             names = ", ".join(spaces.plain_name(row) for row in rows)
+            what, it = ("1 file", "it") if left == 1 else (f"{left:,} files", "them")
             yield Remark(
-                f"{left} files could not be opened for {names}; searches find them by what is there.",
+                f"{what} could not be opened for {names}; searches find {it} by what is there.",
                 "The next run tries again; `mmsearch forget` takes files out for good.",
             )
 
