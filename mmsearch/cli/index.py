@@ -77,6 +77,9 @@ def index(
     summary_json: Annotated[
         str | None, typer.Option("--summary-json", metavar="FILE|-", help="Write the run's record as JSON.")
     ] = None,
+    profile: Annotated[
+        bool, typer.Option("--profile", help="Show how busy each stage was, and which one held up the run.")
+    ] = False,
     allow_download: Annotated[
         bool, typer.Option("--allow-download/--offline", help="Load models that are not on this machine.")
     ] = False,
@@ -197,6 +200,7 @@ def index(
         quiet=quiet,
         summary_json=summary_json,
         index=index,
+        profile=profile,
     )
 
 

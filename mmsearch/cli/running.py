@@ -13,6 +13,7 @@ from mmsearch.cli import codes
 from mmsearch.cli.signals import stoppable
 from mmsearch.errors import UsageError
 from mmsearch.output import records, screen
+from mmsearch.output.profile import profile_lines
 from mmsearch.output.progress import follow
 from mmsearch.output.summary import run_summary
 
@@ -31,8 +32,10 @@ def update(
     quiet: bool = False,
     summary_json: str | None = None,
     index: str | None = None,
+    profile: bool = False,
 ) -> int:
-    """Run `Index.update`, show it, write its record to `summary_json`, and return the exit code."""
+    """Run `Index.update`, show it, write its record to `summary_json`, and return the exit code. `profile` shows how
+    its stages fared, also when it is to be quiet."""
     from mmsearch.config import require_index
     from mmsearch.index import Index
 
@@ -52,6 +55,8 @@ def update(
         if summary_json:
             _write(summary_json, record)
         _close(record, code, quiet, settings.dry_run, index)
+        if profile and not settings.dry_run:
+            screen.say(*profile_lines(record.profile))
     return code
 
 

@@ -54,6 +54,10 @@ class ExtractStage:
         rank = QUICKEST_FIRST.index(job.source.kind) if job is not None else len(QUICKEST_FIRST)
         self._jobs.put((rank, next(self._added), job))
 
+    def waiting(self) -> int:
+        """How many jobs and tasks wait for a worker."""
+        return self._jobs.qsize() + len(self._tasks)
+
     def run(self) -> None:
         """Work until the jobs end."""
         flying, more = 0, True

@@ -23,7 +23,7 @@ from mmsearch.extraction.forkserver import Flavour
 from mmsearch.extraction.pool import WorkerPool
 from mmsearch.extraction.worker import AV, LIGHT
 from mmsearch.store.segments import Chunk
-from mmsearch.types import Kind, Needs
+from mmsearch.types import Kind, Needs, StageProfile
 
 OCR = Flavour(
     "ocr",
@@ -80,6 +80,10 @@ class Pipeline:
         av = ExtractStage(partial(self._pool, "av", workers.av), workers.av, needs, self._route, self._early)
         self._extracting = {"light": light, "av": av}
         self._extractors = len(self._extracting)
+        self._workers = workers
+        self._began = time.monotonic()
+        self._depths: dict[str, int] = {}  # summed over all looks at the queues
+        self._looks = 0
         self._stages = [
             *(Stage(f"extract-{name}", partial(self._extract, stage)) for name, stage in self._extracting.items()),
             Stage("read", self._read),
@@ -109,6 +113,7 @@ class Pipeline:
         """
         if self._ended:
             return None
+        self._look_at_queues()
         found: list[Chunk] = []
         deadline = time.monotonic() + wait_s
         while True:
@@ -153,6 +158,33 @@ class Pipeline:
         """Busy seconds of each stage's workers so far."""
         seconds = {name: pool.counts.busy_s for name, pool in list(self._pools.items())}
         return {**seconds, "encode": self.encoding.busy_s, "speech": self.reading.busy_s}
+
+    def profile(self) -> list[StageProfile]:
+        """How the stages have fared so far, those that had something to do."""
+        counts = {name: pool.counts for name, pool in list(self._pools.items())}
+        done = [
+            (stage, counts[pool].tasks, getattr(self._workers, pool), counts[pool].busy_s)
+            for stage, pool in (("extract", "light"), ("sound and film", "av"), ("read", "ocr"))
+            if pool in counts
+        ]
+        done.append(("speech", self.reading.heard, 1, self.reading.busy_s))
+        done.append(("encode", self.encoding.embedded, 1, self.encoding.busy_s))
+        elapsed = time.monotonic() - self._began
+        return [
+            StageProfile(name, items, workers, busy, elapsed, self._depths.get(name, 0) / max(self._looks, 1))
+            for name, items, workers, busy in done
+            if items
+        ]
+
+    def _look_at_queues(self) -> None:
+        self._looks += 1
+        depths = {
+            "extract": self._extracting["light"].waiting(),
+            "sound and film": self._extracting["av"].waiting(),
+            "read": self._to_read.depth(),
+            "encode": self._to_encode.depth(),
+        }
+        self._depths = {name: self._depths.get(name, 0) + depth for name, depth in depths.items()}
 
     def _pool(self, name: str, workers: int) -> WorkerPool:
         with self._pool_lock:

@@ -73,6 +73,7 @@ class ReadStage:
         self._finished: queue.SimpleQueue[tuple[_Open, int, Future[Any]]] = queue.SimpleQueue()
         self.total = 0
         self.done = 0
+        self.heard = 0  # stretches of sound
 
     def run(self) -> None:
         """Work until the inbox ends with None."""
@@ -164,6 +165,7 @@ class ReadStage:
                 )
             )
         self.done += 1
+        self.heard += 1
         self.busy_s += time.monotonic() - began
 
 

@@ -41,7 +41,7 @@ from mmsearch.store.catalogue import (
 from mmsearch.store.layout import IndexFolder
 from mmsearch.store.lock import writer_lock
 from mmsearch.store.snapshot import SpaceRow
-from mmsearch.types import Event, Failure, Finished, Progress, Remark, RunRecord
+from mmsearch.types import Event, Failure, Finished, Progress, Remark, RunRecord, StageProfile
 
 if TYPE_CHECKING:
     import numpy as np
@@ -176,6 +176,7 @@ class _Run:
             looks.close()
             if self.pipeline is not None:
                 self.record.stages |= {name: round(spent, 3) for name, spent in self.pipeline.busy().items()}
+                self.record.profile = self._profile(self.pipeline.profile())
                 self.pipeline.close()
         if self.record.outcome == "done" or self.record.outcome == "guard":
             with transaction(self.connection, self.folder):
@@ -287,6 +288,14 @@ class _Run:
                 segments.refresh_background(self.connection, space_id, view)
         self.record.stages["commit"] = self.record.stages.get("commit", 0.0) + time.monotonic() - self.committed
         self.chunks = []
+
+    def _profile(self, stages: list[StageProfile]) -> list[StageProfile]:
+        """The pipeline's stages, and committing what came out of them."""
+        if not stages:
+            return []
+        elapsed = stages[0].elapsed_s
+        spent = min(self.record.stages.get("commit", 0.0), elapsed)
+        return [*stages, StageProfile("commit", self.record.segments, 1, spent, elapsed, 0.0)]
 
     def _whole_in(self, asset_id: int) -> list[int]:
         """The spaces that an asset is wholly encoded in when its last span is committed."""
