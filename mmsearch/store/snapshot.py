@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -139,11 +140,17 @@ class Snapshot:
         best = np.lexsort((every, -score))[:k]
         return self._segments([(int(every[i]), float(score[i])) for i in best])
 
-    def similarities(self, space_id: int, view: str, query: np.ndarray, segment_ids: list[int]) -> dict[int, float]:
-        """The cosine of the best part of each of these segments that has this view."""
-        import numpy as np
-
-        result: dict[int, float] = {}
+    def similarities(
+        self,
+        space_id: int,
+        view: str,
+        query: np.ndarray,
+        segment_ids: list[int],
+        factor: Callable[[np.ndarray], np.ndarray],
+    ) -> dict[int, tuple[float, float]]:
+        """The cosine of each of these segments that has this view, and that times its factor: of the part for which
+        this is largest. `factor` gives factors (n,) for embeddings float32 (n, dimension)."""
+        result: dict[int, tuple[float, float]] = {}
         for some in chunks(segment_ids):
             marks = ",".join("?" * len(some))
             rows = self.connection.execute(
@@ -152,9 +159,12 @@ class Snapshot:
                 (space_id, view, *some),
             ).fetchall()
             if rows:
-                scores = _matrix([row[1] for row in rows]) @ query.astype(np.float32)
-                for (segment_id, _), score in zip(rows, scores.tolist(), strict=True):
-                    result[segment_id] = max(score, result.get(segment_id, -2.0))
+                matrix = _matrix([row[1] for row in rows])
+                cosines = matrix @ query.astype(matrix.dtype)
+                even = cosines * factor(matrix)
+                for (segment_id, _), cosine, score in zip(rows, cosines.tolist(), even.tolist(), strict=True):
+                    if segment_id not in result or score > result[segment_id][1]:
+                        result[segment_id] = cosine, score
         return result
 
     def vectors(self, space_id: int, view: str, segment_ids: list[int]) -> np.ndarray:
