@@ -76,7 +76,7 @@ def _typed(word: bytes, as_text: bool, as_file: bool) -> Thing:
     """A folder is a mistake here; among the lines of a list it is one of many."""
     thing = _thing(word, as_text, as_file)
     if thing.path is not None and os.path.isdir(thing.path):
-        raise UsageError(f"{thing.shown!r} is a folder.", "Name files, or index it: mmsearch index FOLDER")
+        raise UsageError(f"{os.fsdecode(word)!r} is a folder.", "Name files, or index it: mmsearch index FOLDER")
     return thing
 
 
