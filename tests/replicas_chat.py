@@ -131,7 +131,9 @@ def _tokenizer(controls, named=None):
         eos_token="<|im_end|>", model_max_length=4096, padding_side="left",
         extra_special_tokens=named or {},
     )  # fmt: skip
-    tokenizer.add_special_tokens({"additional_special_tokens": [*CONTROLS[1:], *controls]}, replace_extra_special_tokens=False)
+    tokenizer.add_special_tokens(
+        {"additional_special_tokens": [*CONTROLS[1:], *controls]}, replace_extra_special_tokens=False
+    )
     return tokenizer
 
 

@@ -12,8 +12,8 @@ def tiny_siglip(folder: Path, seed: int = 0) -> Path:
 
     import torch
     from transformers import SiglipConfig, SiglipModel, SiglipProcessor
-    from transformers.models.siglip2.tokenization_siglip2 import Siglip2Tokenizer
     from transformers.models.siglip.image_processing_pil_siglip import SiglipImageProcessorPil
+    from transformers.models.siglip2.tokenization_siglip2 import Siglip2Tokenizer
 
     torch.set_num_threads(1)
     torch.manual_seed(seed)
@@ -33,7 +33,7 @@ def tiny_siglip(folder: Path, seed: int = 0) -> Path:
 
 
 def tiny_clap(folder: Path, seed: int = 0) -> Path:
-    """A CLAP as LAION published it: 48 kHz, windows of 10 s of which longer sounds lose a random rest, vectors of 16."""
+    """A CLAP as LAION published it: 48 kHz, windows of 10 s, a random rest is lost, vectors of 16."""
     import torch
     from tokenizers.pre_tokenizers import ByteLevel
     from transformers import ClapConfig, ClapFeatureExtractor, ClapModel, ClapProcessor, RobertaTokenizerFast
@@ -64,7 +64,7 @@ def tiny_clap(folder: Path, seed: int = 0) -> Path:
 
 
 def tiny_student(folder: Path, seed: int = 0) -> Path:
-    """The multilingual student of `tiny_clip`: a text encoder whose vectors lie in the space of the pictures, 16 long."""
+    """The multilingual student of `tiny_clip`: a text encoder into the space of the pictures, vectors of 16."""
     import torch
     from replicas import tiny_bert
     from sentence_transformers import SentenceTransformer
@@ -86,8 +86,13 @@ def tiny_student(folder: Path, seed: int = 0) -> Path:
 def tiny_colqwen2(folder: Path, seed: int = 0) -> Path:
     """A ColQwen2 of two layers: token vectors of 128 for queries and pages."""
     import torch
-    from transformers import ColQwen2Config, ColQwen2ForRetrieval, ColQwen2Processor, Qwen2VLConfig
-    from transformers import Qwen2VLImageProcessor
+    from transformers import (
+        ColQwen2Config,
+        ColQwen2ForRetrieval,
+        ColQwen2Processor,
+        Qwen2VLConfig,
+        Qwen2VLImageProcessor,
+    )
 
     torch.set_num_threads(1)
     torch.manual_seed(seed)

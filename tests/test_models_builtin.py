@@ -95,11 +95,11 @@ def test_vectors_equal_those_of_the_library_in_any_order_and_batch(embedder):
     assert found.dtype == np.float32 and found.shape == (8, 384)
     assert cosines(found, expected).min() > 0.99999
     assert np.allclose(np.linalg.norm(found, axis=1), 1, atol=1e-6)
-    embedder._budget, kept = 256, embedder._budget
+    embedder.batches.budget, kept = 256, embedder.batches.budget
     try:
         assert cosines(embedder.embed(View.TEXT, texts, role="query"), expected).min() > 0.99999
     finally:
-        embedder._budget = kept
+        embedder.batches.budget = kept
     assert embedder.embed(View.TEXT, []).shape == (0, 384)
 
 

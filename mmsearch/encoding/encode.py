@@ -146,8 +146,6 @@ def contents(one: Extracted, words: str, space: Space, sound_rate: int) -> list[
     found: list[tuple[View, Any]] = []
     if View.TEXT in space.views and words:
         found += [(View.TEXT, part) for part in space.embedder.part_texts(words)]
-    if View.IMAGE in space.views and one.look is not None:
-        found.append((View.IMAGE, one.look))
     if View.AUDIO in space.views and one.sound is not None:
         rate = int(space.limit(View.AUDIO, "rate")) or sound_rate
         heard = resampled(one.sound, sound_rate, rate)
@@ -156,6 +154,8 @@ def contents(one: Extracted, words: str, space: Space, sound_rate: int) -> list[
         place = one.segment.locator
         seconds = (place.end_s or 0.0) - (place.start_s or 0.0)
         found.append((View.VIDEO, Clip(fewer(one.frames, int(space.limit(View.VIDEO, "frames"))), seconds)))
+    elif View.IMAGE in space.views and one.look is not None:  # of a scene its key frame, for who watches no video
+        found.append((View.IMAGE, one.look))
     return found
 
 

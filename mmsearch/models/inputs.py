@@ -2,74 +2,194 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from mmsearch.errors import UsageError
+from mmsearch.models.embedder import Clip
 from mmsearch.models.options import ModelOptions
 from mmsearch.types import View
 
 PAGE_PIXELS = 1_843_200  # where a model takes more: 1,800 tokens of 32 x 32 pixels
+FRAME_PIXELS = 640 * 360
+FRAMES = 8
+MOST_FRAMES = 64
+LONGEST_SCENE_S = 20.0
+SOUND_S = 30.0  # where a model hears more: its processors pad every sound to the longest one they take
 OVERSIZE = 4  # times the pixels of a fixed input: what a good reduction starts from
 LEAST_SIDE = 8  # pixels: below, libraries guess wrongly which axis holds the colours
 LONGEST_RATIO = 100  # of the sides; some processors refuse 200
+SOUND_TOKENS = 50  # a second, about
 
 
 class Inputs:
-    """The inputs of a SentenceTransformer: `views` it takes, `limits` by view (see `Embedder.fingerprint`), and
-    `processing`, the settings that every call of its processors gets."""
+    """The inputs of a SentenceTransformer: `views` it takes, and `limits` by view (see `Embedder.fingerprint`), which
+    are set in its processors as well. `ask` is what follows the input of a model that is asked about it."""
 
-    def __init__(self, model: Any, options: ModelOptions) -> None:
-        self._model = model
+    def __init__(self, model: Any, options: ModelOptions, ask: str = "") -> None:
         modalities = set(model.modalities)
         self.chat = "message" in modalities
-        self.views = frozenset(view for view in View if view.value in modalities & {"text", "image"})
-        self._wrapped = len(modalities) > 1
+        self.fuses = self.chat and {"text", "image"} <= modalities
+        self.views = frozenset(view for view in View if view.value in modalities)
         self.limits: dict[View, dict[str, Any]] = {}
-        self.processing: dict[str, dict[str, Any]] = {}
+        self._wrapped = len(modalities) > 1
+        self._ask = ask
         if View.IMAGE in self.views:
-            self._set_up_pictures(options)
+            self._set_up_pictures(_module(model, "image"), options)
+        if View.AUDIO in self.views:
+            self._set_up_sounds(_module(model, "audio"))
+        if View.VIDEO in self.views:
+            self._set_up_films(_module(model, "video"), options)
 
-    def _set_up_pictures(self, options: ModelOptions) -> None:
-        processor = self._model.processor.image_processor
-        fixed = dict(getattr(processor, "crop_size", None) or processor.size)
-        if "height" not in fixed:
-            raise UsageError("This kind of model is not supported.")
-        area = fixed["height"] * fixed["width"]
-        patch = int(self._model[0].config.vision_config.patch_size)
+    def _set_up_pictures(self, module: Any, options: ModelOptions) -> None:
+        processor = getattr(module.processor, "image_processor", module.processor)
+        size = {name: value for name, value in dict(getattr(processor, "size", None) or {}).items() if value}
+        crop = {name: value for name, value in dict(getattr(processor, "crop_size", None) or {}).items() if value}
+        patch = int(getattr(processor, "patch_size", 0) or _patch(module.config))
+        self._side = patch * int(getattr(processor, "merge_size", 1) or 1)  # of the square that makes a token
+        self._fixed = 0
+        if {"longest_edge", "shortest_edge"} <= size.keys():  # these count pixels of the whole picture
+            most = options.max_pixels or min(size["longest_edge"], PAGE_PIXELS)
+            least = min(options.min_pixels or size["shortest_edge"], most)
+            self.limits[View.IMAGE] = {"max_pixels": most, "min_pixels": least}
+            _set(module, "image", size={"longest_edge": most, "shortest_edge": least})
+            return
+        if options.min_pixels:
+            raise UsageError("This model brings all pictures to one size: --min-pixels means nothing to it.")
+        area = _area(crop) or _area(size) or int(getattr(processor, "max_num_patches", 0) or 256) * self._side**2
+        self._fixed = area // self._side**2 + 1
         self.limits[View.IMAGE] = {"max_pixels": options.max_pixels or OVERSIZE * area}
-        self._picture_tokens = area // patch**2 + 1
+
+    def _set_up_sounds(self, module: Any) -> None:
+        extractor = getattr(module.processor, "feature_extractor", module.processor)
+        rate = int(extractor.sampling_rate)
+        longest = float(getattr(extractor, "max_length_s", None) or getattr(extractor, "chunk_length", None) or SOUND_S)
+        self.limits[View.AUDIO] = {"rate": rate, "seconds": min(longest, SOUND_S)}
+        if self.chat and longest > SOUND_S:
+            _set(module, "audio", max_length=round(rate * SOUND_S))
+
+    def _set_up_films(self, module: Any, options: ModelOptions) -> None:
+        frames = options.frames or (math.ceil(options.fps * LONGEST_SCENE_S) if options.fps else FRAMES)
+        self._fps = options.fps
+        most, count = options.max_pixels or FRAME_PIXELS, min(max(frames, 2), MOST_FRAMES)
+        self.limits[View.VIDEO] = {"frames": count, "max_pixels": most} | ({"fps": self._fps} if self._fps else {})
+        settings: dict[str, Any] = {"do_sample_frames": False}
+        processor = module.processor.video_processor
+        size = dict(getattr(processor, "size", None) or {})
+        if size.get("longest_edge"):  # pixels of all frames together
+            whole = (count + count % 2) * most
+            settings["size"] = {"longest_edge": whole, "shortest_edge": min(size["shortest_edge"], whole)}
+        if hasattr(processor, "cap_pixels_per_frame"):
+            settings["cap_pixels_per_frame"] = True
+        _set(module, "video", **settings)
 
     def prepared(self, view: View, items: Sequence[Any]) -> list[Any]:
-        """Items as `SentenceTransformer.preprocess` takes them."""
+        """Items as `SentenceTransformer.preprocess` takes them. Never a bare string where the model takes media: one
+        that names a file or a URL would be opened. Raises `UsageError` for an item of another shape or type."""
         if view is View.TEXT:
-            # A bare string that names a file or a URL would be opened by a model that takes media.
-            return [{"text": text} for text in items] if self._wrapped else list(items)
-        return [{"image": self.picture(item)} for item in items]
+            texts = [text + self._asked("text") for text in items]
+            return [{"text": text} for text in texts] if self._wrapped else texts
+        makers: dict[View, Callable[[Any], Any]] = {View.IMAGE: self.picture, View.AUDIO: self._sound}
+        make = makers.get(view, self._film)
+        asked = self._asked(view.value)
+        return [{view.value: make(item)} | ({"text": asked} if asked else {}) for item in items]
+
+    def fused(self, text: str, image: np.ndarray) -> dict[str, Any]:
+        """A picture and a text as one input, in this order."""
+        return {"image": self.picture(image), "text": text + self._asked("content")}
+
+    def _asked(self, what: str) -> str:
+        return self._ask.format(what) if self._ask else ""
 
     def costs(self, view: View, items: Sequence[Any]) -> list[int]:
-        """Tokens of each item of a view that is not text."""
-        return [self._picture_tokens] * len(items)
+        """Tokens of each item of a view that is not text, about."""
+        if view is View.AUDIO:
+            return [int(len(item) / self.limits[view]["rate"] * SOUND_TOKENS) + 1 for item in items]
+        most = self.limits[view]["max_pixels"]
+        if view is View.VIDEO:
+            pixels = [len(item.frames) / 2 * min(item.frames[0].size // 3, most) for item in items]
+        elif self._fixed:
+            return [self._fixed] * len(items)
+        else:
+            pixels = [min(item.size // 3, most) for item in items]
+        return [int(count) // self._side**2 + 1 for count in pixels]
 
     def picture(self, item: np.ndarray) -> Any:
         """A PIL picture of an item, at most as large as the limit and neither too thin nor too long for processors."""
-        from PIL import Image
-
         if item.dtype != np.uint8 or item.ndim != 3 or item.shape[2] != 3:
             raise UsageError(f"A picture must be uint8 (height, width, 3), not {item.dtype} {item.shape}.")
-        found = Image.fromarray(item)
-        width, height = found.size
-        shrink = (self.limits[View.IMAGE]["max_pixels"] / (width * height)) ** 0.5
-        if shrink < 1:
-            width, height = (max(1, int(side * shrink)) for side in (width, height))
-        width, height = max(width, LEAST_SIDE), max(height, LEAST_SIDE)
-        if (width, height) != found.size:
-            found = found.resize((width, height), Image.Resampling.LANCZOS, reducing_gap=2.0)
-        size = max(width, -(-height // LONGEST_RATIO)), max(height, -(-width // LONGEST_RATIO))
-        if size != found.size:
-            padded = Image.new("RGB", size, (255, 255, 255))
-            padded.paste(found)
-            return padded
+        return _fitted(item, self.limits[View.IMAGE]["max_pixels"])
+
+    def _sound(self, item: np.ndarray) -> dict[str, Any]:
+        if item.dtype != np.float32 or item.ndim != 1:
+            raise UsageError(f"A sound must be float32 (samples,) mono, not {item.dtype} {item.shape}.")
+        rate, seconds = self.limits[View.AUDIO]["rate"], self.limits[View.AUDIO]["seconds"]
+        heard = item[: round(rate * seconds)]
+        least = rate // 10  # what is shorter has no spectrum
+        return {"array": np.pad(heard, (0, max(0, least - len(heard)))), "sampling_rate": rate}
+
+    def _film(self, item: Clip) -> dict[str, Any]:
+        import torch
+
+        frames, limits = item.frames, self.limits[View.VIDEO]
+        if frames.dtype != np.uint8 or frames.ndim != 4 or frames.shape[3] != 3 or not len(frames):
+            raise UsageError(f"Frames must be uint8 (frames, height, width, 3), not {frames.dtype} {frames.shape}.")
+        count = limits["frames"]
+        if self._fps:
+            count = min(count, max(2, math.ceil(item.seconds * self._fps)))
+        if len(frames) > count:
+            frames = frames[((np.arange(count) + 0.5) * len(frames) / count).astype(int)]
+        if len(frames) == 1:  # models take two frames at a time
+            frames = np.repeat(frames, 2, axis=0)
+        pictures = np.stack([np.asarray(_fitted(frame, limits["max_pixels"])) for frame in frames])
+        rate = len(pictures) / max(item.seconds, 1e-3)
+        times = {"fps": rate, "total_num_frames": len(pictures), "duration": item.seconds}
+        return {
+            "array": torch.from_numpy(pictures.transpose(0, 3, 1, 2).copy()),
+            "video_metadata": times | {"frames_indices": list(range(len(pictures)))},
+        }
+
+
+def _fitted(item: np.ndarray, most_pixels: int) -> Any:
+    from PIL import Image
+
+    found = Image.fromarray(item)
+    width, height = found.size
+    shrink = math.sqrt(most_pixels / (width * height))
+    if shrink < 1:
+        width, height = (max(1, int(side * shrink)) for side in (width, height))
+    width, height = max(width, LEAST_SIDE), max(height, LEAST_SIDE)
+    if (width, height) != found.size:
+        found = found.resize((width, height), Image.Resampling.LANCZOS, reducing_gap=2.0)
+    size = max(width, -(-height // LONGEST_RATIO)), max(height, -(-width // LONGEST_RATIO))
+    if size == found.size:
         return found
+    padded = Image.new("RGB", size, (255, 255, 255))
+    padded.paste(found)
+    return padded
+
+
+def _module(model: Any, modality: str) -> Any:
+    """The input module of a modality: the model's first, or that of its route."""
+    routes = getattr(model[0], "sub_modules", None)
+    return routes[modality][0] if routes is not None else model[0]
+
+
+def _set(module: Any, modality: str, **settings: Any) -> None:
+    """Settings that every call of the module's processor gets from now on."""
+    before = module.processing_kwargs or {}
+    module.processing_kwargs = {**before, modality: {**before.get(modality, {}), **settings}}
+
+
+def _area(size: dict[str, int]) -> int:
+    if {"height", "width"} <= size.keys():
+        return int(size["height"]) * int(size["width"])
+    return int(size["shortest_edge"]) ** 2 if "shortest_edge" in size else 0
+
+
+def _patch(config: Any) -> int:
+    vision = getattr(config, "vision_config", config)
+    return int(getattr(vision, "patch_size", 0) or 16)

@@ -60,3 +60,14 @@ def cpu_flags() -> frozenset[str]:
 def lowest_cosine(one: Any, other: Any) -> float:
     """The smallest cosine between rows of unit vectors, both float32 (n, d)."""
     return float((one * other).sum(axis=1).min())
+
+
+def sample_pictures() -> list[Any]:
+    """A slope of colours, stripes, and noise: uint8 (224, 224, 3) each."""
+    import numpy as np
+
+    down, across = np.mgrid[0:224, 0:224]
+    slope = np.stack([down, across, 224 - down], axis=-1)
+    stripes = np.repeat((((down + across) // 16 % 2) * 220)[..., None], 3, axis=2)
+    noise = np.random.default_rng(0).integers(0, 256, (224, 224, 3))
+    return [picture.astype(np.uint8) for picture in (slope, stripes, noise)]

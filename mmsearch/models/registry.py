@@ -179,7 +179,7 @@ def load(spec: ModelSpec, options: ModelOptions | None = None) -> Embedder:
         folder = builtin.locate(options.allow_download)
         builtin.verify(folder)
         source, known = str(folder), builtin.identity()
-    embedder = SentenceTransformerEmbedder(source, name=spec.name, options=options, identity=known)
+    embedder = SentenceTransformerEmbedder(source, name=spec.name, options=options, identity=known, spec=spec)
     if not embedder.views:
         raise ModelUnavailable(f"{spec.name} embeds nothing that mmsearch can give it.", "Use an embedder.")
     lacking = (spec.limited_to or frozenset()) - embedder.views

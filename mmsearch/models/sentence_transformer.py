@@ -3,25 +3,31 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from mmsearch.errors import ExtractionError, ModelUnavailable, UsageError
+from mmsearch.errors import UsageError
 from mmsearch.models import weights
+from mmsearch.models.batches import Batches
 from mmsearch.models.embedder import Role
 from mmsearch.models.inputs import Inputs
-from mmsearch.models.libraries import quiet
+from mmsearch.models.known import ModelSpec
+from mmsearch.models.loading import LCO_ASK, first_precision, load, lower_case, paired
+from mmsearch.models.model_files import check_embedder, find, is_lco
 from mmsearch.models.options import ModelOptions
-from mmsearch.models.precision import LOWEST_COSINE, SAMPLE, Precision, lowest_cosine, preferred
+from mmsearch.models.precision import LOWEST_COSINE, SAMPLE, lowest_cosine, preferred, sample_pictures
 from mmsearch.types import View
 
-CPU_TOKENS = 2048  # of a batch, padding included
-GPU_TOKENS = 65536
 MOST_TOKENS = 8192  # where a model states no limit
 DOCUMENT_PROMPTS = ("document", "passage", "corpus")  # the order in which the library looks for one
+INSTRUCTED = re.compile(
+    r"(Instruct: ).*(\n ?Query: ?)$", re.DOTALL
+)  # the prompt of a text model that takes instructions
 
 
 class SentenceTransformerEmbedder:
@@ -29,44 +35,81 @@ class SentenceTransformerEmbedder:
 
     def __init__(
         self,
-        model: str | Path,
+        source: str | Path,
         *,
         name: str,
         options: ModelOptions | None = None,
         identity: dict[str, Any] | None = None,
+        spec: ModelSpec | None = None,
     ) -> None:
-        """`identity` is what the fingerprint says about the weights, found out unless given. Raises
-        `ModelUnavailable`."""
-        options = options or ModelOptions()
+        """`identity` is what the fingerprint says about the weights, found out unless given; `spec` what is known of
+        the model beyond its files. Raises `ModelUnavailable`, and `UsageError` for a dimension it doesn't have."""
+        self._options = options or ModelOptions()
         self.name = name
-        self._precision = preferred(options.device)
-        self.model = _load(str(model), self._precision.device, options.allow_download)
-        commit = getattr(getattr(self.model[0], "config", None), "_commit_hash", None)
-        self._identity = identity or weights.identity(str(model), commit)
-        self._inputs = Inputs(self.model, options)
-        self.views = self._inputs.views
-        self.fuses = self._inputs.chat and View.IMAGE in self.views
-        self.takes_instruction = self._inputs.chat
-        self.dimension = int(self.model.get_embedding_dimension())
+        revision = self._options.revision or (spec.revision if spec else None)
+        self._files = [find(name, str(source), self._options, revision)]
+        if spec and spec.pair:
+            self._files.append(find(name, spec.pair, self._options))
+        for files in self._files:
+            check_embedder(files, self._options)
+        self._prompts = dict(spec.prompts) if spec else {}
+        self._lower_case = bool(spec and spec.lower_case)
+        self._measure: Any = None
+        self._precision = first_precision(self._files[0], self._options)
+        self._load()
+        self._identity = identity or self._origin()
+        self.views, self.fuses = self._inputs.views, self._inputs.fuses
+        self.takes_instruction = self._inputs.chat or bool(INSTRUCTED.match(self._prompt("query")))
+        self.dimension = self._cut_to(int(self.model.get_embedding_dimension()))
         self.max_tokens = min(int(self.model.max_seq_length or MOST_TOKENS), MOST_TOKENS)
-        self._budget = CPU_TOKENS if self._precision.device == "cpu" else GPU_TOKENS
-        self._settle(str(model), options.dtype)
+        self._settle()
+
+    def _load(self) -> None:
+        whole = load(self._files[0], self._precision, self._options)
+        if len(self._files) > 1:
+            whole = paired(whole, load(self._files[1], self._precision, self._options))
+        if self._lower_case:
+            lower_case(whole)
+        self.model = whole
+        self.batches = Batches(whole, self._precision.device)
+        self._controlled = any(token.startswith("<|") for token in whole.tokenizer.all_special_tokens)
+        self._inputs = Inputs(whole, self._options, LCO_ASK if is_lco(self._files[0]) else "")
+
+    def _origin(self) -> dict[str, Any]:
+        """Which weights these are, and the class that reads them."""
+        origins = [
+            weights.identity(files.source, files.commit) | {"class": files.architecture or "unknown"}
+            for files in self._files
+        ]
+        return origins[0] | ({"pair": origins[1]} if len(origins) > 1 else {})
+
+    def _cut_to(self, width: int) -> int:
+        dim = self._options.dim
+        if dim is not None and not 0 < dim <= width:
+            raise UsageError(f"{self.name} has no {dim} dimensions.", f"Choose --dim 1 to {width}.")
+        return dim or width
 
     def fingerprint(self) -> dict[str, dict[str, Any]]:
         """See `Embedder`."""
-        pooling = next((module.pooling_mode for module in self.model if hasattr(module, "pooling_mode")), "unknown")
         facts = {
             "dimension": self.dimension,
             "prompts": {role: self._prompt(role) for role in ("query", "document")},
-            "pooling": pooling,
+            "pooling": self._pooling(),
         }
         limits = {View.TEXT: {"max_tokens": self.max_tokens}, **self._inputs.limits}
         return {str(view): {**self._identity, **facts, "limits": limits[view]} for view in sorted(self.views)}
 
+    def _pooling(self) -> str:
+        """How token vectors become one; `own` for a model with a head of its own for that."""
+        found = (getattr(module, "pooling_mode", None) for module in self.model.modules())
+        return str(next(filter(None, found), "own"))
+
     def choice(self) -> str:
         """See `Embedder`."""
         device = {"cpu": "this CPU"}.get(self._precision.device, self._precision.device)
-        return f"{self._precision.dtype} on {device}: {self._precision.reason}"
+        guessed = self._files[0].modules is None and self._pooling() == "mean"
+        note = "; its files name no pooling (modules.json), so the mean is taken" if guessed else ""
+        return f"{self._precision.dtype} on {device}: {self._precision.reason}{note}"
 
     def part_texts(self, text: str) -> list[str]:
         """See `Embedder`."""
@@ -90,74 +133,87 @@ class SentenceTransformerEmbedder:
         """See `Embedder`."""
         if view not in self.views:
             raise UsageError(f"{self.name} can't embed the {view} of anything.", "mmsearch models shows what each can")
-        vectors = np.zeros((len(items), self.dimension), np.float32)
+        if not len(items):
+            return np.zeros((0, self.dimension), np.float32)
         prompt = self._prompt(role) if instruction is None else self._instructed(instruction)
         if view is View.TEXT:
             items = [self._escaped(text) for text in items]
             costs = self._lengths([prompt + text for text in items])
         else:
             costs = self._inputs.costs(view, items)
-        order = sorted(range(len(items)), key=lambda number: -costs[number])  # what does not fit shows at once
-        while order:
-            count = max(1, self._budget // max(1, costs[order[0]]))
-            batch, order = order[:count], order[count:]
-            inputs = self._inputs.prepared(view, [items[number] for number in batch])
-            vectors[batch] = self._forward(inputs, prompt, role)
-        return vectors
+        prepare = partial(self._inputs.prepared, view)
+        return self._cut(self.batches.vectors(items, costs, prepare, prompt=prompt or None, task=role))
 
     def fused(self, text: str, image: np.ndarray, role: Role = "query", instruction: str | None = None) -> np.ndarray:
         """See `Embedder`."""
         if not self.fuses:
             raise UsageError(f"{self.name} can't take a text and a picture as one query.")
         prompt = self._prompt(role) if instruction is None else self._instructed(instruction)
-        inputs = [{"image": self._inputs.picture(image), "text": self._escaped(text)}]
-        vector: np.ndarray = self._forward(inputs, prompt, role)[0]
+        read = (self.part_texts(self._escaped(text)) or [""])[0]  # a sequence that holds a picture is never cut
+        inputs = [self._inputs.fused(read, image)]
+        found = self.batches.vectors(inputs, [1], list, prompt=prompt or None, task=role)
+        vector: np.ndarray = self._cut(found)[0]
         return vector
 
-    def _instructed(self, instruction: str) -> str:
-        if not self.takes_instruction:
-            raise UsageError(f"{self.name} takes no instruction.", "leave it out, or use a model that follows one")
-        return instruction
+    def _cut(self, vectors: np.ndarray) -> np.ndarray:
+        """The first numbers, at unit length again: models in bfloat16 miss it by far more than float32 does."""
+        kept = vectors[:, : self.dimension]
+        return kept / np.maximum(np.linalg.norm(kept, axis=1, keepdims=True), 1e-12)
 
-    def _settle(self, path: str, dtype: str | None) -> None:
-        """Goes to the reduced precision if a sample of vectors stays the same, or to the one that was asked for."""
+    def _settle(self) -> None:
+        """Goes to the reduced precision if a sample of vectors stays the same."""
         import torch
 
-        wanted = dtype or self._precision.dtype
-        if wanted == "float32" or not self.views:
-            reason = "as asked" if dtype else self._precision.reason
-            self._precision = Precision(self._precision.device, "float32", reason)
+        wanted = preferred(self._precision.device)
+        if self._options.dtype or wanted.dtype == self._precision.dtype:
             return
-        exact = self.embed(View.TEXT, SAMPLE)
-        self.model.to(getattr(torch, wanted))
-        cosine = lowest_cosine(self.embed(View.TEXT, SAMPLE), exact)
-        if dtype:
-            self._precision = Precision(self._precision.device, dtype, "as asked")
-        elif cosine >= LOWEST_COSINE:
-            reason = f"{self._precision.reason}, cosine {cosine:.5f} to float32"
-            self._precision = Precision(self._precision.device, wanted, reason)
+        exact = self._sample()
+        self.model.to(getattr(torch, wanted.dtype))
+        cosine = lowest_cosine(self._sample(), exact)
+        if cosine >= LOWEST_COSINE:
+            reason = f"{wanted.reason}, cosine {cosine:.5f} to float32"
+            self._precision = wanted._replace(reason=reason)
         else:
-            self.model = _load(path, self._precision.device, False)
-            reason = f"in {wanted} vectors differ (cosine {cosine:.4f})"
-            self._precision = Precision(self._precision.device, "float32", reason)
+            self._precision = wanted._replace(
+                dtype="float32", reason=f"in {wanted.dtype} vectors differ (cosine {cosine:.4f})"
+            )
+            self._load()
+
+    def _sample(self) -> np.ndarray:
+        """Vectors to compare precisions by: of texts, and where the model looks, of pictures."""
+        found = [self.embed(View.TEXT, SAMPLE)] if View.TEXT in self.views else []
+        if View.IMAGE in self.views:
+            found.append(self.embed(View.IMAGE, sample_pictures()))
+        return np.concatenate(found)
 
     def _prompt(self, role: str) -> str:
+        """The library takes an empty prompt called document for the model's, where the model calls its own passage."""
         names = DOCUMENT_PROMPTS if role == "document" else ("query",)
-        prompts = self.model.prompts or {}
+        prompts = {**self._prompts, **{name: text for name, text in (self.model.prompts or {}).items() if text}}
         return next((prompts[name] for name in names if prompts.get(name)), "")
 
+    def _instructed(self, instruction: str) -> str:
+        """The prompt with an instruction in it, in the form that the model's own query prompt has."""
+        if not self.takes_instruction:
+            raise UsageError(f"{self.name} takes no instruction.", "leave it out, or use a model that follows one")
+        form = INSTRUCTED.match(self._prompt("query"))
+        return f"{form.group(1)}{instruction}{form.group(2)}" if form else instruction
+
     def _escaped(self, text: str) -> str:
-        """A chat template would obey control tokens in a text."""
-        return text.replace("<|", "< |") if self._inputs.chat else text
+        """Control tokens in a text would be obeyed: by a chat template, and by tokenizers that know them."""
+        return text.replace("<|", "< |") if self._controlled else text
 
     def _overhead(self) -> int:
-        """Tokens that every text costs: special tokens and the longer prompt."""
+        """Tokens that every text costs: special tokens, chat template and the longer prompt."""
         longest = max((self._prompt("document"), self._prompt("query")), key=len)
+        if self._inputs.chat:
+            inputs = self._inputs.prepared(View.TEXT, [""])
+            return int(self.model.preprocess(inputs, prompt=longest or None)["input_ids"].shape[1])
         return len(self._plain_tokenizer().encode(longest).ids)
 
     def _plain_tokenizer(self) -> Any:
         """The tokenizer without truncation or padding, to measure with."""
-        if not hasattr(self, "_measure"):
+        if self._measure is None:
             from tokenizers import Tokenizer
 
             self._measure = Tokenizer.from_str(self.model.tokenizer.backend_tokenizer.to_str())
@@ -168,48 +224,3 @@ class SentenceTransformerEmbedder:
     def _lengths(self, texts: list[str]) -> list[int]:
         encodings = self._plain_tokenizer().encode_batch_fast(texts)
         return [min(len(encoding.ids), self.max_tokens) for encoding in encodings]
-
-    def _forward(self, inputs: list[Any], prompt: str, role: Role) -> np.ndarray:
-        """One batch, halved as often as the device's memory asks for."""
-        import torch
-        from sentence_transformers.util import batch_to_device
-
-        try:
-            with torch.inference_mode():
-                features = self.model.preprocess(inputs, prompt=prompt or None, task=role)
-                output = self.model(batch_to_device(features, self.model.device), task=role)
-                vectors = output["sentence_embedding"].float().cpu().numpy()
-        except RuntimeError as error:
-            if not _is_out_of_memory(error):
-                raise
-            vectors = None
-        if vectors is not None:
-            return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
-        if self._precision.device.startswith("cuda"):
-            torch.cuda.empty_cache()
-        if len(inputs) == 1:
-            raise ExtractionError("memory", "This alone does not fit the memory of the device.")
-        self._budget = max(self._budget // 2, self.max_tokens)
-        half = len(inputs) // 2
-        return np.concatenate([self._forward(part, prompt, role) for part in (inputs[:half], inputs[half:])])
-
-
-def _load(model: str, device: str, allow_download: bool) -> Any:
-    """In float32 always: a lower precision has to be compared with it."""
-    quiet(offline=not allow_download)
-    from sentence_transformers import SentenceTransformer
-
-    try:
-        return SentenceTransformer(
-            model, device=device, local_files_only=not allow_download, model_kwargs={"dtype": "float32"}
-        ).eval()
-    except (OSError, ValueError, ImportError, AssertionError, RuntimeError) as error:
-        raise ModelUnavailable(
-            f"The model {model} can't be loaded: {str(error).splitlines()[0] if str(error) else type(error).__name__}",
-            "mmsearch models shows what is on this machine",
-        ) from error
-
-
-def _is_out_of_memory(error: RuntimeError) -> bool:
-    message = str(error)
-    return any(sign in message for sign in ("out of memory", "can't allocate memory", "Cannot allocate memory"))

@@ -1,0 +1,123 @@
+"""Loading an embedder from files that were judged before: what fits, how it is put together, and what can go wrong."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from mmsearch.errors import ModelUnavailable
+from mmsearch.models.libraries import quiet
+from mmsearch.models.model_files import LIST, ModelFiles, first_line, is_lco
+from mmsearch.models.options import ModelOptions
+from mmsearch.models.precision import Precision, preferred
+from mmsearch.models.weights import free_memory, stored
+
+BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}
+OVERHEAD = 1.1  # of the weights' own bytes: buffers, and the batches to come
+LCO_ASK = "\nSummarize the above {} in one word:"
+PADDED = ("siglip", "siglip2")  # trained on texts padded to the full length, which the library doesn't do
+LIBRARIES = {"torchvision": "pip install 'mmsearch[video]'", "flash_attn": "--attn sdpa"}
+FAILURES = (OSError, ValueError, ImportError, AssertionError, RuntimeError, KeyError, TypeError, AttributeError)
+
+
+def first_precision(files: ModelFiles, options: ModelOptions) -> Precision:
+    """The device, and the number format that the weights are loaded in: as asked; else as they are published where
+    that is bfloat16 and the device computes in it; else float32, which a lower one has to be compared with."""
+    here = preferred(options.device)
+    if options.dtype:
+        return Precision(here.device, options.dtype, "as asked")
+    try:
+        counts = stored(files.folder)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        hint = "Fetch it anew."
+        raise ModelUnavailable(f"The weights of {files.name} can't be read: {first_line(error)}", hint) from error
+    published = max(counts, key=lambda name: counts[name], default="")
+    if published == "BF16" and here.dtype == "bfloat16":
+        return Precision(here.device, "bfloat16", f"its weights are published in it, and {here.reason}")
+    return Precision(here.device, "float32", here.reason)
+
+
+def load(files: ModelFiles, precision: Precision, options: ModelOptions) -> Any:
+    """The SentenceTransformer, in evaluation mode. Raises `ModelUnavailable`."""
+    check_memory(files, precision)
+    quiet(offline=not options.allow_download)
+    model_kwargs = {"dtype": precision.dtype, "use_safetensors": True}
+    if options.attn:
+        model_kwargs["attn_implementation"] = options.attn
+    try:
+        if is_lco(files):
+            return _lco(files, precision, model_kwargs).eval()
+        from sentence_transformers import SentenceTransformer
+
+        model = SentenceTransformer(
+            str(files.folder), device=precision.device, local_files_only=not options.allow_download,
+            trust_remote_code=options.trust_remote_code, model_kwargs=model_kwargs,
+        )  # fmt: skip
+    except FAILURES as error:
+        raise explained(files.name, error) from error
+    if files.config.get("model_type") in PADDED:
+        pad = {"padding": "max_length", "max_length": int(model.max_seq_length or 64)}
+        reader: Any = model[0]
+        reader.processing_kwargs = {**reader.processing_kwargs, "text": pad}
+    return model.eval()
+
+
+def _lco(files: ModelFiles, precision: Precision, model_kwargs: dict[str, Any]) -> Any:
+    """The models of the LCO family have no files that say so: padded on the left, asked for one word, and the last
+    token's state at unit length is the vector."""
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.base.modules import Normalize, Transformer
+    from sentence_transformers.sentence_transformer.modules import Pooling
+
+    transformer = Transformer(
+        str(files.folder), model_kwargs=model_kwargs, processor_kwargs={"padding_side": "left"},
+        processing_kwargs={"chat_template": {"add_generation_prompt": True}},
+    )  # fmt: skip
+    pooling = Pooling(transformer.get_embedding_dimension(), "lasttoken")
+    return SentenceTransformer(modules=[transformer, pooling, Normalize()], device=precision.device)
+
+
+def paired(student: Any, tower: Any) -> Any:
+    """One model out of two that share a space: texts go to the first, pictures to the second."""
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.base.modules import Router
+
+    routes = {"text": list(student.children()), "image": list(tower.children())}
+    router = Router(sub_modules=routes)
+    return SentenceTransformer(modules=[router], device=str(student.device), prompts=dict(student.prompts)).eval()
+
+
+def lower_case(model: Any) -> None:
+    """Have the model's tokenizer read capital letters as small ones."""
+    from tokenizers import normalizers
+
+    core = model.tokenizer.backend_tokenizer
+    core.normalizer = normalizers.Sequence([normalizers.Lowercase(), *([core.normalizer] if core.normalizer else [])])
+
+
+def check_memory(files: ModelFiles, precision: Precision) -> None:
+    """Raise `ModelUnavailable` where the weights in this number format are more than the device has left."""
+    device, dtype, _ = precision
+    count, left = sum(stored(files.folder).values()), free_memory(device)
+    needed = count * BYTES[dtype] * OVERHEAD
+    if left is None or needed <= left:
+        return
+    where = "this machine" if device == "cpu" else device
+    half = "Take half of it with --dtype bfloat16, or choose" if dtype == "float32" and needed / 2 <= left else "Choose"
+    raise ModelUnavailable(
+        f"{files.name} needs {needed / 1e9:.1f} GB of memory in {dtype}; {where} has {left / 1e9:.1f} GB left.",
+        f"{half} a smaller model: `mmsearch models` shows their sizes.",
+    )
+
+
+def explained(name: str, error: BaseException) -> ModelUnavailable:
+    """What the libraries raise while loading, as a sentence and a next step."""
+    text = str(error)
+    if isinstance(error, ImportError):
+        known = re.search(r"torchvision|flash_attn|sentencepiece|accelerate|peft|einops|timm", text)
+        unnamed = re.search(r"No module named '?([\w-]+)", text)
+        library = known.group() if known else unnamed.group(1) if unnamed else "another library"
+        return ModelUnavailable(f"{name} needs {library}.", LIBRARIES.get(library, f"pip install {library}"))
+    if isinstance(error, AssertionError) or (isinstance(error, RuntimeError) and "device" in text.lower()):
+        return ModelUnavailable(f"{name} can't be put where it was asked to: {first_line(error)}", "--device cpu")
+    return ModelUnavailable(f"{name} can't be loaded: {first_line(error)}", LIST)

@@ -1,0 +1,175 @@
+"""A model's files, found and judged before anything is loaded: other classes load as well, and answer at random."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from mmsearch.errors import ModelUnavailable
+from mmsearch.models.cache import commit_of, model_folder
+from mmsearch.models.libraries import quiet
+from mmsearch.models.options import ModelOptions
+from mmsearch.models.weights import pickled
+
+LIST = "`mmsearch models` lists what mmsearch knows."
+FILES = ["*.json", "*.safetensors", "*.txt", "*.model", "*.jinja"]
+WRITERS = ("ForCausalLM", "ForConditionalGeneration", "LMHeadModel")
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFiles:
+    """A model's folder on this machine, its commit if it came from the hub, and what its files say of it."""
+
+    name: str
+    source: str  # a hub id, or the folder itself
+    folder: Path
+    commit: str | None
+    config: dict[str, Any]
+    own: dict[str, Any]  # config_sentence_transformers.json
+    modules: list[dict[str, Any]] | None  # modules.json
+
+    @property
+    def architecture(self) -> str:
+        """The class that the weights belong to, as the config names it."""
+        return str((self.config.get("architectures") or [""])[0])
+
+
+def find(name: str, source: str, options: ModelOptions, revision: str | None = None) -> ModelFiles:
+    """The files of a model, `source` being a folder or a hub id: those on this machine, else, where `allow_download`
+    permits it, fetched. Raises `ModelUnavailable`."""
+    folder, commit = Path(source), None
+    if not folder.is_dir():
+        commit = commit_of(source, revision)
+        folder = model_folder(source) / "snapshots" / (commit or "none")
+        if not _complete(folder):
+            folder = _fetched(name, source, revision, options, bool(commit))
+            commit = folder.name
+    config, own, modules = (_read(folder / name) for name in
+                            ("config.json", "config_sentence_transformers.json", "modules.json"))  # fmt: skip
+    if modules and not config:  # the transformer lies in a folder of its own
+        config = _read(folder / str(modules[0].get("path", "")) / "config.json")
+    if not config and not modules:
+        raise ModelUnavailable(f"There is no model in the folder {folder}.", "A model has a config.json.")
+    return ModelFiles(name, source, folder, commit, config or {}, own or {}, modules)
+
+
+def _complete(folder: Path) -> bool:
+    """Whether there are weights, all of them where an index names several files."""
+    indexes = [_read(path) for path in folder.glob("*.safetensors.index.json")]
+    named = {name for index in indexes for name in (index or {}).get("weight_map", {}).values()}
+    return all((folder / name).is_file() for name in named) and any(
+        path.is_file() for pattern in ("*.safetensors", "*.bin") for path in folder.rglob(pattern)
+    )
+
+
+def _fetched(name: str, source: str, revision: str | None, options: ModelOptions, partly: bool) -> Path:
+    if not options.allow_download:
+        lacking = "is on this machine only in part" if partly else "is not on this machine"
+        hint = f"`mmsearch models pull {name}` fetches it, or let this run do it: --allow-download."
+        raise ModelUnavailable(f"{source} {lacking}.", hint)
+    from huggingface_hub import snapshot_download
+
+    patterns = [*FILES, "*.py"] if options.trust_remote_code else FILES
+    try:
+        return Path(snapshot_download(source, revision=revision, allow_patterns=patterns))
+    except Exception as error:  # the hub client raises its own, the HTTP client's and OSError
+        which = f" in revision {revision}" if revision else ""
+        hint = "Check its name, and whether this machine reaches the hub."
+        raise ModelUnavailable(f"{source}{which} can't be downloaded: {first_line(error)}", hint) from error
+
+
+def _read(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError):
+        return None
+
+
+def role_of(files: ModelFiles) -> str:
+    """What a model is, by its files: embedder, reranker, late, sparse, speech, or unknown where they leave it open: a
+    model that writes text, without the files that would say how to make vectors of it."""
+    stated = {"CrossEncoder": "reranker", "MultiVectorEncoder": "late", "SparseEncoder": "sparse"}
+    steps = str(files.modules or "")
+    if files.own.get("model_type") in stated:
+        return stated[files.own["model_type"]]
+    if "LogitScore" in steps:
+        return "reranker"
+    if files.modules:
+        return "embedder"
+    if files.architecture.endswith("ForRetrieval"):
+        return "late"
+    if "ForSequenceClassification" in files.architecture:
+        return "reranker"
+    if files.config.get("model_type") == "whisper":
+        return "speech"
+    return "unknown" if files.architecture.endswith(WRITERS) and not is_lco(files) else "embedder"
+
+
+def is_lco(files: ModelFiles) -> bool:
+    """Whether a model is one of the LCO family: the bare thinker of Qwen2.5-Omni, to be set up by hand."""
+    return files.modules is None and files.architecture == "Qwen2_5OmniThinkerForConditionalGeneration"
+
+
+def check_embedder(files: ModelFiles, options: ModelOptions) -> None:
+    """Raise `ModelUnavailable` unless the files are an embedder's that may and can be loaded here."""
+    name, role = files.name, role_of(files)
+    if role == "unknown":
+        raise ModelUnavailable(
+            f"{name} lacks its sentence-transformers files (modules.json): its vectors would be made the wrong way.",
+            "Name a revision on the hub that has them (--revision), or fetch the folder anew.",
+        )
+    if role != "embedder":
+        kinds = {
+            "reranker": ("a reranker", "Give it to `mmsearch query --rerank`."),
+            "late": ("a late-interaction model", "Give it to `mmsearch query --rerank`."),
+            "sparse": ("an embedder of sparse vectors", LIST),
+            "speech": ("a speech model", "Give it to `mmsearch index --transcribe`."),
+        }
+        raise ModelUnavailable(f"{name} is {kinds[role][0]}, not an embedder.", kinds[role][1])
+    check_files(files, options)
+
+
+def check_files(files: ModelFiles, options: ModelOptions) -> None:
+    """Raise `ModelUnavailable` for files of any role that may not be loaded: code, pickled or missing weights; or can't
+    be: a library is missing."""
+    if not options.trust_remote_code and _needs_code(files):
+        raise ModelUnavailable(
+            f"{files.name} runs code of its own, which mmsearch does not do unasked.",
+            f"--trust-remote-code {files.name}, if you trust its publisher with all that you can do on this machine.",
+        )
+    if path := pickled(files.folder):
+        raise ModelUnavailable(
+            f"{files.name} has pickled weights ({path.relative_to(files.folder)}), which could run any code.",
+            "Only safetensors are loaded: look for another revision or conversion of the model.",
+        )
+    if not _complete(files.folder):
+        raise ModelUnavailable(f"{files.name} has no weights, or not all of them.", "Fetch the folder anew.")
+    processor = _read(files.folder / "processor_config.json") or {}
+    films = "video_processor" in processor or (files.folder / "video_preprocessor_config.json").is_file()
+    if films and find_spec("torchvision") is None:
+        raise ModelUnavailable(
+            f"{files.name} needs torchvision, which is not installed.", "pip install 'mmsearch[video]'"
+        )
+    if options.attn == "flash_attention_2" and find_spec("flash_attn") is None:
+        raise ModelUnavailable("flash_attention_2 needs flash-attn, which is not installed.", "--attn sdpa")
+
+
+def _needs_code(files: ModelFiles) -> bool:
+    """Whether it can be loaded by its own code only. Some name code and are of a class that the library has."""
+    if any(not str(module.get("type", "")).startswith("sentence_transformers.") for module in files.modules or ()):
+        return True
+    if not files.config.get("auto_map"):
+        return False
+    quiet(offline=True)
+    import transformers
+
+    return not hasattr(transformers, files.architecture)
+
+
+def first_line(error: BaseException) -> str:
+    """What an error says first, or else its class."""
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__
