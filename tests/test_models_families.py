@@ -1,4 +1,4 @@
-"""Each family of embedders by a tiny real replica: its vectors are those of the library on inputs prepared as it asks."""
+"""Each family of embedders by a tiny real replica: its vectors equal the library's on inputs prepared as it asks."""
 
 from dataclasses import replace
 
