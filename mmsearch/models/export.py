@@ -201,7 +201,9 @@ def _write_tokenizer(embedder: Embedder, target: Path) -> None:
     tokenizer = Tokenizer.from_str(own.backend_tokenizer.to_str())
     tokenizer.enable_truncation(embedder.max_tokens)
     length = _fixed_length(embedder.model)
-    tokenizer.enable_padding(pad_id=own.pad_token_id or 0, pad_token=own.pad_token or "[PAD]", length=length)
+    tokenizer.enable_padding(
+        direction=own.padding_side, pad_id=own.pad_token_id or 0, pad_token=own.pad_token or "[PAD]", length=length
+    )
     tokenizer.save(str(target), pretty=False)
 
 
