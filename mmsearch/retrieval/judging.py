@@ -6,6 +6,7 @@ words), or had no time for, is not judged.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 import time
@@ -90,19 +91,25 @@ class _Judge:
         self._troubles: Counter[str] = Counter()
 
     def judge(self, segment_ids: Sequence[int]) -> Judged:
-        """Best first, and no batch is begun that can't be ended in time; the first place is judged in any case."""
-        judged, began, limit = Judged(), time.monotonic(), self._query.rerank_seconds
+        """Best first, and no batch is begun that can't be ended in time, as far as the one before tells; the first one,
+        a single place, tells nothing: starting workers and models takes longest there."""
+        judged, limit = Judged(), self._query.rerank_seconds
         places = self._snapshot.places(list(segment_ids))
         waiting = [places[one] for one in segment_ids if one in places]
-        size = 1 if limit is not None else AT_ONCE
+        if waiting and limit is not None:
+            with contextlib.suppress(ExtractionError):  # said when it is judged
+                self._looks.of(waiting[0])  # starts the workers
+        began = time.monotonic()
+        size, batches = 1 if limit is not None else AT_ONCE, 0
         while waiting:
             started = time.monotonic()
             batch, waiting = waiting[:size], waiting[size:]
             self._take(judged, batch)
+            batches += 1
             if limit is not None:
-                each = (time.monotonic() - started) / len(batch)
                 left = limit - (time.monotonic() - began)
-                size = min(2 * size, AT_ONCE, int(left / max(each, 1e-6)))
+                each = (time.monotonic() - started) / len(batch)
+                size = min(2 * size, AT_ONCE, int(left / max(each, 1e-6))) if batches > 1 else int(left > 0)
                 if size < 1:
                     break
         if waiting:
