@@ -18,17 +18,19 @@ OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "Cannot allocate memo
 
 
 class Batches:
-    """Runs a SentenceTransformer. `budget` is how many tokens a batch may hold; it shrinks as the memory demands."""
+    """Runs a model of sentence-transformers. `budget` is how many tokens a batch may hold; it shrinks as the memory
+    demands. `rows` takes what the model gives apart, one array for each input: by default its vectors."""
 
-    def __init__(self, model: Any, device: str) -> None:
+    def __init__(self, model: Any, device: str, rows: Callable[[Any], list[np.ndarray]] | None = None) -> None:
         self.budget = CPU_TOKENS if device == "cpu" else GPU_TOKENS
         self._model = model
         self._device = device
+        self._rows = rows or (lambda output: list(output["sentence_embedding"].float().cpu().numpy()))
 
-    def vectors(
+    def run(
         self, items: Sequence[Any], costs: Sequence[int], prepare: Callable[[list[Any]], list[Any]], **how: Any
-    ) -> np.ndarray:
-        """The model's own vectors, float32 (n, width), in the order of the items.
+    ) -> list[np.ndarray]:
+        """What the model makes of each item, float32, in the order of the items.
 
         `costs` are the tokens of each item, `prepare` makes the library's inputs of a batch, and `how` (`prompt`,
         `task`) goes with all of them. Raises `ExtractionError("memory", ...)` where one item alone is too large.
@@ -43,11 +45,11 @@ class Batches:
         jobs = [[items[number] for number in batch] for batch in batches]
         for batch, rows in zip(batches, self._run(jobs, prepare, how), strict=True):
             found.update(zip(batch, rows, strict=True))
-        return np.stack([found[number] for number in range(len(items))]) if found else np.zeros((0, 0), np.float32)
+        return [found[number] for number in range(len(items))]
 
     def _run(
         self, jobs: Sequence[list[Any]], prepare: Callable[[list[Any]], list[Any]], how: dict[str, Any]
-    ) -> Iterator[np.ndarray]:
+    ) -> Iterator[list[np.ndarray]]:
         if self._device == "cpu" or len(jobs) == 1:  # on a CPU there is nothing to overlap with
             for items in jobs:
                 yield self._forward(prepare(items), how)
@@ -69,7 +71,7 @@ class Batches:
         inputs = prepare(items)
         return inputs, self._model.preprocess(inputs, **how)
 
-    def _forward(self, inputs: list[Any], how: dict[str, Any], features: Any = None) -> np.ndarray:
+    def _forward(self, inputs: list[Any], how: dict[str, Any], features: Any = None) -> list[np.ndarray]:
         """One batch, halved as often as the device's memory asks for."""
         import torch
         from sentence_transformers.util import batch_to_device
@@ -78,8 +80,7 @@ class Batches:
             with torch.inference_mode():
                 made = self._model.preprocess(inputs, **how) if features is None else features
                 output = self._model(batch_to_device(made, self._model.device), task=how.get("task"))
-                vectors: np.ndarray = output["sentence_embedding"].float().cpu().numpy()
-                return vectors
+                return self._rows(output)
         except RuntimeError as error:
             if not any(sign in str(error) for sign in OUT_OF_MEMORY):
                 raise
@@ -90,4 +91,4 @@ class Batches:
             raise ExtractionError("memory", "This alone does not fit the memory of the device.")
         self.budget = max(self.budget // 2, 1)
         half = len(inputs) // 2
-        return np.concatenate([self._forward(part, how) for part in (inputs[:half], inputs[half:])])
+        return self._forward(inputs[:half], how) + self._forward(inputs[half:], how)

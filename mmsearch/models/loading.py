@@ -37,8 +37,9 @@ def first_precision(files: ModelFiles, options: ModelOptions) -> Precision:
     return Precision(here.device, "float32", here.reason)
 
 
-def load(files: ModelFiles, precision: Precision, options: ModelOptions) -> Any:
-    """The SentenceTransformer, in evaluation mode. Raises `ModelUnavailable`."""
+def load(files: ModelFiles, precision: Precision, options: ModelOptions, late: bool = False) -> Any:
+    """The SentenceTransformer, or for late interaction the MultiVectorEncoder, in evaluation mode. Raises
+    `ModelUnavailable`."""
     check_memory(files, precision)
     quiet(offline=not options.allow_download)
     model_kwargs = {"dtype": precision.dtype, "use_safetensors": True}
@@ -47,9 +48,10 @@ def load(files: ModelFiles, precision: Precision, options: ModelOptions) -> Any:
     try:
         if is_lco(files):
             return _lco(files, precision, model_kwargs).eval()
-        from sentence_transformers import SentenceTransformer
+        from sentence_transformers import MultiVectorEncoder, SentenceTransformer
 
-        model = SentenceTransformer(
+        kind: Any = MultiVectorEncoder if late else SentenceTransformer
+        model = kind(
             str(files.folder), device=precision.device, local_files_only=not options.allow_download,
             trust_remote_code=options.trust_remote_code, model_kwargs=model_kwargs,
         )  # fmt: skip

@@ -16,6 +16,13 @@ from mmsearch.models.weights import pickled
 
 LIST = "`mmsearch models` lists what mmsearch knows."
 FILES = ["*.json", "*.safetensors", "*.txt", "*.model", "*.jinja"]
+KINDS = {
+    "embedder": ("an embedder", "Give it to `mmsearch index --model`."),
+    "reranker": ("a reranker", "Give it to `mmsearch query --rerank`."),
+    "late": ("a late-interaction model", "Give it to `mmsearch query --rerank`."),
+    "sparse": ("an embedder of sparse vectors", LIST),
+    "speech": ("a speech model", "Give it to `mmsearch index --transcribe`."),
+}
 WRITERS = ("ForCausalLM", "ForConditionalGeneration", "LMHeadModel")
 
 
@@ -51,6 +58,8 @@ def find(name: str, source: str, options: ModelOptions, revision: str | None = N
                             ("config.json", "config_sentence_transformers.json", "modules.json"))  # fmt: skip
     if modules and not config:  # the transformer lies in a folder of its own
         config = _read(folder / str(modules[0].get("path", "")) / "config.json")
+    if (folder / "adapter_config.json").is_file() and find_spec("peft") is None:
+        raise ModelUnavailable(f"{name} is an adapter to another model and needs peft.", "pip install peft")
     if not config and not modules:
         raise ModelUnavailable(f"There is no model in the folder {folder}.", "A model has a config.json.")
     return ModelFiles(name, source, folder, commit, config or {}, own or {}, modules)
@@ -113,22 +122,18 @@ def is_lco(files: ModelFiles) -> bool:
     return files.modules is None and files.architecture == "Qwen2_5OmniThinkerForConditionalGeneration"
 
 
-def check_embedder(files: ModelFiles, options: ModelOptions) -> None:
-    """Raise `ModelUnavailable` unless the files are an embedder's that may and can be loaded here."""
+def check_role(files: ModelFiles, wanted: str, options: ModelOptions) -> None:
+    """Raise `ModelUnavailable` unless the files are those of an embedder or a late-interaction model, as `wanted` says,
+    and may and can be loaded here."""
     name, role = files.name, role_of(files)
     if role == "unknown":
         raise ModelUnavailable(
             f"{name} lacks its sentence-transformers files (modules.json): its vectors would be made the wrong way.",
             "Name a revision on the hub that has them (--revision), or fetch the folder anew.",
         )
-    if role != "embedder":
-        kinds = {
-            "reranker": ("a reranker", "Give it to `mmsearch query --rerank`."),
-            "late": ("a late-interaction model", "Give it to `mmsearch query --rerank`."),
-            "sparse": ("an embedder of sparse vectors", LIST),
-            "speech": ("a speech model", "Give it to `mmsearch index --transcribe`."),
-        }
-        raise ModelUnavailable(f"{name} is {kinds[role][0]}, not an embedder.", kinds[role][1])
+    if role != wanted:
+        what, hint = KINDS[role]
+        raise ModelUnavailable(f"{name} is {what}, not {KINDS[wanted][0]}.", hint)
     check_files(files, options)
 
 

@@ -9,14 +9,15 @@ from typing import Any
 import numpy as np
 
 from mmsearch.errors import ExtractionError, ModelUnavailable, UsageError
+from mmsearch.models.batches import CPU_TOKENS, GPU_TOKENS, OUT_OF_MEMORY
 from mmsearch.models.known import ModelSpec
+from mmsearch.models.late import LateReranker
+from mmsearch.models.loading import first_precision
 from mmsearch.models.options import ModelOptions
 from mmsearch.models.reranker import Candidate, Reranker, visible
-from mmsearch.models.reranker_files import HINT, checked, load_cross_encoder, precision_of
+from mmsearch.models.reranker_files import HINT, checked, is_late, load_cross_encoder, precision_of
 from mmsearch.types import View, chosen
 
-CPU_TOKENS = 4096  # of a batch, padding and pictures included
-GPU_TOKENS = 65536
 MOST_TOKENS = 8192  # of a pair, also where a model could read more
 TEMPLATE_TOKENS = 64
 BESIDE_PICTURE = 6000  # characters: a sequence that holds a picture is never cut by the library, it raises
@@ -33,9 +34,9 @@ class CrossEncoderReranker:
     def __init__(self, spec: ModelSpec, options: ModelOptions) -> None:
         """Raises `ModelUnavailable`, in one sentence, for what can't be loaded or is no reranker."""
         self.name = spec.name
-        config = checked(spec, options)
-        self._precision = precision_of(config, options)
-        self.model = load_cross_encoder(spec, options, self._precision)
+        files = checked(spec, options)
+        self._precision = first_precision(files, options)
+        self.model = load_cross_encoder(files, self._precision, options)
         if self.model.num_labels != 1:
             raise ModelUnavailable(
                 f"{spec.name} sorts pairs into {self.model.num_labels} classes; a reranker gives one figure.", HINT
@@ -90,7 +91,7 @@ class CrossEncoderReranker:
         try:
             raw = self._predict([self._pair(query, one) for one in candidates], instruction, _clip(query, candidates))
         except RuntimeError as error:
-            if not _is_out_of_memory(error):
+            if not any(sign in str(error) for sign in OUT_OF_MEMORY):
                 raise
             raw = None
         if raw is not None:
@@ -195,7 +196,7 @@ def load_reranker(spec: ModelSpec, options: ModelOptions | None = None) -> Reran
     """The reranker, ready for use: a cross-encoder, or a late-interaction model. Raises `ModelUnavailable` in one
     sentence for a model of another class, `UsageError` where it lacks a view of the spec."""
     options = options or ModelOptions()
-    reranker = CrossEncoderReranker(spec, options)
+    reranker = LateReranker(spec, options) if is_late(spec, options) else CrossEncoderReranker(spec, options)
     if lacking := (spec.limited_to or frozenset()) - reranker.views:
         raise UsageError(f"{spec.name} can't look at {chosen(sorted(lacking))}.", HINT)
     return reranker
@@ -220,8 +221,3 @@ def _clip(query: Candidate, candidates: Sequence[Candidate]) -> dict[str, Any] |
             {"fps": rate, "total_num_frames": count, "duration": clip.seconds, "frames_indices": list(range(count))}
         )
     return {"video_metadata": times, "do_sample_frames": False}
-
-
-def _is_out_of_memory(error: RuntimeError) -> bool:
-    message = str(error)
-    return any(sign in message for sign in ("out of memory", "can't allocate memory", "Cannot allocate memory"))

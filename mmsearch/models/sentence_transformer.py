@@ -18,7 +18,7 @@ from mmsearch.models.embedder import Role
 from mmsearch.models.inputs import Inputs
 from mmsearch.models.known import ModelSpec
 from mmsearch.models.loading import LCO_ASK, first_precision, load, lower_case, paired
-from mmsearch.models.model_files import check_embedder, find, is_lco
+from mmsearch.models.model_files import check_role, find, is_lco
 from mmsearch.models.options import ModelOptions
 from mmsearch.models.precision import LOWEST_COSINE, SAMPLE, lowest_cosine, preferred, sample_pictures
 from mmsearch.types import View
@@ -51,7 +51,7 @@ class SentenceTransformerEmbedder:
         if spec and spec.pair:
             self._files.append(find(name, spec.pair, self._options))
         for files in self._files:
-            check_embedder(files, self._options)
+            check_role(files, "embedder", self._options)
         self._prompts = dict(spec.prompts) if spec else {}
         self._lower_case = bool(spec and spec.lower_case)
         self._measure: Any = None
@@ -142,7 +142,7 @@ class SentenceTransformerEmbedder:
         else:
             costs = self._inputs.costs(view, items)
         prepare = partial(self._inputs.prepared, view)
-        return self._cut(self.batches.vectors(items, costs, prepare, prompt=prompt or None, task=role))
+        return self._cut(self.batches.run(items, costs, prepare, prompt=prompt or None, task=role))
 
     def fused(self, text: str, image: np.ndarray, role: Role = "query", instruction: str | None = None) -> np.ndarray:
         """See `Embedder`."""
@@ -151,13 +151,13 @@ class SentenceTransformerEmbedder:
         prompt = self._prompt(role) if instruction is None else self._instructed(instruction)
         read = (self.part_texts(self._escaped(text)) or [""])[0]  # a sequence that holds a picture is never cut
         inputs = [self._inputs.fused(read, image)]
-        found = self.batches.vectors(inputs, [1], list, prompt=prompt or None, task=role)
+        found = self.batches.run(inputs, [1], list, prompt=prompt or None, task=role)
         vector: np.ndarray = self._cut(found)[0]
         return vector
 
-    def _cut(self, vectors: np.ndarray) -> np.ndarray:
+    def _cut(self, vectors: list[np.ndarray]) -> np.ndarray:
         """The first numbers, at unit length again: models in bfloat16 miss it by far more than float32 does."""
-        kept = vectors[:, : self.dimension]
+        kept = np.stack(vectors)[:, : self.dimension]
         return kept / np.maximum(np.linalg.norm(kept, axis=1, keepdims=True), 1e-12)
 
     def _settle(self) -> None:
