@@ -122,7 +122,9 @@ def _files(source: str, revision: str | None, code: bool) -> tuple[str, dict[str
     except RepositoryNotFoundError as error:
         raise ModelUnavailable(f"The hub has no model {source}.", "Check its name.") from error
     except OfflineModeIsEnabled as error:
-        raise ModelUnavailable("HF_HUB_OFFLINE forbids downloads.", "Unset it for this command.") from error
+        raise ModelUnavailable(
+            "HF_HUB_OFFLINE or TRANSFORMERS_OFFLINE is set: no downloads.", "Unset it for this command."
+        ) from error
     except (HfHubHTTPError, OSError, RuntimeError, ValueError) as error:
         raise _unreachable(source, error) from error
     sizes = {

@@ -110,14 +110,14 @@ def put_status(status: Status) -> None:
 
 def _found_by(status: Status) -> list[tuple[str, str]]:
     """Which files each signal finds, and what the models are."""
-    lines = [("words", f"find {_by_kind(status.by_words)}")] if status.by_words else []
+    lines = [("words", f"of files: {_by_kind(status.by_words)}")] if status.by_words else []
     for space in status.spaces:
         set_ = "".join(f", {name.replace('_', ' ')} {shown(str(value))}" for name, value in space.options.items())
         being = ", being built beside the others" if space.state else ""
         called = "" if space.name == space.model else f"{shown(space.name)}: "
         lines.append(("model", f"{called}{shown(space.model)} ({space.dimension} dimensions{set_}{being})"))
         for view, number in space.embeddings.items():
-            finds = f" find {_by_kind(space.files[view])}" if space.files.get(view) else ""
+            finds = f" of files: {_by_kind(space.files[view])}" if space.files.get(view) else ""
             how = f"; {shown(space.search[view])}" if view in space.search else ""
             lines.append(("", f"{view}: {counted(number, 'embedding')}{finds}{how}"))
         if space.behind:
