@@ -56,7 +56,7 @@ class WordEncoder:
 
     def __init__(self, folder, threads=1):
         self.fingerprint = builtin.fingerprint()["text"]
-        self.single_signs = False
+        self.single_signs = self.takes_instruction = False
 
     def embed(self, texts):
         return np.stack([embedded(text) for text in texts])

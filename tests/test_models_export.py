@@ -9,11 +9,14 @@ import sys
 import numpy as np
 import pytest
 from replicas import tiny_clip, tiny_minilm
+from replicas_towers import tiny_clap, tiny_siglip, tiny_student
 
 from mmsearch.errors import ModelUnavailable
 from mmsearch.models import builtin, export, registry
+from mmsearch.models.known import ModelSpec
 from mmsearch.models.options import ModelOptions
 from mmsearch.models.query_encoder import OnnxTextEncoder, check_files, is_refused, read_note, write_refusal
+from mmsearch.models.sentence_transformer import SentenceTransformerEmbedder
 from mmsearch.types import View
 
 
@@ -140,14 +143,38 @@ def test_a_tower_that_differs_is_not_used_and_leaves_the_old_one(clip, tmp_path,
     assert OnnxTextEncoder(folder).embed(["still here"]).shape == (1, 16)
 
 
-def test_the_prompt_of_queries_goes_with_the_encoder(tmp_path):
-    model = loaded(tiny_minilm(tmp_path / "model", prompts={"query": "query: ", "document": "passage: "}))
+def minilm(top):
+    return loaded(tiny_minilm(top / "model", prompts={"query": "query: ", "document": "passage: "}))
+
+
+def pair(top):
+    """The multilingual student with the picture tower of the CLIP that taught it; vectors cut to 8."""
+    student, tower = tiny_student(top / "student"), tiny_clip(top / "tower")
+    options = ModelOptions(device="cpu", dtype="float32", dim=8)
+    spec = ModelSpec("pair", str(student), pair=str(tower))
+    return SentenceTransformerEmbedder(student, name="pair", options=options, spec=spec)
+
+
+def siglip(top):
+    return loaded(tiny_siglip(top / "model"))
+
+
+def clap(top):
+    return loaded(tiny_clap(top / "model"))
+
+
+@pytest.mark.parametrize("make", [minilm, pair, siglip, clap])
+def test_every_family_of_small_text_towers_is_exported(make, tmp_path):
+    model = make(tmp_path)
     assert export.export_text_tower(model, tmp_path / "encoder") >= 0.9999
     encoder = OnnxTextEncoder(tmp_path / "encoder")
-    assert encoder.fingerprint == model.fingerprint()["text"]
-    found = encoder.embed(["still here"])
-    np.testing.assert_allclose(found, model.embed(View.TEXT, ["still here"], role="query"), atol=1e-5)
-    assert not np.allclose(found, model.embed(View.TEXT, ["still here"]), atol=1e-2)
+    assert (encoder.fingerprint, encoder.dimension) == (model.fingerprint()["text"], model.dimension)
+    texts = ["a", "still here", "A Cat, 3 DOGS <|endoftext|>", "x y " * 200]
+    expected = model.embed(View.TEXT, texts, role="query")
+    for found in (encoder.embed(texts), np.concatenate([encoder.embed([text]) for text in texts])):  # T11
+        np.testing.assert_allclose(found, expected, atol=1e-5)
+    whole = sum(one.numel() for one in model.model.parameters())
+    assert make is minilm or (tmp_path / "encoder" / "text.bin").stat().st_size < 4 * whole / 2
 
 
 def test_the_text_tower_of_a_model_that_sees_is_exported_alone(clip):

@@ -52,6 +52,8 @@ def encode_text(folder: IndexFolder, row: SpaceRow, text: str, query: Query) -> 
         return _by_torch(row, text, query, "")
     try:
         encoder = _exported(encoder_folder(folder, row))
+        if query.instruct and encoder.takes_instruction:
+            raise ModelUnavailable("An instruction is a matter of the whole model.")
         if encoder.fingerprint == row.fingerprint["text"]:
             tokens = encoder.tokenize([text])[0]
             notes = _uninstructed(row, query)

@@ -21,6 +21,7 @@ from mmsearch.errors import ModelUnavailable
 from mmsearch.models.embedder import Embedder
 from mmsearch.models.known import ModelSpec
 from mmsearch.models.options import ModelOptions
+from mmsearch.models.parity import parity_texts
 from mmsearch.models.query_encoder import GRAPH, NOTE, TOKENIZER, WEIGHTS, TextGraph, reads_single_signs
 from mmsearch.models.registry import load
 from mmsearch.types import View
@@ -28,22 +29,6 @@ from mmsearch.types import View
 LOWEST_COSINE = 0.9999  # against torch in float32
 MOST_PARAMETERS = 300_000_000  # 1.2 GB in float32; a larger tower takes longer to answer than torch to start
 OPSET = 20
-_SENTENCES = (
-    "invoice",
-    "revenue chart",
-    "Where is the receipt from the book shop, 9.00 RM?",
-    "A brown dog jumps over a fence while two children watch from the garden.",
-    "Wann wurde die Brücke über den Fluss gebaut?",
-    "Le musée est fermé le lundi et les jours fériés.",
-    "¿Cuántos pasajeros viajaron en tren el año pasado?",
-    "会议记录：下周一上午九点讨论预算。",
-    "東京タワーの写真",
-    "متى بدأت الحرب العالمية الثانية؟",
-    "Где находится ближайшая станция метро?",
-    "def main(argv: list[str]) -> int: return 0",
-    "   \t ",
-    "🙂🚀 emoji & symbols §±≠",
-)
 
 
 def export_text_tower(embedder: Embedder, folder: Path) -> float:
@@ -108,16 +93,6 @@ def _parameters(embedder: Embedder) -> int:
         for hook in hooks:
             hook.remove()
     return sum(used.values())
-
-
-def parity_texts(max_tokens: int) -> list[str]:
-    """50 texts in several languages and scripts, from one token to more than the model reads."""
-    texts = list(_SENTENCES)
-    steps = 50 - len(texts)
-    for number in range(1, steps + 1):
-        count = 1 + round((number / steps) ** 3 * max_tokens / 8)  # sentences; most texts stay short, as queries are
-        texts.append(" ".join(_SENTENCES[(number + step) % len(_SENTENCES)] for step in range(count)))
-    return texts
 
 
 def _features(model: Any, texts: list[str]) -> dict[str, Any]:
@@ -211,10 +186,15 @@ def _parity(embedder: Embedder, draft: Path, prompt: str) -> float:
     """The lowest cosine between the graph and torch: each text alone, and ten of very different lengths at once."""
     texts = parity_texts(embedder.max_tokens)
     exact = embedder.embed(View.TEXT, texts, role="query")
-    graph = TextGraph(draft, prompt, threads=1)
+    graph = TextGraph(draft, prompt, threads=1, controlled=_controlled(embedder))
     alone = np.concatenate([graph.embed([text]) for text in texts])
     together = graph.embed(texts[::5])
     return float(min((exact * alone).sum(axis=1).min(), (exact[::5] * together).sum(axis=1).min()))
+
+
+def _controlled(embedder: Embedder) -> bool:
+    """Whether signs in a text could pass for the tokenizer's own (`<|endoftext|>`): such are parted before."""
+    return any(token.startswith("<|") for token in embedder.model.tokenizer.all_special_tokens)
 
 
 def _write_note(embedder: Embedder, draft: Path, prompt: str, cosine: float) -> None:
@@ -225,6 +205,8 @@ def _write_note(embedder: Embedder, draft: Path, prompt: str, cosine: float) -> 
         "fingerprint": embedder.fingerprint()["text"],
         "dimension": embedder.dimension,
         "prompt": prompt,
+        "controlled": _controlled(embedder),
+        "takes_instruction": embedder.takes_instruction,
         "single_signs": reads_single_signs(Tokenizer.from_file(str(draft / TOKENIZER))),
         "cosine": round(cosine, 7),
         "onnxruntime": onnxruntime.__version__,

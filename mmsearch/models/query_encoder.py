@@ -32,7 +32,7 @@ class Tokens(NamedTuple):
 class TextGraph:
     """The graph and the tokenizer of a folder, unchecked. `OnnxTextEncoder` is what queries use."""
 
-    def __init__(self, folder: Path, prompt: str, threads: int) -> None:
+    def __init__(self, folder: Path, prompt: str, threads: int, controlled: bool) -> None:
         import onnxruntime
         from tokenizers import Tokenizer
 
@@ -45,6 +45,7 @@ class TextGraph:
         self._tokenizer = Tokenizer.from_file(str(folder / TOKENIZER))
         self._session = onnxruntime.InferenceSession(str(folder / GRAPH), options, providers=["CPUExecutionProvider"])
         self._prompt = prompt
+        self._controlled = controlled
 
     def embed(self, texts: Sequence[str]) -> np.ndarray:
         """Unit vectors, float32 (n, dimension). Padded to the longest: give texts of like length together."""
@@ -70,6 +71,8 @@ class TextGraph:
         return result
 
     def _run(self, texts: Sequence[str], output: str) -> tuple[np.ndarray, np.ndarray]:
+        if self._controlled:
+            texts = [text.replace("<|", "< |") for text in texts]  # as the embedder does it
         encodings = self._tokenizer.encode_batch([self._prompt + text for text in texts])
         mask = np.array([encoding.attention_mask for encoding in encodings], np.int64)
         given = {"input_ids": np.array([encoding.ids for encoding in encodings], np.int64), "attention_mask": mask}
@@ -80,9 +83,10 @@ class TextGraph:
 class OnnxTextEncoder(TextGraph):
     """The query encoder that `export_text_tower` wrote into a folder.
 
-    `fingerprint` and `dimension` are the exported model's, `single_signs` is what `reads_single_signs` says of its
-    tokenizer. Raises `ModelUnavailable` where the folder is missing, damaged, says that the model can't have one, or is
-    of another ONNX Runtime that can't read it: the caller then goes to torch and says so.
+    `fingerprint`, `dimension` and `takes_instruction` are the exported model's, `single_signs` is what
+    `reads_single_signs` says of its tokenizer. Raises `ModelUnavailable` where the folder is missing, damaged, says
+    that the model can't have one, or is of another ONNX Runtime that can't read it: the caller then goes to torch and
+    says so.
     """
 
     def __init__(self, folder: Path, threads: int = 1) -> None:
@@ -94,8 +98,9 @@ class OnnxTextEncoder(TextGraph):
         self.fingerprint: dict[str, Any] = note["fingerprint"]
         self.dimension: int = note["dimension"]
         self.single_signs: bool = note.get("single_signs", False)
+        self.takes_instruction: bool = note.get("takes_instruction", False)
         try:
-            super().__init__(folder, note["prompt"], threads)
+            super().__init__(folder, note["prompt"], threads, note.get("controlled", False))
         except Exception as error:  # ONNX Runtime and tokenizers raise classes of their own, down to bare Exception
             raise ModelUnavailable("The exported query encoder can't be loaded.", HINT) from error
 
