@@ -1,6 +1,7 @@
 """Tests neither see nor touch what is the user's, reach no network, and leave cores to each other."""
 
 import os
+import socket
 import sys
 import tempfile
 
@@ -27,6 +28,25 @@ class _BeforeTransformers:
 
 
 sys.meta_path.insert(0, _BeforeTransformers())
+
+
+@pytest.fixture(scope="session")
+def families(tmp_path_factory):
+    """Tiny real embedders of every family, each made when it is first asked for."""
+    from families import Families
+
+    return Families(tmp_path_factory.mktemp("families"))
+
+
+@pytest.fixture
+def no_network(monkeypatch):
+    """Whoever tries to reach one fails."""
+
+    def refuse(*_):
+        raise AssertionError("network attempt")
+
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)
 
 
 @pytest.fixture(scope="session")

@@ -1,8 +1,8 @@
 """Late interaction: many vectors for a query and a page, compared each with each.
 
-After Khattab and Zaharia ("ColBERT", SIGIR 2020) and, over pictures of pages, Faysse et al. ("ColPali", ICLR 2025). A judge
-of candidates, not a space of its own: a page of ColQwen2 has about 786 vectors of 128 numbers, 200 KB in float16, where
-an embedder's has one vector of 4 KB."""
+After Khattab and Zaharia ("ColBERT", SIGIR 2020) and, over pictures of pages, Faysse et al. ("ColPali", ICLR 2025). A
+judge of candidates, not a space of its own: a page of ColQwen2 has about 786 vectors of 128 numbers, 200 KB in float16,
+where an embedder's has one vector of 4 KB."""
 
 from __future__ import annotations
 
@@ -29,6 +29,7 @@ class LateReranker:
     `views` are those of candidates; a query is always words. Models of page pictures (ColQwen2 and its kind) take no
     texts as candidates: they would read them as queries."""
 
+    query_views = frozenset({View.TEXT})
     frames = 0
     frame_pixels = 0
     takes_instruction = False
