@@ -175,7 +175,7 @@ def test_t18_an_embedder_is_no_reranker(tmp_path):
     whole = SentenceTransformer(modules=[transformer, Pooling(32, "mean")], device="cpu")
     whole.save(str(tmp_path / "embedder"), create_model_card=False)
     transformer.auto_model.save_pretrained(tmp_path / "bare")
-    for name, sentence in (("embedder", "is an embedder, not a reranker"), ("bare", "has no head that scores pairs")):
+    for name, sentence in (("embedder", "is an embedder, not a reranker"), ("bare", "is an embedder, not a reranker")):
         with pytest.raises(ModelUnavailable, match=sentence) as caught:
             load_reranker(resolve(str(tmp_path / name)))
         assert caught.value.hint and "\n" not in caught.value.sentence
@@ -184,7 +184,8 @@ def test_t18_an_embedder_is_no_reranker(tmp_path):
 def test_t18_a_causal_model_without_its_files_is_refused(folders, tmp_path):
     """It would load, and weigh "yes" against "no" where the model was trained on "1" and "0"."""
     shutil.copytree(folders["mxbai"], tmp_path / "bare")
-    (tmp_path / "bare" / "modules.json").unlink()
+    for name in ("modules.json", "config_sentence_transformers.json"):
+        (tmp_path / "bare" / name).unlink()
     with pytest.raises(ModelUnavailable, match=r"lacks its sentence-transformers files \(modules.json\)") as caught:
         load_reranker(resolve(str(tmp_path / "bare")))
     assert "--revision" in caught.value.hint
@@ -200,7 +201,7 @@ def test_t17_code_of_its_own_and_damage_are_one_sentence(folders, tmp_path):
     shutil.copytree(folders["marco"], tmp_path / "coded")
     (tmp_path / "coded" / "modules.json").unlink()
     config = json.loads((tmp_path / "coded" / "config.json").read_text())
-    config["auto_map"] = {"AutoModelForSequenceClassification": "code.Model"}
+    config |= {"auto_map": {"AutoModel": "code.Own"}, "architectures": ["OwnForRanking"]}
     (tmp_path / "coded" / "config.json").write_text(json.dumps(config))
     with pytest.raises(ModelUnavailable, match="code of its own") as caught:
         load_reranker(resolve(str(tmp_path / "coded")))
@@ -250,24 +251,6 @@ def test_t28_a_long_text_loses_its_end_and_not_the_templates(folders, loaded, na
     assert scores[0] == pytest.approx(wanted[0], abs=1e-4)
     assert scores[0] == pytest.approx(scores[1], abs=1e-5)
     assert abs(scores[0] - scores[2]) > 1e-6
-
-
-def test_precision_is_that_of_the_weights_where_the_device_computes_in_it(folders, tmp_path):
-    from mmsearch.models import reranker_files
-    from mmsearch.models.precision import Precision
-
-    fast, slow = Precision("cpu", "bfloat16", "it does"), Precision("cpu", "float32", "it does not")
-    for config, machine, wanted in (
-        ({"dtype": "bfloat16"}, fast, "bfloat16"),
-        ({"text_config": {"torch_dtype": "torch.bfloat16"}}, fast, "bfloat16"),
-        ({"dtype": "bfloat16"}, slow, "float32"),
-        ({"dtype": "float32"}, fast, "float32"),
-        ({}, fast, "float32"),
-    ):
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(reranker_files, "preferred", lambda device, machine=machine: machine)
-            assert reranker_files.precision_of(config, ModelOptions()).dtype == wanted
-            assert reranker_files.precision_of(config, ModelOptions(dtype="float16")).dtype == "float16"
 
 
 def pictures():

@@ -102,6 +102,7 @@ class Slow:
     """Takes 0.2 s a candidate."""
 
     name, views, max_pixels, frames, frame_pixels, takes_instruction = "slow", frozenset({View.TEXT}), 0, 0, 0, False
+    query_views = views
     judged = 0
 
     def score(self, query, candidates, instruction=None):
@@ -120,7 +121,7 @@ class Watching:
     """Sees everything, and keeps what it saw."""
 
     name, max_pixels, frames, frame_pixels, takes_instruction = "watching", 600, 2, 300, True
-    views = frozenset({View.TEXT, View.IMAGE, View.VIDEO})
+    views = query_views = frozenset({View.TEXT, View.IMAGE, View.VIDEO})
 
     def __init__(self):
         self.queries, self.seen, self.instructions = [], [], []
@@ -201,7 +202,7 @@ def test_unknown_and_absent_rerankers_are_one_sentence_without_a_network(place, 
     with pytest.raises(ModelUnavailable, match="not on this machine") as caught:
         Index.open(place / "index").search(Query("ferry", rerank="qwen3-reranker-0.6b"))
     assert "mmsearch models pull" in caught.value.hint
-    with pytest.raises(ModelUnavailable, match="is no reranker"):
+    with pytest.raises(ModelUnavailable, match="clip is an embedder, not a reranker"):
         Index.open(place / "index").search(Query("ferry", rerank="clip"))
 
 

@@ -31,12 +31,13 @@ class Candidate:
 class Reranker(Protocol):
     """A model that looks at a query and a candidate together and says how well the one answers the other.
 
-    `views` are those it can look at; `max_pixels` of a picture, `frames` of a film and `frame_pixels` of each are as
-    many as it makes use of (0: none).
+    `views` are those it can look at in a candidate, `query_views` those in a query; `max_pixels` of a picture, `frames`
+    of a film and `frame_pixels` of each are as many as it makes use of (0: none).
     """
 
     name: str
     views: frozenset[View]
+    query_views: frozenset[View]
     max_pixels: int
     frames: int
     frame_pixels: int

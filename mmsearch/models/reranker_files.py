@@ -9,18 +9,27 @@ from mmsearch.errors import ModelUnavailable
 from mmsearch.models.known import ModelSpec
 from mmsearch.models.libraries import quiet
 from mmsearch.models.loading import FAILURES, check_memory, explained
-from mmsearch.models.model_files import KINDS, ModelFiles, check_files, find, role_of
+from mmsearch.models.model_files import KINDS, WRITERS, ModelFiles, check_files, find, role_of
 from mmsearch.models.options import ModelOptions
 from mmsearch.models.precision import Precision
 from mmsearch.models.registry import check_here, check_loadable
 
 HINT = "`mmsearch models` lists rerankers."
-JUDGES = ("reranker", "late")
 
 
-def role(spec: ModelSpec, options: ModelOptions) -> str:
-    """What a model is: by the table, else by its files. Raises `ModelUnavailable` where there are none."""
-    if spec.views is not None:
+def is_reranker(spec: ModelSpec, options: ModelOptions) -> bool:
+    """Whether a model judges candidates, in whichever way. Raises `ModelUnavailable` for one that is not here."""
+    return _role(spec, options) in ("reranker", "late")
+
+
+def is_late(spec: ModelSpec, options: ModelOptions) -> bool:
+    """Whether it does so by late interaction. Raises as `is_reranker`."""
+    return _role(spec, options) == "late"
+
+
+def _role(spec: ModelSpec, options: ModelOptions) -> str:
+    """What a model is: by the table, else by its files."""
+    if spec.views is not None or spec.role != "embedder":
         return spec.role
     files = _find(spec, options)
     own_code = bool(files.config.get("auto_map")) and files.modules is None
@@ -36,13 +45,14 @@ def checked(spec: ModelSpec, options: ModelOptions) -> ModelFiles:
     check_here(spec, options)
     files = _find(spec, options)
     found = role_of(files)
-    if files.modules is None and found == "unknown":
+    if files.modules is None and files.architecture.endswith(WRITERS):
         raise ModelUnavailable(
             f"{spec.name} lacks its sentence-transformers files (modules.json): it would score something else.",
             "Name a revision on the hub that has them (--revision), or fetch the folder anew.",
         )
     if found != "reranker" and not (files.config.get("auto_map") and _ranks(files)):
-        raise ModelUnavailable(f"{spec.name} is {KINDS[found][0]}, not a reranker: as one it would answer at random.", HINT)
+        sentence = f"{spec.name} is {KINDS[found][0]}, not a reranker: as one it would answer at random."
+        raise ModelUnavailable(sentence, HINT)
     check_files(files, options)
     return files
 

@@ -15,7 +15,7 @@ from mmsearch.models.late import LateReranker
 from mmsearch.models.loading import first_precision
 from mmsearch.models.options import ModelOptions
 from mmsearch.models.reranker import Candidate, Reranker, visible
-from mmsearch.models.reranker_files import HINT, checked, is_late, load_cross_encoder, precision_of
+from mmsearch.models.reranker_files import HINT, checked, is_late, load_cross_encoder
 from mmsearch.types import View, chosen
 
 MOST_TOKENS = 8192  # of a pair, also where a model could read more
@@ -43,6 +43,7 @@ class CrossEncoderReranker:
             )
         self._chat = "message" in self.model.modalities
         able = frozenset(View(one) for one in self.model.modalities if one in set(View)) - {View.AUDIO}
+        self.query_views = able
         self.views = able & spec.limited_to if spec.limited_to else able
         self._wrapped = self._chat and self.model[0].input_formatter.message_format == "structured"
         self._max_tokens = min(int(self.model.max_seq_length or MOST_TOKENS), MOST_TOKENS)
@@ -73,8 +74,8 @@ class CrossEncoderReranker:
 
     def score(self, query: Candidate, candidates: Sequence[Candidate], instruction: str | None = None) -> np.ndarray:
         """See `Reranker`."""
-        query = self._visible(query, "query")
-        shown = [self._visible(one, "candidate") for one in candidates]
+        query = self._visible(query, self.query_views, "query")
+        shown = [self._visible(one, self.views, "candidate") for one in candidates]
         scores = np.zeros(len(shown), np.float32)
         sizes = self._sizes(query, shown)
         order = sorted(range(len(shown)), key=lambda number: -sizes[number])  # what does not fit shows at once
@@ -137,12 +138,10 @@ class CrossEncoderReranker:
         raw = self._predict([self._pair(Candidate(query), Candidate(text)) for query, text in PROBES])
         return bool((raw >= 0).all() and (raw <= 1).all())
 
-    def _visible(self, candidate: Candidate, what: str) -> Candidate:
-        seen = visible(candidate, self.views)
+    def _visible(self, candidate: Candidate, views: frozenset[View], what: str) -> Candidate:
+        seen = visible(candidate, views)
         if not seen.views:
-            raise UsageError(
-                f"{self.name} takes {chosen(sorted(self.views))}, and there is none of it in a {what}.", HINT
-            )
+            raise UsageError(f"{self.name} takes {chosen(sorted(views))}, and there is none of it in a {what}.", HINT)
         return seen
 
     def _pair(self, query: Candidate, candidate: Candidate) -> tuple[Any, Any]:
@@ -196,7 +195,8 @@ def load_reranker(spec: ModelSpec, options: ModelOptions | None = None) -> Reran
     """The reranker, ready for use: a cross-encoder, or a late-interaction model. Raises `ModelUnavailable` in one
     sentence for a model of another class, `UsageError` where it lacks a view of the spec."""
     options = options or ModelOptions()
-    reranker = LateReranker(spec, options) if is_late(spec, options) else CrossEncoderReranker(spec, options)
+    kind = LateReranker if is_late(spec, options) else CrossEncoderReranker
+    reranker: Reranker = kind(spec, options)
     if lacking := (spec.limited_to or frozenset()) - reranker.views:
         raise UsageError(f"{spec.name} can't look at {chosen(sorted(lacking))}.", HINT)
     return reranker

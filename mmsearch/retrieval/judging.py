@@ -40,7 +40,7 @@ def judge(snapshot: Snapshot, text: str, query: Query, segment_ids: Sequence[int
     reranker = _loaded(query.rerank, _options(query))
     with Files() as files:
         asked = _asked(files, reranker, text, query)
-        if not visible(asked, reranker.views).views:
+        if not visible(asked, reranker.query_views).views:
             return Judged(notes=[f"There is nothing in the query that {reranker.name} could judge by."])
         return _Judge(snapshot, files, reranker, asked, query).judge(segment_ids)
 
@@ -66,10 +66,10 @@ def _loaded(name: str, options: ModelOptions) -> Reranker:
 def _asked(files: Files, reranker: Reranker, text: str, query: Query) -> Candidate:
     """The query as the reranker sees it: its words, its first picture, its first film."""
     asked = Candidate(text)
-    if query.images and View.IMAGE in reranker.views:
-        asked = with_look(asked, _first(files, query.images[0], Kind.IMAGE, reranker), reranker.views)
-    if query.videos and View.VIDEO in reranker.views:
-        asked = with_look(asked, _first(files, query.videos[0], Kind.VIDEO, reranker), reranker.views)
+    if query.images and View.IMAGE in reranker.query_views:
+        asked = with_look(asked, _first(files, query.images[0], Kind.IMAGE, reranker), reranker.query_views)
+    if query.videos and View.VIDEO in reranker.query_views:
+        asked = with_look(asked, _first(files, query.videos[0], Kind.VIDEO, reranker), reranker.query_views)
     return asked
 
 
@@ -125,7 +125,7 @@ class _Judge:
         self._looks.forget()
         seen = [(number, candidate) for number, candidate in pairs if candidate.views]
         if len(seen) < len(pairs):
-            self._troubles[_WORDLESS] += len(pairs) - len(seen)
+            self._troubles[_WORDLESS if self._reranker.views == {View.TEXT} else _UNSEEN] += len(pairs) - len(seen)
         if not seen:
             return
         for number, score in zip([number for number, _ in seen], self._scores([one for _, one in seen]), strict=True):
@@ -156,6 +156,7 @@ class _Judge:
 
 
 _WORDLESS = "could not judge {n} of them, which have no words for it; they keep their place."
+_UNSEEN = "could not judge {n} of them, which show nothing that it takes; they keep their place."
 _CHANGED = "judged {n} of them by their words alone: the files changed or went away since they were indexed."
 _BROKEN = "judged {n} of them by their words alone: the files can't be decoded."
 _TOO_LARGE = "had no memory for {n} of them; they keep their place."

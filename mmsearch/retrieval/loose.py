@@ -71,7 +71,7 @@ def judged(reranker: Reranker, query: Thing, things: Sequence[Thing], instructio
         for piece in pieces_of(files, [query], lambda kind: needs_of(kind, reranker, reads)):
             if isinstance(piece, Trouble):
                 raise UsageError(piece.sentence, "Ask by another file, or by words.")
-            asked = _candidate(piece, reranker)
+            asked = _candidate(piece, reranker.query_views)
             break
         waiting: list[Piece] = []
         for one in pieces_of(files, things, lambda kind: needs_of(kind, reranker, reads)):
@@ -92,12 +92,12 @@ def judged(reranker: Reranker, query: Thing, things: Sequence[Thing], instructio
     return ranking
 
 
-def _candidate(piece: Piece, reranker: Reranker) -> Candidate:
-    return visible(with_look(Candidate(piece.words), piece.extracted, reranker.views), reranker.views)
+def _candidate(piece: Piece, views: frozenset[View]) -> Candidate:
+    return visible(with_look(Candidate(piece.words), piece.extracted, views), views)
 
 
 def _scored(reranker: Reranker, asked: Candidate, pieces: Sequence[Piece], instruction: str | None) -> list[Ranked]:
-    pairs = [(piece, _candidate(piece, reranker)) for piece in pieces]
+    pairs = [(piece, _candidate(piece, reranker.views)) for piece in pieces]
     pairs = [(piece, candidate) for piece, candidate in pairs if candidate.views]
     if not pairs:
         return []
