@@ -138,7 +138,7 @@ def test_long_texts_become_parts_that_the_model_reads_whole(embedder):
     assert embedder.part_texts(" \n ") == []
 
 
-def test_running_out_of_memory_halves_the_batch_and_goes_on(embedder, monkeypatch):
+def test_t24_running_out_of_memory_halves_the_batch_and_goes_on(embedder, monkeypatch):
     texts = [f"text number {n}" for n in range(9)]
     expected = embedder.embed(View.TEXT, texts)
     real, sizes = embedder.model.preprocess, []
@@ -180,10 +180,11 @@ def test_the_fingerprint_is_known_before_loading(embedder):
     assert embedder.fingerprint() == builtin.fingerprint()
 
 
-def test_trap_20_loading_and_embedding_say_nothing():
+def test_t14_t20_loading_and_embedding_beside_any_torchvision_say_nothing():
     code = (
         "from mmsearch.models import registry; from mmsearch.types import View; "
-        "registry.load(registry.resolve('builtin')).embed(View.TEXT, ['a'])"
+        "registry.load(registry.resolve('builtin')).embed(View.TEXT, ['a']); "
+        "from importlib.util import find_spec; __import__('torchvision' if find_spec('torchvision') else 'torch')"
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert (result.stdout, result.stderr) == ("", "")

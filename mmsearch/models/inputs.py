@@ -110,12 +110,12 @@ class Inputs:
             return [int(len(item) / self.limits[view]["rate"] * SOUND_TOKENS) + 1 for item in items]
         most = self.limits[view]["max_pixels"]
         if view is View.VIDEO:
-            pixels = [len(item.frames) / 2 * min(item.frames[0].size // 3, most) for item in items]
+            pixels = [min(item.frames.size // 3, len(item.frames) * most) // 2 for item in items]
         elif self._fixed:
             return [self._fixed] * len(items)
         else:
             pixels = [min(item.size // 3, most) for item in items]
-        return [int(count) // self._side**2 + 1 for count in pixels]
+        return [count // self._side**2 + 1 for count in pixels]
 
     def picture(self, item: np.ndarray) -> Any:
         """A PIL picture of an item, at most as large as the limit and neither too thin nor too long for processors."""
