@@ -92,6 +92,14 @@ class Index:
         with speaking(self.folder), Snapshot(self.folder) as snapshot:
             return groups(snapshot, within, exact)
 
+    def paths(self) -> set[bytes]:
+        """The absolute paths of all files that a query could find, by content or by name."""
+        from mmsearch.store.catalogue import speaking
+        from mmsearch.store.snapshot import Snapshot
+
+        with speaking(self.folder), Snapshot(self.folder) as snapshot:
+            return snapshot.paths()
+
     def status(self) -> Status:
         """What the index holds, what is missing, how the last run ended."""
         from mmsearch.store.catalogue import speaking

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from typing import ClassVar
 
 import fake_index
 import pytest
@@ -16,6 +17,14 @@ class Index(fake_index.Index):
     """Finds the files that a query's words name, in that order: `a+b` is one row of same contents."""
 
     base = b""
+    best = 1.0  # the first hit's score
+    gone: ClassVar[set] = set()  # right answers that the index does not hold
+    cutoff = 0.0  # what the best hit must reach where a query leaves it open
+
+    def paths(self):
+        with open("queries.jsonl", encoding="utf-8") as file:
+            named = {one.split("#")[0] for line in file for one in json.loads(line)["relevant"]}
+        return {self.base + b"/" + one.encode() for one in named - self.gone}
 
     def search(self, query):
         self.calls.append(("search", query))
@@ -23,11 +32,13 @@ class Index(fake_index.Index):
         for rank, word in enumerate(query.text.split(), 1):
             path, *same = (self.base + b"/" + one.encode() for one in word.split("@")[0].split("+"))
             place = t.Locator(page=int(word.split("@")[1])) if "@" in word else t.Locator()
-            hits.append(t.Hit(rank, 1 / rank, path, "text", "words", place, "", (), rank, tuple(same)))
+            hits.append(t.Hit(rank, self.best / rank, path, "text", "words", place, "", (), rank, tuple(same)))
         if query.images:
             hits = [
                 t.Hit(1, 0.9, query.images[0], "image", "words", t.Locator(), "", (), 1, (self.base + b"/p/copy.png",))
             ]
+        if query.min_score is None and hits[0].score < self.cutoff:
+            hits = []
         return t.Answer(tuple(hits[: query.k]), (), 0.01)
 
 
@@ -112,10 +123,22 @@ def test_the_table_has_a_row_for_all_each_gallery_and_each_modality(capfd):
     )
     assert run(["eval", "queries.jsonl", "--no-names"]) == 0
     lines = capfd.readouterr().out.splitlines()
-    assert lines[0].split() == ["queries", "hit@1", "recall@10", "nDCG@10", "MRR", "place@1", "right@1", "p50", "p95"]
+    assert lines[0].split() == [
+        "queries",
+        "hit@1",
+        "recall@10",
+        "nDCG@10",
+        "MRR",
+        "place@1",
+        "right@1",
+        "kept",
+        "p50",
+        "p95",
+    ]
     assert lines[1].split()[:4] == ["overall", "all", "2", "50.0"]
     assert " ".join(lines[3].split()) == (
-        "gallery h/ 1 0.0 [0.0 0.0] 100.0 [100.0 100.0] 63.1 [63.1 63.1] 50.0 [50.0 50.0] - 0.0 [0.0 0.0] 10 ms 10 ms"
+        "gallery h/ 1 0.0 [0.0 0.0] 100.0 [100.0 100.0] 63.1 [63.1 63.1] 50.0 [50.0 50.0] - 0.0 [0.0 0.0] "
+        "100.0 [100.0 100.0] 10 ms 10 ms"
     )
     assert [line.split()[:3] for line in lines[2:6]] == [
         ["gallery", "g/", "1"], ["gallery", "h/", "1"], ["modality", "pdf", "1"], ["modality", "text", "1"],
@@ -141,13 +164,32 @@ def test_a_figure_below_its_floor_is_exit_code_1(capfd):
     assert "nDCG@10 is 0.6309, below 0.9." in capfd.readouterr().err.splitlines()
 
 
-def test_an_index_that_holds_none_of_the_answers_is_noticed(capfd):
+def test_queries_without_an_answer_in_the_index_count_as_false_hits_and_nothing_else(capfd, monkeypatch):
+    monkeypatch.setattr(Index, "gone", {"h/a"})
     asked(
-        {"query": "g/a", "relevant": ["g/a"], "gallery": "g/"}, {"query": "g/a", "relevant": ["h/a"], "gallery": "h/"}
-    )
-    assert measured(capfd)[1]["notes"] == [
-        "No file of h/ was ever found: this index may not hold it (see --base), or know no words of it."
+        {"query": "g/a", "relevant": ["g/a"], "gallery": "g/"}, {"query": "g/a", "relevant": ["h/a"], "gallery": "h/"},
+        {"query": "g/b", "relevant": [], "gallery": "g/"},
+    )  # fmt: skip
+    record = measured(capfd)[1]
+    figures = {group["name"]: group["figures"] for group in record["groups"]}
+    assert (figures["g/"]["MRR"]["mean"], figures["g/"]["MRR"]["queries"]) == (1.0, 1)
+    assert figures["h/"].keys() == {"false hits"}
+    assert (figures["all"]["false hits"]["mean"], figures["all"]["false hits"]["queries"]) == (1.0, 2)
+    assert record["notes"] == [
+        "The index holds no right answer in h/ (see --base).",
+        "2 of 3 queries have no right answer in this index: they count as false hits where the default cutoff lets"
+        " anything through.",
     ]
+
+
+@pytest.mark.parametrize(("cutoff", "found"), [(0.02, 1.0), (0.5, 0.0)])
+def test_the_default_cutoff_is_the_searchs_own(capfd, monkeypatch, cutoff, found):
+    monkeypatch.setattr(Index, "gone", {"b"})
+    monkeypatch.setattr(Index, "best", 0.03)
+    monkeypatch.setattr(Index, "cutoff", cutoff)
+    asked({"query": "a c", "relevant": ["c"]}, {"query": "a", "relevant": ["b"]})
+    figures = measured(capfd)[1]["groups"][0]["figures"]
+    assert (figures["kept"]["mean"], figures["false hits"]["mean"], figures["MRR"]["mean"]) == (found, found, 0.5)
 
 
 @pytest.mark.parametrize(

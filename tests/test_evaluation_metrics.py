@@ -2,6 +2,7 @@
 
 import itertools
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -34,7 +35,7 @@ def by_hand(files, grades, k):
         f"nDCG@{k}": dcg(gains) / dcg(ideal),
         "MRR": 1 / (right[0] + 1) if right else 0.0,
         "right@1": float(gains[:1] != [] and gains[0] > 0),
-    }
+    } | ({"kept": 1.0} if right else {})
 
 
 def test_every_measure_equals_its_definition():
@@ -50,6 +51,28 @@ def test_every_measure_equals_its_definition():
         for one in runs:
             wanted = by_hand([path for path, _ in one.files], dict(one.judged.grades), k)
             assert found[one.judged.qid] == pytest.approx(wanted)
+
+
+def test_what_the_default_cutoff_keeps_and_lets_through():
+    def run(qid, files, answerable, passes):
+        return replace(ranked(qid, files, {"x": 1}), answerable=answerable, passes=passes)
+
+    found = scores(
+        [
+            run("kept", ["y", "x"], True, True),
+            run("lost", ["x"], True, False),
+            run("never found", ["y"], True, False),
+            run("false", ["y"], False, True),
+            run("rightly empty", ["y"], False, False),
+        ],
+        10,
+    )
+    shares = {qid: {key: row[key] for key in ("kept", "false hits") if key in row} for qid, row in found.items()}
+    assert shares == {
+        "kept": {"kept": 1.0}, "lost": {"kept": 0.0}, "never found": {}, "false": {"false hits": 1.0},
+        "rightly empty": {"false hits": 0.0},
+    }  # fmt: skip
+    assert found["rightly empty"].keys() == {"false hits"}, "no other figure is lowered by what can't be found"
 
 
 def test_a_grade_of_zero_is_wrong_and_a_query_without_answers_has_no_figures():

@@ -6,6 +6,8 @@ place@1    the same, over the queries whose labels name a place
 recall@k   share of the right files among the first k
 nDCG@k     by rank and grade
 MRR        1 / rank of the first right file, over the first k
+kept       the default cutoff leaves hits: judged for the queries with a right file among the first k
+false hits the same, for the queries to which the index holds no right file: the fewer, the better
 
 Intervals are 95% percentile bootstrap intervals over queries. The paired test is a two-sided sign-flip permutation test
 of the mean difference (Fisher's randomisation test; Smucker, Allan and Carterette 2007 compare it with others).
@@ -22,6 +24,7 @@ import numpy as np
 from mmsearch.evaluation.judgements import metrics_library
 from mmsearch.evaluation.runner import Ranked
 
+FALSE = "false hits"
 RESAMPLES = 2_000
 FLIPS = 10_000
 _BLOCK = 1 << 22  # random numbers drawn at a time
@@ -72,11 +75,11 @@ class Difference:
 
 def measures(k: int) -> tuple[str, ...]:
     """The names of all figures, in the order in which they are shown."""
-    return ("hit@1", f"recall@{k}", f"nDCG@{k}", "MRR", "place@1", "right@1")
+    return ("hit@1", f"recall@{k}", f"nDCG@{k}", "MRR", "place@1", "right@1", "kept", FALSE)
 
 
 def scores(ranked: Sequence[Ranked], k: int) -> dict[str, Scores]:
-    """Every measure of every query that has a right answer, by query id; `place@1` only where a place is named."""
+    """Every measure of every query, by query id, as far as it can be judged by it."""
     ir = metrics_library()
     names = {ir.Success @ 1: "hit@1", ir.R @ k: f"recall@{k}", ir.nDCG @ k: f"nDCG@{k}", ir.RR @ k: "MRR"}
     answerable = {one.judged.qid: one for one in ranked if one.first_right is not None}
@@ -92,6 +95,9 @@ def scores(ranked: Sequence[Ranked], k: int) -> dict[str, Scores]:
         result[qid]["right@1"] = float(bool(one.first_right))
         if one.judged.places:
             result[qid]["place@1"] = float(bool(one.first_right))
+        if any(one.judged.grades.get(path, 0) > 0 for path, _ in one.files):
+            result[qid]["kept"] = float(one.passes)
+    result |= {one.judged.qid: {FALSE: float(one.passes)} for one in ranked if not one.answerable}
     return result
 
 

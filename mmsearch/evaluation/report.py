@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from mmsearch.errors import UsageError
-from mmsearch.evaluation.metrics import Difference, Group, Scores, compare, grouped, measures, scores
+from mmsearch.evaluation.metrics import FALSE, Difference, Group, Scores, compare, grouped, measures, scores
 from mmsearch.evaluation.runner import Ranked
 from mmsearch.types import Status
 
@@ -45,25 +45,23 @@ def report(
     views = {f"{space.name}:{view}": how for space in status.spaces for view, how in space.search.items()}
     groups = tuple(grouped(ranked, found, k))
     changes = tuple(compare(found, before or {}, k))
-    told = (*notes, *_notes(ranked, groups, found))
+    told = (*notes, *_notes(ranked, groups))
     return Report(k, names, groups, tuple(ranked), found, views, told, changes)
 
 
-def _notes(ranked: Sequence[Ranked], groups: Sequence[Group], found: Mapping[str, Scores]) -> list[str]:
-    """What a reader of the figures must know: galleries of which the index seems to hold nothing, queries that could
-    not be scored, and what the searches themselves had to say."""
+def _notes(ranked: Sequence[Ranked], groups: Sequence[Group]) -> list[str]:
+    """What a reader of the figures must know: galleries of which the index holds nothing that is right, queries that
+    have no answer, and what the searches themselves had to say."""
     strangers = [
         group.name if group.by == "gallery" else "the judgements"
         for group in groups
         if group.by != "modality"
-        and not any(one.files for one in ranked if group.by == "overall" or one.judged.gallery == group.name)
+        and not any(one.answerable for one in ranked if group.by == "overall" or one.judged.gallery == group.name)
     ]
-    notes = [
-        f"No file of {name} was ever found: this index may not hold it (see --base), or know no words of it."
-        for name in strangers
-    ]
-    if len(found) < len(ranked):
-        notes.append(f"{len(ranked) - len(found)} of {len(ranked)} queries have no right answer and no figures.")
+    notes = [f"The index holds no right answer in {name} (see --base)." for name in strangers]
+    if without := sum(not one.answerable for one in ranked):
+        which = f"{without} of {len(ranked)} queries have no right answer in this index"
+        notes.append(f"{which}: they count as false hits where the default cutoff lets anything through.")
     return [*notes, *dict.fromkeys(note for one in ranked if not one.judged.image for note in one.notes)]
 
 
@@ -129,7 +127,7 @@ def below(told: Report, wanted: Mapping[str, float]) -> list[str]:
 
 def floors(given: Sequence[str], k: int) -> dict[str, float]:
     """`nDCG@10=0.9` as a measure and a value. Raises `UsageError`."""
-    known = {name.lower(): name for name in measures(k)}
+    known = {name.lower(): name for name in measures(k) if name != FALSE}
     wanted = {}
     for one in given:
         name, _, value = one.partition("=")
@@ -139,6 +137,8 @@ def floors(given: Sequence[str], k: int) -> dict[str, float]:
         except ValueError:
             least = -1.0
         if measure is None or not 0 <= least <= 1:
-            raise UsageError(f"--fail-under can't be {one!r}.", f"METRIC=VALUE, 0 to 1, of {', '.join(measures(k))}.")
+            raise UsageError(
+                f"--fail-under can't be {one!r}.", f"METRIC=VALUE, 0 to 1, of {', '.join(known.values())}."
+            )
         wanted[measure] = least
     return wanted

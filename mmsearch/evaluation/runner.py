@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from mmsearch.errors import UsageError
 from mmsearch.evaluation.judgements import Judged, right_place
+from mmsearch.retrieval.ranking import DEFAULT_CUTOFF
 from mmsearch.types import Answer, Hit, Locator, Query
 
 ASKED = 50  # files at least, of which unjudged ones are dropped
@@ -16,18 +17,22 @@ ASKED = 50  # files at least, of which unjudged ones are dropped
 
 @dataclass(frozen=True, slots=True)
 class Ranked:
-    """What an index answered to a judged query: judged files only, best first, each with the place of its hit."""
+    """What an index answered to a judged query: judged files only, best first, each with the place of its hit.
+
+    answerable: the index holds a right file. passes: the default cutoff leaves hits, judged or not."""
 
     judged: Judged
     files: tuple[tuple[str, Locator], ...]
     scores: tuple[float, ...]
     seconds: float
     notes: tuple[str, ...] = ()
+    answerable: bool = True
+    passes: bool = True
 
     @property
     def first_right(self) -> bool | None:
         """Whether the first hit is a right file at a right place; None where nothing was to be found."""
-        if not any(grade > 0 for grade in self.judged.grades.values()):
+        if not self.answerable or not any(grade > 0 for grade in self.judged.grades.values()):
             return None
         if not self.files:
             return False
@@ -41,6 +46,10 @@ class Searching(Protocol):
 
     def search(self, query: Query, /) -> Answer:
         """The best places for a query."""
+        ...
+
+    def paths(self) -> set[bytes]:
+        """All files that can be found."""
         ...
 
 
@@ -60,15 +69,21 @@ def _picture(one: Judged, base: bytes) -> bytes:
 
 
 def run(index: Searching, judged: Sequence[Judged], base: bytes, k: int, names: bool) -> Iterator[Ranked]:
-    """Ask every query, names switched off if wanted, without a cutoff. `base` is the absolute folder to which the
-    judgements' paths are relative. Rankings end at `k` files. Raises `UsageError` for a picture that is none."""
+    """Ask every query, names switched off if wanted, without a cutoff, and see whether the default one leaves hits.
+    `base` is the absolute folder to which the judgements' paths are relative. Rankings end at `k` files. Raises
+    `UsageError` for a picture that is none."""
     folders = tuple(dict.fromkeys((base, os.path.realpath(base))))
+    held = {relative(path, folders) for path in index.paths()}
     for one in judged:
         images = (_picture(one, base),) if one.image else ()
         query = Query(text=one.text, images=images, k=max(ASKED, 5 * k), min_score=0.0, names=names)
         answer = index.search(query)
+        passes = bool(answer.hits)
+        if passes and answer.hits[0].score < DEFAULT_CUTOFF:
+            passes = bool(index.search(replace(query, k=1, min_score=None)).hits)
         files, scores = _judged_files(answer.hits, one, folders)
-        yield Ranked(one, tuple(files[:k]), tuple(scores[:k]), answer.seconds, answer.notes)
+        answerable = any(grade > 0 and path in held for path, grade in one.grades.items())
+        yield Ranked(one, tuple(files[:k]), tuple(scores[:k]), answer.seconds, answer.notes, answerable, passes)
 
 
 def _judged_files(

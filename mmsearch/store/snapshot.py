@@ -219,6 +219,11 @@ class Snapshot:
                 result.setdefault(asset_id, []).append((file_id, self.absolute(root_id, path)))
         return result
 
+    def paths(self) -> set[bytes]:
+        """The absolute paths of all files."""
+        rows = self.connection.execute("SELECT root_id, path FROM files")
+        return {self.absolute(root_id, path) for root_id, path in rows}
+
     def absolute(self, root_id: int, path: bytes) -> bytes:
         """The absolute path of a file."""
         root = self.roots[root_id].path
