@@ -322,3 +322,15 @@ def test_a_vanished_file_waits_and_a_model_that_is_none_writes_nothing(tmp_path,
     assert Index.open(index).status().spaces[1].behind == 1
     assert run(index).behind == 0  # the walk has seen that it is gone
     assert Index.open(index).status().spaces[1].behind == 0
+
+
+def test_a_model_that_nothing_asks_for_is_not_loaded(tmp_path, docs, clip, words, monkeypatch):
+    index = tmp_path / "index"
+    run(index, docs, models=("builtin", f"{clip}:image"))
+    write(docs / "more.txt", "More words.")
+    loaded = []
+    load = spaces.load_embedder
+    monkeypatch.setattr(spaces, "load_embedder", lambda row, settings: loaded.append(row.name) or load(row, settings))
+    assert run(index).indexed == 1 and loaded == ["builtin"]
+    write_png(docs / "green.png", 77)
+    assert run(index).indexed == 1 and loaded == ["builtin", "tiny-clip"]

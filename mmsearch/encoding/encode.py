@@ -52,13 +52,14 @@ class _Item:
 class EncodeStage:
     """Gathers pieces, embeds what they hold view by view, and hands them on with their vectors.
 
-    `load` is called in the stage's own thread: importing and loading the models overlaps with extraction. Sound comes
-    at `sound_rate` Hz. When `stopping` is set it finishes what waits for it and ends.
+    `load` gives the spaces that take one of some views, with their embedders; it is called in the stage's own thread:
+    importing and loading a model overlaps with extraction, and what nothing asks for is never loaded. Sound comes at
+    `sound_rate` Hz. When `stopping` is set the stage finishes what waits for it and ends.
     """
 
     def __init__(
         self,
-        load: Callable[[], Sequence[Space]],
+        load: Callable[[frozenset[View]], Sequence[Space]],
         sound_rate: int,
         inbox: Channel,
         out: Channel,
@@ -74,12 +75,11 @@ class EncodeStage:
 
     def run(self) -> None:
         """Work until the inbox ends with None."""
-        spaces: Sequence[Space] | None = None
         more = True
         while more:
             pieces, more = self._gather()
-            if any(piece.extracted for piece in pieces):
-                spaces = spaces if spaces is not None else self._load()
+            if present := _present(pieces):
+                spaces = self._load(present)
                 began = time.monotonic()
                 self._encode(pieces, spaces)
                 self.busy_s += time.monotonic() - began
@@ -131,6 +131,19 @@ class EncodeStage:
             items.append(_Item(piece, one.segment.ordinal, space, view, parts.setdefault(view, 0), content))
             parts[view] += 1
         return items
+
+
+def _present(pieces: Sequence[Piece]) -> frozenset[View]:
+    """What there is to embed in some pieces."""
+    every = [one for piece in pieces for one in piece.extracted]
+    texts = (text for piece in pieces for text in read_words(piece).values())
+    there = {
+        View.TEXT: any(texts),
+        View.IMAGE: any(one.look is not None for one in every),
+        View.AUDIO: any(one.sound is not None for one in every),
+        View.VIDEO: any(one.frames is not None for one in every),
+    }
+    return frozenset(view for view, found in there.items() if found)
 
 
 def read_words(piece: Piece) -> dict[int, str]:

@@ -23,7 +23,7 @@ from mmsearch.extraction.forkserver import Flavour
 from mmsearch.extraction.pool import WorkerPool
 from mmsearch.extraction.worker import AV, LIGHT
 from mmsearch.store.segments import Chunk
-from mmsearch.types import Kind, Needs, StageProfile
+from mmsearch.types import Kind, Needs, StageProfile, View
 
 OCR = Flavour(
     "ocr",
@@ -49,14 +49,15 @@ class Workers:
 class Pipeline:
     """Turns jobs into chunks. Processes are started when the first job asks for their kind.
 
-    `load` gives the spaces with their embedders, in the encode stage's thread; `hear` the speech recogniser, or None.
+    `load` gives the spaces that take some views, with their embedders, in the encode stage's thread; `hear` the speech
+    recogniser, or None.
     """
 
     def __init__(
         self,
         needs: Needs,
         workers: Workers,
-        load: Callable[[], Sequence[Space]],
+        load: Callable[[frozenset[View]], Sequence[Space]],
         ocr_engine: str,
         hear: Callable[[], Transcribes] | None,
     ) -> None:

@@ -57,12 +57,15 @@ class Models:
             rate = max(rate, int(limits.get("audio", {}).get("rate", 0)))
         return Needs(look_pixels=look, sound_rate=rate, frames=frames, ocr=self._settings.ocr if reading else "never")
 
-    def load(self, rows: Sequence[SpaceRow] | None = None) -> list[Space]:
-        """These spaces (None: all) with their embedders. Called in the encode stage's thread; slow the first time."""
-        return [
-            Space(row.id, self._embedder(row), frozenset(View(view) for view in row.views), row.fingerprint)
-            for row in (self.rows if rows is None else rows)
-        ]
+    def load(self, present: frozenset[View], rows: Sequence[SpaceRow] | None = None) -> list[Space]:
+        """Those of some spaces (None: of all) that take one of the views that are there, with their embedders. Called
+        in the encode stage's thread; slow where a model is asked for the first time."""
+        found = []
+        for row in self.rows if rows is None else rows:
+            views = frozenset(View(view) for view in row.views)
+            if views & present:
+                found.append(Space(row.id, self._embedder(row), views, row.fingerprint))
+        return found
 
     def probes(self, row: SpaceRow, texts: Sequence[str]) -> np.ndarray:
         """Text queries in a space, float32 (n, dimension), to set an ann file's recall by."""

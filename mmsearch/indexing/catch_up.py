@@ -68,7 +68,11 @@ class CatchUp:
             return
         rows = self._rows
         pipeline = Pipeline(
-            self.models.needs(rows, reading=False), self.workers, lambda: self.models.load(rows), "", None
+            self.models.needs(rows, reading=False),
+            self.workers,
+            lambda present: self.models.load(present, rows),
+            "",
+            None,
         )
         try:
             yield from self._loop(pipeline, assets)
