@@ -28,8 +28,8 @@ class Settings:
     transcribe: str = ""  # a Whisper-class model; empty: no speech recognition
     include: tuple[str, ...] = ()  # globs, gitignore syntax; empty: all
     exclude: tuple[str, ...] = ()
-    hidden: bool = False  # walk into hidden files and folders
-    ignore_files: bool = True  # honour .gitignore and .mmsearchignore
+    hidden: bool | None = None  # walk into hidden files and folders; None: as the folder was walked before (no)
+    ignore_files: bool | None = None  # honour .gitignore and .mmsearchignore; None: as before (yes)
     max_bytes: int | None = None  # larger files are skipped
     workers: int = 0  # extraction processes per flavour; 0: by the number of cores
     device: str = "auto"

@@ -101,13 +101,13 @@ def test_moved_files_keep_their_asset_though_a_changed_one_is_replaced_first(
     (docs / "walrus.txt").rename(docs / "zzz.txt")
     real = looking.look
 
-    def slow(wanted, max_bytes):
+    def slow(wanted, *rest):
         if wanted.entry.path.startswith(b"zz"):
             for _ in range(200):  # until the changed file is in
                 if holding(index, "lynx"):
                     break
                 time.sleep(0.02)
-        return real(wanted, max_bytes)
+        return real(wanted, *rest)
 
     monkeypatch.setattr(looking, "look", slow)
     record = run(index, docs)

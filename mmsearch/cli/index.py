@@ -46,8 +46,14 @@ def index(
     exclude: Annotated[
         list[str] | None, typer.Option("--exclude", metavar="GLOB", help="No files that match. Repeatable.")
     ] = None,
-    hidden: Annotated[bool, typer.Option("--hidden", help="Hidden files and folders too.")] = False,
-    no_ignore: Annotated[bool, typer.Option("--no-ignore", help="Pay no heed to .gitignore, .mmsearchignore.")] = False,
+    hidden: Annotated[
+        bool | None,
+        typer.Option("--hidden/--no-hidden", help="Hidden files and folders too. Remembered for a folder."),
+    ] = None,
+    no_ignore: Annotated[
+        bool | None,
+        typer.Option("--no-ignore/--ignore", help="Pay no heed to .gitignore, .mmsearchignore. Remembered likewise."),
+    ] = None,
     max_size: Annotated[
         str | None, typer.Option("--max-size", metavar="SIZE", help="Skip files larger than this (500M).")
     ] = None,
@@ -162,7 +168,7 @@ def index(
         include=tuple(include or ()),
         exclude=tuple(exclude or ()),
         hidden=hidden,
-        ignore_files=not no_ignore,
+        ignore_files=None if no_ignore is None else not no_ignore,
         max_bytes=parsing.byte_count(max_size, "--max-size") if max_size else None,
         workers=workers,
         device=device,

@@ -6,6 +6,7 @@ import errno
 import hashlib
 import os
 import stat
+import threading
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -52,6 +53,7 @@ class Looks:
         self._max_bytes = max_bytes
         self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="look")
         self._flying: deque[Future[Look]] = deque()
+        self._over = threading.Event()
         self.ended = False
         self._fill()
 
@@ -60,7 +62,7 @@ class Looks:
             wanted = next(self._wanted, None)
             if wanted is None:
                 break
-            self._flying.append(self._pool.submit(look, wanted, self._max_bytes))
+            self._flying.append(self._pool.submit(look, wanted, self._max_bytes, self._over))
         self.ended = not self._flying
 
     def ready(self, wait_s: float) -> list[Look]:
@@ -80,12 +82,14 @@ class Looks:
         return found
 
     def close(self) -> None:
-        """Give up on what has not been looked at."""
+        """Give up on what has not been looked at, also in the middle of a large file."""
+        self._over.set()
         self._pool.shutdown(wait=False, cancel_futures=True)
 
 
-def look(wanted: Wanted, max_bytes: int | None) -> Look:
-    """Sniff a file and, where it is of a kind of ours, hash it and its sidecars. Never raises for a bad file."""
+def look(wanted: Wanted, max_bytes: int | None, over: threading.Event) -> Look:
+    """Sniff a file and, where it is of a kind of ours, hash it and its sidecars. Never raises for a bad file. Ends soon
+    when `over` is set; nobody takes the result then."""
     entry = wanted.entry
     path = os.path.join(wanted.root.path, entry.path)
     if entry.owner:
@@ -101,9 +105,7 @@ def look(wanted: Wanted, max_bytes: int | None) -> Look:
             kind, format_ = sniff(head, os.path.basename(entry.path))
             if kind is None:
                 return Look(wanted, None, format_, None)
-            digest = hashlib.sha256(head)
-            while block := file.read(_BLOCK):
-                digest.update(block)
+            digest = _digest(file, head, over)
             facts = os.fstat(file.fileno())
     except OSError as error:
         return _unreadable(wanted, error)
@@ -111,7 +113,15 @@ def look(wanted: Wanted, max_bytes: int | None) -> Look:
         return Look(
             wanted, kind, format_, None, Failure("vanished", "It changed while it was read; the next run takes it up.")
         )
-    return Look(wanted, kind, format_, _key(digest.hexdigest(), format_, wanted))
+    return Look(wanted, kind, format_, _key(digest, format_, wanted, over))
+
+
+def _digest(file: FileIO, head: bytes, over: threading.Event) -> str:
+    """SHA-256 of what was read of a file and of its rest, in hex."""
+    digest = hashlib.sha256(head)
+    while not over.is_set() and (block := file.read(_BLOCK)):
+        digest.update(block)
+    return digest.hexdigest()
 
 
 def _opened(path: bytes) -> FileIO:
@@ -123,14 +133,14 @@ def _opened(path: bytes) -> FileIO:
     return FileIO(descriptor)
 
 
-def _key(digest: str, format_: str, wanted: Wanted) -> str:
+def _key(digest: str, format_: str, wanted: Wanted, over: threading.Event) -> str:
     """The asset's key: everything that decides what extraction gives."""
     folder = os.path.dirname(os.path.join(wanted.root.path, wanted.entry.path))
     sidecars = []
     for name, _, _ in wanted.entry.sidecars:
         try:
             with _opened(os.path.join(folder, name)) as file:
-                sidecars.append(hashlib.file_digest(file, "sha256").hexdigest())
+                sidecars.append(_digest(file, b"", over))
         except OSError:
             sidecars.append("unreadable")
     return hashlib.sha256("/".join([digest, format_, str(EXTRACTOR_VERSION), *sidecars]).encode()).hexdigest()

@@ -35,6 +35,7 @@ from mmsearch.store.catalogue import (
     end_run,
     is_network_file_system,
     open_writer,
+    shrink_log,
     speaking,
     transaction,
 )
@@ -101,6 +102,7 @@ class _Run:
         self.pipeline: Pipeline | None = None
         self.models: Models | None = None
         self.number = 0  # of this run in the catalogue; 0 until it has begun
+        self.got_on = False  # something was committed that the next run need not do again
 
     def events(self, targets: Sequence[bytes] | None, listed: bool, fresh: bool) -> Iterator[Event]:
         """The whole run."""
@@ -114,7 +116,7 @@ class _Run:
         yield from models.remarks()
         with transaction(self.connection, self.folder):
             number = begin_run(self.connection, self.command)
-            parts = scopes(self.connection, self.folder, targets, listed)
+            parts = scopes(self.connection, self.folder, targets, listed, self.settings)
         self.number = number
         try:
             found = yield from self._survey(parts)
@@ -156,7 +158,7 @@ class _Run:
         """Say what a run would do. All that it notes on the way is rolled back."""
         self.connection.execute("BEGIN IMMEDIATE")
         try:
-            found = yield from self._survey(scopes(self.connection, self.folder, targets, listed))
+            found = yield from self._survey(scopes(self.connection, self.folder, targets, listed, self.settings))
         finally:
             self.connection.execute("ROLLBACK")
         unfinished = len(found.resume) + len(found.retry)
@@ -198,6 +200,7 @@ class _Run:
         done = self.done
         for event in work.steps():
             self.done = done + work.done
+            self.got_on |= work.done > 0
             yield from models.remarks()
             if event is not None:
                 yield event
@@ -213,6 +216,7 @@ class _Run:
             spaces.swap(self.connection, self.folder)
             yield Remark(f"The rebuilt index is in use: {', '.join(spaces.plain_name(row) for row in built)}.")
         for _ in spaces.remove_leaving(self.connection, self.folder):
+            self.got_on = True
             if self._asked_to_stop():
                 return
 
@@ -226,6 +230,7 @@ class _Run:
                 if ready:
                     with transaction(self.connection, self.folder):
                         jobs = self.plan.take(ready)
+                    self.got_on |= sum(look.failure is None for look in ready) > len(jobs)
                     self._start(jobs, models)
             elif not planned:
                 planned = True
@@ -288,6 +293,7 @@ class _Run:
                 segments.refresh_background(self.connection, space_id, view)
         self.record.stages["commit"] = self.record.stages.get("commit", 0.0) + time.monotonic() - self.committed
         self.chunks = []
+        self.got_on = True
 
     def _profile(self, stages: list[StageProfile]) -> list[StageProfile]:
         """The pipeline's stages, and committing what came out of them."""
@@ -319,7 +325,7 @@ class _Run:
                 if ann.is_due(self.connection, row.id, view, run_ends=True):
                     probes = partial(self._probes, models, row)
                     ann.build(self.connection, self.folder, row.id, view, row.dimension, probes)
-        self.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        shrink_log(self.connection)
 
     def _probes(self, models: Models, row: SpaceRow) -> np.ndarray:
         """Queries as users put them: words of names and first sentences. An index's own vectors would flatter it."""
@@ -334,10 +340,11 @@ class _Run:
         return models.probes(row, texts)
 
     def _asked_to_stop(self) -> bool:
-        """Whether the run is to end early; notes why."""
+        """Whether the run is to end early; notes why. A budget that is shorter than the start of a run ends it after
+        its first batch: else a nightly run would come to nothing every night."""
         reason = self.stop()
         budget = self.settings.time_budget_s
-        if reason is None and budget is not None and time.monotonic() - self.began >= budget:
+        if reason is None and budget is not None and self.got_on and time.monotonic() - self.began >= budget:
             reason = "budget"
         if reason is not None:
             self.record.outcome = reason

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sqlite3
 import stat
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from mmsearch.config import Settings
 from mmsearch.errors import UsageError
-from mmsearch.store.catalogue import Root, add_root, is_below, roots, set_forgotten
+from mmsearch.store.catalogue import Root, add_root, get_meta, is_below, roots, set_forgotten, set_meta
 from mmsearch.store.files import move_file
 from mmsearch.store.layout import IndexFolder
 
@@ -21,10 +23,16 @@ class Scope:
     root: Root
     below: bytes = b""
     files: tuple[bytes, ...] = ()  # relative paths; with them nothing is walked
+    hidden: bool = False  # whether hidden files are walked
+    ignore_files: bool = True  # whether ignore files are heeded
 
 
 def scopes(
-    connection: sqlite3.Connection, folder: IndexFolder, targets: Sequence[bytes] | None, listed: bool
+    connection: sqlite3.Connection,
+    folder: IndexFolder,
+    targets: Sequence[bytes] | None,
+    listed: bool,
+    settings: Settings,
 ) -> list[Scope]:
     """The scopes of a run, inside the caller's transaction; new roots are taken in.
 
@@ -34,7 +42,7 @@ def scopes(
     """
     if targets is None:
         every = [_whole(connection, root) for root in roots(connection, folder)]
-        return [scope for scope in every if scope.root.walked or scope.files]
+        return [_as_walked(connection, scope, settings) for scope in every if scope.root.walked or scope.files]
     folders: list[bytes] = []
     single: list[bytes] = []
     for target in dict.fromkeys(os.path.realpath(target) for target in targets):
@@ -52,7 +60,19 @@ def scopes(
         root = _remembering(connection, root, path)
         before = by_root[root.id].files if root.id in by_root else ()
         by_root[root.id] = Scope(root, files=(*before, path))
-    return walked + list(by_root.values())
+    return [_as_walked(connection, scope, settings) for scope in walked] + list(by_root.values())
+
+
+def _as_walked(connection: sqlite3.Connection, scope: Scope, settings: Settings) -> Scope:
+    """A scope with what is walked in it: as the settings say, else as its root was walked the last time, or a later run
+    that says nothing of it would take hidden files for deleted ones. What they say of a whole root is remembered."""
+    key = f"walk {scope.root.id}"
+    known = {"hidden": False, "ignore_files": True} | json.loads(get_meta(connection, key) or "{}")
+    said = {"hidden": settings.hidden, "ignore_files": settings.ignore_files}
+    rules = known | {name: value for name, value in said.items() if value is not None}
+    if rules != known and scope.root.walked and not scope.below:
+        set_meta(connection, key, json.dumps(rules))
+    return replace(scope, **rules)
 
 
 def check_targets(targets: Sequence[bytes] | None, listed: bool) -> None:

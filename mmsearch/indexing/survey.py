@@ -71,9 +71,7 @@ def _one(
     known = known_files(connection, root.id, scope.below)
     if scope.files:
         known = {path: known[path] for path in scope.files if path in known}
-    walk = Walk(
-        root.path, Globs.of(settings.include, settings.exclude), settings.hidden, settings.ignore_files, scope.below
-    )
+    walk = Walk(root.path, Globs.of(settings.include, settings.exclude), scope.hidden, scope.ignore_files, scope.below)
     if not scope.files and root.walked and not os.path.isdir(os.path.join(root.path, scope.below)):
         _lost_root(scope, known, settings, result)
         return None

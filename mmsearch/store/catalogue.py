@@ -179,6 +179,14 @@ def transaction(connection: sqlite3.Connection, folder: IndexFolder) -> Iterator
             raise
 
 
+def shrink_log(connection: sqlite3.Connection) -> None:
+    """Move the log into the catalogue and empty it, unless readers are in the way for longer than a moment: one may stay
+    for hours, and a log that is not empty does no harm."""
+    connection.execute("PRAGMA busy_timeout = 200")
+    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    connection.execute(f"PRAGMA busy_timeout = {_BUSY_S * 1000:.0f}")
+
+
 def get_meta(connection: sqlite3.Connection, key: str) -> str | None:
     """A setting of the index."""
     row = connection.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
