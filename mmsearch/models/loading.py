@@ -26,11 +26,7 @@ def first_precision(files: ModelFiles, options: ModelOptions) -> Precision:
     here = preferred(options.device)
     if options.dtype:
         return Precision(here.device, options.dtype, "as asked")
-    try:
-        counts = stored(files.folder)
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        hint = "Fetch it anew."
-        raise ModelUnavailable(f"The weights of {files.name} can't be read: {first_line(error)}", hint) from error
+    counts = _numbers(files)
     published = max(counts, key=lambda name: counts[name], default="")
     if published == "BF16" and here.dtype == "bfloat16":
         return Precision(here.device, "bfloat16", f"its weights are published in it, and {here.reason}")
@@ -79,8 +75,14 @@ def _lco(files: ModelFiles, precision: Precision, model_kwargs: dict[str, Any]) 
     return SentenceTransformer(modules=[transformer, pooling, Normalize()], device=precision.device)
 
 
-def paired(student: Any, tower: Any) -> Any:
-    """One model out of two that share a space: texts go to the first, pictures to the second."""
+def paired(name: str, student: Any, tower: Any) -> Any:
+    """One model out of two that share a space: texts go to the first, pictures to the second. Raises
+    `ModelUnavailable` for two that can't."""
+    widths = [int(one.get_embedding_dimension()) for one in (student, tower)]
+    if widths[0] != widths[1]:
+        raise ModelUnavailable(
+            f"{name} gives vectors of {widths[0]} numbers and its picture tower of {widths[1]}: they are no pair.", LIST
+        )
     from sentence_transformers import SentenceTransformer
     from sentence_transformers.base.modules import Router
 
@@ -100,7 +102,7 @@ def lower_case(model: Any) -> None:
 def check_memory(files: ModelFiles, precision: Precision) -> None:
     """Raise `ModelUnavailable` where the weights in this number format are more than the device has left."""
     device, dtype, _ = precision
-    count, left = sum(stored(files.folder).values()), free_memory(device)
+    count, left = sum(_numbers(files).values()), free_memory(device)
     needed = count * BYTES[dtype] * OVERHEAD
     if left is None or needed <= left:
         return
@@ -110,6 +112,14 @@ def check_memory(files: ModelFiles, precision: Precision) -> None:
         f"{files.name} needs {needed / 1e9:.1f} GB of memory in {dtype}; {where} has {left / 1e9:.1f} GB left.",
         f"{half} a smaller model: `mmsearch models` shows their sizes.",
     )
+
+
+def _numbers(files: ModelFiles) -> dict[str, int]:
+    try:
+        return stored(files.folder)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        hint = "Fetch it anew."
+        raise ModelUnavailable(f"The weights of {files.name} can't be read: {first_line(error)}", hint) from error
 
 
 def explained(name: str, error: BaseException) -> ModelUnavailable:

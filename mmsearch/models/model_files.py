@@ -104,14 +104,12 @@ def role_of(files: ModelFiles) -> str:
     steps = str(files.modules or "")
     if files.own.get("model_type") in stated:
         return stated[files.own["model_type"]]
-    if "LogitScore" in steps:
+    if "LogitScore" in steps or ("ForSequenceClassification" in files.architecture and "Pooling" not in steps):
         return "reranker"
     if files.modules:
         return "embedder"
     if files.architecture.endswith("ForRetrieval"):
         return "late"
-    if "ForSequenceClassification" in files.architecture:
-        return "reranker"
     if files.config.get("model_type") == "whisper":
         return "speech"
     return "unknown" if files.architecture.endswith(WRITERS) and not is_lco(files) else "embedder"

@@ -6,6 +6,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from mmsearch.errors import UsageError
+
 CPU_FLAGS = ("amx_bf16", "avx512_bf16")  # x86 instructions that multiply bfloat16 numbers
 LOWEST_COSINE = 0.999  # between vectors of the reduced precision and of float32
 SAMPLE = (
@@ -29,9 +31,11 @@ class Precision(NamedTuple):
 
 
 def preferred(device: str | None = None) -> Precision:
-    """What this machine computes fastest in. Whether a model bears it is for the caller to check on a sample."""
+    """What this machine computes fastest in. Whether a model bears it is for the caller to check on a sample. Raises
+    `UsageError` for a device that is not here."""
     import torch
 
+    _check(device)
     if device is None:
         device = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
     if device.startswith("cuda"):
@@ -45,6 +49,20 @@ def preferred(device: str | None = None) -> Precision:
             return Precision(device, "bfloat16", f"this CPU computes in it ({flags[0]})")
         return Precision(device, "float32", "this CPU has no bfloat16 instructions")
     return Precision(device, "float32", f"no faster format is known to be safe on {device}")
+
+
+def _check(device: str | None) -> None:
+    import torch
+
+    if device is None:
+        return
+    try:
+        kind = torch.device(device).type
+    except RuntimeError:
+        raise UsageError(f'"{device}" is no device.', "Use cpu, cuda, cuda:1 or mps.") from None
+    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if not there.get(kind, True):
+        raise UsageError(f"There is no {kind} on this machine, or PyTorch is not built for it.", "--device cpu")
 
 
 @lru_cache

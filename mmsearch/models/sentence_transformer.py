@@ -67,7 +67,7 @@ class SentenceTransformerEmbedder:
     def _load(self) -> None:
         whole = load(self._files[0], self._precision, self._options)
         if len(self._files) > 1:
-            whole = paired(whole, load(self._files[1], self._precision, self._options))
+            whole = paired(self.name, whole, load(self._files[1], self._precision, self._options))
         if self._lower_case:
             lower_case(whole)
         self.model = whole
