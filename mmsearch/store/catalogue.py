@@ -180,8 +180,8 @@ def transaction(connection: sqlite3.Connection, folder: IndexFolder) -> Iterator
 
 
 def shrink_log(connection: sqlite3.Connection) -> None:
-    """Move the log into the catalogue and empty it, unless readers are in the way for longer than a moment: one may stay
-    for hours, and a log that is not empty does no harm."""
+    """Move the log into the catalogue and empty it, unless readers are in the way for longer than a moment: one may
+    stay for hours, and a log that is not empty does no harm."""
     connection.execute("PRAGMA busy_timeout = 200")
     connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     connection.execute(f"PRAGMA busy_timeout = {_BUSY_S * 1000:.0f}")
