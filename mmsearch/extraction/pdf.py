@@ -30,7 +30,7 @@ OBJECTS = 500  # of a page that are looked through for such a picture
 REMARKS = 1000  # form fields and remarks of a page that are read
 REMARK_BYTES = 40_000
 PRINTED_PAGES = 100  # of a document that have a print of their look
-PRINT_EDGE = 768  # pixels of a page that is drawn for its print alone
+PRINT_EDGE = 1024  # pixels of a page that is drawn for its print alone
 SCALE = 300 / 72  # 300 dots per inch: smaller pages have no more detail
 
 # PDFium writes U+0002 or U+FFFE for a hyphen at the end of a line that it knows to be one.

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 PAGE_EDGE = 2000  # pixels: OCR finds no more words in larger pictures
 OCR_EDGE = 12  # pixels: no legible letter is smaller
 CONTRAST = 16  # of 255: what differs less is noise on an empty page
-SMALLEST_EDGE = 512  # pixels asked of a decoder when nobody wants to see the picture: copies must still be known
+SMALLEST_EDGE = 1024  # pixels asked of a decoder when nobody wants to see the picture: copies must still be known
 
 
 def scale_for(width: int, height: int, needs: Needs) -> float:

@@ -13,7 +13,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from mmsearch.extraction.prints import SILENT, joined_words
+from mmsearch.extraction.prints import joined_words
 from mmsearch.retrieval.likeness import KEY_DISTANCE, Look, key_distances, same_look, same_sound
 from mmsearch.store.catalogue import is_below
 from mmsearch.store.prints import Prints, body, prints_of
@@ -25,7 +25,9 @@ DURATION = 0.01  # of a recording's length, and at least
 DURATION_S = 0.5
 FRAMES, MOST_FRAMES = 0.9, 8  # share of a film's frames that are the same; how many are tried at first
 LEAST_FRAMES = 3
-CROWD = 64  # neighbours of a key that are looked at where very many share a stretch of it
+KEY_BYTES, BANDS = 16, 8
+CROWD = 16  # neighbours of a key that are looked at where very many share a stretch of it
+MOST_NEAR = 32  # others that one is compared with: a form that was scanned ten thousand times would take days
 TRIED = 3  # prints of an asset by which it is found
 
 
@@ -156,75 +158,72 @@ def _alike(snapshot: Snapshot, files: dict[int, list[tuple[bytes, str, int]]]) -
 def neighbours(prints: Sequence[Prints]) -> dict[int, set[int]]:
     """By asset the others that it is worth while to compare it with. Of many that share all, those that come first are
     surely compared with the others."""
-    found: set[tuple[int, int]] = set()
-    texts: dict[tuple[int, int], list[int]] = {}
+    texts: dict[tuple[int, int], int] = {}
+    pairs: list[tuple[int, int]] = []
     looks: list[tuple[int, bytes]] = []
     sounds: list[tuple[int, bytes]] = []
+    near: dict[int, set[int]] = {}
     for one in prints:
         if one.kind == "text" and one.words:
-            texts.setdefault(joined_words(one.words), []).append(one.asset_id)
+            first = texts.setdefault(joined_words(one.words), one.asset_id)
+            pairs += [(first, one.asset_id)] if first != one.asset_id else []
         seen = [key for (form, _), (_, key) in one.of.items() if form != "sound"]
         looks += [(one.asset_id, key) for key in seen[:TRIED]]
-        if one.kind == "audio" or not seen:
-            sounds += [(one.asset_id, key) for (form, _), (_, key) in one.of.items() if form == "sound"][:1]
-    for same in texts.values():
-        found.update((same[0], other) for other in same[1:])
-    found.update(_near_looks(looks))
-    found.update(_near_sounds(sounds))
-    near: dict[int, set[int]] = {}
-    for low, high in found:
+        if one.kind == "audio":
+            sounds += [(one.asset_id, key) for _, key in one.of.values()][:1]
+    for low, high in (*pairs, *_near_looks(looks).tolist(), *_near_sounds(sounds).tolist()):
         near.setdefault(low, set()).add(high)
         near.setdefault(high, set()).add(low)
     return near
 
 
-def _near_looks(keys: Sequence[tuple[int, bytes]]) -> set[tuple[int, int]]:
-    """Pairs whose keys share one of eight stretches of 16 signs and differ in few of all."""
-    whole = [(asset_id, key) for asset_id, key in keys if len(key) == 16]
-    if len(whole) < 2:
-        return set()
+def _near_looks(keys: Sequence[tuple[int, bytes]]) -> np.ndarray:
+    """Pairs, int64 (n, 2), whose keys share one of eight stretches of 16 signs and differ in few of all."""
+    whole = [(asset_id, key) for asset_id, key in keys if len(key) == KEY_BYTES]
     ids = np.array([asset_id for asset_id, _ in whole], np.int64)
-    signs = np.frombuffer(b"".join(key for _, key in whole), np.uint8).reshape(-1, 16)
+    signs = np.frombuffer(b"".join(key for _, key in whole), np.uint8).reshape(-1, KEY_BYTES)
     stretches = signs.view(">u2").astype(np.int64)
     first: dict[bytes, int] = {}
-    found = {(first.setdefault(key, asset_id), asset_id) for asset_id, key in whole}
-    for band in range(stretches.shape[1]):
-        others = [stretches[:, (band + step) % 8] for step in range(7, 0, -1)]
+    same = [(first.setdefault(key, number), number) for number, (_, key) in enumerate(whole)]
+    found = [np.array(same, np.int64).reshape(-1, 2)]
+    for band in range(BANDS):
+        others = [stretches[:, (band + step) % BANDS] for step in range(BANDS - 1, 0, -1)]
         order = np.lexsort((*others, stretches[:, band]))
-        for one, other in _neighbours(stretches[order, band], order):
-            close = np.bitwise_count(signs[one] ^ signs[other]).sum(axis=1, dtype=np.int64) <= KEY_DISTANCE
-            found.update(_ordered(ids[one[close]], ids[other[close]]))
-    return {pair for pair in found if pair[0] != pair[1]}
+        for some in _together(stretches[order, band], order):
+            distance = np.bitwise_count(signs[some[:, 0]] ^ signs[some[:, 1]]).sum(axis=1, dtype=np.int64)
+            found.append(some[distance <= KEY_DISTANCE])
+    both = np.unique(np.sort(np.concatenate(found), axis=1), axis=0)
+    distance = np.bitwise_count(signs[both[:, 0]] ^ signs[both[:, 1]]).sum(axis=1, dtype=np.int64)
+    named = ids[both]
+    apart = named[:, 0] != named[:, 1]
+    return _nearest(named[apart], distance[apart])
 
 
-def _near_sounds(keys: Sequence[tuple[int, bytes]]) -> set[tuple[int, int]]:
-    """Pairs that share the signs of a frame twice."""
-    if len(keys) < 2:
-        return set()
+def _near_sounds(keys: Sequence[tuple[int, bytes]]) -> np.ndarray:
+    """Pairs, int64 (n, 2), that share the signs of two frames."""
     values = [np.unique(np.frombuffer(key[: len(key) // 4 * 4], "<u4")) for _, key in keys]
-    ids = np.repeat([asset_id for asset_id, _ in keys], [len(each) for each in values])
-    every = np.concatenate(values)
-    ids, every = ids[every != SILENT], every[every != SILENT]
+    ids = np.repeat(np.array([asset_id for asset_id, _ in keys], np.int64), [len(each) for each in values])
+    every = np.concatenate([np.empty(0, np.uint32), *values])
     order = np.argsort(every, kind="stable")
-    seen: set[tuple[int, int]] = set()
-    twice: set[tuple[int, int]] = set()
-    for one, other in _neighbours(every[order], order):
-        both = set(_ordered(ids[one], ids[other]))
-        twice |= both & seen
-        seen |= both
-    return twice
+    found = [np.sort(ids[some], axis=1) for some in _together(every[order], order)]
+    both, times = np.unique(np.concatenate([np.empty((0, 2), np.int64), *found]), axis=0, return_counts=True)
+    return _nearest(both[times > 1], -times[times > 1])
 
 
-def _neighbours(sorted_values: np.ndarray, order: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Pairs of places of the same value: each with up to `CROWD` that follow it in the order, one distance a time."""
+def _together(ranked: np.ndarray, order: np.ndarray) -> Iterator[np.ndarray]:
+    """Pairs of what has the same value, int64 (n, 2): each with up to `CROWD` that follow it."""
     for step in range(1, min(CROWD, len(order) - 1) + 1):
-        same = np.flatnonzero(sorted_values[step:] == sorted_values[:-step])
+        same = np.flatnonzero(ranked[step:] == ranked[:-step])
         if not len(same):
             return
-        yield order[same], order[same + step]
+        yield np.stack([order[same], order[same + step]], axis=1)
 
 
-def _ordered(one: np.ndarray, other: np.ndarray) -> Iterator[tuple[int, int]]:
-    low, high = np.minimum(one, other), np.maximum(one, other)
-    apart = low != high
-    return zip(low[apart].tolist(), high[apart].tolist(), strict=True)
+def _nearest(pairs: np.ndarray, distance: np.ndarray) -> np.ndarray:
+    """Pairs that are among the `MOST_NEAR` nearest of one of the two."""
+    ends = np.concatenate([pairs[:, 0], pairs[:, 1]])
+    order = np.lexsort((np.tile(distance, 2), ends))
+    begins = np.searchsorted(ends[order], ends[order])
+    kept = np.zeros(len(ends), bool)
+    kept[order] = np.arange(len(ends)) - begins < MOST_NEAR
+    return pairs[kept[: len(pairs)] | kept[len(pairs) :]]

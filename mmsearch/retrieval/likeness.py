@@ -11,13 +11,13 @@ import numpy as np
 
 from mmsearch.extraction.prints import PAPER_EDGE, SILENT, look_body
 
-KEY_DISTANCE = 24  # of 128 signs; see benchmarks/RESULTS.md for this and what follows
+KEY_DISTANCE = 16  # of 128 signs; see benchmarks/RESULTS.md for this and what follows
 WINDOW = 5  # cells of a map that count as around
 PICTURE = (0.5, 10.0, 0.8)  # difference at most; noise in levels that encodings add; cells for a pixel of the smaller
 PAPER = (0.22, 16.0, 0.6)
 COLOURS = (0.7, 10.0)
-COARSE = 10  # pixels of the larger picture that a cell of paper may span: less than a letter
-SPOT = 20.0  # times what nine in ten places differ: a change in one place, and not the noise of an encoding
+COARSE = 8  # pixels of the larger picture that a cell of paper may span: less than a letter
+SPOT = 30.0  # times what nine in ten places differ: a change in one place, and not the noise of an encoding
 UNSEEN = 0.01  # of difference that is no change at all
 SHAPE = 0.02  # two widths to heights, besides rounding
 GAIN, OFFSET = (0.8, 1.25), 32.0  # how much brighter or darker a copy may be

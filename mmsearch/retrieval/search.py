@@ -18,6 +18,7 @@ from mmsearch.store.snapshot import Place, Snapshot
 from mmsearch.types import Answer, Hit, Locator, Part, Query, Signal
 
 MORE_PLACES = 4  # further places that a file's row names
+MANY = 10_000  # hits, where they are but counted
 AS_TYPED = 0.5  # of the score, given by the name or the number that was typed
 
 
@@ -42,6 +43,8 @@ def search(folder: IndexFolder, query: Query) -> Answer:
         notes += said
         if snapshot.filtered and not hits and snapshot.nothing_allowed():
             notes.append("No file of the index passes the filters.")
+        elif not hits and asked.parsed.phrases:
+            notes.append(_unquoted(snapshot, asked, query))
     return Answer(hits, tuple(notes), time.monotonic() - began)
 
 
@@ -126,6 +129,14 @@ def _as_typed(row: _Row, scored: Scored) -> bool:
     exact = scored.ranking.contributions.get("exact")
     named = row.named.weight * row.named.score if row.named else 0.0
     return max(named, float(exact[row.at]) if exact is not None else 0.0) >= AS_TYPED
+
+
+def _unquoted(snapshot: Snapshot, asked: Asked, query: Query) -> str:
+    """What to say of a phrase that stands nowhere: what its words would find."""
+    loose = replace(asked, parsed=replace(asked.parsed, phrases=()))
+    hits, _ = find(snapshot, loose, replace(query, k=MANY, rerank=None))
+    found = {0: "is nothing either", 1: "is one result"}.get(len(hits), f"are {len(hits):,} results")
+    return f"Nothing has the quoted words as they stand; without the quotes there {found}."
 
 
 def _below(rows: list[_Row], best: float) -> str:

@@ -83,6 +83,7 @@ def _checks(folder: IndexFolder, connection: sqlite3.Connection) -> list[_Check]
         _Check("The catalogue's structure is sound", one.quick),
         _Check("Every row refers to one that is there", one.references),
         _Check("Every embedding is a unit vector of its space", one.vectors, deep=True),
+        _Check("Every print of a file can be compared", one.prints, deep=True),
         _Check("A complete asset has all of its spans", one.spans),
         _Check("What is visible is shown by a file, and the other way round", one.visible, one.mend_visible),
         _Check("No asset is left that no file has", one.orphans, one.mend_orphans),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import zlib
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
@@ -61,6 +62,19 @@ class Promises:
                 yield f"Embedding {embedding_id} is damaged."
             elif lot != draw(key, ordinal, view, part):
                 yield f"Embedding {embedding_id} has a draw that is not its own."
+
+    def prints(self) -> Iterator[str]:
+        """Bodies of looks are whole, and sounds and words have the length that they must have."""
+        for number, form, key, body in self._rows("SELECT id, form, key, body FROM prints"):
+            if form in ("look", "frame"):
+                try:
+                    sound = len(key) == 16 and len(zlib.decompress(body)) > 0
+                except zlib.error:
+                    sound = False
+            else:
+                sound = len(key) == 16 if form == "words" else not (len(key) % 4 or len(body) % 4)
+            if not sound:
+                yield f"Print {number} is damaged."
 
     def spans(self) -> Iterator[str]:
         """Complete assets have as many spans as were planned. Of a partial one spans may be missing."""
