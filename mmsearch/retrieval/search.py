@@ -180,7 +180,8 @@ def _grouped(rows: list[_Row], query: Query, snapshot: Snapshot) -> list[list[_R
     """Rows of the same file together, best first, as many files as were asked for; every place alone when all are
     wanted. With `fold` the rows of copies stand behind those of the best of them."""
     folds = query.fold and not query.all_segments
-    leaders = led(snapshot, [row.asset_id for row in rows if row.asset_id is not None]) if folds else {}
+    found = [row.asset_id for row in rows if row.asset_id is not None]
+    leaders = led(snapshot, found, query.k) if folds else {}
     groups: dict[object, list[_Row]] = {}
     for number, row in enumerate(rows):
         key: object = number if query.all_segments else row.files[0][0]
