@@ -1,5 +1,6 @@
 """A model judges the best places again: real tiny rerankers over a real small index."""
 
+import json
 import os
 import shutil
 import socket
@@ -8,8 +9,11 @@ import time
 import numpy as np
 import pytest
 from replicas_rerankers import tiny_ms_marco, tiny_qwen3_reranker
+from replicas_towers import tiny_colqwen2
 from small_index import run, use_word_model, write, write_pdf, write_png
 
+from mmsearch.cli.program import run as run_program
+from mmsearch.encoding.files import Files, source_of
 from mmsearch.errors import ModelUnavailable, UsageError
 from mmsearch.index import Index
 from mmsearch.models.embedder import Clip
@@ -19,7 +23,7 @@ from mmsearch.models.rerankers import load_reranker
 from mmsearch.retrieval import judging
 from mmsearch.retrieval.looks import with_look
 from mmsearch.store.snapshot import Snapshot
-from mmsearch.types import Extracted, Locator, Part, Query, Segment, View
+from mmsearch.types import Extracted, Locator, Needs, Part, Query, Segment, View
 
 TEXTS = {
     "one.txt": "The ferry leaves at nine from the northern pier.",
@@ -213,3 +217,37 @@ def test_frames_come_with_the_length_of_their_scene():
     assert isinstance(seen.frames, Clip) and seen.frames.seconds == 4.5 and seen.image is None
     seen = with_look(Candidate("words"), scene, frozenset({View.IMAGE}))
     assert (seen.frames is None and seen.image is frames[0]) or seen.image.shape == (4, 4, 3)
+
+
+def test_a_late_interaction_model_judges_pages_by_their_looks(place, tmp_path):
+    tiny_colqwen2(tmp_path / "late")
+    answer = asked(place, f"{tmp_path}/late", all_segments=True)
+    judged = {hit.locator.page: one.score for hit in answer.hits for one in hit.signals if one.name == "rerank"}
+    assert set(judged) == {1, 2} and all(0 <= score <= 1 for score in judged.values())
+    model = load_reranker(resolve(str(tmp_path / "late")))
+    with Files() as files:
+        source = source_of(os.fsencode(place / "files" / "time.pdf"))
+        pages = files.read(source, Needs(look_pixels=model.max_pixels, ocr="never")).pieces
+    wanted = model.score(Candidate("ferry"), [Candidate(image=one.look) for one in pages])
+    assert [judged[1], judged[2]] == pytest.approx(wanted.tolist(), abs=1e-4)
+    assert "late could not judge 4 of them, which show nothing that it takes; they keep their place." in answer.notes
+
+
+def test_the_whole_program_reranks(place, monkeypatch, capfd):
+    monkeypatch.chdir(place)
+    arguments = ["query", "ferry", "--index", "./index", "--format", "jsonl", "--min-score", "0"]
+    assert run_program([*arguments, "--rerank", "./marco", "--rerank-top", "3", "--rerank-seconds", "1m"]) == 0
+    out, err = capfd.readouterr()
+    hits = [json.loads(line) for line in out.splitlines()]
+    judged = [one for hit in hits for one in hit["signals"] if one["name"] == "rerank"]
+    assert len(judged) >= 2 and err == ""
+    assert [hit["score"] for hit in hits] == sorted((hit["score"] for hit in hits), reverse=True)
+    for wrong, sentence in (
+        (["--rerank", "./files"], "There is no model in the folder"),
+        (["--rerank", "clip"], "clip is an embedder, not a reranker."),
+        (["--rerank", "./marco", "--rerank-seconds", "soon"], "--rerank-seconds can't be 'soon'."),
+        (["--rerank", "./marco", "--dtype", "int4"], "--dtype can't be 'int4'."),
+    ):
+        assert run_program([*arguments, *wrong]) == 2
+        out, err = capfd.readouterr()
+        assert out == "" and err.startswith(sentence) and "\n\nhint: " in err
