@@ -120,6 +120,8 @@ def test_presets_are_taken_apart():
         ({"models": ("clip",), "trust_remote_code": ("clap",)}, "--trust-remote-code names clap", "Leave it out."),
         ({"models": ("omni-nemotron",)}, "omni-nemotron runs code of its own", "--trust-remote-code omni-nemotron"),
         ({"models": ("clip",)}, "sentence-transformers/clip-ViT-B-32 is not on this machine.", "models pull clip"),
+        ({"transcribe": "clip"}, "clip writes nothing down.", "whisper-base"),
+        ({"transcribe": "whisper-base"}, "openai/whisper-base is not on this machine.", "pull whisper-base"),
         ({"add_models": ("owner/x",)}, "owner/x is not on this machine.", "mmsearch models pull owner/x"),
     ],
 )

@@ -33,6 +33,11 @@ def check_models(settings: Settings) -> list[Wanted]:
         if specs and source not in [spec.source for spec in specs]:
             raise UsageError(f"--trust-remote-code names {name}, which this run does not use.", "Leave it out.")
     _check_uses(specs, settings)
+    if settings.transcribe:
+        speech = resolve(settings.transcribe)
+        if speech.role != "speech" and speech.views is not None:
+            raise UsageError(f"{speech.name} writes nothing down.", "--transcribe takes a Whisper: whisper-base")
+        check_here(speech, machine_options(settings))
     wanted = []
     for spec in specs:
         options = _options(spec, settings, spec.source in trusted)

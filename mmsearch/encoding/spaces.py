@@ -95,7 +95,8 @@ class Models:
     def _transcriber(self) -> Transcribes:
         from mmsearch.models.speech import Transcriber
 
-        transcriber: Transcribes = Transcriber(self._settings.transcribe, allow_download=self._settings.allow_download)
+        source = resolve(self._settings.transcribe).source
+        transcriber: Transcribes = Transcriber(source, allow_download=self._settings.allow_download)
         return transcriber
 
 
