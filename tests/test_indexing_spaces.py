@@ -264,7 +264,13 @@ def test_other_models_than_the_index_was_made_with_are_refused_with_three_ways_o
     index = tmp_path / "index"
     run(index, docs, models=("builtin", f"{clip}:image"))
     before = rows(index, "SELECT * FROM spaces")
-    for models in ((str(minilm),), ("builtin",), ("builtin", str(clip)), ("builtin", f"{clip}:image", str(minilm))):
+    for models in (
+        ("clip",),
+        (str(minilm),),
+        ("builtin",),
+        ("builtin", str(clip)),
+        ("builtin", f"{clip}:image", str(minilm)),
+    ):
         with pytest.raises(ModelMismatch) as caught:
             run(index, models=models)
         assert caught.value.exit_code == 3

@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from mmsearch.config import Settings
-from mmsearch.encoding.opening import check_models
+from mmsearch.encoding.opening import check_models, named_models
 from mmsearch.errors import MmsearchError, ModelUnavailable, UsageError
 from mmsearch.models import cache, machine, registry
 from mmsearch.models.known import KNOWN, ModelSpec
@@ -127,7 +127,7 @@ def test_presets_are_taken_apart():
 )
 def test_what_can_not_be_meant_is_said_before_anything_is_loaded(settings, sentence, hint):
     with pytest.raises(MmsearchError) as caught:
-        check_models(Settings(**settings))
+        check_models(Settings(**settings), True)
     assert caught.value.exit_code == 2
     assert caught.value.sentence.startswith(sentence) and hint in caught.value.hint
 
@@ -163,7 +163,7 @@ def test_matryoshka_bounds_are_inclusive():
 def test_options_go_to_the_models_that_they_are_meant_for(hub):
     put(hub, NAMED["qwen3-vl-2b"], "refs/pr/23")
     settings = Settings(models=("builtin", "qwen3-vl-2b"), dim=256, device="cpu", max_pixels=100)
-    (_, plain), (_, cut) = check_models(settings)
+    (_, plain), (_, cut) = named_models(settings)
     assert plain.recorded() == {} and plain.device == "cpu"
     assert cut.recorded() == {"dim": 256, "max_pixels": 100, "revision": "refs/pr/23"}
 
@@ -249,7 +249,7 @@ def test_naming_models_loads_no_library_of_models():
     code = (
         "import sys\nfrom mmsearch.config import Settings\nfrom mmsearch.encoding.opening import check_models\n"
         "from mmsearch.models.listing import listing\nlisting()\n"
-        "try:\n    check_models(Settings(models=('photos',)))\nexcept Exception:\n    pass\n"
+        "try:\n    check_models(Settings(models=('photos',)), True)\nexcept Exception:\n    pass\n"
         "print({'torch', 'transformers', 'sentence_transformers', 'huggingface_hub'} & set(sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)

@@ -23,10 +23,23 @@ from mmsearch.types import Remark, View, chosen
 Wanted = tuple[ModelSpec, ModelOptions]
 
 
-def check_models(settings: Settings) -> list[Wanted]:
-    """The models that a run names, with their options; empty where it names none. Nothing is loaded or written.
+def check_models(settings: Settings, fresh: bool) -> None:
+    """Raise `UsageError` or `ModelUnavailable` for all that can be known of a run's models before a folder is made or
+    anything loaded. Of an index that is there it is looked later whether a model is on this machine: first it has to
+    be one of the index's own."""
+    wanted = named_models(settings)
+    if fresh:
+        _check_here(wanted)
 
-    Raises `UsageError` and `ModelUnavailable` for all that can be known of them before loading."""
+
+def _check_here(wanted: Sequence[Wanted]) -> None:
+    for spec, options in wanted:
+        check_here(spec, options)
+
+
+def named_models(settings: Settings) -> list[Wanted]:
+    """The models that a run names, with their options; empty where it names none. Nothing is loaded or written.
+    Raises `UsageError`, `ModelUnavailable`."""
     specs = resolve_all([*settings.models, *settings.add_models])
     trusted = [resolve(name).source for name in settings.trust_remote_code]
     for name, source in zip(settings.trust_remote_code, trusted, strict=True):
@@ -42,7 +55,6 @@ def check_models(settings: Settings) -> list[Wanted]:
     for spec in specs:
         options = _options(spec, settings, spec.source in trusted)
         check_loadable(spec, options)
-        check_here(spec, options)
         wanted.append((spec, options))
     return wanted
 
@@ -91,7 +103,7 @@ def open_models(folder: IndexFolder, connection: sqlite3.Connection, settings: S
     is not the one it was (the sentence says which part differs); `UsageError`, `ModelUnavailable`. Nothing is written
     before every model that is named has been loaded.
     """
-    wanted = check_models(settings)
+    wanted = named_models(settings)
     rows, said = spaces(connection), list[Remark]()
     if settings.add_models:
         _check_addable(connection, rows, wanted)
@@ -103,6 +115,7 @@ def open_models(folder: IndexFolder, connection: sqlite3.Connection, settings: S
     elif not wanted:
         wanted = [(resolve("builtin"), machine_options(settings))]
     state = rows_of.BUILDING if settings.rebuild and rows else ""
+    _check_here(wanted)
     new = [_described(spec, options) for spec, options in wanted]
     if new:
         with transaction(connection, folder):
@@ -144,7 +157,7 @@ def _rebuilt(
     if not wanted:
         again = replace(settings, models=tuple(_asked_as(row) for row in rows))
         options = {model_of(row): row.recorded.get("options", {}) for row in rows}
-        wanted = [(spec, _merged(one, options.get(spec.source, {}))) for spec, one in check_models(again)]
+        wanted = [(spec, _merged(one, options.get(spec.source, {}))) for spec, one in named_models(again)]
     building = spaces(connection, rows_of.BUILDING)
     if not building:
         return list(wanted), []

@@ -63,7 +63,7 @@ def update(
     place = IndexFolder(folder)
     fresh = not place.exists()
     check_targets(targets, listed)  # before a folder is made for nothing
-    check_models(settings)
+    check_models(settings, fresh)
     Globs.of(settings.include, settings.exclude)
     with contextlib.ExitStack() as held:
         if settings.dry_run and fresh:
