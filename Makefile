@@ -2,7 +2,7 @@
 # Python packages go into .venv, from the package index that your pip uses. Set PYTHON=... to choose the Python.
 
 .NOTPARALLEL:
-.PHONY: help demo test lint bench clean python ffmpeg
+.PHONY: help demo test lint bench torture fuzz clean python ffmpeg
 
 RUN := .venv/bin/python -m
 # The demo has an index of its own, and pays no heed to your settings.
@@ -14,6 +14,8 @@ help:
 	@echo "make test   set up everything and the development tools, run every check and test"
 	@echo "make lint   ruff and mypy alone"
 	@echo "make bench  the benchmarks; ARGS='--help' shows what can be chosen"
+	@echo "make torture  kills runs at hundreds of places and moments and looks for what is lost (half an hour)"
+	@echo "make fuzz  ten minutes of hostile inputs for each of our parsers"
 	@echo "make clean  remove build/ and caches; .venv stays"
 
 demo: .venv/ready-demo
@@ -41,6 +43,13 @@ lint: .venv/ready-test
 
 bench: .venv/ready-demo
 	$(RUN) benchmarks $(ARGS)
+
+torture: .venv/ready-test
+	$(RUN) benchmarks.torture $(ARGS)
+	$(RUN) benchmarks.readers
+
+fuzz: .venv/ready-test
+	$(RUN) benchmarks.fuzz $(ARGS)
 
 clean:
 	rm -rf build dist mmsearch.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -1,0 +1,33 @@
+"""The short crash test, readers beside a writer, and a look at every fuzzer. Long ones: `make torture`, `make fuzz`."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+
+
+def ran(*arguments: str) -> str:
+    """What a benchmark prints; it exits with 0 only where nothing was wrong. A process of its own: it puts the model of
+    words in the place of the built-in one."""
+    done = subprocess.run([sys.executable, "-m", *arguments], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_killed_anywhere_nothing_is_lost_and_the_next_run_completes() -> None:
+    told = ran("benchmarks.torture", "--each", "1", "--random", "2", "--real", "0", "--versions", "2")
+    kills, problems = map(int, re.search(r"(\d+) kills, (\d+) problems", told).groups())
+    assert (kills >= 7, problems) == (True, 0), told
+
+
+def test_readers_beside_a_writer_see_one_moment_each() -> None:
+    told = ran("benchmarks.readers", "--seconds", "3", "--readers", "4")
+    assert int(re.search(r"([\d,]+) queries", told)[1].replace(",", "")) > 4
+    assert " 0 errors or inconsistent answers" in told
+
+
+def test_any_input_of_any_parser_is_read_or_refused() -> None:
+    told = ran("benchmarks.fuzz", "--minutes", "0", "--examples", "12")
+    assert told.count("nothing in ") == 10, told
