@@ -7,6 +7,7 @@ import pytest
 
 from mmsearch.retrieval.ranking import (
     ACROSS,
+    FAINT,
     HALF,
     PRIOR_COUNT,
     PRIOR_MEAN,
@@ -21,13 +22,20 @@ from mmsearch.retrieval.ranking import (
 )
 
 
+def plain_strength(z):
+    """A z counts as itself; below 0.05 it fades to nothing without losing its order."""
+    if z is None:
+        return 0.0
+    return z if z > 0.05 else 0.05 * math.exp(z / 0.05 - 1)
+
+
 def plain_score(found, coverage, words, views):
     """The docstring's formula for one query, without numpy: views are (z or None by candidate, readable)."""
     readable = max((share for z, share in views if any(one is not None for one in z)), default=0.0)
     explained = max(coverage, default=0.0)
     scores = []
     for at, own in enumerate(words):
-        power = sum(max(z[at] or 0.0, 0.0) ** 2 * (share / (readable or 1.0)) for z, share in views)
+        power = sum(plain_strength(z[at]) ** 2 * (share / (readable or 1.0)) for z, share in views)
         rest = 1 - explained if own else 1.0
         meaning = rest * readable * power / (power + HALF**2)
         scores.append(((found[at] if own else 0.0) + meaning) / (1 + readable))
@@ -82,8 +90,8 @@ def test_one_kind_is_ranked_as_by_its_cosines():
     cosines = vectors @ vectors[7]
     z = standardise(cosines, cosines, view_spread(vectors))
     score = fuse(None, np.zeros(50, bool), [ViewScores("a:image", z)]).score
-    above = z > 0
-    assert (np.argsort(-score[above]) == np.argsort(-cosines[above])).all()
+    assert (np.argsort(-score) == np.argsort(-cosines)).all(), "also of what is less alike than usual"
+    assert (score[z <= 0] < FAINT).all() and (score[z > 0.5] > FAINT).all()
 
 
 @pytest.mark.parametrize("count", [1, 2, 5])
@@ -140,8 +148,18 @@ def test_what_can_be_read_is_told_for_every_kind_of_tokenizer(text, pieces, sing
 def test_similarities_across_the_modality_gap_are_measured_by_their_own_spread():
     rng = np.random.default_rng(0)
     photos = rng.normal(0.2, 0.03, 400)  # what CLIP gives an unrelated text and photos
-    z = standardise_across(np.array([0.32, 0.2]), photos)
+    z = standardise_across(np.array([0.32, 0.2]), photos, np.empty(0))
     assert z[0] == pytest.approx((0.32 - (photos.sum() + PRIOR_COUNT * PRIOR_MEAN) / 410) / (ACROSS * 0.03), rel=0.05)
     assert z[0] > 2.5 and abs(z[1]) < 0.3
     for few in (np.empty(0), np.array([0.2])):
-        assert np.isfinite(standardise_across(np.array([0.3]), few)).all()
+        assert np.isfinite(standardise_across(np.array([0.3]), few, np.empty(0))).all()
+
+
+@pytest.mark.parametrize("count", [1, 2, 5])
+def test_in_a_small_view_other_texts_say_what_is_usual(count):
+    rng = np.random.default_rng(count)
+    usual, others = rng.normal(0.2, 0.03, count), rng.normal(0.2, 0.03, (40, count))
+    right, wrong = standardise_across(np.array([0.32, 0.2]), usual, others)
+    assert right > 2 and abs(wrong) < 0.7
+    same = standardise_across(np.array([0.2]), np.full(count, 0.2), np.full((40, count), 0.2))
+    assert same == pytest.approx([0.0], abs=1e-9)

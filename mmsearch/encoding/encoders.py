@@ -1,4 +1,5 @@
-"""Query encoders of an index: made once per model in the user's cache, copied into the index folder."""
+"""Query encoders of an index: made once per model in the user's cache, copied into the index folder. Beside them lie
+everyday texts as the model embeds them, which tell how near any text is to what the index holds of another kind."""
 
 from __future__ import annotations
 
@@ -9,16 +10,32 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from mmsearch.config import cache_home
 from mmsearch.errors import ModelUnavailable
 from mmsearch.models.known import ModelSpec
 from mmsearch.models.options import ModelOptions
 from mmsearch.store.layout import IndexFolder, sync
 from mmsearch.store.snapshot import SpaceRow
-from mmsearch.types import Remark
+from mmsearch.types import Remark, View
 
 if TYPE_CHECKING:
     from mmsearch.models.embedder import Embedder
+
+
+_EVERYDAY = "everyday.npy"
+EVERYDAY = (
+    "a photo of a dog", "two children on a beach", "a red car in the street", "a plate of food", "a tall building",
+    "a group of people at a party", "mountains with snow", "a screenshot of a program", "a bar chart of revenue",
+    "a scanned invoice", "a map of the city", "a page of a book", "handwritten notes", "a portrait of a woman",
+    "a cat asleep on a sofa", "flowers in a garden", "a boat on the water", "a football match", "an empty room",
+    "a machine in a factory", "a man speaks about politics", "a dog barks", "piano music", "rain on a roof",
+    "an engine starts", "people laugh and clap", "birds sing", "meeting minutes", "a recipe for soup",
+    "how to change a password", "the annual report", "a letter to the landlord", "train timetable", "a wedding",
+    "a drawing of a house", "night sky with stars", "a bicycle leans on a wall", "a cup of coffee", "a crowded market",
+    "a list of names and numbers",
+)  # fmt: skip
 
 
 def encoder_folder(folder: IndexFolder, row: SpaceRow) -> Path:
@@ -42,18 +59,29 @@ def provide(
     if is_refused(place, fingerprint) or works(place, fingerprint):
         return None
     place.parent.mkdir(exist_ok=True)
+    said = None
+    with tempfile.TemporaryDirectory(prefix=".", dir=place.parent) as top:
+        draft = Path(top) / place.name
+        try:
+            check_exportable(embedder)
+            shutil.copytree(_exported(fingerprint, spec, options), draft)
+        except ModelUnavailable as error:
+            write_refusal(draft, fingerprint, error.sentence)
+            said = Remark(f"Queries will load the whole model: {error.sentence}", error.hint)
+        if len(embedder.views) > 1:
+            with (draft / _EVERYDAY).open("wb") as file:
+                np.save(file, embedder.embed(View.TEXT, EVERYDAY, role="query").astype(np.float16))
+        _put(draft, place)
+    return said
+
+
+def everyday(folder: IndexFolder, row: SpaceRow) -> np.ndarray:
+    """Everyday texts in a space, unit rows, float32 (n, dimension); none where the folder has none of this model."""
     try:
-        check_exportable(embedder)
-        made = _exported(fingerprint, spec, options)
-    except ModelUnavailable as error:
-        with tempfile.TemporaryDirectory(prefix=".", dir=place.parent) as draft:
-            write_refusal(Path(draft) / place.name, fingerprint, error.sentence)
-            _put(Path(draft) / place.name, place)
-        return Remark(f"Queries will load the whole model: {error.sentence}", error.hint)
-    with tempfile.TemporaryDirectory(prefix=".", dir=place.parent) as draft:
-        shutil.copytree(made, Path(draft) / place.name)
-        _put(Path(draft) / place.name, place)
-    return None
+        found = np.load(encoder_folder(folder, row) / _EVERYDAY, allow_pickle=False).astype(np.float32)
+    except (OSError, ValueError):
+        found = np.empty((0, row.dimension), np.float32)
+    return found if found.ndim == 2 and found.shape[1] == row.dimension else np.empty((0, row.dimension), np.float32)
 
 
 def works(place: Path, fingerprint: dict[str, object]) -> bool:

@@ -136,7 +136,7 @@ def _by_torch(row: SpaceRow, text: str, query: Query, note: str) -> EncodedText:
     embedder, instruction, notes = _instructed(row, query)
     vector = embedder.embed(View.TEXT, [text], role="query", instruction=instruction)[0]
     notes = (*notes, note) if note else notes
-    tokenizer = getattr(embedder.model.tokenizer, "backend_tokenizer", None)
+    tokenizer = getattr(getattr(embedder.model, "tokenizer", None), "backend_tokenizer", None)
     if tokenizer is None:
         return EncodedText(vector, [text], [(0, len(text))], True, notes)
     encoding = tokenizer.encode(text, add_special_tokens=False)

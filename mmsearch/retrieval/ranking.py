@@ -41,7 +41,9 @@ K1, B = 1.2, 0.75  # BM25's usual saturation and length normalisation
 FAMILY_SHARE = 0.5  # of a word's weight, paid for its family
 UNIT = 0.12  # spread of the cosines of unrelated texts, as a share of the view's own spread
 ACROSS = 1.4  # standard deviations of a query's cosines that make a unit: UNIT is 1.3 to 1.6 of them for MiniLM
-ACROSS_SPREAD = 0.03  # such a deviation where little is known
+ACROSS_SPREAD, LEAST_WIDE = 0.03, 0.003  # such a deviation where nothing is known, and the least that is believed
+LEAST = 0.05  # a z below which nothing is told apart from noise
+FAINT = 1e-4  # a score that such a z alone can't reach; what scores less is shown only when everything is asked for
 HALF = 5.0  # the z that counts as half a certainty
 MOST_ALIKE = 0.95  # mean cosine of a view's embeddings, beyond which it counts as this
 SHAPED = 400  # embeddings from which the directions of a view are taken; more cost time
@@ -230,15 +232,18 @@ def view_offset(background: npt.NDArray[np.floating]) -> Offset:
     return Offset(pull, float(mean @ pull))
 
 
-def standardise_across(similarities: Floats, background: Floats) -> Floats:
+def standardise_across(similarities: Floats, background: Floats, others: Floats) -> Floats:
     """z of similarities (n,) to things of another modality than the query's, against the query's similarities (m,) to
-    the view's background.
+    the view's background. `others` are such similarities of other queries of its kind, any shape: what is usual, as
+    long as the background is small.
 
     A query lies outside the cone of such a view (the modality gap), so the view's own spread says little about how
     far apart its similarities are: for CLIP, photos differ by 0.3 from each other, but by 0.03 to a text."""
-    mean = (float(background.sum()) + PRIOR_COUNT * PRIOR_MEAN) / (len(background) + PRIOR_COUNT)
+    prior, wide = (float(others.mean()), float(others.std())) if others.size > 1 else (PRIOR_MEAN, ACROSS_SPREAD)
+    mean = (float(background.sum()) + PRIOR_COUNT * prior) / (len(background) + PRIOR_COUNT)
     squares = float(((background - background.mean()) ** 2).sum()) if len(background) else 0.0
-    spread = math.sqrt((squares + PRIOR_COUNT * ACROSS_SPREAD**2) / (len(background) + PRIOR_COUNT))
+    squares += PRIOR_COUNT * max(wide, LEAST_WIDE) ** 2
+    spread = math.sqrt(squares / (len(background) + PRIOR_COUNT))
     return (similarities - mean) / (ACROSS * spread)
 
 
@@ -247,6 +252,11 @@ def standardise(similarities: Floats, background: Floats, spread: float, prior: 
     likely to be, as long as the background is small."""
     mean = (float(background.sum()) + PRIOR_COUNT * prior) / (len(background) + PRIOR_COUNT)
     return (similarities - mean) / (UNIT * spread)
+
+
+def strength(z: Floats) -> Floats:
+    """What a z (n,) counts for: itself. What is less alike than usual counts next to nothing, but keeps its order."""
+    return np.where(z > LEAST, z, LEAST * np.exp(np.minimum(z / LEAST - 1.0, 0.0)))
 
 
 def fuse(
@@ -265,7 +275,8 @@ def fuse(
     count = len(has_words)
     readable = max((view.readable for view in views if not np.isnan(view.z).all()), default=0.0)
     power = {
-        view.name: np.maximum(np.nan_to_num(view.z), 0.0) ** 2 * (view.readable / (readable or 1.0)) for view in views
+        view.name: np.where(np.isnan(view.z), 0.0, strength(view.z) ** 2) * (view.readable / (readable or 1.0))
+        for view in views
     }
     together = sum(power.values(), np.zeros(count))
     explained = float(found.coverage.max()) if found is not None and count else 0.0

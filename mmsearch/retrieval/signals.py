@@ -11,6 +11,7 @@ from mmsearch.retrieval.identifiers import folded, identifiers, stands_in
 from mmsearch.retrieval.parse import Parsed
 from mmsearch.retrieval.ranking import (
     PRIOR_MEAN,
+    Offset,
     Ranking,
     Term,
     ViewScores,
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
 POOL = 300  # candidates that each signal brings up
 LOOSE = 0.8  # of an identifier whose words stand there with other signs between them
+MOST_OTHERS = 100  # things of the query's kind by which a comparison across kinds is calibrated
 LEAST_READABLE = 0.01  # of a part of a query: an unreadable one weighs this much of itself
 MOST_HIDDEN = 3_000  # more candidates for the sake of those that are not to be found
 MOST_TERMS = 64  # the rarest words of a long query; the others cost time and decide nothing
@@ -206,7 +208,7 @@ def _view(snapshot: Snapshot, vectors: Sequence[Vector], ids: list[int]) -> tupl
     first = vectors[0]
     background = snapshot.background(first.space.id, first.view)
     spread, offset = view_spread(background), view_offset(background)
-    factor = offset.factor(background)
+    none = Offset(np.zeros(background.shape[1]), 0.0)
     # Pictures are as near to each other as `spread` says; texts of queries are further from documents than those.
     prior = PRIOR_MEAN if first.view == View.TEXT else max(PRIOR_MEAN, 1.0 - spread**2)
     cosines, z = np.zeros(len(ids)), np.zeros(len(ids))
@@ -214,16 +216,37 @@ def _view(snapshot: Snapshot, vectors: Sequence[Vector], ids: list[int]) -> tupl
     whole = sum(vector.weight * max(vector.readable, LEAST_READABLE) for vector in wanted)
     for vector in vectors:
         weight = vector.weight * max(vector.readable, LEAST_READABLE) / whole
-        usual = (background @ vector.vector) * factor if len(background) else np.empty(0)
-        known = snapshot.similarities(vector.space.id, vector.view, vector.vector, ids, offset.factor)
-        own, even = np.array([known.get(i, (np.nan, np.nan)) for i in ids], np.float64).reshape(-1, 2).T
         across = vector.made_of not in ("", vector.view)
-        share = standardise_across(even, usual) if across else standardise(even, usual, spread, prior)
+        # A picture shares the offset of pictures: their plain cosines compare, and nothing is nearer to it than itself.
+        beside = none if vector.view != View.TEXT and not across else offset
+        usual = (background @ vector.vector) * beside.factor(background) if len(background) else np.empty(0)
+        known = snapshot.similarities(vector.space.id, vector.view, vector.vector, ids, beside.factor)
+        own, even = np.array([known.get(i, (np.nan, np.nan)) for i in ids], np.float64).reshape(-1, 2).T
+        if across:
+            others = np.empty(0)
+            if len(background):
+                others = _others(snapshot, vector) @ background.T * beside.factor(background)
+            share = standardise_across(even, usual, others)
+        else:
+            share = standardise(even, usual, spread, prior)
         cosines += weight * own
         z += weight * (share if weight > 0 else np.maximum(share, 0.0))
     readable = sum(vector.weight * vector.readable for vector in wanted) / sum(vector.weight for vector in wanted)
     told = [None if np.isnan(value) else float(value) for value in cosines]
     return told, ViewScores(first.name, z, readable)
+
+
+def _others(snapshot: Snapshot, vector: Vector) -> np.ndarray:
+    """Other things of the kind that a query is made of, unit rows, float32 (n, dimension): everyday texts, or what the
+    space stores of that kind."""
+    import numpy as np
+
+    from mmsearch.encoding.encoders import everyday
+
+    if vector.made_of == View.TEXT and len(texts := everyday(snapshot.folder, vector.space)):
+        return texts
+    stored = snapshot.background(vector.space.id, vector.made_of)[:MOST_OTHERS]
+    return stored if len(stored) else np.empty((0, vector.space.dimension), np.float32)
 
 
 def _certainty(z: float) -> float:
