@@ -107,6 +107,7 @@ def test_standard_input_is_a_text_a_file_or_lines(folder, capfd, monkeypatch):
         (["a", "--instruct", "Find."], "--instruct is for queries."),
         (["a", "--model", "nope"], 'There is no model "nope".'),
         (["a", "--model", "ms-marco"], "ms-marco is a reranker: it makes no vectors."),
+        (["a", "--trust-remote-code", "clip"], "--trust-remote-code names another model than builtin."),
         (["a", "--dtype", "int3"], "--dtype can't be 'int3'."),
         (["a", "--device", "x!"], "--device can't be 'x!'."),
     ],

@@ -59,9 +59,7 @@ def embed(
     revision: naming.Revision = None,
     device: options.Device = "auto",
     dtype: options.Dtype = "auto",
-    trust_remote_code: Annotated[
-        bool, typer.Option("--trust-remote-code", help="Let the model run code of its own publisher.")
-    ] = False,
+    trust_remote_code: options.TrustCode = None,
     allow_download: options.AllowDownload = False,
     quiet: options.Quiet = False,
     debug: options.Debug = False,
@@ -75,8 +73,8 @@ def embed(
     if instruct and role is Role.DOCUMENT:
         raise UsageError("--instruct is for queries.", "Add --role query.")
     chosen = naming.model_options(
-        device=device, dtype=dtype, dim=dim, max_pixels=max_pixels, frames=frames, revision=revision,
-        trust_remote_code=trust_remote_code, allow_download=allow_download,
+        model, trust_remote_code, device=device, dtype=dtype, dim=dim, max_pixels=max_pixels, frames=frames,
+        revision=revision, allow_download=allow_download,
     )  # fmt: skip
     with naming.things(things, text, file, lines, quiet) as named:
         return _embed(named, model, role, instruct, "never" if no_ocr else "auto", format, chosen, quiet)

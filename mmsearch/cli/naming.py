@@ -113,13 +113,19 @@ def _standard_input(folder: str, as_text: bool) -> Thing:
     return Thing(path=os.fsencode(path), alias=b"-")
 
 
-def model_options(**given: Any) -> ModelOptions:
-    """What was said about the model; `auto` and nothing leave it to the model or the machine. Raises `UsageError`."""
+def model_options(name: str, trusted: Sequence[str] | None, **given: Any) -> ModelOptions:
+    """What was said about the model of that name; `auto` and nothing leave it to the model or the machine. `trusted`
+    are the models that may run code of their own. Raises `UsageError`."""
     from mmsearch.config import Settings
     from mmsearch.models.options import ModelOptions
+    from mmsearch.models.registry import resolve
 
     Settings(device=given["device"], dtype=given["dtype"])  # it checks them
-    return ModelOptions(**{name: value for name, value in given.items() if value not in (None, "auto")})
+    sources = {resolve(one).source for one in trusted or ()}
+    if sources - {resolve(name).source}:
+        raise UsageError(f"--trust-remote-code names another model than {name}.", f"--trust-remote-code {name}")
+    chosen = {option: value for option, value in given.items() if value not in (None, "auto")}
+    return ModelOptions(**chosen, trust_remote_code=bool(sources))
 
 
 def report(troubles: Sequence[Trouble]) -> None:

@@ -40,9 +40,7 @@ def rank(
     revision: naming.Revision = None,
     device: options.Device = "auto",
     dtype: options.Dtype = "auto",
-    trust_remote_code: Annotated[
-        bool, typer.Option("--trust-remote-code", help="Let the model run code of its own publisher.")
-    ] = False,
+    trust_remote_code: options.TrustCode = None,
     allow_download: options.AllowDownload = False,
     format: options.Lists = options.ListFormat.TABLE,
     null: Annotated[
@@ -59,8 +57,8 @@ def rank(
     format = parsing.list_format(format, null)
     least = parsing.finite(min_score, "--min-score")
     chosen = naming.model_options(
-        device=device, dtype=dtype, max_pixels=max_pixels, frames=frames, revision=revision,
-        trust_remote_code=trust_remote_code, allow_download=allow_download,
+        model, trust_remote_code, device=device, dtype=dtype, max_pixels=max_pixels, frames=frames, revision=revision,
+        allow_download=allow_download,
     )  # fmt: skip
     with (
         naming.things([query], text, False, False, True) as (asked,),

@@ -46,10 +46,13 @@ def judge(snapshot: Snapshot, text: str, query: Query, segment_ids: Sequence[int
 
 
 def _options(query: Query) -> ModelOptions:
+    from mmsearch.models.registry import resolve
+
+    trusted = {resolve(name).source for name in query.trust_remote_code}
     return ModelOptions(
         device=None if query.device == "auto" else query.device,
         dtype=None if query.dtype == "auto" else query.dtype,
-        trust_remote_code=query.rerank in query.trust_remote_code,
+        trust_remote_code=bool(trusted) and resolve(query.rerank or "").source in trusted,
         allow_download=query.allow_download,
     )
 
