@@ -104,7 +104,7 @@ def prepare(log: Log, fault: dict[str, Any] | None) -> None:
     from mmsearch.indexing import run
     from mmsearch.store import ann
 
-    encode.GATHER_ITEMS, run.COMMIT_S, ann.REBUILD_ROWS = 3, 0.0, 10
+    encode.GATHER_ITEMS, run.COMMIT_S, ann.REBUILD_ROWS, ann.KEPT_GENERATIONS = 3, 0.0, 10, 1
     pipeline.LIGHT = replace(pipeline.LIGHT, handler="benchmarks.torture_child:handle")
     pipeline.AV = replace(pipeline.AV, handler="benchmarks.torture_child:handle")
     pipeline.OCR = replace(pipeline.OCR, handler="benchmarks.torture_child:read", preload=("numpy",))

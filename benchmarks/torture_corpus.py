@@ -32,8 +32,8 @@ Version = dict[str, bytes]  # a file's content by its name
 
 
 def versions(seed: int, count: int) -> list[Version]:
-    """`count` states of a folder. From one to another files come, go, change, move and are copied; sound and film change
-    in every third only, since their decoders take seconds to start."""
+    """`count` states of a folder. From one to another files come, go, change, move and are copied; sound and film
+    change in every third only, since their decoders take seconds to start."""
     lots = random.Random(seed)
     media = _Media(lots)
     now: Version = {f"note{n}.md": _note(lots, n) for n in range(5)}
