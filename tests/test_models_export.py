@@ -10,7 +10,10 @@ import numpy as np
 import pytest
 from replicas import tiny_clip, tiny_minilm
 from replicas_towers import tiny_clap, tiny_siglip, tiny_student
+from small_index import run, write_png
+from test_structure import modules_of
 
+from mmsearch.encoding import encoders
 from mmsearch.errors import ModelUnavailable
 from mmsearch.models import builtin, export, registry
 from mmsearch.models.known import ModelSpec
@@ -194,6 +197,20 @@ def test_short_and_cut_texts_of_a_tower_that_sees_are_those_of_torch(clip):
     expected = embedder.embed(View.TEXT, texts, role="query")
     for found in (encoder.embed(texts), np.concatenate([encoder.embed([text]) for text in texts])):
         np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+def test_a_text_query_over_pictures_loads_no_torch(clip, tmp_path, monkeypatch):
+    embedder, exported, _ = clip
+    monkeypatch.setattr(encoders, "_exported", lambda *_: exported)
+    for shade in (10, 200):
+        write_png(tmp_path / f"{shade}.png", shade)
+    model = str(exported.parent / "model")
+    run(tmp_path / "index", tmp_path / "10.png", tmp_path / "200.png", models=(model,), device="cpu", dtype="float32")
+    everyday = np.load(tmp_path / "index" / "encoders" / "1" / "everyday.npy").astype(np.float32)
+    expected = embedder.embed(View.TEXT, encoders.EVERYDAY, role="query")
+    np.testing.assert_allclose(everyday, expected, atol=1e-3)
+    loaded = modules_of("query", "the hen", "--min-score", "0", "--index", str(tmp_path / "index"))
+    assert "onnxruntime" in loaded and not loaded & {"torch", "transformers", "sentence_transformers", "torchcodec"}
 
 
 def test_a_large_tower_is_refused_with_its_size(clip, tmp_path, monkeypatch):
