@@ -4,7 +4,7 @@ import pytest
 from small_index import run, use_word_model
 
 from mmsearch.index import Index
-from mmsearch.retrieval.ranking import DEFAULT_CUTOFF
+from mmsearch.retrieval.ranking import DEFAULT_CUTOFF, FAINT
 from mmsearch.types import Part, Query
 
 TEXTS = {
@@ -45,7 +45,8 @@ def test_weak_hits_are_left_out_and_counted(index):
     assert 0 < best < DEFAULT_CUTOFF, "the test needs a weak query"
     answer = ask(index, WEAK)
     assert answer.hits == ()
-    which = "the one file" if len(everything.hits) == 1 else f"the best of {len(everything.hits)} files"
+    count = sum(hit.score > FAINT for hit in everything.hits)
+    which = "the one file" if count == 1 else f"the best of {count} files"
     assert f"Nothing above the cutoff; {which} below it scores {best:.3f} (--min-score 0 shows all)." in answer.notes
 
 
@@ -54,7 +55,16 @@ def test_a_good_best_hit_brings_all_others_with_it(index, monkeypatch):
     between = (everything.hits[0].score + everything.hits[1].score) / 2
     monkeypatch.setattr("mmsearch.retrieval.search.DEFAULT_CUTOFF", between)
     answer = ask(index, "the old harbour of Bremen")
-    assert [(hit.path, hit.score) for hit in answer.hits] == [(hit.path, hit.score) for hit in everything.hits]
+    told = [(hit.path, hit.score) for hit in everything.hits if hit.score > FAINT]
+    assert [(hit.path, hit.score) for hit in answer.hits] == told
+    assert len(told) > 1
+
+
+def test_everything_is_shown_on_demand_and_what_is_less_alike_than_usual_only_then(index):
+    everything = ask(index, "the old harbour of Bremen", min_score=0).hits
+    assert len(everything) == len(TEXTS)
+    assert [hit.score > FAINT for hit in ask(index, "the old harbour of Bremen").hits].count(False) == 0
+    assert everything[-1].score <= FAINT
 
 
 def test_a_given_cutoff_is_held_by_every_hit(index):

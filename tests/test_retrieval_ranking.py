@@ -8,6 +8,7 @@ import pytest
 from mmsearch.retrieval.ranking import (
     ACROSS,
     FAINT,
+    FAINT,
     HALF,
     PRIOR_COUNT,
     PRIOR_MEAN,
@@ -26,7 +27,14 @@ def plain_strength(z):
     """A z counts as itself; below 0.05 it fades to nothing without losing its order."""
     if z is None:
         return 0.0
-    return z if z > 0.05 else 0.05 * math.exp(z / 0.05 - 1)
+    return z if z > 0.05 else 0.05 * math.exp(z - 0.05)
+
+
+def plain_strength(z):
+    """A z counts as itself; below 0.05 it fades to nothing without losing its order."""
+    if z is None:
+        return 0.0
+    return z if z > 0.05 else 0.05 * math.exp(z - 0.05)
 
 
 def plain_score(found, coverage, words, views):

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from mmsearch.retrieval.compose import compose
 from mmsearch.retrieval.folding import led
 from mmsearch.retrieval.names import Named, find_names, refused_files
-from mmsearch.retrieval.ranking import DEFAULT_CUTOFF
+from mmsearch.retrieval.ranking import DEFAULT_CUTOFF, FAINT
 from mmsearch.retrieval.rerank import BUILTIN, SHARE, nearness, seated
 from mmsearch.retrieval.signals import Asked, Scored, Words, score
 from mmsearch.retrieval.snippet import placed, snippet
@@ -164,7 +164,7 @@ def _rows(snapshot: Snapshot, scored: Scored, named: dict[int, Named], refused: 
             name = named.get(best[0][0])
             seen.update(file_id for file_id, _ in best)
             total = base + (1 - max(base, 0.0)) * (name.weight * name.score if name else 0.0)
-            if total > 0:
+            if total > (FAINT if query.min_score is None else 0.0):
                 rows.append(_Row(total, at, place.asset_id, name, tuple(best)))
     for name in named.values():
         if name.file_id not in seen and name.weight * name.score > 0:
