@@ -7,9 +7,8 @@ import hashlib
 import os
 import stat
 import threading
-from collections import deque
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from io import FileIO
 
@@ -22,6 +21,7 @@ from mmsearch.types import EXTRACTOR_VERSION, Failure, Kind
 _THREADS = 2  # hashing lets go of the interpreter lock; more threads only make a disk seek
 _AHEAD = 64
 _BLOCK = 1 << 20
+_HOLLOW_BYTES = 1 << 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ class Looks:
         self._wanted = wanted
         self._max_bytes = max_bytes
         self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="look")
-        self._flying: deque[Future[Look]] = deque()
+        self._flying: list[Future[Look]] = []
         self._over = threading.Event()
         self.ended = False
         self._fill()
@@ -66,18 +66,11 @@ class Looks:
         self.ended = not self._flying
 
     def ready(self, wait_s: float) -> list[Look]:
-        """What is finished by now, in order; waits at most `wait_s` seconds for the first one."""
-        found: list[Look] = []
-        while self._flying:
-            head = self._flying[0]
-            if not head.done():
-                if found or wait_s <= 0:
-                    break
-                try:
-                    head.result(timeout=wait_s)
-                except TimeoutError:
-                    break
-            found.append(self._flying.popleft().result())
+        """What is finished by now, whatever came before it: a huge file must not hold up the small ones after it. Waits
+        at most `wait_s` seconds for the first one."""
+        finished, flying = wait(self._flying, timeout=wait_s, return_when=FIRST_COMPLETED)
+        found = [future.result() for future in self._flying if future in finished]  # in their order
+        self._flying = [future for future in self._flying if future in flying]
         self._fill()
         return found
 
@@ -105,6 +98,9 @@ def look(wanted: Wanted, max_bytes: int | None, over: threading.Event) -> Look:
             kind, format_ = sniff(head, os.path.basename(entry.path))
             if kind is None:
                 return Look(wanted, None, format_, None)
+            if _is_hollow(os.fstat(file.fileno())):
+                hollow = Failure("skipped", "It is a sparse file: nearly all of it is a hole.")
+                return Look(wanted, None, "sparse", None, hollow)
             digest = _digest(file, head, over)
             facts = os.fstat(file.fileno())
     except OSError as error:
@@ -122,6 +118,12 @@ def _digest(file: FileIO, head: bytes, over: threading.Event) -> str:
     while not over.is_set() and (block := file.read(_BLOCK)):
         digest.update(block)
     return digest.hexdigest()
+
+
+def _is_hollow(facts: os.stat_result) -> bool:
+    """Whether a file claims gigabytes and holds next to nothing: an unfinished download, or a trap. Reading the zeros
+    of a terabyte would take an hour."""
+    return facts.st_size > _HOLLOW_BYTES and facts.st_blocks * 512 < facts.st_size // 100
 
 
 def _opened(path: bytes) -> FileIO:

@@ -159,4 +159,6 @@ def _reason(look: Look) -> str:
     """Why a file is left alone; empty where its extension says it."""
     if look.failure is None:
         return ""
-    return "sidecar" if look.wanted.entry.owner else "larger than --max-size"
+    if look.wanted.entry.owner:
+        return "sidecar"
+    return "sparse file" if look.format == "sparse" else "larger than --max-size"
