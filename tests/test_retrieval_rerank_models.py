@@ -17,6 +17,7 @@ from mmsearch.encoding.files import Files, source_of
 from mmsearch.errors import ModelUnavailable, UsageError
 from mmsearch.index import Index
 from mmsearch.models.embedder import Clip
+from mmsearch.models.options import ModelOptions
 from mmsearch.models.registry import resolve
 from mmsearch.models.reranker import Candidate
 from mmsearch.models.rerankers import load_reranker
@@ -251,3 +252,23 @@ def test_the_whole_program_reranks(place, monkeypatch, capfd):
         assert run_program([*arguments, *wrong]) == 2
         out, err = capfd.readouterr()
         assert out == "" and err.startswith(sentence) and "\n\nhint: " in err
+
+
+@pytest.mark.parametrize(
+    ("rerank", "trusted", "wanted"),
+    [
+        ("jina-reranker-m0", ("jinaai/jina-reranker-m0",), True),
+        ("jinaai/jina-reranker-m0", ("jina-reranker-m0",), True),
+        ("jina-reranker-m0", ("nemotron-rerank-vl-1b",), False),
+        ("jina-reranker-m0", (), False),
+    ],
+)
+def test_trust_goes_by_the_model_and_not_by_how_it_is_called(rerank, trusted, wanted):
+    options = judging._options(Query("a", rerank=rerank, trust_remote_code=trusted, device="cpu"))
+    assert options == ModelOptions(device="cpu", trust_remote_code=wanted)
+
+
+def test_code_of_a_publisher_is_not_run_unasked(place):
+    with pytest.raises(ModelUnavailable, match="code of its own") as caught:
+        asked(place, "jinaai/jina-reranker-m0")
+    assert "--trust-remote-code" in caught.value.hint
