@@ -8,7 +8,6 @@ import pytest
 from mmsearch.retrieval.ranking import (
     ACROSS,
     FAINT,
-    FAINT,
     HALF,
     PRIOR_COUNT,
     PRIOR_MEAN,
@@ -21,13 +20,6 @@ from mmsearch.retrieval.ranking import (
     standardise_across,
     view_spread,
 )
-
-
-def plain_strength(z):
-    """A z counts as itself; below 0.05 it fades to nothing without losing its order."""
-    if z is None:
-        return 0.0
-    return z if z > 0.05 else 0.05 * math.exp(z - 0.05)
 
 
 def plain_strength(z):

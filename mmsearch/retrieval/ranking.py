@@ -44,8 +44,6 @@ ACROSS = 1.4  # standard deviations of a query's cosines that make a unit: UNIT 
 ACROSS_SPREAD, LEAST_WIDE = 0.03, 0.003  # such a deviation where nothing is known, and the least that is believed
 LEAST = 0.05  # a z below which nothing is told apart from noise
 FAINT = 1e-4  # a score that such a z alone can't reach; what scores less is shown only when everything is asked for
-LEAST = 0.05  # a z below which nothing is told apart from noise
-FAINT = 1e-4  # a score that such a z alone can't reach; what scores less is shown only when everything is asked for
 HALF = 5.0  # the z that counts as half a certainty
 MOST_ALIKE = 0.95  # mean cosine of a view's embeddings, beyond which it counts as this
 SHAPED = 400  # embeddings from which the directions of a view are taken; more cost time
@@ -254,11 +252,6 @@ def standardise(similarities: Floats, background: Floats, spread: float, prior: 
     likely to be, as long as the background is small."""
     mean = (float(background.sum()) + PRIOR_COUNT * prior) / (len(background) + PRIOR_COUNT)
     return (similarities - mean) / (UNIT * spread)
-
-
-def strength(z: Floats) -> Floats:
-    """What a z (n,) counts for: itself. What is less alike than usual counts next to nothing, but keeps its order."""
-    return np.where(z > LEAST, z, LEAST * np.exp(np.minimum(z - LEAST, 0.0)))
 
 
 def strength(z: Floats) -> Floats:
