@@ -83,7 +83,7 @@ def test_a_url_becomes_a_file_of_that_name_in_the_folder(server, tmp_path, path,
     found = fetch.fetch(server.url + path, tmp_path)
     assert found == os.fsencode(tmp_path / name) and (tmp_path / name).read_bytes() == CONTENT
     assert [one.name for one in tmp_path.iterdir()] == [name]
-    assert server.asked[0][1]["User-Agent"].startswith("mmsearch/")
+    assert server.asked[0][1]["User-Agent"] == "mmsearch"
 
 
 def test_redirects_are_followed_on_the_web_and_nowhere_else(server, tmp_path):

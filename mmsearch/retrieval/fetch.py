@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any, BinaryIO
 from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
-from mmsearch import __version__
 from mmsearch.errors import UsageError
 
 LARGEST = 200_000_000  # bytes
@@ -80,7 +79,7 @@ def _download(url: str, target: Path, outcome: list[Exception | None], ended: th
     from urllib.request import Request
 
     try:
-        request = Request(url, headers={"User-Agent": f"mmsearch/{__version__}", "Accept-Encoding": "identity"})
+        request = Request(url, headers={"User-Agent": "mmsearch", "Accept-Encoding": "identity"})
         with _opener().open(request, timeout=SILENCE_S) as answer:
             if int(answer.headers.get("Content-Length") or 0) > LARGEST:
                 raise _too_large()
