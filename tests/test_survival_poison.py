@@ -28,7 +28,7 @@ def one_pixel(path: Path) -> None:
 
 
 def bomb(path: Path) -> None:
-    Image.new("1", (30_000, 30_000)).save(path)
+    Image.new("1", (20_000, 20_000)).save(path)
 
 
 def a_thousand_frames(path: Path) -> None:
@@ -51,7 +51,7 @@ def huge_page(path: Path) -> None:
 
 
 def one_line(path: Path) -> None:
-    path.write_text("walrus " * 300_000)
+    path.write_text("walrus " * 60_000)
 
 
 def deep_json(path: Path) -> None:
