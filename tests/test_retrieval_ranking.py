@@ -16,6 +16,7 @@ from mmsearch.retrieval.ranking import (
     ViewScores,
     fuse,
     readable_share,
+    same_thing,
     standardise,
     standardise_across,
     view_spread,
@@ -153,6 +154,13 @@ def test_similarities_across_the_modality_gap_are_measured_by_their_own_spread()
     assert z[0] > 2.5 and abs(z[1]) < 0.3
     for few in (np.empty(0), np.array([0.2])):
         assert np.isfinite(standardise_across(np.array([0.3]), few, np.empty(0))).all()
+
+
+def test_the_query_itself_is_found_among_others_that_are_nearly_the_same():
+    cosines = np.array([1.0, 0.999, 0.96, 0.9, 0.2, np.nan])
+    z = same_thing(cosines)
+    assert z[0] ** 2 / (z[0] ** 2 + HALF**2) == pytest.approx(0.9)
+    assert (np.diff(z[:3]) < 0).all() and (z[3:5] == 0).all() and np.isnan(z[5])
 
 
 @pytest.mark.parametrize("count", [1, 2, 5])

@@ -63,7 +63,8 @@ def encode_text(folder: IndexFolder, row: SpaceRow, text: str, query: Query) -> 
         problem, hint = error.sentence, "`mmsearch index` makes a new one." if error.hint else ""
     if query.query_encoder == "onnx":
         raise ModelUnavailable(f"{row.name} can't answer without torch: {problem}", hint or "--query-encoder torch")
-    return _by_torch(row, text, query, " ".join([problem, f"{row.name} was loaded as a whole instead.", hint]).strip())
+    note = f"{problem} {row.name} was loaded as a whole instead. {hint}" if hint else ""  # that it has none, is no news
+    return _by_torch(row, text, query, note)
 
 
 def encode_media(

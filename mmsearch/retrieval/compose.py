@@ -124,7 +124,7 @@ def _add_medium(parts: _Parts, kind: Kind, path: bytes, text: str) -> None:
         said = outside.unseen(parts.snapshot, kind, one.name)
         by_words = "it is searched for by the words in it"
         parts.notes.append(f"{said}{f': {by_words}.' if one.passages else ', and there are no words to search by.'}")
-    elif views != {View(kind.value)}:
+    elif View(kind.value) not in views:
         parts.notes.append(f"{one.name} is compared by {outside.ways(parts.snapshot, one)}.")
     parts.notes += one.notes
     _add_example(parts, Example(one.vectors, telling(parts.snapshot, one.passages)), 1.0)

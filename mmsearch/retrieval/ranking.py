@@ -48,6 +48,7 @@ HALF = 5.0  # the z that counts as half a certainty
 MOST_ALIKE = 0.95  # mean cosine of a view's embeddings, beyond which it counts as this
 SHAPED = 400  # embeddings from which the directions of a view are taken; more cost time
 FACTORS = 0.5, 1.5  # of a cosine, at most
+SAME, SAME_Z = 0.95, 15.0  # cosine beyond which two of a kind show the same; z of two that are identical
 PRIOR_COUNT, PRIOR_MEAN = 10, 0.05  # imagined similarities that steady the mean of a tiny view
 EXACT = 0.97  # of what is missing to 1, for a segment that holds the identifier that was typed
 # A query of words whose best hit scores less finds nothing. Over all ordered pairs of four galleries (English
@@ -257,6 +258,12 @@ def standardise(similarities: Floats, background: Floats, spread: float, prior: 
 def strength(z: Floats) -> Floats:
     """What a z (n,) counts for: itself. What is less alike than usual counts next to nothing, but keeps its order."""
     return np.where(z > LEAST, z, LEAST * np.exp(np.minimum(z - LEAST, 0.0)))
+
+
+def same_thing(cosines: Floats) -> Floats:
+    """z of cosines (n,) between two pictures, sounds or films: 0 up to SAME, then rising to that of certainty. Where
+    all of a view are alike, standing out tells nothing, and yet what is the query itself must be found."""
+    return SAME_Z * np.maximum(cosines - SAME, 0.0) / (1.0 - SAME)
 
 
 def fuse(

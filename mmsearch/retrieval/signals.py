@@ -19,6 +19,7 @@ from mmsearch.retrieval.ranking import (
     fuse,
     mean_found,
     query_terms,
+    same_thing,
     standardise,
     standardise_across,
     view_offset,
@@ -229,6 +230,7 @@ def _view(snapshot: Snapshot, vectors: Sequence[Vector], ids: list[int]) -> tupl
             share = standardise_across(even, usual, others)
         else:
             share = standardise(even, usual, spread, prior)
+            share = share if vector.view == View.TEXT else np.maximum(share, same_thing(own))
         cosines += weight * own
         z += weight * (share if weight > 0 else np.maximum(share, 0.0))
     readable = sum(vector.weight * vector.readable for vector in wanted) / sum(vector.weight for vector in wanted)
