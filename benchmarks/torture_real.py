@@ -17,7 +17,8 @@ import psutil
 
 from benchmarks import torture_corpus
 from benchmarks.torture_child import MARK, ROOT, chosen
-from benchmarks.torture_round import STRAYS, Bench, held, similar, small_index
+from benchmarks.torture_compare import held, similar, small_index
+from benchmarks.torture_round import STRAYS, Bench
 from mmsearch.index import Index
 from mmsearch.store.layout import IndexFolder
 from mmsearch.store.lock import lock_holder

@@ -17,11 +17,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-import numpy as np
 import psutil
 
 from benchmarks import torture_corpus
 from benchmarks.torture_child import MARK, ROOT, chosen
+from benchmarks.torture_compare import answers, held, similar
 
 sys.path.insert(0, str(ROOT / "tests"))
 
@@ -129,13 +129,18 @@ class Bench:
         before = self._put(version)
         fault = dict(one.fault)
         share, first = ("at", 0.02) if "at" in fault else ("call", 2 if fault["point"].startswith("worker:") else 1)
-        while not self._disturb(one.stage, fault):  # the run has fewer calls than were drawn, or is quicker
-            if fault[share] == first:
-                print(f"round {one.number}: nobody was killed: {fault}", file=sys.stderr)
-                return
+        for attempt in range(5):
+            if self._disturb(one.stage, fault):
+                break
+            # The run has fewer calls than were drawn, is quicker, or had no such victim at that moment.
             fault[share] = max(fault[share] / 2, first) if share == "at" else first
+            if attempt > 1 and not fault.get("point", "").startswith("worker:"):
+                fault["victim"] = "main"
             self._prepare(replace(one, start="version 0"), version)
             before = self._put(version)
+        else:
+            print(f"round {one.number}: nobody was killed: {fault}", file=sys.stderr)
+            return
         problems = self._look(before)
         if one.again:
             self._disturb("random", {"seed": one.number, "victim": "main", "at": (one.version % 97) / 97})
@@ -282,42 +287,3 @@ def _shown(process: psutil.Process) -> str:
         return f"{' '.join(process.cmdline())[-120:]} ({process.status()}, nice {process.nice()})"
     except psutil.Error:
         return "gone"
-
-
-def held(index: Path) -> set[tuple]:
-    """Every segment of an index that has its words in the word table and its vectors: asset key and ordinal."""
-    if not IndexFolder(index).exists():
-        return set()
-    sql = (
-        "SELECT a.key, s.ordinal FROM segments s JOIN assets a ON a.id = s.asset_id WHERE (s.text = ''"
-        " OR EXISTS (SELECT 1 FROM embeddings e WHERE e.segment_id = s.id))"
-        " AND (s.text = '' OR a.visible = 0 OR EXISTS (SELECT 1 FROM words_fts w WHERE w.rowid = s.id))"
-    )
-    return set(small_index.rows(index, sql))
-
-
-def answers(index: Path) -> list[list[tuple]]:
-    """The top ten of the fixed queries; hits of the same score are put in the order of their paths."""
-    opened = Index.open(index)
-    return [
-        sorted(
-            (-round(hit.score, 4), hit.path, hit.locator.fragment())
-            for hit in opened.search(Query(text, min_score=0.0)).hits
-        )
-        for text in torture_corpus.QUERIES
-    ]
-
-
-def similar(one: list[tuple], two: list[tuple]) -> bool:
-    """Equal, but for vectors, whose cosine must be above 0.9999."""
-    plain = [[tuple(v for v in row if not _is_vector(v)) for row in some] for some in (one, two)]
-    found = [[v for row in some for v in row if _is_vector(v)] for some in (one, two)]
-    if plain[0] != plain[1] or len(found[0]) != len(found[1]):
-        return False
-    vectors = [np.array([np.frombuffer(v, np.float16) for v in some], np.float64) for some in found]
-    norms = np.linalg.norm(vectors[0], axis=1) * np.linalg.norm(vectors[1], axis=1)
-    return bool((np.sum(vectors[0] * vectors[1], axis=1) > 0.9999 * norms).all())
-
-
-def _is_vector(value: object) -> bool:
-    return isinstance(value, bytes) and len(value) > 700
