@@ -13,9 +13,7 @@ import sqlite3
 import tempfile
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from mmsearch.config import Settings
 from mmsearch.discovery.ignore import Globs
@@ -24,34 +22,28 @@ from mmsearch.encoding.opening import check_models, open_models
 from mmsearch.encoding.pipeline import Pipeline, Workers
 from mmsearch.encoding.spaces import Models
 from mmsearch.errors import StoppedEarly
+from mmsearch.indexing import closing
 from mmsearch.indexing.catch_up import CatchUp
 from mmsearch.indexing.look import Looks
 from mmsearch.indexing.plan import Plan
 from mmsearch.indexing.scope import Scope, check_targets, scopes
 from mmsearch.indexing.survey import Survey, survey
-from mmsearch.store import ann, files, segments, spaces
+from mmsearch.store import files, segments, spaces
 from mmsearch.store.catalogue import (
     begin_run,
     end_run,
     is_network_file_system,
     open_writer,
-    shrink_log,
     speaking,
     transaction,
 )
 from mmsearch.store.layout import IndexFolder
 from mmsearch.store.lock import writer_lock
-from mmsearch.store.snapshot import SpaceRow
-from mmsearch.types import Event, Failure, Finished, Progress, Remark, RunRecord, StageProfile
-
-if TYPE_CHECKING:
-    import numpy as np
+from mmsearch.types import Event, Failure, Finished, Progress, Remark, RunRecord
 
 COMMIT_S = 1.0
 COMMIT_SEGMENTS = 400
 _TELL_S = 0.25  # between two progress events
-
-_PROBES = 200  # queries that an ann file's recall is measured with
 
 StopAsked = Callable[[], str | None]
 
@@ -178,7 +170,7 @@ class _Run:
             looks.close()
             if self.pipeline is not None:
                 self.record.stages |= {name: round(spent, 3) for name, spent in self.pipeline.busy().items()}
-                self.record.profile = self._profile(self.pipeline.profile())
+                self.record.profile = closing.profile(self.record, self.pipeline.profile())
                 self.pipeline.close()
         if self.record.outcome == "done" or self.record.outcome == "guard":
             with transaction(self.connection, self.folder):
@@ -186,7 +178,7 @@ class _Run:
             yield from self._catch_up(models)
         began = time.monotonic()
         if self.record.outcome != "interrupted":  # building takes minutes in a large index; who stops wants an end
-            self._ann(models)
+            closing.build_ann(self.connection, self.folder, models)
         yield from models.remarks()
         self.record.stages["ann"] = time.monotonic() - began
         yield from self._swap()
@@ -208,17 +200,14 @@ class _Run:
                 yield self._progress(planned=True)
 
     def _swap(self) -> Iterator[Event]:
-        """Put spaces that were built in use when they lack nothing, and remove those whose place they took."""
-        built = spaces.spaces(self.connection, spaces.BUILDING)
+        """Put spaces that were built in use when the run has come to its end."""
         if self.record.outcome not in ("done", "guard"):
             return
-        if built and not spaces.lacking(self.connection, [row.id for row in built]):
-            spaces.swap(self.connection, self.folder)
-            yield Remark(f"The rebuilt index is in use: {', '.join(spaces.plain_name(row) for row in built)}.")
-        for _ in spaces.remove_leaving(self.connection, self.folder):
-            self.got_on = True
-            if self._asked_to_stop():
-                return
+        for remark in closing.swap(self.connection, self.folder, self._asked_to_stop):
+            if remark is not None:
+                yield remark
+            else:
+                self.got_on = True
 
     def _loop(self, jobs: list[Job], looks: Looks, models: Models) -> Iterator[Event]:
         """Take what looks and pipeline give, until both have ended or the run is to stop."""
@@ -295,14 +284,6 @@ class _Run:
         self.chunks = []
         self.got_on = True
 
-    def _profile(self, stages: list[StageProfile]) -> list[StageProfile]:
-        """The pipeline's stages, and committing what came out of them."""
-        if not stages:
-            return []
-        elapsed = stages[0].elapsed_s
-        spent = min(self.record.stages.get("commit", 0.0), elapsed)
-        return [*stages, StageProfile("commit", self.record.segments, 1, spent, elapsed, 0.0)]
-
     def _whole_in(self, asset_id: int) -> list[int]:
         """The spaces that an asset is wholly encoded in when its last span is committed."""
         assert self.models is not None
@@ -316,28 +297,6 @@ class _Run:
         self.plan.finished(chunk.asset_id, state, chunk.failure if state == "later" else failure)
         self.done += 1
         self.done_bytes += self.plan.sizes.get(chunk.asset_id, 0)
-
-    def _ann(self, models: Models) -> None:
-        """Build the ann files that are due, and make the log small."""
-        ann.sweep(self.connection, self.folder)
-        for row in models.rows:
-            for view in row.views:
-                if ann.is_due(self.connection, row.id, view, run_ends=True):
-                    probes = partial(self._probes, models, row)
-                    ann.build(self.connection, self.folder, row.id, view, row.dimension, probes)
-        shrink_log(self.connection)
-
-    def _probes(self, models: Models, row: SpaceRow) -> np.ndarray:
-        """Queries as users put them: words of names and first sentences. An index's own vectors would flatter it."""
-        texts = [
-            text.split(". ")[0][:120]
-            for (text,) in self.connection.execute(
-                "SELECT text FROM (SELECT id, text FROM segments UNION ALL SELECT segment_id, text FROM readings)"
-                " WHERE text <> '' ORDER BY id % 7919, id LIMIT ?",
-                (_PROBES,),
-            )
-        ]
-        return models.probes(row, texts)
 
     def _asked_to_stop(self) -> bool:
         """Whether the run is to end early; notes why. A budget that is shorter than the start of a run ends it after
