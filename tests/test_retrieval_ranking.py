@@ -15,12 +15,12 @@ from mmsearch.retrieval.ranking import (
     Found,
     ViewScores,
     fuse,
-    readable_share,
     same_thing,
     standardise,
     standardise_across,
     view_spread,
 )
+from mmsearch.retrieval.readable import readable_share
 
 
 def plain_strength(z):

@@ -24,7 +24,7 @@ from mmsearch.encoding.queries import encode_text, query_views
 from mmsearch.errors import UsageError
 from mmsearch.retrieval.examples import Example, is_place, stored, telling
 from mmsearch.retrieval.parse import Parsed, parse
-from mmsearch.retrieval.ranking import is_unknown, readable_share
+from mmsearch.retrieval.readable import is_unknown, readable_share
 from mmsearch.retrieval.signals import LEAST_READABLE, Asked, Vector, Wording
 from mmsearch.store.layout import IndexFolder
 from mmsearch.store.snapshot import Snapshot, SpaceRow
