@@ -17,7 +17,7 @@ def ran(*arguments: str) -> str:
 
 
 def test_killed_anywhere_nothing_is_lost_and_the_next_run_completes() -> None:
-    told = ran("benchmarks.torture", "--each", "1", "--random", "2", "--real", "0", "--versions", "2")
+    told = ran("benchmarks.torture", "--each", "1", "--random", "2", "--real", "0", "--versions", "2", "--seed", "39")
     kills, problems = map(int, re.search(r"(\d+) kills, (\d+) problems", told).groups())
     assert (kills >= 7, problems) == (True, 0), told
 
