@@ -2,8 +2,8 @@
 
 pathspec turns `*a*a*a*b` into a regular expression that tries every way to share a name out among the stars: seconds
 for a name of 40 letters, years for one of 200. An ignore file comes with an indexed folder, so it must not be able to
-do that. Within a name the earliest place for what stands between two stars is always as good as a later one, and so it is
-with whole names between two `**`: all but the last become atomic groups, which are not tried again.
+do that. Within a name the earliest place for what stands between two stars is always as good as a later one, and so it
+is with whole names between two `**`: all but the last become atomic groups, which are not tried again.
 """
 
 from __future__ import annotations
