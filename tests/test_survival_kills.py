@@ -1,5 +1,6 @@
 """The short crash test, readers beside a writer, and a look at every fuzzer. Long ones: `make torture`, `make fuzz`."""
 
+import importlib
 import re
 import subprocess
 import sys
@@ -31,3 +32,16 @@ def test_readers_beside_a_writer_see_one_moment_each() -> None:
 def test_any_input_of_any_parser_is_read_or_refused() -> None:
     told = ran("benchmarks.fuzz", "--minutes", "0", "--examples", "12")
     assert told.count("nothing in ") == 10, told
+
+
+def test_every_place_of_the_long_crash_test_exists() -> None:
+    sys.path.insert(0, str(ROOT))
+    from benchmarks.torture import POINTS
+
+    for point in sorted({point for points in POINTS.values() for point, _, _ in points}):
+        module, _, path = point.partition(":")
+        if path and module != "worker":
+            place = importlib.import_module(module)
+            for name in path.split("."):
+                place = getattr(place, name)
+            assert callable(place), point
