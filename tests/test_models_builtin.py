@@ -10,6 +10,7 @@ import pytest
 
 from mmsearch.errors import ExtractionError, ModelUnavailable, UsageError
 from mmsearch.models import builtin, precision, registry, weights
+from mmsearch.models.budget import Budget
 from mmsearch.models.options import ModelOptions
 from mmsearch.types import View
 
@@ -95,11 +96,12 @@ def test_vectors_equal_those_of_the_library_in_any_order_and_batch(embedder):
     assert found.dtype == np.float32 and found.shape == (8, 384)
     assert cosines(found, expected).min() > 0.99999
     assert np.allclose(np.linalg.norm(found, axis=1), 1, atol=1e-6)
-    embedder.batches.budget, kept = 256, embedder.batches.budget
+    kept = dict(embedder.batches.budgets)
+    embedder.batches.budgets[View.TEXT] = Budget(256, most=256)
     try:
         assert cosines(embedder.embed(View.TEXT, texts, role="query"), expected).min() > 0.99999
     finally:
-        embedder.batches.budget = kept
+        embedder.batches.budgets = kept
     assert embedder.embed(View.TEXT, []).shape == (0, 384)
 
 

@@ -13,6 +13,7 @@ from replicas_chat import tiny_qwen3_vl
 
 from mmsearch.errors import ExtractionError, UsageError
 from mmsearch.models import precision
+from mmsearch.models.budget import Budget
 from mmsearch.models.embedder import Clip
 from mmsearch.models.known import ModelSpec
 from mmsearch.models.options import ModelOptions
@@ -273,7 +274,7 @@ def test_t22_preparing_in_threads_changes_nothing(name, families, monkeypatch):
 
     monkeypatch.setattr(embedder.model, "preprocess", watched)
     monkeypatch.setattr(embedder.batches, "_device", "a device beside the CPU")
-    embedder.batches.budget = 40
+    embedder.batches.budgets[View.IMAGE] = Budget(40, most=40)
     same(embedder.embed(View.IMAGE, many), expected)
     assert threads == {"prepare"}
 

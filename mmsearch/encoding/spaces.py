@@ -124,6 +124,7 @@ def machine_options(settings: Settings) -> ModelOptions:
         device=None if settings.device == "auto" else settings.device,
         dtype=None if settings.dtype == "auto" else settings.dtype,
         attn=settings.attn or None,
+        batch_size=settings.batch_size or None,
         allow_download=settings.allow_download,
     )
 

@@ -12,15 +12,17 @@ CHANGE_VECTORS = ("dim", "max_pixels", "min_pixels", "frames", "fps", "revision"
 class ModelOptions:
     """None leaves a choice to the model or the machine.
 
-    `device`, `dtype` (float32, bfloat16, float16) and `attn` (eager, sdpa, flash_attention_2) are of this machine. What
-    changes vectors belongs to a space and is stored with it: `dim` (the first numbers of a Matryoshka vector), pixels
-    of a picture or of a frame of a video, `frames` of a scene and how many of them a second at most (`fps`), and the
-    weights' `revision` on the hub. `trust_remote_code` lets a model run code of its own and is stored too.
+    `device`, `dtype` (float32, bfloat16, float16), `attn` (eager, sdpa, flash_attention_2) and `batch_size` (inputs; by
+    default as many as measuring shows to pay) are of this machine. What changes vectors belongs to a space and is
+    stored with it: `dim` (the first numbers of a Matryoshka vector), pixels of a picture or of a frame of a video,
+    `frames` of a scene and how many of them a second at most (`fps`), and the weights' `revision` on the hub.
+    `trust_remote_code` lets a model run code of its own and is stored too.
     """
 
     device: str | None = None
     dtype: str | None = None
     attn: str | None = None
+    batch_size: int | None = None
     max_pixels: int | None = None
     min_pixels: int | None = None
     frames: int | None = None

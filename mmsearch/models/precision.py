@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import platform
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -63,6 +65,15 @@ def _check(device: str | None) -> None:
     there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
     if not there.get(kind, True):
         raise UsageError(f"There is no {kind} on this machine, or PyTorch is not built for it.", "--device cpu")
+
+
+def device_name(device: str) -> str:
+    """What computes, so that what was measured there is not taken for another: a GPU's name, or how many cores."""
+    if device.startswith("cuda"):
+        import torch
+
+        return str(torch.cuda.get_device_name(device))
+    return f"{device} {os.cpu_count()} {platform.processor() or platform.machine()}"
 
 
 @lru_cache

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import math
 import re
 from collections.abc import Sequence
@@ -20,7 +22,14 @@ from mmsearch.models.known import ModelSpec
 from mmsearch.models.loading import LCO_ASK, first_precision, load, lower_case, paired
 from mmsearch.models.model_files import check_role, find, is_lco
 from mmsearch.models.options import ModelOptions
-from mmsearch.models.precision import LOWEST_COSINE, SAMPLE, lowest_cosine, preferred, sample_pictures
+from mmsearch.models.precision import (
+    LOWEST_COSINE,
+    SAMPLE,
+    device_name,
+    lowest_cosine,
+    preferred,
+    sample_pictures,
+)
 from mmsearch.types import View
 
 MOST_TOKENS = 8192  # where a model states no limit
@@ -63,6 +72,11 @@ class SentenceTransformerEmbedder:
         self.dimension = self._cut_to(int(self.model.get_embedding_dimension()))
         self.max_tokens = min(int(self.model.max_seq_length or MOST_TOKENS), MOST_TOKENS)
         self._settle()
+        self.batches.remember(f"{device_name(self._precision.device)}/{self._precision.dtype}/{self._weights()}")
+
+    def _weights(self) -> str:
+        """A short name of the weights."""
+        return hashlib.sha256(json.dumps(self._identity, sort_keys=True).encode()).hexdigest()[:16]
 
     def _load(self) -> None:
         whole = load(self._files[0], self._precision, self._options)
@@ -71,7 +85,7 @@ class SentenceTransformerEmbedder:
         if self._lower_case:
             lower_case(whole)
         self.model = whole
-        self.batches = Batches(whole, self._precision.device)
+        self.batches = Batches(whole, self._precision.device, size=self._options.batch_size)
         self._controlled = any(token.startswith("<|") for token in whole.tokenizer.all_special_tokens)
         self._inputs = Inputs(whole, self._options, LCO_ASK if is_lco(self._files[0]) else "")
 
@@ -142,7 +156,7 @@ class SentenceTransformerEmbedder:
         else:
             costs = self._inputs.costs(view, items)
         prepare = partial(self._inputs.prepared, view)
-        return self._cut(self.batches.run(items, costs, prepare, prompt=prompt or None, task=role))
+        return self._cut(self.batches.run(items, costs, prepare, view, prompt=prompt or None, task=role))
 
     def fused(self, text: str, image: np.ndarray, role: Role = "query", instruction: str | None = None) -> np.ndarray:
         """See `Embedder`."""
