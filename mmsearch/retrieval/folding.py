@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from mmsearch.store.prints import prints_of
 from mmsearch.store.snapshot import Snapshot
 
-LEAST = 100  # assets of an answer that are compared: 75 ms where half of them are copies, 1 ms where none is
+LEAST = 100  # assets of an answer that are compared with those that lead it
 
 
 def led(snapshot: Snapshot, asset_ids: Sequence[int], k: int) -> dict[int, int]:
-    """Of assets, best first, those that are copies of a better one: the asset that leads each. What stands far below
-    the first `k` is left as it is."""
+    """Of assets, best first, those that are copies of one of the `k` that lead: the asset that leads each. What stands
+    far below these is left as it is."""
     from mmsearch.retrieval.duplicates import Comparer, neighbours
 
     order = list(dict.fromkeys(asset_ids))[: max(LEAST, 2 * k)]
@@ -20,15 +20,16 @@ def led(snapshot: Snapshot, asset_ids: Sequence[int], k: int) -> dict[int, int]:
         return {}
     prints = prints_of(snapshot, order)
     near = neighbours([prints[asset_id] for asset_id in order if asset_id in prints])
-    rank = {asset_id: number for number, asset_id in enumerate(order)}
     comparer = Comparer(snapshot)
+    leading: list[int] = []
     leaders: dict[int, int] = {}
     for asset_id in order:
-        better = sorted(
-            (other for other in near.get(asset_id, ()) if rank[other] < rank[asset_id]), key=rank.__getitem__
+        close = near.get(asset_id, ())
+        leader = next(
+            (other for other in leading if other in close and comparer.same(prints[other], prints[asset_id])), None
         )
-        for other in better:
-            if other not in leaders and comparer.same(prints[other], prints[asset_id]):
-                leaders[asset_id] = other
-                break
+        if leader is not None:
+            leaders[asset_id] = leader
+        elif len(leading) < k:
+            leading.append(asset_id)
     return leaders
