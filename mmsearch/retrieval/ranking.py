@@ -206,15 +206,16 @@ def view_offset(background: npt.NDArray[np.floating]) -> Offset:
 def standardise_across(similarities: Floats, background: Floats, others: Floats) -> Floats:
     """z of similarities (n,) to things of another modality than the query's, against the query's similarities (m,) to
     the view's background. `others` are such similarities of other queries of its kind, any shape: what is usual, as
-    long as the background is small.
+    long as the background is small; beyond PRIOR_COUNT they soon count next to nothing.
 
     A query lies outside the cone of such a view (the modality gap), so the view's own spread says little about how
     far apart its similarities are: for CLIP, photos differ by 0.3 from each other, but by 0.03 to a text."""
     prior, wide = (float(others.mean()), float(others.std())) if others.size > 1 else (PRIOR_MEAN, ACROSS_SPREAD)
-    mean = (float(background.sum()) + PRIOR_COUNT * prior) / (len(background) + PRIOR_COUNT)
+    count = PRIOR_COUNT / max(len(background) / PRIOR_COUNT, 1.0)  # a gap lies nearer to some queries than to others
+    mean = (float(background.sum()) + count * prior) / (len(background) + count)
     squares = float(((background - background.mean()) ** 2).sum()) if len(background) else 0.0
-    squares += PRIOR_COUNT * max(wide, LEAST_WIDE) ** 2
-    spread = math.sqrt(squares / (len(background) + PRIOR_COUNT))
+    squares += count * max(wide, LEAST_WIDE) ** 2
+    spread = math.sqrt(squares / (len(background) + count))
     return (similarities - mean) / (ACROSS * spread)
 
 
