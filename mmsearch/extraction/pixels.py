@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 PAGE_EDGE = 2000  # pixels: OCR finds no more words in larger pictures
 OCR_EDGE = 12  # pixels: no legible letter is smaller
 CONTRAST = 16  # of 255: what differs less is noise on an empty page
-# Pixels asked of a decoder when nobody wants to see the picture: copies must still be known. A quarter of 4,000, the long
-# side of many photos, where a JPEG decoder gets in one step (measured: 49 ms a photo of 12 megapixels instead of 70).
+# Pixels asked of a decoder when nobody wants to see the picture: copies must still be known. A quarter of 4,000, the
+# long side of many photos, where a JPEG decoder gets in one step (49 ms a photo of 12 megapixels instead of 70).
 SMALLEST_EDGE = 1000
 
 
