@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import numpy as np
 
-EXTRACTOR_VERSION = 1  # raise it when extraction would give other segments or words for the same bytes
+EXTRACTOR_VERSION = 1  # raise it when extraction would give other segments, words or prints for the same bytes
 
 
 class Kind(StrEnum):

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from mmsearch.config import Settings
-from mmsearch.encoding import spaces
+from mmsearch.encoding import queries, spaces  # noqa: F401 (a first import while patched would stay so)
 from mmsearch.encoding.extract import ExtractStage
 from mmsearch.index import Index
 from mmsearch.models import builtin, query_encoder

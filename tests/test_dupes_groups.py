@@ -3,7 +3,6 @@
 import json
 import os
 import shutil
-import sqlite3
 import wave
 from pathlib import Path
 
@@ -14,7 +13,6 @@ from small_index import broken, change, rows, run, use_word_model, write, write_
 from test_dupes_prints import RATE, encoded, invoice, melody, page, photo
 
 from mmsearch import Index, Query
-from mmsearch.errors import IndexUnusable
 from mmsearch.retrieval.duplicates import neighbours
 from mmsearch.retrieval.likeness import KEY_DISTANCE
 from mmsearch.store.prints import Prints
@@ -162,17 +160,6 @@ def test_a_damaged_print_is_a_copy_of_nothing(tmp_path: Path, monkeypatch: pytes
     change(tmp_path / "index", "UPDATE prints SET body = x'00' WHERE id = 1")
     assert Index.open(tmp_path / "index").duplicates() == []
     assert list(broken(tmp_path / "index", deep=True).values()) == ["broken"]
-
-
-def test_an_index_of_an_earlier_schema_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    use_word_model(monkeypatch.setattr)
-    run(tmp_path / "index", write(tmp_path / "media/a.txt", "words"))
-    with sqlite3.connect(tmp_path / "index/catalogue.db") as connection:
-        connection.execute("PRAGMA user_version = 1")
-    connection.close()
-    with pytest.raises(IndexUnusable, match="earlier mmsearch") as caught:
-        Index.open(tmp_path / "index")
-    assert "mmsearch index" in caught.value.hint
 
 
 def test_neighbours_are_those_of_brute_force() -> None:

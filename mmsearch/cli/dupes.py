@@ -39,6 +39,7 @@ def dupes(
     within = [parsing.absolute(path) for path in paths or ()]
     with Index.open(parsing.index_folder(index)) as opened:
         groups = opened.duplicates(within, exact=exact)
+        stale = 0 if exact or quiet else opened.status().stale
     found = [records.group_record(group) for group in groups]
     if asked is options.ListFormat.JSON:
         records.put_json(found)
@@ -52,4 +53,7 @@ def dupes(
         table.put_groups(groups)
     if not groups and not quiet:
         screen.say("No copies." if not exact else "No files have the same bytes.")
+    if stale:
+        remedy = "`mmsearch index --refresh` mends that."
+        screen.say(f"Of {stale:,} stale files only copies with the same bytes are known; {remedy}")
     return codes.DONE if groups else codes.NOTHING_FOUND

@@ -129,7 +129,7 @@ class CatchUp:
         job = Job(asset_id, key, source, read=tuple(read))
         views = {view for row in self._rows for view in row.views}
         self._flying[asset_id] = _Open(source.path)
-        if extractor == EXTRACTOR_VERSION and views & _VIEWS.get(Kind(kind), set()):
+        if max(extractor, 1) == EXTRACTOR_VERSION and views & _VIEWS.get(Kind(kind), set()):
             pipeline.add(job)
             return None
         chunk = segments.Chunk(asset_id, key, None, segments=stored, readings=read)

@@ -89,7 +89,9 @@ class Plan:
         before = self._asset_of(file_id)
         asset_id, state = files.put_asset(self.connection, look.key, look.kind, look.format)
         files.link(self.connection, file_id, asset_id)
-        if state == "failed" and self.settings.retry_failed:
+        if (state == "failed" and self.settings.retry_failed) or (
+            self.settings.refresh and files.is_stale(self.connection, asset_id)
+        ):
             files.begin_again(self.connection, asset_id)
         elif state != "pending":
             self._count_known(state, asset_id, before)

@@ -83,7 +83,7 @@ def _is_sound(folder: IndexFolder) -> bool:
 
 
 def open_writer(folder: IndexFolder) -> sqlite3.Connection:
-    """The catalogue for writing, made if there is none. The caller holds the writer lock.
+    """The catalogue for writing, made if there is none, and of the newest schema. The caller holds the writer lock.
 
     Autocommit mode: transactions are begun by `transaction`. Raises `NewerSchema`, `DamagedIndex`, `IndexUnusable`.
     """
@@ -100,6 +100,8 @@ def open_writer(folder: IndexFolder) -> sqlite3.Connection:
             if fresh:
                 schema.create(connection)
                 os.chmod(folder.catalogue, 0o600)
+            else:
+                schema.migrate(connection)
         return connection
 
 
@@ -132,6 +134,7 @@ def open_reader(folder: IndexFolder) -> sqlite3.Connection:
             if _is_empty(connection):  # its first run was killed before it had made the tables
                 raise nothing
             _check_ours(connection, folder)
+            schema.stand_in(connection)
         return connection
 
 

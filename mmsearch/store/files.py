@@ -177,10 +177,16 @@ def begin_again(connection: sqlite3.Connection, asset_id: int) -> None:
     """Make an asset pending, as if nothing had ever been extracted from it."""
     clear_asset(connection, asset_id)
     connection.execute(
-        "UPDATE assets SET state = 'pending', code = NULL, reason = NULL, spans = NULL, readers = '{}', details = '{}'"
-        " WHERE id = ?",
+        "UPDATE assets SET state = 'pending', code = NULL, reason = NULL, spans = NULL, readers = '{}', details = '{}',"
+        f" extractor = {EXTRACTOR_VERSION} WHERE id = ?",
         (asset_id,),
     )
+
+
+def is_stale(connection: sqlite3.Connection, asset_id: int) -> bool:
+    """Whether an older version extracted an asset."""
+    row = connection.execute("SELECT extractor FROM assets WHERE id = ?", (asset_id,)).fetchone()
+    return bool(row[0] < EXTRACTOR_VERSION)
 
 
 def clear_asset(connection: sqlite3.Connection, asset_id: int) -> None:

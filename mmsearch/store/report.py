@@ -10,6 +10,7 @@ from mmsearch.store import ann
 from mmsearch.store.catalogue import is_network_file_system, last_run
 from mmsearch.store.layout import IndexFolder
 from mmsearch.store.lock import lock_holder
+from mmsearch.store.schema import is_older
 from mmsearch.store.snapshot import Snapshot, SpaceRow
 from mmsearch.store.spaces import BUILDING, plain_name, spaces
 from mmsearch.types import EXTRACTOR_VERSION, SpaceStatus, Status
@@ -23,6 +24,9 @@ def status(folder: IndexFolder) -> Status:
         notes = []
         if is_network_file_system(folder.path):
             notes.append("The index is on a network file system, where locks can't be relied on.")
+        older = is_older(connection)
+        if older:
+            notes.append("An earlier mmsearch wrote this index; the next `mmsearch index` brings it up to date.")
         run = last_run(connection)
         last = None if run is None else {"started": run[0], "ended": run[1], **run[2]}
         if run is not None and run[1] is None and not writing:
@@ -61,7 +65,8 @@ def status(folder: IndexFolder) -> Status:
             stale=_one(
                 connection,
                 "SELECT count(*) FROM files f JOIN assets a ON a.id = f.asset_id"
-                f" WHERE a.extractor < {EXTRACTOR_VERSION}",
+                f" WHERE a.extractor < {EXTRACTOR_VERSION}"
+                + (" OR a.id IN (SELECT asset_id FROM segments)" if older else ""),
             ),
             spaces=_spaces(snapshot),
             bytes_on_disk=sum(path.stat().st_size for path in folder.path.rglob("*") if path.is_file()),

@@ -15,10 +15,21 @@ from __future__ import annotations
 
 import sqlite3
 
-from mmsearch.errors import IndexUnusable, NewerSchema
+from mmsearch.errors import NewerSchema
 from mmsearch.store.words import FAMILY, TOKENIZE
 
 SCHEMA_VERSION = 2
+
+_PRINTS = """CREATE TABLE prints (      -- fingerprints by which copies are known (see extraction/prints.py)
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    asset_id INTEGER NOT NULL REFERENCES assets(id),
+    form TEXT NOT NULL,                 -- look, frame, sound, words
+    at REAL NOT NULL,                   -- page, second, or span
+    key BLOB NOT NULL,                  -- before the body, so that reading keys alone reads no bodies
+    body BLOB NOT NULL,
+    UNIQUE (asset_id, form, at)
+);
+"""
 
 _TABLES = f"""
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -57,7 +68,7 @@ CREATE TABLE assets (
     key TEXT NOT NULL UNIQUE,           -- hash of the bytes, the format, the sidecars and the extractor version
     kind TEXT NOT NULL,
     format TEXT NOT NULL,
-    extractor INTEGER NOT NULL,
+    extractor INTEGER NOT NULL,         -- version; 0: the first one's, before it made prints
     state TEXT NOT NULL,                -- pending, complete, partial, failed
     visible INTEGER NOT NULL,           -- 1: a file shows it; its words are in words_fts
     attempts INTEGER NOT NULL DEFAULT 0,
@@ -98,16 +109,7 @@ CREATE TABLE readings (                 -- words read out of pictures and sound
 );
 CREATE INDEX readings_by_segment ON readings(segment_id);
 
-CREATE TABLE prints (                   -- fingerprints by which copies are known (see extraction/prints.py)
-    id INTEGER PRIMARY KEY AUTOINCREMENT,
-    asset_id INTEGER NOT NULL REFERENCES assets(id),
-    form TEXT NOT NULL,                 -- look, frame, sound, words
-    at REAL NOT NULL,                   -- page, second, or span
-    key BLOB NOT NULL,                  -- before the body, so that reading keys alone reads no bodies
-    body BLOB NOT NULL,
-    UNIQUE (asset_id, form, at)
-);
-
+{_PRINTS}
 CREATE VIRTUAL TABLE words_fts USING fts5(words, tokenize = "{TOKENIZE}", prefix = '{FAMILY}');
 CREATE VIRTUAL TABLE names_fts USING fts5(names, tokenize = "{TOKENIZE}", prefix = '2 3');
 
@@ -176,23 +178,46 @@ CREATE TABLE runs (
 """
 
 
+# What leads to each version from the one before. What was extracted before there were prints is stale from then on.
+_STEPS = {2: _PRINTS + "UPDATE assets SET extractor = 0 WHERE id IN (SELECT asset_id FROM segments);"}
+
+
 def create(connection: sqlite3.Connection) -> None:
     """Make all tables in one transaction. The connection is in autocommit mode and the database empty."""
     connection.executescript(f"BEGIN IMMEDIATE; {_TABLES} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
 
 
+def migrate(connection: sqlite3.Connection) -> None:
+    """Bring an older catalogue up to date, in one transaction. The caller holds the writer lock, and the connection is
+    in autocommit mode."""
+    steps = [sql for version, sql in _STEPS.items() if version > _version(connection)]
+    if steps:
+        connection.executescript(f"BEGIN IMMEDIATE; {' '.join(steps)} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
+
+
+def stand_in(connection: sqlite3.Connection) -> None:
+    """Give a reader of an older catalogue what that lacks, empty and for this connection only."""
+    if _version(connection) < 2:
+        # without AUTOINCREMENT: the counters of temporary tables would hide the catalogue's
+        connection.execute("CREATE TEMP TABLE prints (id, asset_id, form, at, key, body)")
+
+
 def check_version(connection: sqlite3.Connection) -> int:
-    """The schema version of an open catalogue. Raises `NewerSchema` for one that this program does not know,
-    `IndexUnusable` for one from before its first release."""
-    version = int(connection.execute("PRAGMA user_version").fetchone()[0])
+    """The schema version of an open catalogue, which may be older. Raises `NewerSchema` for one that this program does
+    not know."""
+    version = _version(connection)
     if version > SCHEMA_VERSION:
         raise NewerSchema(
             f"This index was written by a newer mmsearch (schema {version}; this one knows {SCHEMA_VERSION}).",
             "Update mmsearch, or build another index with --index.",
         )
-    if 0 < version < SCHEMA_VERSION:
-        raise IndexUnusable(
-            f"This index was written by an earlier mmsearch (schema {version}; this one needs {SCHEMA_VERSION}).",
-            "Delete its folder and run `mmsearch index` on your files again, or build another one with --index.",
-        )
     return version
+
+
+def is_older(connection: sqlite3.Connection) -> bool:
+    """Whether the next writer will migrate this catalogue."""
+    return _version(connection) < SCHEMA_VERSION
+
+
+def _version(connection: sqlite3.Connection) -> int:
+    return int(connection.execute("PRAGMA user_version").fetchone()[0])
