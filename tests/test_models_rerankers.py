@@ -11,6 +11,7 @@ import pytest
 from replicas_rerankers import tiny_ms_marco, tiny_mxbai, tiny_qwen3_reranker, tiny_qwen3_vl_reranker
 
 from mmsearch.errors import ExtractionError, ModelUnavailable, UsageError
+from mmsearch.models import loading
 from mmsearch.models.embedder import Clip
 from mmsearch.models.libraries import quiet
 from mmsearch.models.options import ModelOptions
@@ -214,6 +215,20 @@ def test_t17_code_of_its_own_and_damage_are_one_sentence(folders, tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(ModelUnavailable, match="There is no model in"):
         load_reranker(resolve(str(tmp_path / "empty")))
+
+
+def test_pickled_weights_and_too_large_ones_are_refused_before_they_are_loaded(folders, tmp_path, monkeypatch):
+    import torch
+
+    shutil.copytree(folders["marco"], tmp_path / "pickled")
+    (tmp_path / "pickled" / "model.safetensors").unlink()
+    torch.save({}, tmp_path / "pickled" / "pytorch_model.bin")
+    with pytest.raises(ModelUnavailable, match=r"has pickled weights \(pytorch_model.bin\)"):
+        load_reranker(resolve(str(tmp_path / "pickled")))
+    monkeypatch.setattr(loading, "free_memory", lambda device: 10)
+    for name in ("marco", "qwen"):
+        with pytest.raises(ModelUnavailable, match="GB of memory in"):
+            load_reranker(resolve(str(folders[name])))
 
 
 def test_t26_all_scores_are_on_one_scale(loaded, monkeypatch):

@@ -41,7 +41,7 @@ class LateReranker:
         files = find(spec.name, spec.source, options, options.revision or spec.revision)
         check_role(files, "late", options)
         self._precision = first_precision(files, options)
-        self.model = load(files, self._precision, options, late=True)
+        self.model = load(files, self._precision, options, "MultiVectorEncoder")
         self._inputs = Inputs(self.model, options)
         looks = getattr(self.model[0], "transformer_task", "") == "retrieval" and View.IMAGE in self._inputs.views
         self.views = frozenset({View.IMAGE} if looks else self._inputs.views & {View.TEXT, View.IMAGE})

@@ -1,4 +1,4 @@
-"""Loading an embedder from files that were judged before: what fits, how it is put together, and what can go wrong."""
+"""Loading a model from files that were judged before: what fits, how it is put together, and what can go wrong."""
 
 from __future__ import annotations
 
@@ -33,9 +33,8 @@ def first_precision(files: ModelFiles, options: ModelOptions) -> Precision:
     return Precision(here.device, "float32", here.reason)
 
 
-def load(files: ModelFiles, precision: Precision, options: ModelOptions, late: bool = False) -> Any:
-    """The SentenceTransformer, or for late interaction the MultiVectorEncoder, in evaluation mode. Raises
-    `ModelUnavailable`."""
+def load(files: ModelFiles, precision: Precision, options: ModelOptions, kind: str = "SentenceTransformer") -> Any:
+    """An object of sentence-transformers' class `kind`, in evaluation mode. Raises `ModelUnavailable`."""
     check_memory(files, precision)
     quiet(offline=not options.allow_download)
     model_kwargs = {"dtype": precision.dtype, "use_safetensors": True}
@@ -44,10 +43,9 @@ def load(files: ModelFiles, precision: Precision, options: ModelOptions, late: b
     try:
         if is_lco(files):
             return _lco(files, precision, model_kwargs).eval()
-        from sentence_transformers import MultiVectorEncoder, SentenceTransformer
+        import sentence_transformers
 
-        kind: Any = MultiVectorEncoder if late else SentenceTransformer
-        model = kind(
+        model: Any = getattr(sentence_transformers, kind)(
             str(files.folder), device=precision.device, local_files_only=not options.allow_download,
             trust_remote_code=options.trust_remote_code, model_kwargs=model_kwargs,
         )  # fmt: skip
@@ -55,8 +53,7 @@ def load(files: ModelFiles, precision: Precision, options: ModelOptions, late: b
         raise explained(files.name, error) from error
     if files.config.get("model_type") in PADDED:
         pad = {"padding": "max_length", "max_length": int(model.max_seq_length or 64)}
-        reader: Any = model[0]
-        reader.processing_kwargs = {**reader.processing_kwargs, "text": pad}
+        model[0].processing_kwargs = {**model[0].processing_kwargs, "text": pad}
     return model.eval()
 
 

@@ -100,6 +100,10 @@ def _read(path: Path) -> Any:
 def role_of(files: ModelFiles) -> str:
     """What a model is, by its files: embedder, reranker, late, sparse, speech, or unknown where they leave it open: a
     model that writes text, without the files that would say how to make vectors of it."""
+    if files.modules is None and files.config.get("model_type") == "whisper":
+        return "speech"
+    if files.modules is None and files.architecture.endswith(WRITERS) and not is_lco(files):
+        return "unknown"
     stated = {"CrossEncoder": "reranker", "MultiVectorEncoder": "late", "SparseEncoder": "sparse"}
     steps = str(files.modules or "")
     if files.own.get("model_type") in stated:
@@ -108,11 +112,9 @@ def role_of(files: ModelFiles) -> str:
         return "reranker"
     if files.modules:
         return "embedder"
-    if files.architecture.endswith("ForRetrieval"):
-        return "late"
-    if files.config.get("model_type") == "whisper":
-        return "speech"
-    return "unknown" if files.architecture.endswith(WRITERS) and not is_lco(files) else "embedder"
+    if files.config.get("auto_map") and "Rank" in files.architecture:  # a class of its own, as jina-reranker-m0's
+        return "reranker"
+    return "late" if files.architecture.endswith("ForRetrieval") else "embedder"
 
 
 def is_lco(files: ModelFiles) -> bool:
@@ -121,12 +123,13 @@ def is_lco(files: ModelFiles) -> bool:
 
 
 def check_role(files: ModelFiles, wanted: str, options: ModelOptions) -> None:
-    """Raise `ModelUnavailable` unless the files are those of an embedder or a late-interaction model, as `wanted` says,
-    and may and can be loaded here."""
+    """Raise `ModelUnavailable` unless the files are those of an embedder, a reranker or a late-interaction model, as
+    `wanted` says, and may and can be loaded here."""
     name, role = files.name, role_of(files)
     if role == "unknown":
+        wrong = "it would score something else" if wanted == "reranker" else "its vectors would be made the wrong way"
         raise ModelUnavailable(
-            f"{name} lacks its sentence-transformers files (modules.json): its vectors would be made the wrong way.",
+            f"{name} lacks its sentence-transformers files (modules.json): {wrong}.",
             "Name a revision on the hub that has them (--revision), or fetch the folder anew.",
         )
     if role != wanted:

@@ -12,10 +12,10 @@ from mmsearch.errors import ExtractionError, ModelUnavailable, UsageError
 from mmsearch.models.batches import CPU_TOKENS, GPU_TOKENS, OUT_OF_MEMORY
 from mmsearch.models.known import ModelSpec
 from mmsearch.models.late import LateReranker
-from mmsearch.models.loading import first_precision
+from mmsearch.models.loading import first_precision, load
 from mmsearch.models.options import ModelOptions
 from mmsearch.models.reranker import Candidate, Reranker, visible
-from mmsearch.models.reranker_files import HINT, checked, is_late, load_cross_encoder
+from mmsearch.models.reranker_files import HINT, checked, is_late
 from mmsearch.types import View, chosen
 
 MOST_TOKENS = 8192  # of a pair, also where a model could read more
@@ -36,7 +36,7 @@ class CrossEncoderReranker:
         self.name = spec.name
         files = checked(spec, options)
         self._precision = first_precision(files, options)
-        self.model = load_cross_encoder(files, self._precision, options)
+        self.model = load(files, self._precision, options, "CrossEncoder")
         if self.model.num_labels != 1:
             raise ModelUnavailable(
                 f"{spec.name} sorts pairs into {self.model.num_labels} classes; a reranker gives one figure.", HINT
