@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from mmsearch.errors import StoppedEarly
-from mmsearch.store import ann, files
+from mmsearch.store import ann, files, shapes
 from mmsearch.store.catalogue import open_writer, transaction
 from mmsearch.store.layout import IndexFolder
 from mmsearch.store.segments import Chunk, Vectors, commit_chunk, refresh_background
@@ -196,7 +196,7 @@ def test_recall_is_measured_and_kept(small: Small, monkeypatch) -> None:
     small.add(400)
     small.build()
     found = ann.generations(small.connection, 1, "text")[0]
-    assert (found.recall is not None and found.recall >= ann.WANTED_RECALL, found.nprobe >= 1) == (True, True)
+    assert (found.recall is not None and found.recall >= shapes.WANTED_RECALL, found.nprobe >= 1) == (True, True)
     ann.build(small.connection, small.folder, 1, "text", DIMENSION, lambda: np.empty((0, DIMENSION), np.float32))
     small.agrees()
 

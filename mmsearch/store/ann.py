@@ -1,13 +1,13 @@
 """FAISS files: derived from the catalogue, one per space and view, memory-mapped by readers, replaced as a whole.
 
 Up to `FLAT_UP_TO` vectors a file is an exact scan over float16 codes; past that an inverted file (IVF) over the same
-codes, whose `nprobe` is set by recall measured against the exact answer when it is built. Only this module uses FAISS.
+codes, whose `nprobe` is set by recall measured against the exact answer when it is built. Only this module and
+`shapes` use FAISS.
 """
 
 from __future__ import annotations
 
 import hashlib
-import math
 import shutil
 import sqlite3
 import time
@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mmsearch.errors import StoppedEarly
+from mmsearch.store import shapes
 from mmsearch.store.catalogue import transaction
 from mmsearch.store.layout import IndexFolder, replaced
 
@@ -25,11 +26,8 @@ if TYPE_CHECKING:
 
 FLAT_UP_TO = 200_000  # an exact scan of 384 dimensions takes some 35 ms there
 REBUILD_ROWS = 20_000  # rows outside the file that a reader scans by brute force before a writer builds anew
-WANTED_RECALL = 0.99  # recall@10 on text queries
 KEPT_GENERATIONS = 2  # a reader that started before the last build still finds its file
-_BATCH = 50_000
 _SAMPLED = 16  # vectors of a file that are compared with the catalogue before it is believed
-_TRAIN_PER_LIST = 40  # FAISS asks for 39 vectors a list
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,9 +85,9 @@ def build(
         "SELECT count(*), coalesce(max(id), 0) FROM embeddings WHERE space_id = ? AND view = ?", (space_id, view)
     ).fetchone()
     if total <= FLAT_UP_TO:
-        index, nprobe, recall = _flat(_stream(connection, space_id, view, last), dimension), None, None
+        index, nprobe, recall = shapes.flat(connection, space_id, view, dimension, last), None, None
     else:
-        index, nprobe, recall = _ivf(connection, space_id, view, dimension, total, last, queries())
+        index, nprobe, recall = shapes.ivf(connection, space_id, view, dimension, total, last, queries())
     number = (
         1 + (connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'generations'").fetchone() or (0,))[0]
     )
@@ -134,7 +132,7 @@ def sweep(connection: sqlite3.Connection, folder: IndexFolder) -> None:
 
 def load(folder: IndexFolder, generation: Generation, dimension: int) -> Any | None:
     """The memory-mapped FAISS index of a generation; None when its file is gone, damaged or another index's."""
-    faiss = _faiss()
+    faiss = shapes.library()
 
     path = folder.path / generation.file
     flag = faiss.IO_FLAG_MMAP_IFC if generation.shape == "flat" else faiss.IO_FLAG_MMAP
@@ -168,7 +166,7 @@ def agrees(connection: sqlite3.Connection, generation: Generation, index: Any) -
 
 def _some_codes(index: Any, generation: Generation) -> Iterator[tuple[int, bytes]]:
     """Ids of some vectors of an ann file with their float16 codes."""
-    faiss = _faiss()
+    faiss = shapes.library()
 
     width = index.d * 2
     if generation.shape == "flat":
@@ -198,7 +196,7 @@ def search(
     """
     import numpy as np
 
-    faiss = _faiss()
+    faiss = shapes.library()
 
     selector: Any = None
     if allowed is not None:
@@ -217,117 +215,14 @@ def search(
     return ids[0][found], scores[0][found]
 
 
-def _faiss() -> Any:
-    """FAISS, untyped: its stubs do not know the arguments that its Python layer adds."""
-    import faiss
-
-    return faiss
-
-
 def digest(path: Path) -> str:
     """SHA-256 of a file, in hex."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _stream(
-    connection: sqlite3.Connection, space_id: int, view: str, last: int
-) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Ids int64 (n,) and vectors float32 (n, dimension) of a view, in batches, in the order of ids."""
-    import numpy as np
-
-    after = 0
-    while True:
-        rows = connection.execute(
-            "SELECT id, vector FROM embeddings WHERE space_id = ? AND view = ? AND id > ? AND id <= ?"
-            " ORDER BY id LIMIT ?",
-            (space_id, view, after, last, _BATCH),
-        ).fetchall()
-        if not rows:
-            return
-        after = rows[-1][0]
-        matrix = np.frombuffer(b"".join(row[1] for row in rows), np.float16).reshape(len(rows), -1)
-        yield np.array([row[0] for row in rows], np.int64), matrix.astype(np.float32)
-
-
-def _flat(batches: Iterator[tuple[np.ndarray, np.ndarray]], dimension: int) -> Any:
-    faiss = _faiss()
-
-    codes = faiss.IndexScalarQuantizer(dimension, faiss.ScalarQuantizer.QT_fp16, faiss.METRIC_INNER_PRODUCT)
-    index = faiss.IndexIDMap(codes)  # its Python wrapper keeps `codes` alive
-    for ids, vectors in batches:
-        index.add_with_ids(vectors, ids)
-    return index
-
-
-def _ivf(
-    connection: sqlite3.Connection, space_id: int, view: str, dimension: int, total: int, last: int, queries: np.ndarray
-) -> tuple[Any, int, float]:
-    """An inverted file, its `nprobe` and the recall@10 that was measured with it."""
-    import numpy as np
-
-    faiss = _faiss()
-
-    lists = 2 ** round(math.log2(4 * math.sqrt(total)))
-    sample = connection.execute(
-        "SELECT vector FROM embeddings WHERE space_id = ? AND view = ? ORDER BY draw LIMIT ?",
-        (space_id, view, lists * _TRAIN_PER_LIST),
-    ).fetchall()
-    training = np.frombuffer(b"".join(row[0] for row in sample), np.float16).reshape(len(sample), -1).astype(np.float32)
-    quantizer = faiss.IndexFlatIP(dimension)
-    index = faiss.IndexIVFScalarQuantizer(
-        quantizer, dimension, lists, faiss.ScalarQuantizer.QT_fp16, faiss.METRIC_INNER_PRODUCT
-    )
-    index.train(training)
-    del training, sample
-    exact = _Exact(queries)
-    for ids, vectors in _stream(connection, space_id, view, last):
-        index.add_with_ids(vectors, ids)
-        exact.add(ids, vectors)
-    nprobe, recall = _choose_nprobe(index, lists, queries, exact.ids)
-    return index, nprobe, recall
-
-
-class _Exact:
-    """The exact ten nearest of each query, gathered batch by batch."""
-
-    def __init__(self, queries: np.ndarray) -> None:
-        import numpy as np
-
-        self.queries = queries.astype(np.float32)
-        self.ids = np.full((len(queries), 10), -1, np.int64)
-        self.scores = np.full((len(queries), 10), -np.inf, np.float32)
-
-    def add(self, ids: np.ndarray, vectors: np.ndarray) -> None:
-        import numpy as np
-
-        scores = np.concatenate([self.scores, self.queries @ vectors.T], axis=1)
-        every = np.concatenate([self.ids, np.broadcast_to(ids, (len(self.queries), len(ids)))], axis=1)
-        best = np.argpartition(-scores, 9, axis=1)[:, :10]
-        self.ids, self.scores = np.take_along_axis(every, best, 1), np.take_along_axis(scores, best, 1)
-
-
-def _choose_nprobe(index: Any, lists: int, queries: np.ndarray, truth: np.ndarray) -> tuple[int, float]:
-    """The smallest power of two whose recall@10 reaches `WANTED_RECALL`, and that recall."""
-    faiss = _faiss()
-
-    nprobe, recall = 1, 0.0
-    if not len(queries):  # nothing to measure with: look everywhere
-        return lists, 1.0
-    while True:
-        parameters: Any = faiss.SearchParametersIVF()
-        parameters.nprobe = nprobe
-        found = index.search(queries, 10, params=parameters)[1]
-        recall = float(
-            sum(len(set(a) & set(b)) for a, b in zip(found.tolist(), truth.tolist(), strict=True)) / truth.size
-        )
-        if recall >= WANTED_RECALL or nprobe >= lists:
-            return nprobe, recall
-        nprobe = min(nprobe * 2, lists)
-
-
 def _write(index: Any, path: Path) -> None:
-    faiss = _faiss()
+    faiss = shapes.library()
 
     try:
         with replaced(path) as temporary:
