@@ -38,7 +38,7 @@ def cosines(one, other):
 
 def test_the_wheel_is_found_without_its_import_and_without_torch():
     code = (
-        "import sys; from mmsearch.models import builtin, registry; path = builtin.tokenizer_path(); "
+        "import sys; from mmsearch.models import builtin, registry; path = builtin.locate() / 'tokenizer.json'; "
         "registry.resolve('builtin'); print(path.name, path.is_file(), "
         "[m for m in ('torch', 'transformers', 'huggingface_hub', builtin.WHEEL_PACKAGE) if m in sys.modules])"
     )

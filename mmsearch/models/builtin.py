@@ -33,11 +33,6 @@ def locate(allow_download: bool = False) -> Path:
     return _download()
 
 
-def tokenizer_path() -> Path:
-    """The tokenizer.json that passages are measured with. Light: no weights are read. Raises `ModelUnavailable`."""
-    return locate() / "tokenizer.json"
-
-
 @lru_cache
 def verify(folder: Path) -> None:
     """Checks the weights against the official file's SHA-256, once per process (90 MB: 0.1 s).

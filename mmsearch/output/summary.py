@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from mmsearch.output.plain import counted, duration, shown, shown_path, size
+from mmsearch.output.plain import counted, duration, shown, size
 from mmsearch.output.screen import put_text
-from mmsearch.types import FailedFile, Finding, RunRecord, Status
+from mmsearch.types import Finding, RunRecord, Status
 
 _STOPPED = {
     "interrupted": "Interrupted. What was committed is kept; the same command goes on from here.",
@@ -71,12 +71,6 @@ def _reasons(skipped_by: Mapping[str, int], most: int = 4) -> str:
 def again(command: str, index: str | None) -> str:
     """A command of ours to type next, with the --index that this one had."""
     return f"mmsearch {command}{'' if index is None else f' --index {shlex.quote(shown(index))}'}"
-
-
-def failed_line(file: FailedFile) -> str:
-    """One failure on one line: the path once, the reason once."""
-    what = "in part" if file.state == "partial" else "failed"
-    return f"{what}: {shown_path(file.path)}: {shown(file.failure.sentence)} ({file.failure.code})"
 
 
 def put_status(status: Status) -> None:
