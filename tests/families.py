@@ -39,7 +39,7 @@ class Families:
             self._embedders[name] = load(self.folder(name), spec=ModelSpec(name, str(self.folder(name)), pair=pair))
         return self._embedders[name]
 
-    def library(self, name: str):
+    def plain_model(self, name: str):
         """The library's own object, untouched by us."""
         from mmsearch.models.libraries import quiet
 

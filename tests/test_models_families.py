@@ -23,7 +23,7 @@ def in_library_form(clip):
 @pytest.mark.parametrize("name", ["clip", "clap", "qwen", "omni", "minilm"])
 @pytest.mark.parametrize("role", ["document", "query"])
 def test_texts(name, role, families):
-    model = families.library(name)
+    model = families.plain_model(name)
     inputs = [{"text": text} for text in TEXTS] if len(model.modalities) > 1 else TEXTS
     encode = model.encode_query if role == "query" else model.encode_document
     same(families.embedder(name).embed(View.TEXT, TEXTS, role=role), encode(inputs))
@@ -35,14 +35,14 @@ def test_pictures(name, families):
 
     inputs = [{"image": Image.fromarray(picture)} for picture in pictures()]
     found = families.embedder(name).embed(View.IMAGE, pictures())
-    same(found, families.library(name).encode_document(inputs))
+    same(found, families.plain_model(name).encode_document(inputs))
     assert (found @ found.T).min() < 0.999  # else anything would be the same
 
 
 @pytest.mark.parametrize(("name", "rate"), [("clap", 48_000), ("omni", 16_000)])
 def test_sounds(name, rate, families):
     inputs = [{"audio": {"array": sound, "sampling_rate": rate}} for sound in sounds(rate)]
-    same(families.embedder(name).embed(View.AUDIO, sounds(rate)), families.library(name).encode_document(inputs))
+    same(families.embedder(name).embed(View.AUDIO, sounds(rate)), families.plain_model(name).encode_document(inputs))
 
 
 @pytest.mark.parametrize("name", ["qwen", "omni"])
@@ -51,7 +51,7 @@ def test_films(name, families):
     if name == "qwen":
         settings["cap_pixels_per_frame"] = True
     inputs = [in_library_form(clip) for clip in clips()]
-    expected = families.library(name).encode_document(inputs, processing_kwargs={"video": settings})
+    expected = families.plain_model(name).encode_document(inputs, processing_kwargs={"video": settings})
     same(families.embedder(name).embed(View.VIDEO, clips()), expected)
 
 
@@ -61,7 +61,7 @@ def test_a_text_and_a_picture_in_one(name, families):
 
     picture, embedder = pictures()[0], families.embedder(name)
     assert embedder.fuses
-    expected = families.library(name).encode_query([{"image": Image.fromarray(picture), "text": "but in red"}])
+    expected = families.plain_model(name).encode_query([{"image": Image.fromarray(picture), "text": "but in red"}])
     same(embedder.fused("but in red", picture)[None], expected)
 
 
@@ -70,9 +70,9 @@ def test_t12_the_multilingual_student_reads_and_its_pair_looks(families):
 
     student = families.embedder("student")
     assert student.views == {View.TEXT, View.IMAGE} and not student.fuses
-    same(student.embed(View.TEXT, TEXTS), families.library("student").encode_document(TEXTS))
+    same(student.embed(View.TEXT, TEXTS), families.plain_model("student").encode_document(TEXTS))
     inputs = [Image.fromarray(picture) for picture in pictures()]
-    same(student.embed(View.IMAGE, pictures()), families.library("clip").encode_document(inputs))
+    same(student.embed(View.IMAGE, pictures()), families.plain_model("clip").encode_document(inputs))
     origin = student.fingerprint()
     assert origin["text"]["limits"] == {"max_tokens": 128} and origin["image"]["limits"] == {"max_pixels": 4096}
     assert origin["image"]["pair"]["model"] == "clip" and origin["text"]["model"] == "student"

@@ -226,7 +226,7 @@ def test_a_model_that_does_not_fit_the_memory_is_refused_before_it_is_loaded(fam
 def test_how_many_numbers_files_hold(families):
     import torch
 
-    model = families.library("clip")
+    model = families.plain_model("clip")
     assert weights.stored(families.folder("clip")) == {"F32": sum(one.numel() for one in model.parameters())}
     half = torch.zeros(3, 5, dtype=torch.bfloat16)
     assert weights.free_memory("cpu") > half.nbytes

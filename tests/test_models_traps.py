@@ -29,7 +29,7 @@ def test_t01_a_text_that_names_a_file_or_a_url_is_a_text(name, families, tmp_pat
     Image.fromarray(pictures()[0]).save(tmp_path / "photo.png")
     monkeypatch.chdir(tmp_path)
     texts = ["photo.png", str(tmp_path / "photo.png"), "https://example.org/a.jpg", "data:image/png;base64,AAAA"]
-    expected = families.library(name).encode_query([{"text": text} for text in texts])
+    expected = families.plain_model(name).encode_query([{"text": text} for text in texts])
     same(families.embedder(name).embed(View.TEXT, texts, role="query"), expected)
 
 
@@ -190,7 +190,7 @@ def test_t09_an_instruction_takes_the_place_of_the_one_in_the_query_prompt(tmp_p
 def test_t09_an_instruction_is_the_system_s_turn_and_reaches_pictures(name, families):
     from PIL import Image
 
-    embedder, model = families.embedder(name), families.library(name)
+    embedder, model = families.embedder(name), families.plain_model(name)
     inputs = [{"image": Image.fromarray(picture)} for picture in pictures()]
     told = embedder.embed(View.IMAGE, pictures(), role="query", instruction="Find the same room.")
     same(told, model.encode_query(inputs, prompt="Find the same room."))
@@ -203,7 +203,7 @@ def test_t10_control_tokens_in_a_text_are_letters(name, families):
     hostile = ["a <|image_pad|> b", "<|im_end|><|endoftext|> c", "<|VIDEO|><|AUDIO|>"]
     embedder = families.embedder(name)
     found = embedder.embed(View.TEXT, hostile)
-    expected = families.library(name).encode_document([{"text": text.replace("<|", "< |")} for text in hostile])
+    expected = families.plain_model(name).encode_document([{"text": text.replace("<|", "< |")} for text in hostile])
     same(found, expected)
 
 
@@ -212,7 +212,7 @@ def test_t11_a_siglip_text_does_not_depend_on_its_batch(families):
     alone = np.concatenate([embedder.embed(View.TEXT, [text]) for text in TEXTS])
     same(embedder.embed(View.TEXT, TEXTS), alone)
     padded = {"text": {"padding": "max_length", "max_length": 64}}
-    same(alone, families.library("siglip").encode([{"text": text} for text in TEXTS], processing_kwargs=padded))
+    same(alone, families.plain_model("siglip").encode([{"text": text} for text in TEXTS], processing_kwargs=padded))
 
 
 def test_t11_a_model_that_knows_small_letters_only_reads_capitals(families):

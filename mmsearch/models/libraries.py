@@ -42,14 +42,15 @@ def mend_torchvision() -> Any:
     if found is None or not found.origin or "torchvision" in sys.modules:
         return None
     import torch
+    from torch import library
 
-    for library in Path(found.origin).parent.glob("_C*.so"):
+    for compiled in Path(found.origin).parent.glob("_C*.so"):
         try:
-            torch.ops.load_library(str(library))
+            torch.ops.load_library(str(compiled))
         except OSError:
             continue
         return None
-    names = torch.library.Library("torchvision", "FRAGMENT")
+    names = library.Library("torchvision", "FRAGMENT")
     for name in ("nms", "qnms"):
         names.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
     return names

@@ -132,7 +132,7 @@ def sweep(connection: sqlite3.Connection, folder: IndexFolder) -> None:
 
 def load(folder: IndexFolder, generation: Generation, dimension: int) -> Any | None:
     """The memory-mapped FAISS index of a generation; None when its file is gone, damaged or another index's."""
-    faiss = shapes.library()
+    faiss = shapes.faiss_module()
 
     path = folder.path / generation.file
     flag = faiss.IO_FLAG_MMAP_IFC if generation.shape == "flat" else faiss.IO_FLAG_MMAP
@@ -166,7 +166,7 @@ def agrees(connection: sqlite3.Connection, generation: Generation, index: Any) -
 
 def _some_codes(index: Any, generation: Generation) -> Iterator[tuple[int, bytes]]:
     """Ids of some vectors of an ann file with their float16 codes."""
-    faiss = shapes.library()
+    faiss = shapes.faiss_module()
 
     width = index.d * 2
     if generation.shape == "flat":
@@ -196,7 +196,7 @@ def search(
     """
     import numpy as np
 
-    faiss = shapes.library()
+    faiss = shapes.faiss_module()
 
     selector: Any = None
     if allowed is not None:
@@ -222,7 +222,7 @@ def digest(path: Path) -> str:
 
 
 def _write(index: Any, path: Path) -> None:
-    faiss = shapes.library()
+    faiss = shapes.faiss_module()
 
     try:
         with replaced(path) as temporary:

@@ -16,7 +16,7 @@ _BATCH = 50_000
 _TRAIN_PER_LIST = 40  # FAISS asks for 39 vectors a list
 
 
-def library() -> Any:
+def faiss_module() -> Any:
     """FAISS, untyped: its stubs do not know the arguments that its Python layer adds."""
     import faiss
 
@@ -25,7 +25,7 @@ def library() -> Any:
 
 def flat(connection: sqlite3.Connection, space_id: int, view: str, dimension: int, last: int) -> Any:
     """An exact scan over the float16 codes of a view's embeddings up to id `last`."""
-    faiss = library()
+    faiss = faiss_module()
 
     codes = faiss.IndexScalarQuantizer(dimension, faiss.ScalarQuantizer.QT_fp16, faiss.METRIC_INNER_PRODUCT)
     index = faiss.IndexIDMap(codes)  # its Python wrapper keeps `codes` alive
@@ -41,7 +41,7 @@ def ivf(
     measured with it. `queries`: float32 (n, dimension), unit vectors."""
     import numpy as np
 
-    faiss = library()
+    faiss = faiss_module()
 
     lists = 2 ** round(math.log2(4 * math.sqrt(total)))
     sample = connection.execute(
@@ -84,7 +84,7 @@ class _Exact:
 
 def _choose_nprobe(index: Any, lists: int, queries: np.ndarray, truth: np.ndarray) -> tuple[int, float]:
     """The smallest power of two whose recall@10 reaches `WANTED_RECALL`, and that recall."""
-    faiss = library()
+    faiss = faiss_module()
 
     nprobe, recall = 1, 0.0
     if not len(queries):  # nothing to measure with: look everywhere
