@@ -13,7 +13,7 @@ from mmsearch.config import Settings
 from mmsearch.encoding import queries, spaces  # noqa: F401 (a first import while patched would stay so)
 from mmsearch.encoding.extract import ExtractStage
 from mmsearch.index import Index
-from mmsearch.models import builtin, query_encoder
+from mmsearch.models import builtin, query_encoder, registry
 from mmsearch.store.layout import IndexFolder
 from mmsearch.types import Finished, Query, RunRecord, View
 
@@ -74,6 +74,12 @@ def use_word_model(patch) -> None:
     patch(spaces, "load_embedder", lambda name, settings: WordModel())
     patch(spaces.Models, "_export", lambda self, row: None)
     patch(query_encoder, "OnnxTextEncoder", WordEncoder)
+
+
+def load_word_model(patch) -> None:
+    """Put it where commands without an index load the built-in model; others are loaded as they are."""
+    load, word = registry.load, WordModel()
+    patch(registry, "load", lambda spec, options=None: word if spec.name == "builtin" else load(spec, options))
 
 
 def count_tasks(patch) -> list[tuple[bytes, int | None]]:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from replicas import tiny_clip
 from replicas_rerankers import tiny_ms_marco
-from small_index import WordModel, embedded, write_pdf, write_png
+from small_index import embedded, load_word_model, write_pdf, write_png
 
 from mmsearch.cli.program import run
 from mmsearch.models import registry
@@ -23,11 +23,7 @@ def clip(tmp_path_factory):
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
     """A working folder, and a model of words in place of the built-in one."""
-    load = registry.load
-    word = WordModel()
-    monkeypatch.setattr(
-        registry, "load", lambda spec, options=None: word if spec.name == "builtin" else load(spec, options)
-    )
+    load_word_model(monkeypatch.setattr)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from replicas import tiny_clip
 from replicas_rerankers import tiny_ms_marco, tiny_qwen3_reranker
-from small_index import WordModel, embedded, write_pdf, write_png
+from small_index import embedded, load_word_model, write_pdf, write_png
 
 from mmsearch.cli.program import run
 from mmsearch.models import registry
@@ -28,11 +28,7 @@ def models(tmp_path_factory):
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
     """A working folder with files, and a model of words in place of the built-in one."""
-    load = registry.load
-    word = WordModel()
-    monkeypatch.setattr(
-        registry, "load", lambda spec, options=None: word if spec.name == "builtin" else load(spec, options)
-    )
+    load_word_model(monkeypatch.setattr)
     monkeypatch.chdir(tmp_path)
     (tmp_path / "car.txt").write_text("A red car stands in the yard.")
     write_pdf(tmp_path / "boats.pdf", "Nothing of interest", "A blue boat at sea")
