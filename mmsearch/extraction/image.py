@@ -162,7 +162,7 @@ def decoded(picture: Image.Image, needs: Needs) -> Image.Image:
 
     scale = pixels.scale_for(picture.width, picture.height, needs)
     width, height = math.ceil(picture.width * scale), math.ceil(picture.height * scale)
-    picture.draft(None, (width, height))
+    picture.draft(None, pixels.draft_size(picture.width, picture.height, needs))
     if picture.width * picture.height > PIXELS:
         raise ExtractionError("too-large", f"The picture has {picture.width:,} × {picture.height:,} pixels.")
     picture.load()
