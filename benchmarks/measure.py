@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 import re
@@ -10,9 +11,32 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).parents[1]
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What a row is told: where inputs and indexes are kept, how many small files there are, how often quick commands
+    are timed, and how many threads libraries may use."""
+
+    folder: Path
+    files: int
+    repeats: int
+    threads: int
+
+    @property
+    def env(self) -> dict[str, str]:
+        """The environment of all commands of a row."""
+        return environment(self.threads) | {"XDG_CACHE_HOME": str(self.folder / "cache")}
+
+    @property
+    def turns(self) -> int:
+        """How often commands of a minute are timed."""
+        return max(1, round(self.repeats / 3))
 
 
 def environment(threads: int) -> dict[str, str]:
@@ -30,6 +54,18 @@ def run(command: Sequence[str], env: Mapping[str, str]) -> tuple[float, subproce
     if done.returncode:
         sys.exit(f"{' '.join(command)} ended with {done.returncode}:\n{done.stderr}")
     return seconds, done
+
+
+def told(module: str, env: Mapping[str, str], *arguments: str) -> dict[str, Any]:
+    """The JSON object that a module prints last when it is run in a fresh process."""
+    _, done = run([sys.executable, "-m", module, *arguments], env)
+    return dict(json.loads(done.stdout.splitlines()[-1]))
+
+
+def warm(paths: Sequence[Path]) -> None:
+    """Read files once, so that the disk counts for nobody."""
+    for path in paths:
+        path.read_bytes()
 
 
 def alternate(commands: Mapping[str, Sequence[str]], repeats: int, env: Mapping[str, str]) -> dict[str, float]:

@@ -3,80 +3,77 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import corpus, measure
+from benchmarks import corpus, measure, photos
+from benchmarks.measure import Setting
+from benchmarks.table import Row, times
 
 QUERY = "who repaired the pump of the lighthouse"
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One line of the table: medians in seconds, and what else there is to say."""
-
-    work: str
-    ours_s: float
-    plain_s: float
-    note: str
-
-    @property
-    def ratio(self) -> float:
-        """Ours as a multiple of the plain way; below 1 is faster."""
-        return self.ours_s / self.plain_s
-
-
-def cold_query(folder: Path, files: int, repeats: int, threads: int) -> Row:
+def cold_query(setting: Setting) -> list[Row]:
     """A built-in text query in a fresh process, against a plain sentence-transformers script over the same texts."""
-    env = measure.environment(threads)
-    index = _indexed(folder, files, threads)
-    vectors = folder / f"vectors-{min(files, corpus.DISTINCT)}.npy"
+    index = _indexed(setting)
+    embeddings = min(setting.files, corpus.DISTINCT)
+    vectors = setting.folder / f"vectors-{embeddings}.npy"
+    plain = [sys.executable, "-m", "benchmarks.plain_query"]
     if not vectors.is_file():
-        measure.run(
-            [sys.executable, "-m", "benchmarks.plain_query", "make", str(_files(folder, files)), str(vectors)], env
-        )
+        measure.run([*plain, "make", str(_files(setting)), str(vectors)], setting.env)
     ours = [sys.executable, "-m", "mmsearch", "query", "--index", str(index), QUERY]
-    plain = [sys.executable, "-m", "benchmarks.plain_query", "ask", str(vectors), QUERY]
-    medians = measure.alternate({"ours": ours, "plain": plain}, repeats, env)
-    shares = [measure.import_share(command, env) for command in (ours, plain)]
-    return Row(
-        f"cold text query, {files:,} files, {min(files, corpus.DISTINCT):,} embeddings",
-        medians["ours"],
-        medians["plain"],
-        f"imports {shares[0]:.0%} of ours, {shares[1]:.0%} of plain; median of {repeats}",
-    )
+    plain += ["ask", str(vectors), QUERY]
+    medians = measure.alternate({"ours": ours, "plain": plain}, setting.repeats, setting.env)
+    shares = [measure.import_share(command, setting.env) for command in (ours, plain)]
+    return [
+        times(
+            f"cold text query, {setting.files:,} files, {embeddings:,} embeddings",
+            medians["ours"],
+            medians["plain"],
+            0.1,
+            f"imports {shares[0]:.0%} of ours, {shares[1]:.0%} of plain; median of {setting.repeats}",
+        ),
+        Row("the same, in seconds", f"{medians['ours']:.3f} s", "-", medians["ours"], None, 0.5, "on an idle machine"),
+    ]
 
 
-def no_change(folder: Path, files: int, repeats: int, threads: int) -> Row:
+def no_change(setting: Setting) -> list[Row]:
     """`index` over a tree in which nothing changed, against a bare walk with a stat of every file."""
-    env = measure.environment(threads)
-    index = _indexed(folder, files, threads)
-    tree = str(_files(folder, files))
+    index = _indexed(setting)
+    tree = str(_files(setting))
     ours = [sys.executable, "-m", "mmsearch", "index", "--quiet", "--index", str(index), tree]
     plain = [sys.executable, "-m", "benchmarks.plain_walk", tree]
-    medians = measure.alternate({"ours": ours, "plain": plain}, repeats, env)
-    return Row(
-        f"no-change re-index, {files:,} files",
-        medians["ours"],
-        medians["plain"],
-        f"plain: scandir and stat; median of {repeats}",
-    )
+    medians = measure.alternate({"ours": ours, "plain": plain}, setting.repeats, setting.env)
+    return [
+        times(
+            f"no-change re-index, {setting.files:,} files",
+            medians["ours"],
+            medians["plain"],
+            4.0,
+            f"plain: scandir and stat; median of {setting.repeats}",
+        ),
+        Row("the same, in seconds", f"{medians['ours']:.3f} s", "-", medians["ours"], None, 3.0),
+    ]
 
 
-ROWS = {"cold-query": cold_query, "no-change": no_change}
+ROWS: dict[str, Callable[[Setting], list[Row]]] = {
+    "photos-12mp": photos.big,
+    "photos-1mp": photos.small,
+    "no-change": no_change,
+    "cold-query": cold_query,
+}
 
 
-def _files(folder: Path, files: int) -> Path:
-    return folder / f"files-{files}"
+def _files(setting: Setting) -> Path:
+    return setting.folder / f"files-{setting.files}"
 
 
-def _indexed(folder: Path, files: int, threads: int) -> Path:
+def _indexed(setting: Setting) -> Path:
     """The index of the tree, brought up to date; both are made once and kept for the next run of the benchmarks."""
-    tree, index = _files(folder, files), folder / f"index-{files}"
-    folder.mkdir(parents=True, exist_ok=True)
-    corpus.make(tree, files)
+    tree, index = _files(setting), setting.folder / f"index-{setting.files}"
+    corpus.make(tree, setting.files)
     command = [sys.executable, "-m", "mmsearch", "index", "--quiet", "--index", str(index), str(tree)]
-    seconds, _ = measure.run(command, measure.environment(threads))
+    seconds, _ = measure.run(command, setting.env)
     if seconds > 60:
-        print(f"Made the index of {files:,} files in {seconds:.0f} s.", file=sys.stderr)
+        print(f"Made the index of {setting.files:,} files in {seconds:.0f} s.", file=sys.stderr)
     return index

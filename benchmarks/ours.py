@@ -1,0 +1,86 @@
+"""`mmsearch index` in a fresh process and a fresh index, watched from outside: its time, its record and its pace."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sqlite3
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from benchmarks.measure import ROOT
+
+LOOK_S = 0.1  # between two looks at what is committed
+FIRST, LAST = 0.1, 0.95  # shares of all embeddings between which the pace is taken: no start in it, and no end
+
+
+@dataclass(frozen=True, slots=True)
+class Indexed:
+    """One run: the seconds of the whole command, the record that it wrote, and embeddings a second once it ran."""
+
+    seconds: float
+    record: Mapping[str, Any]
+    steady: float
+
+    def stages(self) -> str:
+        """How busy each stage was."""
+        shares = (
+            f"{stage['name']} {stage['busy_s'] / (stage['workers'] * stage['elapsed_s']):.0%}"
+            for stage in self.record["profile"]
+        )
+        return "busy: " + ", ".join(shares)
+
+
+def index(place: Path, inputs: Sequence[Path], env: Mapping[str, str], *flags: str) -> Indexed:
+    """Index files or folders anew into `place`. Ends the benchmark where the run fails."""
+    shutil.rmtree(place, ignore_errors=True)
+    summary = place.with_suffix(".json")
+    command = [sys.executable, "-m", "mmsearch", "index", "--quiet", "--index", str(place), *flags]
+    command += ["--summary-json", str(summary), *map(str, inputs)]
+    with place.with_suffix(".log").open("w+") as log:
+        began = time.perf_counter()
+        running = subprocess.Popen(command, env=env, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        seen = _watched(running, place / "catalogue.db")
+        seconds = time.perf_counter() - began
+        if running.returncode:
+            log.seek(0)
+            sys.exit(f"{' '.join(command)} ended with {running.returncode}:\n{log.read()}")
+    record = json.loads(summary.read_text("utf-8"))
+    return Indexed(seconds, record, _steady(seen, record["embeddings"]))
+
+
+def _watched(running: subprocess.Popen, catalogue: Path) -> list[tuple[float, int]]:
+    """When how many embeddings were committed, until the process ends."""
+    seen = [(time.perf_counter(), 0)]
+    while running.poll() is None:
+        time.sleep(LOOK_S)
+        try:
+            with closing(sqlite3.connect(f"{catalogue.absolute().as_uri()}?mode=ro", uri=True)) as connection:
+                count = connection.execute("SELECT coalesce(max(id), 0) FROM embeddings").fetchone()[0]
+        except sqlite3.Error:  # not made yet
+            continue
+        if count > seen[-1][1]:
+            seen.append((time.perf_counter(), count))
+    return seen
+
+
+def _steady(seen: Sequence[tuple[float, int]], total: int) -> float:
+    """Embeddings a second between the first and the last commit in the middle of a run; of the whole run, from the
+    first sight of the process on, where it had not so many commits."""
+    middle = [point for point in seen if FIRST * total <= point[1] <= LAST * total]
+    if len(middle) < 3:
+        middle = [seen[0], seen[-1]]
+    (begin, few), (end, many) = middle[0], middle[-1]
+    return (many - few) / max(end - begin, 1e-9)
+
+
+def median(runs: Sequence[Indexed]) -> tuple[float, float]:
+    """The median seconds of some runs, and their median pace."""
+    return statistics.median(run.seconds for run in runs), statistics.median(run.steady for run in runs)
