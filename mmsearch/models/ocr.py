@@ -92,6 +92,7 @@ def _load(threads: int) -> Any:
         params={
             "Global.log_level": "critical",
             "Global.max_side_len": LONGEST_SIDE,
+            "Rec.rec_batch_num": 1,  # a batch gains nothing on one thread, and all are padded to its widest line
             f"{one}.intra_op_num_threads": threads,
             f"{one}.inter_op_num_threads": 1,
         }
