@@ -32,6 +32,14 @@ def make(folder: Path, files: int) -> None:
     ready.touch()
 
 
+def paragraph(chance: random.Random, words: int) -> str:
+    """Sentences of at least `words` words together."""
+    said = ""
+    while said.count(" ") + 1 < words:
+        said += " " * bool(said) + _sentence(chance)
+    return said
+
+
 def _sentence(chance: random.Random) -> str:
     number = chance.randint(2, 900)
     return (

@@ -62,6 +62,12 @@ def told(module: str, env: Mapping[str, str], *arguments: str) -> dict[str, Any]
     return dict(json.loads(done.stdout.splitlines()[-1]))
 
 
+def medians(plain: Sequence[Mapping[str, float]]) -> tuple[float, float]:
+    """What plain scripts told: the median seconds of all of it, and the median pace once they had loaded."""
+    whole = statistics.median(one["start_s"] + one["seconds"] for one in plain)
+    return whole, statistics.median(one["items"] / one["seconds"] for one in plain)
+
+
 def warm(paths: Sequence[Path]) -> None:
     """Read files once, so that the disk counts for nobody."""
     for path in paths:
@@ -105,6 +111,13 @@ def machine() -> str:
     except (OSError, TypeError, AttributeError):
         pass  # not Linux, or a processor that has no name there
     return f"{model}, {cores} cores, Python {platform.python_version()}"
+
+
+def bfloat16() -> bool:
+    """Whether this CPU computes in bfloat16, on which some goals depend."""
+    from mmsearch.models.precision import CPU_FLAGS, cpu_flags
+
+    return not cpu_flags().isdisjoint(CPU_FLAGS)
 
 
 def busy() -> float:

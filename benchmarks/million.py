@@ -7,16 +7,18 @@ of it is committed by the program's own store. Queries go through the program's 
 from __future__ import annotations
 
 import argparse
+import json
 import random
 import statistics
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks import corpus
-from benchmarks.measure import ROOT
+from benchmarks import corpus, measure
+from benchmarks.measure import ROOT, Setting
+from benchmarks.table import Row
 
 if TYPE_CHECKING:
     import numpy as np
@@ -50,14 +52,14 @@ def make(folder: Path, passages: int) -> None:
     real = embedder.embed(View.TEXT, corpus.texts())
     _fill(connection, place, passages, real, builtin.fingerprint())
     began = time.monotonic()
-    ann.build(connection, place, 1, "text", DIMENSION, lambda: embedder.embed(View.TEXT, _questions(), "query"))
+    ann.build(connection, place, 1, "text", DIMENSION, lambda: embedder.embed(View.TEXT, _questions(0), "query"))
     print(f"ann file of {passages:,} vectors built in {time.monotonic() - began:.0f} s", file=sys.stderr)
     connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     connection.close()
     ready.touch()
 
 
-def measure(folder: Path) -> dict[str, float]:
+def figures(folder: Path) -> dict[str, float]:
     """Medians in seconds, recall@10 and the share of filtered segments that were found."""
     import numpy as np
 
@@ -66,7 +68,7 @@ def measure(folder: Path) -> dict[str, float]:
     from mmsearch.store.snapshot import Snapshot
     from mmsearch.types import Filter, View
 
-    queries = load(resolve("builtin")).embed(View.TEXT, _questions(), "query")
+    queries = load(resolve("builtin")).embed(View.TEXT, _questions(1), "query")
     place = IndexFolder(folder)
     with Snapshot(place) as snapshot:
         truth = _exact(snapshot, queries)
@@ -89,9 +91,10 @@ def measure(folder: Path) -> dict[str, float]:
     }
 
 
-def _fill(connection: object, place: object, passages: int, real: np.ndarray, fingerprint: dict[str, object]) -> None:
+def _fill(
+    connection: object, place: object, passages: int, real: np.ndarray, fingerprint: Mapping[str, object]
+) -> None:
     """Commit files of `A_ASSET` segments, and one of five for the filter."""
-    import json
     import sqlite3
 
     from mmsearch.store import files
@@ -158,8 +161,9 @@ def _vectors(real: np.ndarray) -> Iterator[np.ndarray]:
         yield from (real + noise) / np.linalg.norm(real + noise, axis=1, keepdims=True)
 
 
-def _questions() -> list[str]:
-    return [f"which {text.split('. ')[1].lower()}" for text in corpus.texts()[:: corpus.DISTINCT // QUERIES]]
+def _questions(which: int) -> list[str]:
+    """Queries about single sentences: 0 for those that the file is tuned by, 1 for those that it is judged by."""
+    return [f"which {text.split('. ')[1].lower()}" for text in corpus.texts()[which :: corpus.DISTINCT // QUERIES]]
 
 
 def _word_queries() -> list[str]:
@@ -196,7 +200,7 @@ def _best(snapshot: Snapshot, text: str) -> None:
     words.table.best(words.expression(), POOL)
 
 
-def _median(call: Callable[..., object], inputs: list[object]) -> float:
+def _median(call: Callable[..., object], inputs: Sequence[object]) -> float:
     seconds = []
     for one in [*inputs[:5], *inputs]:
         began = time.perf_counter()
@@ -205,15 +209,33 @@ def _median(call: Callable[..., object], inputs: list[object]) -> float:
     return statistics.median(seconds[5:])
 
 
+def rows(setting: Setting, passages: int) -> list[Row]:
+    """A line for each goal. The index is made once."""
+    arguments = ("--passages", str(passages), "--folder", str(setting.folder))
+    told = measure.told("benchmarks.million", setting.env, *arguments)
+    nprobe = f"IVF, nprobe {told['nprobe']:.0f}" if told["nprobe"] else "exact"
+    work = f"search, {passages:,} x {DIMENSION}"
+
+    def line(what: str, shown: str, value: float, least: float | None, most: float | None, note: str) -> Row:
+        return Row(f"{work}: {what}", shown, "-", value, least, most, note)
+
+    nearest, words, filtered = (told[f"{name}_s"] * 1000 for name in ("nearest", "words", "filtered"))
+    return [
+        line("vectors, ms", f"{nearest:.1f} ms", nearest, None, 10.0, f"p50 of 300 nearest, warm; {nprobe}"),
+        line("recall@10", f"{told['recall']:.4f}", told["recall"], 0.99, None, f"of {QUERIES} text queries"),
+        line("filter to 5", f"{filtered:.1f} ms", told["filtered_found"], 1.0, None, "share of the 5 that are found"),
+        line("words, ms", f"{words:.1f} ms", words, None, 30.0, "p50 of 100 queries of two to five words"),
+    ]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.million", description=__doc__)
     parser.add_argument("--passages", type=int, default=1_000_000, help="how many (1000000)")
     parser.add_argument("--folder", type=Path, default=ROOT / "build" / "bench", help="for the index")
     options = parser.parse_args()
-    folder = options.folder.absolute() / f"million-{options.passages}"
+    folder = options.folder.absolute() / f"passages-{options.passages}"
     make(folder, options.passages)
-    for name, value in measure(folder).items():
-        print(f"{name}: {value * 1000:.1f} ms" if name.endswith("_s") else f"{name}: {value:g}")
+    print(json.dumps(figures(folder)))
 
 
 if __name__ == "__main__":

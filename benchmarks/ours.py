@@ -23,7 +23,7 @@ FIRST, LAST = 0.1, 0.95  # shares of all embeddings between which the pace is ta
 
 @dataclass(frozen=True, slots=True)
 class Indexed:
-    """One run: the seconds of the whole command, the record that it wrote, and embeddings a second once it ran."""
+    """One run: the seconds of the whole command, the record that it wrote, and what it gave a second once it ran."""
 
     seconds: float
     record: Mapping[str, Any]
@@ -38,8 +38,11 @@ class Indexed:
         return "busy: " + ", ".join(shares)
 
 
-def index(place: Path, inputs: Sequence[Path], env: Mapping[str, str], *flags: str) -> Indexed:
-    """Index files or folders anew into `place`. Ends the benchmark where the run fails."""
+def index(
+    place: Path, inputs: Sequence[Path], env: Mapping[str, str], *flags: str, table: str = "embeddings"
+) -> Indexed:
+    """Index files or folders anew into `place`; the pace is that of new rows in a table of its catalogue. Ends the
+    benchmark where the run fails."""
     shutil.rmtree(place, ignore_errors=True)
     summary = place.with_suffix(".json")
     command = [sys.executable, "-m", "mmsearch", "index", "--quiet", "--index", str(place), *flags]
@@ -47,23 +50,23 @@ def index(place: Path, inputs: Sequence[Path], env: Mapping[str, str], *flags: s
     with place.with_suffix(".log").open("w+") as log:
         began = time.perf_counter()
         running = subprocess.Popen(command, env=env, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-        seen = _watched(running, place / "catalogue.db")
+        seen = _watched(running, place / "catalogue.db", table)
         seconds = time.perf_counter() - began
         if running.returncode:
             log.seek(0)
             sys.exit(f"{' '.join(command)} ended with {running.returncode}:\n{log.read()}")
     record = json.loads(summary.read_text("utf-8"))
-    return Indexed(seconds, record, _steady(seen, record["embeddings"]))
+    return Indexed(seconds, record, _steady(seen))
 
 
-def _watched(running: subprocess.Popen, catalogue: Path) -> list[tuple[float, int]]:
-    """When how many embeddings were committed, until the process ends."""
+def _watched(running: subprocess.Popen, catalogue: Path, table: str) -> list[tuple[float, int]]:
+    """When how many rows were committed, until the process ends."""
     seen = [(time.perf_counter(), 0)]
     while running.poll() is None:
         time.sleep(LOOK_S)
         try:
             with closing(sqlite3.connect(f"{catalogue.absolute().as_uri()}?mode=ro", uri=True)) as connection:
-                count = connection.execute("SELECT coalesce(max(id), 0) FROM embeddings").fetchone()[0]
+                count = connection.execute(f"SELECT coalesce(max(id), 0) FROM {table}").fetchone()[0]
         except sqlite3.Error:  # not made yet
             continue
         if count > seen[-1][1]:
@@ -71,9 +74,10 @@ def _watched(running: subprocess.Popen, catalogue: Path) -> list[tuple[float, in
     return seen
 
 
-def _steady(seen: Sequence[tuple[float, int]], total: int) -> float:
-    """Embeddings a second between the first and the last commit in the middle of a run; of the whole run, from the
-    first sight of the process on, where it had not so many commits."""
+def _steady(seen: Sequence[tuple[float, int]]) -> float:
+    """Rows a second between the first and the last commit in the middle of a run; of the whole run where it had not so
+    many commits."""
+    total = seen[-1][1]
     middle = [point for point in seen if FIRST * total <= point[1] <= LAST * total]
     if len(middle) < 3:
         middle = [seen[0], seen[-1]]

@@ -50,7 +50,7 @@ def _rows(
         plain.append(measure.told("benchmarks.plain_encode", setting.env, "photos", str(model), str(listed)))
         forward.append(measure.told("benchmarks.forward", setting.env, str(model)))
     seconds, steady = ours.median(mine)
-    plainly = statistics.median(one["items"] / one["seconds"] for one in plain)
+    _, plainly = measure.medians(plain)
     start = statistics.median(one["start_s"] for one in plain)
     alone = statistics.median(one["rate"] for one in forward)
     reduced = forward[0]["choice"].startswith("bfloat16")

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
-from benchmarks import corpus, measure, photos
+from benchmarks import corpus, documents, films, measure, memory, million, ocr_pages, passages, photos
 from benchmarks.measure import Setting
 from benchmarks.table import Row, times
 
@@ -59,6 +60,13 @@ def no_change(setting: Setting) -> list[Row]:
 ROWS: dict[str, Callable[[Setting], list[Row]]] = {
     "photos-12mp": photos.big,
     "photos-1mp": photos.small,
+    "passages": passages.rows,
+    "pdf-pages": documents.rows,
+    "video": films.rows,
+    "ocr": ocr_pages.rows,
+    "memory": memory.rows,
+    "search-100k": partial(million.rows, passages=100_000),
+    "search-1m": partial(million.rows, passages=1_000_000),
     "no-change": no_change,
     "cold-query": cold_query,
 }

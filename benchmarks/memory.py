@@ -1,0 +1,91 @@
+"""Memory at its peak: a film of two hours and a PDF of a thousand pages, each less what a page alone takes.
+
+Measured is PSS, summed over all processes of a run: what they share counts once. Linux only.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+from benchmarks import clip_model, documents, films
+from benchmarks.measure import ROOT, Setting
+from benchmarks.table import Row
+
+LOOK_S = 0.2
+MOST_MB = 600.0
+HOURS, PAGES = 2.0, 1000
+
+
+def rows(setting: Setting) -> list[Row]:
+    """A line for each file and model."""
+    if sys.platform != "linux":
+        return [Row("memory", note="skipped: only Linux tells how much memory processes share")]
+    page = documents.pdf(setting.folder / "pages-1.pdf", 1)
+    film = films.long_film(setting.folder / "film-2h.mp4", HOURS)
+    book = documents.pdf(setting.folder / f"pages-{PAGES}.pdf", PAGES)
+    models = {"built-in": "builtin", "CLIP ViT-B/32": str(clip_model.vit_b_32(setting.folder / "vit-b-32"))}
+    found = []
+    for name, model in models.items():
+        least, _ = _peak(setting, page, model)
+        for what, path in ((f"{HOURS:g}-hour video", film), (f"{PAGES:,}-page PDF", book)):
+            most, seconds = _peak(setting, path, model)
+            note = f"peak {most:.0f} MB, a one-page PDF {least:.0f} MB; {seconds:.0f} s"
+            found.append(
+                Row(f"memory, {what}, {name}", f"{most - least:.0f} MB", "-", most - least, None, MOST_MB, note)
+            )
+    return found
+
+
+def _peak(setting: Setting, path: Path, model: str) -> tuple[float, float]:
+    """The peak of a run over one file in MB, and its seconds."""
+    place = setting.folder / "index-memory"
+    shutil.rmtree(place, ignore_errors=True)
+    command = [sys.executable, "-m", "mmsearch", "index", "--quiet", "--no-ocr", "--model", model]
+    command += ["--index", str(place), str(path)]
+    began, peak = time.monotonic(), 0.0
+    running = subprocess.Popen(
+        command, env=setting.env, cwd=ROOT, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True
+    )
+    while running.poll() is None:
+        peak = max(peak, _pss(running.pid))
+        time.sleep(LOOK_S)
+    if running.returncode:
+        said = running.stderr.read().decode(errors="replace") if running.stderr else ""
+        sys.exit(f"{' '.join(command)} ended with {running.returncode}:\n{said}")
+    return peak, time.monotonic() - began
+
+
+def _pss(root: int) -> float:
+    """MB that a process, its descendants and the other processes of its session hold now."""
+    parents, sessions = {}, {}
+    for entry in os.listdir("/proc"):
+        if entry.isdigit():
+            try:
+                fields = Path("/proc", entry, "stat").read_text("utf-8", "replace").rpartition(")")[2].split()
+            except OSError:  # it has ended meanwhile
+                continue
+            parents[int(entry)], sessions[int(entry)] = int(fields[1]), int(fields[3])
+    ours = {pid for pid in parents if sessions[pid] == root or _descends(pid, root, parents)}
+    return sum(map(_own_pss, ours)) / 1e6
+
+
+def _descends(pid: int, root: int, parents: Mapping[int, int]) -> bool:
+    while pid and pid != root:
+        pid = parents.get(pid, 0)
+    return pid == root
+
+
+def _own_pss(pid: int) -> int:
+    try:
+        rollup = Path("/proc", str(pid), "smaps_rollup").read_text("ascii")
+    except OSError:
+        return 0
+    found = re.search(r"^Pss:\s+(\d+) kB", rollup, re.M)
+    return int(found[1]) * 1024 if found else 0
