@@ -191,7 +191,7 @@ class StageProfile:
     """How one stage of a run fared: what it has done, with how many workers, how many seconds they were at work in all
     of `elapsed_s`, and how much waited before it on average."""
 
-    name: str  # extract, sound and film, read, speech, encode, commit
+    name: str  # extract, sound and film, read, speech, prepare, encode, commit
     items: int  # tasks, pictures, stretches of sound, embeddings, segments
     workers: int
     busy_s: float

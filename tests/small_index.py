@@ -14,6 +14,8 @@ from mmsearch.encoding import queries, spaces  # noqa: F401 (a first import whil
 from mmsearch.encoding.extract import ExtractStage
 from mmsearch.index import Index
 from mmsearch.models import builtin, query_encoder, registry
+from mmsearch.models.embedder import Pace
+from mmsearch.models.precision import Precision
 from mmsearch.store.layout import IndexFolder
 from mmsearch.types import Finished, Query, RunRecord, View
 
@@ -37,6 +39,8 @@ class WordModel:
     fuses = False
     takes_instruction = False
     model = None
+    precision = Precision("cpu", "float32", "plain arithmetic")
+    pace = Pace()
 
     def fingerprint(self):
         return builtin.fingerprint()

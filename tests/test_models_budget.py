@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from mmsearch.models import batches, budget
+from mmsearch.models import budget, copies
 from mmsearch.models.batches import Batches
 from mmsearch.models.budget import Budget
 
@@ -53,7 +53,7 @@ def test_small_batches_and_the_first_one_say_nothing():
 
 def test_a_size_that_ran_out_of_memory_is_not_tried_again(own_cache):
     one = Budget(100, most=100_000, key="gpu/model/image")
-    one.shrink()
+    one.shrink(100)
     feed(one, lambda tokens: tokens)
     assert (one.tokens, Budget(100, 100_000, "gpu/model/image").tokens) == (50, 50)
 
@@ -75,7 +75,7 @@ def test_a_cache_of_nonsense_counts_as_none(content, own_cache):
 def test_a_cache_that_cannot_be_written_stops_nothing(own_cache):
     own_cache.write_text("a file where the folder should be")
     one = Budget(100, 100_000, "cpu/a/text")
-    one.shrink()
+    one.shrink(100)
     assert one.tokens == 50
 
 
@@ -92,20 +92,19 @@ class Model:
 
     def __call__(self, features, task=None):
         self.sizes.append(len(features["numbers"]))
-        return features["numbers"]
+        return {"numbers": features["numbers"]}
 
 
 def rows(output) -> list[np.ndarray]:
-    return [np.array([number], np.float32) for number in output]
+    return [np.array([number], np.float32) for number in output["numbers"]]
 
 
 @pytest.fixture
-def through(monkeypatch):
-    monkeypatch.setattr("sentence_transformers.util.batch_to_device", lambda features, device: features)
+def through():
     model = Model()
 
     def run(size=None, **budgets):
-        made = Batches(model, "cpu", rows, size)
+        made = Batches(model, "cpu", rows, size, wanted=("numbers",))
         made.budgets.update(budgets)
         numbers = list(range(50))
         found = made.run(numbers, [10] * 50, list, "text")
@@ -125,5 +124,5 @@ def test_a_batch_size_that_was_asked_for_is_kept(through):
 
 def test_a_growing_budget_is_used_within_one_call(through, monkeypatch):
     clock = iter(range(10_000))
-    monkeypatch.setattr(batches.time, "perf_counter", lambda: next(clock))  # every batch takes as long: twice the pace
+    monkeypatch.setattr(copies.time, "perf_counter", lambda: next(clock))  # every batch takes as long: twice the pace
     assert max(through(text=Budget(20, most=100_000))) > 2

@@ -1,17 +1,23 @@
-"""The encode stage: one thread that owns the models, batches of one view, vectors into the chunks."""
+"""The encode stage: batches of one view, vectors into the chunks.
+
+Several lanes, threads that each take a load of pieces from one queue and see it through: while one lane's inputs are in
+the model, the next lane prepares its own and a third one gathers. Lanes are dealt out to the replicas of a model,
+one for each GPU, so that a quick device takes more and no device waits for another.
+"""
 
 from __future__ import annotations
 
 import queue
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from mmsearch.encoding.fitting import fewer, in_parts, resampled
-from mmsearch.encoding.jobs import Channel, Piece
-from mmsearch.models.embedder import Clip, Embedder
+from mmsearch.encoding.contents import Space, contents, media_bytes, present, read_words
+from mmsearch.encoding.jobs import Channel, Piece, Stage
+from mmsearch.models.embedder import Embedder
 from mmsearch.store.segments import Vectors
 from mmsearch.types import Extracted, Failure, View
 
@@ -19,21 +25,12 @@ if TYPE_CHECKING:
     import numpy as np
 
 GATHER_ITEMS = 256  # parts that are sorted by length and batched together: enough to fill batches of equal length
+GATHER_GPU_ITEMS = 2048
+GATHER_BYTES, GATHER_GPU_BYTES = 64 << 20, 256 << 20  # of media in one load
 GATHER_S = 0.5  # and no longer than this, so that hits become visible while a run goes on
-
-
-@dataclass(frozen=True, slots=True)
-class Space:
-    """A space of the index with the embedder that fills it: with these views, within the limits of its fingerprint."""
-
-    id: int
-    embedder: Embedder
-    views: frozenset[View]
-    fingerprint: Mapping[str, Mapping[str, Any]]
-
-    def limit(self, view: View, name: str) -> float:
-        """A limit of the model; 0 where it has none."""
-        return float(self.fingerprint[view].get("limits", {}).get(name) or 0)
+FIRST_LOAD = 32  # parts, while the pace is unknown
+LOAD_S = 4.0  # that a load may take: who stops a run waits for it
+LANES, GPU_LANES = 2, 3  # for each replica
 
 
 @dataclass(slots=True, eq=False)
@@ -52,7 +49,7 @@ class _Item:
 class EncodeStage:
     """Gathers pieces, embeds what they hold view by view, and hands them on with their vectors.
 
-    `load` gives the spaces that take one of some views, with their embedders; it is called in the stage's own thread:
+    `load` gives the spaces that take one of some views, with their embedders; it is called in a thread of the stage:
     importing and loading a model overlaps with extraction, and what nothing asks for is never loaded. Sound comes at
     `sound_rate` Hz. When `stopping` is set the stage finishes what waits for it and ends.
     """
@@ -70,29 +67,69 @@ class EncodeStage:
         self._in = inbox
         self._out = out
         self._stopping = stopping
+        self._gathering, self._loading, self._counting = threading.Lock(), threading.Lock(), threading.Lock()
+        self._ended = False
+        self._most = FIRST_LOAD
+        self._most_items, self._most_bytes = GATHER_ITEMS, GATHER_BYTES
+        self._embedders: dict[int, Embedder] = {}  # by their ids
+        self.lanes = self.replicas = 1  # threads, and devices that compute at the same time
         self.embedded = 0
-        self.busy_s = 0.0
+
+    @property
+    def busy_s(self) -> float:
+        """The seconds that devices were busy, summed over them."""
+        return sum(embedder.pace.computed_s for embedder in list(self._embedders.values()))
+
+    @property
+    def prepared_s(self) -> float:
+        """The seconds that preparing took, summed over the lanes."""
+        return sum(embedder.pace.prepared_s for embedder in list(self._embedders.values()))
 
     def run(self) -> None:
-        """Work until the inbox ends with None."""
-        more = True
-        while more:
-            pieces, more = self._gather()
-            if present := _present(pieces):
-                spaces = self._load(present)
-                began = time.monotonic()
-                self._encode(pieces, spaces)
-                self.busy_s += time.monotonic() - began
+        """Work until the inbox ends with None. Raises what a lane has died of."""
+        lanes: list[Stage] = []
+        while not lanes or any(lane.is_alive() for lane in lanes):
+            while len(lanes) < self.lanes:
+                lanes.append(Stage(f"encode-{len(lanes)}", partial(self._lane, len(lanes))))
+                lanes[-1].start()
+            next((lane for lane in lanes if lane.is_alive()), lanes[0]).join(0.1)
+            for lane in lanes:
+                if lane.error is not None:
+                    raise lane.error
+        self._out.put(None)
+
+    def _lane(self, number: int) -> None:
+        while True:
+            with self._gathering:  # one at a time: two half loads would take longer than a whole one
+                if self._ended:
+                    return
+                pieces, more = self._gather()
+                self._ended = not more
+            if views := present(pieces):
+                self._encode(pieces, self._spaces(views), number)
             for piece in pieces:
                 piece.drop_media()
                 self._out.put(piece.chunk)
-        self._out.put(None)
+
+    def _spaces(self, views: frozenset[View]) -> Sequence[Space]:
+        """The spaces for what is there, and as many lanes as their replicas can use."""
+        with self._loading:
+            found = self._load(views)
+            for embedder in (embedder for space in found for embedder in space.replicas):
+                self._embedders[id(embedder)] = embedder
+            self.replicas = max([self.replicas, *(len(space.replicas) for space in found)])
+            if any(embedder.precision.device != "cpu" for embedder in self._embedders.values()):
+                self._most_items, self._most_bytes = GATHER_GPU_ITEMS, GATHER_GPU_BYTES
+                self.lanes = GPU_LANES * self.replicas
+            else:
+                self.lanes = LANES * self.replicas
+            return found
 
     def _gather(self) -> tuple[list[Piece], bool]:
         """The next pieces, and whether there may be more."""
         pieces: list[Piece] = []
-        weight, wait = 0, 0.2
-        while weight < GATHER_ITEMS:
+        weight, held, wait = 0, 0, 0.2
+        while weight < min(self._most, self._most_items) and held < self._most_bytes:
             try:
                 piece = self._in.get(timeout=wait)
             except queue.Empty:
@@ -103,10 +140,12 @@ class EncodeStage:
                 return pieces, False
             pieces.append(piece)
             weight += max(len(piece.extracted), 1)
+            held += media_bytes(piece)
             wait = GATHER_S if len(pieces) == 1 else 0.05
         return pieces, True
 
-    def _encode(self, pieces: Sequence[Piece], spaces: Sequence[Space]) -> None:
+    def _encode(self, pieces: Sequence[Piece], spaces: Sequence[Space], lane: int) -> None:
+        began = time.monotonic()
         groups: dict[tuple[int, View], list[_Item]] = {}
         for piece in pieces:
             words = read_words(piece)
@@ -115,14 +154,19 @@ class EncodeStage:
                     for item in self._items(piece, one, words.get(one.segment.ordinal, ""), space):
                         groups.setdefault((space.id, item.view), []).append(item)
         for items in groups.values():
-            embed_items(items)
-            self.embedded += len(items)
+            replicas = items[0].space.replicas
+            embed_items(items, replicas[lane % len(replicas)])
         by_place: dict[tuple[int, int, int, View], list[_Item]] = {}
         for items in groups.values():
             for item in items:
                 by_place.setdefault((id(item.piece), item.ordinal, item.space.id, item.view), []).append(item)
         for found in by_place.values():
             _put_vectors(found)
+        with self._counting:
+            self.embedded += sum(len(items) for items in groups.values())
+            weight = sum(max(len(piece.extracted), 1) for piece in pieces)
+            pace = weight / max(time.monotonic() - began, 1e-6)
+            self._most = max(1, min(int(pace * LOAD_S), 4 * self._most))
 
     def _items(self, piece: Piece, one: Extracted, words: str, space: Space) -> list[_Item]:
         parts: dict[View, int] = {}
@@ -133,56 +177,17 @@ class EncodeStage:
         return items
 
 
-def _present(pieces: Sequence[Piece]) -> frozenset[View]:
-    """What there is to embed in some pieces."""
-    every = [one for piece in pieces for one in piece.extracted]
-    texts = (text for piece in pieces for text in read_words(piece).values())
-    there = {
-        View.TEXT: any(texts),
-        View.IMAGE: any(one.look is not None for one in every),
-        View.AUDIO: any(one.sound is not None for one in every),
-        View.VIDEO: any(one.frames is not None for one in every),
-    }
-    return frozenset(view for view, found in there.items() if found)
-
-
-def read_words(piece: Piece) -> dict[int, str]:
-    """By ordinal, all words of each segment of a piece: its own, then those read from it."""
-    words = {one.segment.ordinal: [one.segment.text] for one in piece.extracted}
-    for reading in piece.chunk.readings:
-        words[reading.ordinal].append(reading.text)
-    return {number: "\n".join(part for part in parts if part.strip()) for number, parts in words.items()}
-
-
-def contents(one: Extracted, words: str, space: Space, sound_rate: int) -> list[tuple[View, Any]]:
-    """What a space can take of a segment, view by view; parts of one view follow each other."""
-    found: list[tuple[View, Any]] = []
-    if View.TEXT in space.views and words:
-        found += [(View.TEXT, part) for part in space.embedder.part_texts(words)]
-    if View.AUDIO in space.views and one.sound is not None:
-        rate = int(space.limit(View.AUDIO, "rate")) or sound_rate
-        heard = resampled(one.sound, sound_rate, rate)
-        found += [(View.AUDIO, part) for part in in_parts(heard, space.limit(View.AUDIO, "seconds") * rate)]
-    if View.VIDEO in space.views and one.frames is not None:
-        place = one.segment.locator
-        seconds = (place.end_s or 0.0) - (place.start_s or 0.0)
-        found.append((View.VIDEO, Clip(fewer(one.frames, int(space.limit(View.VIDEO, "frames"))), seconds)))
-    elif View.IMAGE in space.views and one.look is not None:  # of a scene its key frame, for who watches no video
-        found.append((View.IMAGE, one.look))
-    return found
-
-
-def embed_items(items: list[_Item]) -> None:
+def embed_items(items: list[_Item], embedder: Embedder) -> None:
     """Embed items of one space and view. When a batch fails it is halved until the guilty item stands alone; only
     its span is lost, with the reason."""
     try:
-        matrix = items[0].space.embedder.embed(items[0].view, [item.content for item in items])
+        matrix = embedder.embed(items[0].view, [item.content for item in items])
     except MemoryError:
         raise
     except Exception as error:
         if len(items) > 1:
-            embed_items(items[: len(items) // 2])
-            embed_items(items[len(items) // 2 :])
+            embed_items(items[: len(items) // 2], embedder)
+            embed_items(items[len(items) // 2 :], embedder)
             return
         sentence = (
             f"The model can't take it ({type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''})."

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from mmsearch.encoding.encode import Space, contents
+from mmsearch.encoding.contents import Space, contents
 from mmsearch.encoding.files import Files, source_of, words_of
 from mmsearch.errors import ExtractionError, ModelUnavailable, UsageError
 from mmsearch.types import Extracted, Kind, Locator, Needs, Segment, View, chosen

@@ -15,7 +15,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from mmsearch.encoding.encode import EncodeStage, Space
+from mmsearch.encoding.contents import Space
+from mmsearch.encoding.encode import EncodeStage
 from mmsearch.encoding.extract import ExtractStage
 from mmsearch.encoding.jobs import Channel, Job, Piece, Stage, Stop
 from mmsearch.encoding.read import ReadStage, Transcribes
@@ -158,7 +159,8 @@ class Pipeline:
     def busy(self) -> dict[str, float]:
         """Busy seconds of each stage's workers so far."""
         seconds = {name: pool.counts.busy_s for name, pool in list(self._pools.items())}
-        return {**seconds, "encode": self.encoding.busy_s, "speech": self.reading.busy_s}
+        encoding = {"prepare": self.encoding.prepared_s, "encode": self.encoding.busy_s}
+        return {**seconds, **encoding, "speech": self.reading.busy_s}
 
     def profile(self) -> list[StageProfile]:
         """How the stages have fared so far, those that had something to do."""
@@ -169,7 +171,9 @@ class Pipeline:
             if pool in counts
         ]
         done.append(("speech", self.reading.heard, 1, self.reading.busy_s))
-        done.append(("encode", self.encoding.embedded, 1, self.encoding.busy_s))
+        encoding = self.encoding
+        done.append(("prepare", encoding.embedded, encoding.lanes, encoding.prepared_s))
+        done.append(("encode", encoding.embedded, encoding.replicas, encoding.busy_s))
         elapsed = time.monotonic() - self._began
         return [
             StageProfile(name, items, workers, busy, elapsed, self._depths.get(name, 0) / max(self._looks, 1))

@@ -73,7 +73,7 @@ def encode_media(
     """What the pieces of a file look and sound like in a space, by view: a unit vector, float32 (dimension,), the mean
     of its first items; and what there is to say. A view that the space lacks or of which the file has nothing is
     missing. Sound comes at `sound_rate` Hz. Raises as `encode_text`."""
-    from mmsearch.encoding.encode import Space, contents
+    from mmsearch.encoding.contents import Space, contents
 
     views = query_views(row) - {View.TEXT}
     items: dict[View, list[Any]] = {}

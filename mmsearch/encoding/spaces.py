@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from mmsearch.config import Settings
 from mmsearch.encoding import encoders
-from mmsearch.encoding.encode import Space
+from mmsearch.encoding.contents import Space
 from mmsearch.encoding.read import SPEECH_RATE, Transcribes
 from mmsearch.errors import ModelMismatch
 from mmsearch.models.known import ModelSpec
 from mmsearch.models.options import ModelOptions
+from mmsearch.models.precision import further_devices
 from mmsearch.models.registry import resolve
 from mmsearch.store.layout import IndexFolder
 from mmsearch.store.snapshot import SpaceRow
@@ -34,7 +36,7 @@ class Models:
         self.rows = rows
         self._folder = folder
         self._settings = settings
-        self._loaded: dict[int, Embedder] = {}
+        self._loaded: dict[int, tuple[Embedder, ...]] = {}
         self._said = list(said)
         self.hear: Callable[[], Transcribes] | None = self._transcriber if settings.transcribe else None
 
@@ -64,32 +66,38 @@ class Models:
         for row in self.rows if rows is None else rows:
             views = frozenset(View(view) for view in row.views)
             if views & present:
-                found.append(Space(row.id, self._embedder(row), views, row.fingerprint))
+                embedder, *others = self._replicas(row)
+                found.append(Space(row.id, embedder, views, row.fingerprint, tuple(others)))
         return found
 
     def probes(self, row: SpaceRow, texts: Sequence[str]) -> np.ndarray:
         """Text queries in a space, float32 (n, dimension), to set an ann file's recall by."""
-        return self._embedder(row).embed(View.TEXT, list(texts), role="query")
+        return self._replicas(row)[0].embed(View.TEXT, list(texts), role="query")
 
     def remarks(self) -> Iterator[Remark]:
         """What opening and loading had to say, each thing once."""
         while self._said:
             yield self._said.pop(0)
 
-    def _embedder(self, row: SpaceRow) -> Embedder:
+    def _replicas(self, row: SpaceRow) -> tuple[Embedder, ...]:
+        """The embedder of a space, and the same model on each further GPU where no certain device was asked for."""
         if row.id not in self._loaded:
-            embedder = load_embedder(row, self._settings)
-            check_identity(row, embedder.fingerprint())
-            self._loaded[row.id] = embedder
-            self._said.append(Remark(f"The model {plain_name(row)} computes in {embedder.choice()}."))
-            if View.TEXT in embedder.views:
+            first = load_embedder(row, self._settings)
+            check_identity(row, first.fingerprint())
+            settled = replace(self._settings, dtype=first.precision.dtype)
+            devices = further_devices(first.precision.device)
+            others = [load_embedder(row, replace(settled, device=device)) for device in devices]
+            self._loaded[row.id] = (first, *others)
+            beside = f", and on {len(others)} more of this machine's GPUs" if others else ""
+            self._said.append(Remark(f"The model {plain_name(row)} computes in {first.choice()}{beside}."))
+            if View.TEXT in first.views:
                 self._export(row)
         return self._loaded[row.id]
 
     def _export(self, row: SpaceRow) -> None:
         """Put the query encoder into the index folder where there is none, or none that works here."""
         options = ModelOptions().with_recorded(row.recorded.get("options", {}))
-        said = encoders.provide(self._folder, row, self._loaded[row.id], _spec(row), options)
+        said = encoders.provide(self._folder, row, self._loaded[row.id][0], _spec(row), options)
         self._said += [said] if said else []
 
     def _transcriber(self) -> Transcribes:

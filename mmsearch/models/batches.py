@@ -1,27 +1,30 @@
-"""Inputs through a model in batches: within a budget of tokens that grows and shrinks, prepared ahead."""
+"""Inputs through a model in batches, within a budget of tokens that grows and shrinks.
+
+Several threads may do so at once: while one of them computes, the others prepare and copy."""
 
 from __future__ import annotations
 
+import contextlib
+import threading
 import time
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from mmsearch.errors import ExtractionError
 from mmsearch.models.budget import CPU_TOKENS, GPU_TOKENS, MOST_CPU_TOKENS, MOST_GPU_TOKENS, Budget
+from mmsearch.models.copies import copies
+from mmsearch.models.embedder import Pace
 
-AHEAD = 4  # threads that make batches ready while a GPU computes
-ROUND = 8  # batches that are planned at once
+Turn = contextlib.AbstractContextManager[Any]
 OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "Cannot allocate memory")
 
 
 class Batches:
     """Runs a model of sentence-transformers. A batch holds as many tokens as the budget of its kind of input allows, or
-    `size` inputs where that is given. `rows` takes what the model gives apart, one array for each input: by default its
-    vectors."""
+    `size` inputs where that is given. `rows` takes what the model gives under the names of `wanted`, tensors of the
+    CPU, apart, one array for each input: by default its vectors."""
 
     def __init__(
         self,
@@ -29,13 +32,19 @@ class Batches:
         device: str,
         rows: Callable[[Any], list[np.ndarray]] | None = None,
         size: int | None = None,
+        wanted: tuple[str, ...] = ("sentence_embedding",),
     ) -> None:
         self.budgets: dict[str, Budget] = {}
+        self.pace = Pace()
         self._size = size
         self._key = ""
         self._model = model
         self._device = device
-        self._rows = rows or (lambda output: list(output["sentence_embedding"].float().cpu().numpy()))
+        self._copies = copies(device)
+        self._rows = rows or (lambda output: list(output["sentence_embedding"].float().numpy()))
+        self._wanted = wanted
+        self._noting = threading.Lock()
+        self._tokenizing = threading.Lock()
 
     def run(
         self,
@@ -43,26 +52,29 @@ class Batches:
         costs: Sequence[int],
         prepare: Callable[[list[Any]], list[Any]],
         kind: str = "",
+        tokenizes: bool = True,
         **how: Any,
     ) -> list[np.ndarray]:
         """What the model makes of each item, float32, in the order of the items.
 
         `costs` are the tokens of each item, `prepare` makes the library's inputs of a batch, `kind` is the view, and
-        `how` (`prompt`, `task`) goes with all of them. Raises `ExtractionError("memory", ...)` where one item alone is
-        too large.
+        `how` (`prompt`, `task`) goes with all of them. What `tokenizes` is prepared by one thread at a time: a tokenizer
+        keeps the padding and the longest length of the call that it is in. Raises `ExtractionError("memory", ...)`
+        where one item alone is too large.
         """
         budget = self._budget(kind)
+        turn = self._tokenizing if tokenizes else contextlib.nullcontext()
         order = sorted(range(len(items)), key=lambda number: -costs[number])  # what does not fit shows at once
         found: dict[int, np.ndarray] = {}
-        while order:  # a few batches at a time: by then the budget may be another
-            batches: list[list[int]] = []
-            while order and len(batches) < ROUND:
-                count = self._size or max(1, budget.tokens // max(1, costs[order[0]]))
-                batches.append(order[:count])
-                order = order[count:]
-            jobs = [([items[number] for number in batch], costs[batch[0]] * len(batch)) for batch in batches]
-            for batch, rows in zip(batches, self._run(jobs, budget, prepare, how), strict=True):
-                found.update(zip(batch, rows, strict=True))
+        while order:
+            count = self._size or max(1, budget.tokens // max(1, costs[order[0]]))
+            batch, order = order[:count], order[count:]
+            began = time.perf_counter()
+            inputs = prepare([items[number] for number in batch])
+            with self._noting:
+                self.pace.prepared_s += time.perf_counter() - began
+            rows = self._forward(inputs, costs[batch[0]] * len(batch), budget, turn, how)
+            found.update(zip(batch, rows, strict=True))
         return [found[number] for number in range(len(items))]
 
     def remember(self, key: str) -> None:
@@ -70,66 +82,57 @@ class Batches:
         from samples, counts no more."""
         self._key = key
         self.budgets.clear()
+        self.pace = Pace()
 
     def _budget(self, kind: str) -> Budget:
-        if kind not in self.budgets:
-            start, most = (CPU_TOKENS, MOST_CPU_TOKENS) if self._device == "cpu" else (GPU_TOKENS, MOST_GPU_TOKENS)
-            self.budgets[kind] = Budget(start, most, f"{self._key}/{kind}" if self._key else "")
-        return self.budgets[kind]
-
-    def _run(
-        self,
-        jobs: Sequence[tuple[list[Any], int]],
-        budget: Budget,
-        prepare: Callable[[list[Any]], list[Any]],
-        how: dict[str, Any],
-    ) -> Iterator[list[np.ndarray]]:
-        if self._device == "cpu" or len(jobs) == 1:  # on a CPU there is nothing to overlap with
-            for items, tokens in jobs:
-                yield self._measured(prepare(items), tokens, budget, how)
-            return
-        with ThreadPoolExecutor(AHEAD, "prepare") as pool:
-            waiting = deque((pool.submit(self._ready, items, prepare, how), tokens) for items, tokens in jobs)
-            while waiting:
-                future, tokens = waiting.popleft()
-                inputs, features = future.result()
-                yield self._measured(inputs, tokens, budget, how, features)
-
-    def _ready(
-        self, items: list[Any], prepare: Callable[[list[Any]], list[Any]], how: dict[str, Any]
-    ) -> tuple[list[Any], Any]:
-        inputs = prepare(items)
-        return inputs, self._model.preprocess(inputs, **how)
-
-    def _measured(
-        self, inputs: list[Any], tokens: int, budget: Budget, how: dict[str, Any], features: Any = None
-    ) -> list[np.ndarray]:
-        """One batch, whose pace the budget learns from."""
-        began = time.perf_counter()
-        rows = self._forward(inputs, budget, how, features)
-        budget.note(tokens, time.perf_counter() - began)
-        return rows
+        with self._noting:
+            if kind not in self.budgets:
+                start, most = (CPU_TOKENS, MOST_CPU_TOKENS) if self._device == "cpu" else (GPU_TOKENS, MOST_GPU_TOKENS)
+                self.budgets[kind] = Budget(start, most, f"{self._key}/{kind}" if self._key else "")
+            return self.budgets[kind]
 
     def _forward(
-        self, inputs: list[Any], budget: Budget, how: dict[str, Any], features: Any = None
+        self, inputs: list[Any], tokens: int, budget: Budget, turn: Turn, how: dict[str, Any]
     ) -> list[np.ndarray]:
         """One batch, halved as often as the device's memory asks for."""
-        import torch
-        from sentence_transformers.util import batch_to_device
-
         try:
-            with torch.inference_mode():
-                made = self._model.preprocess(inputs, **how) if features is None else features
-                output = self._model(batch_to_device(made, self._model.device), task=how.get("task"))
-                return self._rows(output)
+            output, seconds = self._copies.run(self._features(inputs, turn, how), self._computed(how))
         except RuntimeError as error:
             if not any(sign in str(error) for sign in OUT_OF_MEMORY):
                 raise
-        features = made = output = None
+        else:
+            with self._noting:
+                budget.note(tokens, seconds)
+                self.pace.computed_s += seconds
+            return self._rows(output)
         if self._device.startswith("cuda"):
+            import torch
+
             torch.cuda.empty_cache()
         if len(inputs) == 1:
             raise ExtractionError("memory", "This alone does not fit the memory of the device.")
-        budget.shrink()
+        with self._noting:
+            budget.shrink(tokens)
         half = len(inputs) // 2
-        return self._forward(inputs[:half], budget, how) + self._forward(inputs[half:], budget, how)
+        first = self._forward(inputs[:half], tokens // 2, budget, turn, how)
+        return first + self._forward(inputs[half:], tokens - tokens // 2, budget, turn, how)
+
+    def _features(self, inputs: list[Any], turn: Turn, how: dict[str, Any]) -> dict[str, Any]:
+        """What the model's own processor makes of inputs."""
+        with turn:
+            began = time.perf_counter()
+            found: dict[str, Any] = self._model.preprocess(inputs, **how)
+            spent = time.perf_counter() - began
+        with self._noting:
+            self.pace.prepared_s += spent
+        return found
+
+    def _computed(self, how: dict[str, Any]) -> Callable[[dict[str, Any]], dict[str, Any]]:
+        import torch
+
+        def compute(features: dict[str, Any]) -> dict[str, Any]:
+            with torch.inference_mode():
+                output = self._model(features, task=how.get("task"))
+                return {name: output[name] for name in self._wanted}
+
+        return compute

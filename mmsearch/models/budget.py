@@ -52,9 +52,9 @@ class Budget:
         else:
             self._before, self.tokens = rate, self.tokens * 2
 
-    def shrink(self) -> None:
-        """Memory ran out: half of it from now on."""
-        self.tokens = max(self.tokens // 2, 1)
+    def shrink(self, tokens: int) -> None:
+        """Memory ran out at a batch of so many tokens: at most half of them from now on."""
+        self.tokens = max(min(self.tokens, tokens // 2), 1)
         self._settle()
 
     def _settle(self) -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-import numpy as np
-
+from mmsearch.models.precision import Precision
 from mmsearch.types import View
+
+if TYPE_CHECKING:
+    import numpy as np
 
 Role = Literal["document", "query"]
 
@@ -21,12 +23,22 @@ class Clip:
     seconds: float
 
 
+@dataclass(slots=True)
+class Pace:
+    """The seconds that a model's inputs took to be prepared, and that its device was busy, summed over all threads."""
+
+    prepared_s: float = 0.0
+    computed_s: float = 0.0
+
+
 class Embedder(Protocol):
     """A model that puts texts, pictures, sound or video into one space.
 
     `views` are those it can embed; `dimension` is that of its vectors; `max_tokens` the longest text it reads in one
     piece, special tokens and prompt included. `fuses` says whether it takes a text and a picture as one input,
-    `takes_instruction` whether queries can carry one.
+    `takes_instruction` whether queries can carry one. `precision` is what it computes in, and `pace` grows as it does.
+
+    Several threads may call `embed` at once: the device serves one after the other while the others prepare.
     """
 
     name: str
@@ -37,6 +49,14 @@ class Embedder(Protocol):
     takes_instruction: bool
     model: Any  # the library's own object, for the exporter
 
+    @property
+    def precision(self) -> Precision:
+        """The device and the number format in use, with the reason."""
+
+    @property
+    def pace(self) -> Pace:
+        """What the model has done so far."""
+
     def fingerprint(self) -> dict[str, dict[str, Any]]:
         """What makes vectors comparable, by view: hub id, commit or hash of the weights, dimension, prompts, pooling,
         preprocessing limits. JSON values only. dtype and device are not part of it.
@@ -45,7 +65,7 @@ class Embedder(Protocol):
         "seconds"}` of a sound in Hz and at most so long, `{"frames", "max_pixels"}` of a video, per frame."""
 
     def choice(self) -> str:
-        """The device and precision in use, with the reason, as a sentence."""
+        """The same as `precision`, as a sentence."""
 
     def part_texts(self, text: str) -> list[str]:
         """The text itself if the model can read it whole, else consecutive parts that it can, cut where sentences or

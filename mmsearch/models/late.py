@@ -46,7 +46,9 @@ class LateReranker:
         looks = getattr(self.model[0], "transformer_task", "") == "retrieval" and View.IMAGE in self._inputs.views
         self.views = frozenset({View.IMAGE} if looks else self._inputs.views & {View.TEXT, View.IMAGE})
         self.max_pixels = int(self._inputs.limits.get(View.IMAGE, {}).get("max_pixels", 0))
-        self._batches = Batches(self.model, self._precision.device, _token_vectors)
+        self._batches = Batches(
+            self.model, self._precision.device, _token_vectors, wanted=("token_embeddings", "attention_mask")
+        )
 
     def choice(self) -> str:
         """See `Reranker`."""
@@ -85,7 +87,7 @@ class LateReranker:
 
 def _token_vectors(output: Any) -> list[np.ndarray]:
     rows = zip(output["token_embeddings"].float(), output["attention_mask"].bool(), strict=True)
-    found = [vectors[kept].cpu().numpy() for vectors, kept in rows]
+    found = [vectors[kept].numpy() for vectors, kept in rows]
     return [one / np.maximum(np.linalg.norm(one, axis=1, keepdims=True), 1e-12) for one in found]
 
 

@@ -53,6 +53,15 @@ def preferred(device: str | None = None) -> Precision:
     return Precision(device, "float32", f"no faster format is known to be safe on {device}")
 
 
+def further_devices(device: str) -> list[str]:
+    """The other GPUs of this machine, where no certain one was asked for; none beside a CPU or a numbered GPU."""
+    if device != "cuda":
+        return []
+    import torch
+
+    return [f"cuda:{number}" for number in range(1, torch.cuda.device_count())]
+
+
 def _check(device: str | None) -> None:
     import torch
 

@@ -16,7 +16,7 @@ import numpy as np
 from mmsearch.errors import UsageError
 from mmsearch.models import weights
 from mmsearch.models.batches import Batches
-from mmsearch.models.embedder import Role
+from mmsearch.models.embedder import Pace, Role
 from mmsearch.models.inputs import Inputs
 from mmsearch.models.known import ModelSpec
 from mmsearch.models.loading import LCO_ASK, first_precision, load, lower_case, paired
@@ -25,6 +25,7 @@ from mmsearch.models.options import ModelOptions
 from mmsearch.models.precision import (
     LOWEST_COSINE,
     SAMPLE,
+    Precision,
     device_name,
     lowest_cosine,
     preferred,
@@ -64,7 +65,7 @@ class SentenceTransformerEmbedder:
         self._prompts = dict(spec.prompts) if spec else {}
         self._lower_case = bool(spec and spec.lower_case)
         self._measure: Any = None
-        self._precision = first_precision(self._files[0], self._options)
+        self.precision: Precision = first_precision(self._files[0], self._options)
         self._load()
         self._identity = identity or self._origin()
         self.views, self.fuses = self._inputs.views, self._inputs.fuses
@@ -72,20 +73,25 @@ class SentenceTransformerEmbedder:
         self.dimension = self._cut_to(int(self.model.get_embedding_dimension()))
         self.max_tokens = min(int(self.model.max_seq_length or MOST_TOKENS), MOST_TOKENS)
         self._settle()
-        self.batches.remember(f"{device_name(self._precision.device)}/{self._precision.dtype}/{self._weights()}")
+        self.batches.remember(f"{device_name(self.precision.device)}/{self.precision.dtype}/{self._weights()}")
+
+    @property
+    def pace(self) -> Pace:
+        """See `Embedder`."""
+        return self.batches.pace
 
     def _weights(self) -> str:
         """A short name of the weights."""
         return hashlib.sha256(json.dumps(self._identity, sort_keys=True).encode()).hexdigest()[:16]
 
     def _load(self) -> None:
-        whole = load(self._files[0], self._precision, self._options)
+        whole = load(self._files[0], self.precision, self._options)
         if len(self._files) > 1:
-            whole = paired(self.name, whole, load(self._files[1], self._precision, self._options))
+            whole = paired(self.name, whole, load(self._files[1], self.precision, self._options))
         if self._lower_case:
             lower_case(whole)
         self.model = whole
-        self.batches = Batches(whole, self._precision.device, size=self._options.batch_size)
+        self.batches = Batches(whole, self.precision.device, size=self._options.batch_size)
         self._controlled = any(token.startswith("<|") for token in whole.tokenizer.all_special_tokens)
         self._inputs = Inputs(whole, self._options, LCO_ASK if is_lco(self._files[0]) else "")
 
@@ -120,10 +126,10 @@ class SentenceTransformerEmbedder:
 
     def choice(self) -> str:
         """See `Embedder`."""
-        device = {"cpu": "this CPU"}.get(self._precision.device, self._precision.device)
+        device = {"cpu": "this CPU"}.get(self.precision.device, self.precision.device)
         guessed = self._files[0].modules is None and self._pooling() == "mean"
         note = "; its files name no pooling (modules.json), so the mean is taken" if guessed else ""
-        return f"{self._precision.dtype} on {device}: {self._precision.reason}{note}"
+        return f"{self.precision.dtype} on {device}: {self.precision.reason}{note}"
 
     def part_texts(self, text: str) -> list[str]:
         """See `Embedder`."""
@@ -156,7 +162,8 @@ class SentenceTransformerEmbedder:
         else:
             costs = self._inputs.costs(view, items)
         prepare = partial(self._inputs.prepared, view)
-        return self._cut(self.batches.run(items, costs, prepare, view, prompt=prompt or None, task=role))
+        tokenizes = view is View.TEXT or self._inputs.chat
+        return self._cut(self.batches.run(items, costs, prepare, view, tokenizes, prompt=prompt or None, task=role))
 
     def fused(self, text: str, image: np.ndarray, role: Role = "query", instruction: str | None = None) -> np.ndarray:
         """See `Embedder`."""
@@ -178,17 +185,17 @@ class SentenceTransformerEmbedder:
         """Goes to the reduced precision if a sample of vectors stays the same."""
         import torch
 
-        wanted = preferred(self._precision.device)
-        if self._options.dtype or wanted.dtype == self._precision.dtype:
+        wanted = preferred(self.precision.device)
+        if self._options.dtype or wanted.dtype == self.precision.dtype:
             return
         exact = self._sample()
         self.model.to(getattr(torch, wanted.dtype))
         cosine = lowest_cosine(self._sample(), exact)
         if cosine >= LOWEST_COSINE:
             reason = f"{wanted.reason}, cosine {cosine:.5f} to float32"
-            self._precision = wanted._replace(reason=reason)
+            self.precision = wanted._replace(reason=reason)
         else:
-            self._precision = wanted._replace(
+            self.precision = wanted._replace(
                 dtype="float32", reason=f"in {wanted.dtype} vectors differ (cosine {cosine:.4f})"
             )
             self._load()

@@ -9,14 +9,15 @@ from mmsearch.types import StageProfile
 
 FULL = 0.75  # busy share from which a stage is what the run waits for
 _UNITS = {
-    "extract": "tasks", "sound and film": "tasks", "read": "pictures", "speech": "stretches", "encode": "embeddings",
-    "commit": "segments",
+    "extract": "tasks", "sound and film": "tasks", "read": "pictures", "speech": "stretches", "prepare": "embeddings",
+    "encode": "embeddings", "commit": "segments",
 }  # fmt: skip
 _REMEDIES = {
     "extract": "More cores help, and --workers N where the disk is slow.",
     "sound and film": "More cores help, and --workers N.",
     "read": "Reading words from pictures is what takes long: more cores help, or --no-ocr.",
     "speech": "A smaller model for --transcribe, or a GPU, is quicker.",
+    "prepare": "More cores help: the model's own library brings pictures, sounds and texts into shape.",
     "encode": "A GPU or a smaller model is quicker.",
     "commit": "The disk of the index is slow: put the index on a faster one with --index DIR.",
 }

@@ -1,0 +1,78 @@
+"""What a space takes of what was extracted: view by view, within the limits of its model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from mmsearch.encoding.fitting import fewer, in_parts, resampled
+from mmsearch.encoding.jobs import Piece
+from mmsearch.models.embedder import Clip, Embedder
+from mmsearch.types import Extracted, View
+
+
+@dataclass(frozen=True, slots=True)
+class Space:
+    """A space of the index with the embedder that fills it: with these views, within the limits of its fingerprint.
+    `others` are the same model on further devices."""
+
+    id: int
+    embedder: Embedder
+    views: frozenset[View]
+    fingerprint: Mapping[str, Mapping[str, Any]]
+    others: tuple[Embedder, ...] = ()
+
+    @property
+    def replicas(self) -> tuple[Embedder, ...]:
+        """The embedder and its others."""
+        return (self.embedder, *self.others)
+
+    def limit(self, view: View, name: str) -> float:
+        """A limit of the model; 0 where it has none."""
+        return float(self.fingerprint[view].get("limits", {}).get(name) or 0)
+
+
+def contents(one: Extracted, words: str, space: Space, sound_rate: int) -> list[tuple[View, Any]]:
+    """What a space can take of a segment, view by view; parts of one view follow each other."""
+    found: list[tuple[View, Any]] = []
+    if View.TEXT in space.views and words:
+        found += [(View.TEXT, part) for part in space.embedder.part_texts(words)]
+    if View.AUDIO in space.views and one.sound is not None:
+        rate = int(space.limit(View.AUDIO, "rate")) or sound_rate
+        heard = resampled(one.sound, sound_rate, rate)
+        found += [(View.AUDIO, part) for part in in_parts(heard, space.limit(View.AUDIO, "seconds") * rate)]
+    if View.VIDEO in space.views and one.frames is not None:
+        place = one.segment.locator
+        seconds = (place.end_s or 0.0) - (place.start_s or 0.0)
+        found.append((View.VIDEO, Clip(fewer(one.frames, int(space.limit(View.VIDEO, "frames"))), seconds)))
+    elif View.IMAGE in space.views and one.look is not None:  # of a scene its key frame, for who watches no video
+        found.append((View.IMAGE, one.look))
+    return found
+
+
+def present(pieces: Sequence[Piece]) -> frozenset[View]:
+    """What there is to embed in some pieces."""
+    every = [one for piece in pieces for one in piece.extracted]
+    texts = (text for piece in pieces for text in read_words(piece).values())
+    there = {
+        View.TEXT: any(texts),
+        View.IMAGE: any(one.look is not None for one in every),
+        View.AUDIO: any(one.sound is not None for one in every),
+        View.VIDEO: any(one.frames is not None for one in every),
+    }
+    return frozenset(view for view, found in there.items() if found)
+
+
+def read_words(piece: Piece) -> dict[int, str]:
+    """By ordinal, all words of each segment of a piece: its own, then those read from it."""
+    words = {one.segment.ordinal: [one.segment.text] for one in piece.extracted}
+    for reading in piece.chunk.readings:
+        words[reading.ordinal].append(reading.text)
+    return {number: "\n".join(part for part in parts if part.strip()) for number, parts in words.items()}
+
+
+def media_bytes(piece: Piece) -> int:
+    """The memory that the pictures and sounds of a piece hold."""
+    held = (medium for one in piece.extracted for medium in (one.look, one.page, one.sound, one.frames))
+    return sum(medium.nbytes for medium in held if medium is not None)

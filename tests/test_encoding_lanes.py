@@ -1,0 +1,195 @@
+"""Several devices, one queue: every segment is embedded exactly once, whichever device takes it."""
+
+import threading
+import time
+from collections import Counter
+
+import numpy as np
+import pytest
+from families import load
+from small_index import WordModel, contents, counts, embedded, rows, run, write
+
+from mmsearch.encoding import encode, spaces
+from mmsearch.encoding.contents import Space
+from mmsearch.encoding.encode import EncodeStage
+from mmsearch.encoding.jobs import Channel, Job, Piece, Stage, Stop
+from mmsearch.models.embedder import Pace
+from mmsearch.models.precision import Precision, further_devices
+from mmsearch.store.segments import Chunk
+from mmsearch.types import Extracted, Kind, Locator, Segment, Source, View
+
+
+class Replica(WordModel):
+    """A word model on a device of its own, which takes a moment and chokes on some words."""
+
+    def __init__(self, device="cpu", pause_s=0.002, bad=()):
+        self.precision, self.pace = Precision(device, "float32", "plain"), Pace()
+        self.pause_s, self.bad = pause_s, bad
+        self.taken: list[str] = []
+        self._turn = threading.Lock()
+
+    def embed(self, view, items, role="document", instruction=None):
+        with self._turn:
+            time.sleep(self.pause_s)
+            if any(word in item for word in self.bad for item in items):
+                raise RuntimeError("out of memory")
+            self.taken += items
+            return super().embed(view, items)
+
+
+def pieces(count: int) -> list[Piece]:
+    """Assets of two passages each."""
+    made = []
+    for number in range(count):
+        segments = [Segment(part, Locator(), f"passage {part} of note {number}") for part in range(2)]
+        source = Source(b"/note", Kind.TEXT, "text", (0, 0, 0))
+        chunk = Chunk(number, f"key{number}", 0, segments=segments)
+        made.append(Piece(Job(number, f"key{number}", source), chunk, [Extracted(one) for one in segments]))
+    return made
+
+
+class Running:
+    """A stage with its queues; what it gives is gathered in `chunks`."""
+
+    def __init__(self, replicas, room=4):
+        self.early, self.now = threading.Event(), threading.Event()
+        self.inbox, self.out = Channel(room, self.now), Channel(10_000, self.now)
+        first, *others = replicas
+        space = Space(1, first, frozenset({View.TEXT}), first.fingerprint(), tuple(others))
+        self.encoding = EncodeStage(lambda views: [space], 0, self.inbox, self.out, self.early)
+        self.stage = Stage("encode", self.encoding.run)
+        self.stage.start()
+
+    def feed(self, work) -> None:
+        for piece in work:
+            self.inbox.put(piece)
+
+    def chunks(self) -> list[Chunk]:
+        """All there is until the stage ends."""
+        found = []
+        while (chunk := self.out.get(timeout=20)) is not None:
+            found.append(chunk)
+        self.stage.join(5)
+        assert not self.stage.is_alive() and self.stage.error is None
+        return found
+
+
+def vectors(chunks) -> dict[tuple[int, int], np.ndarray]:
+    """Vectors by asset and ordinal; each is there once."""
+    found = [((chunk.asset_id, one.ordinal), one.matrix) for chunk in chunks for one in chunk.vectors]
+    assert max(Counter(place for place, _ in found).values()) == 1
+    return dict(found)
+
+
+@pytest.fixture
+def small_loads(monkeypatch):
+    monkeypatch.setattr(encode, "GATHER_ITEMS", 6)
+    monkeypatch.setattr(encode, "FIRST_LOAD", 4)
+
+
+def test_replicas_share_one_queue_and_every_segment_is_embedded_once(small_loads):
+    replicas = [Replica(), Replica(), Replica()]
+    running = Running(replicas)
+    running.feed([*pieces(150), None])
+    found = vectors(running.chunks())
+    expected = {
+        (number, part): embedded(f"passage {part} of note {number}") for number in range(150) for part in range(2)
+    }
+    assert found.keys() == expected.keys()
+    assert all(np.array_equal(found[place][0], vector) for place, vector in expected.items())
+    assert sum(len(one.taken) for one in replicas) == 300 == running.encoding.embedded
+    assert all(len(one.taken) > 30 for one in replicas)
+    assert running.encoding.replicas == 3
+
+
+def test_a_slow_device_holds_up_no_other(small_loads):
+    slow, quick = Replica(pause_s=0.2), Replica(pause_s=0.001)
+    running = Running([slow, quick])
+    running.feed([*pieces(150), None])
+    assert len(vectors(running.chunks())) == 300
+    assert len(quick.taken) > 3 * len(slow.taken)
+
+
+@pytest.mark.parametrize("bad", [(), ("note 17",)])
+def test_a_batch_that_fails_is_halved_until_the_guilty_segment_stands_alone(bad, small_loads):
+    running = Running([Replica(bad=bad), Replica(bad=bad)])
+    running.feed([*pieces(40), None])
+    chunks = running.chunks()
+    lost = {chunk.asset_id: (chunk.failure.code, chunk.failure.sentence) for chunk in chunks if chunk.failure}
+    assert lost == ({17: ("model", "The model can't take it (RuntimeError: out of memory).")} if bad else {})
+    assert {number for number, _ in vectors(chunks)} == set(range(40)) - set(lost)
+
+
+def test_what_a_lane_dies_of_ends_the_stage(small_loads):
+    class Broken(Replica):
+        def embed(self, *_, **__):
+            raise MemoryError("no memory for Python itself")
+
+    running = Running([Replica(), Broken()])
+    with pytest.raises(Stop):
+        while True:
+            for piece in pieces(10):
+                running.inbox.put(piece)
+                if running.stage.error is not None:
+                    running.now.set()
+    assert isinstance(running.stage.error, MemoryError)
+
+
+def test_when_a_run_is_stopped_all_lanes_finish_what_they_have(small_loads):
+    running = Running([Replica(pause_s=0.05), Replica(pause_s=0.05)])
+    running.feed(pieces(20))
+    running.early.set()
+    chunks = running.chunks()
+    assert {chunk.asset_id for chunk in chunks} == set(range(20)) - waiting(running)
+    assert all(len(chunk.vectors) == 2 for chunk in chunks)
+
+
+def waiting(running) -> set[int]:
+    """What the stage has left in its queue."""
+    left = set()
+    while running.inbox.depth():
+        left.add(running.inbox.get(timeout=1).chunk.asset_id)
+    return left
+
+
+def test_a_run_with_two_replicas_holds_what_one_with_a_single_device_holds(tmp_path, monkeypatch, small_loads):
+    for number in range(40):
+        write(tmp_path / "docs" / f"{number}.txt", f"note {number} about ferries and piers")
+    made: list[Replica] = []
+
+    def opened(row, settings):
+        made.append(Replica(settings.device))
+        return made[-1]
+
+    monkeypatch.setattr(spaces, "load_embedder", opened)
+    monkeypatch.setattr(spaces.Models, "_export", lambda self, row: None)
+    monkeypatch.setattr(spaces, "further_devices", lambda device: [])
+    run(tmp_path / "one", tmp_path / "docs")
+    monkeypatch.setattr(spaces, "further_devices", lambda device: ["cpu"])
+    record = run(tmp_path / "two", tmp_path / "docs")
+    assert (counts(record), record.embeddings) == ({"seen": 40, "indexed": 40}, 40)
+    assert [one.precision.device for one in made] == ["auto", "auto", "cpu"]
+    assert contents(tmp_path / "two") == contents(tmp_path / "one")
+    assert sum(len(one.taken) for one in made[1:]) == 40
+    assert rows(tmp_path / "two", "SELECT count(*) FROM embeddings") == [(40,)]
+
+
+def test_replicas_of_a_real_model_give_the_same_vectors(families):
+    one = load(families.folder("minilm"))
+    running = Running([load(families.folder("minilm")), load(families.folder("minilm"))])
+    running.feed([*pieces(30), None])
+    found = vectors(running.chunks())
+    for (number, part), matrix in found.items():
+        expected = one.embed(View.TEXT, [f"passage {part} of note {number}"])
+        assert np.allclose(matrix, expected, atol=1e-5)
+    assert len(found) == 60
+
+
+@pytest.mark.parametrize(
+    ("device", "others"), [("cuda", ["cuda:1", "cuda:2"]), ("cuda:1", []), ("cpu", []), ("mps", [])]
+)
+def test_all_gpus_serve_unless_one_was_named(device, others, monkeypatch):
+    import torch
+
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 3)
+    assert further_devices(device) == others
