@@ -50,8 +50,8 @@ encode    small_index:WordModel.embed                          before   5
 encode    small_index:WordModel.embed                          after    5
 encode    mmsearch.encoding.encode:_put_vectors                after    20
 encode    mmsearch.encoding.encode:embed_items                 before   5
-commit    mmsearch.indexing.run:_Run._commit                   before   6
-commit    mmsearch.indexing.run:_Run._commit                   after    6
+commit    mmsearch.indexing.commits:Commits.commit          before   6
+commit    mmsearch.indexing.commits:Commits.commit          after    6
 commit    COMMIT                                               now      10
 commit    COMMIT                                               late     10
 commit    COMMIT                                               late     10

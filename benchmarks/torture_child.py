@@ -101,24 +101,24 @@ class Log:
 def prepare(log: Log, fault: dict[str, Any] | None) -> None:
     """Small batches, stand-ins in the workers, commits that are logged, and the fault."""
     from mmsearch.encoding import encode, pipeline
-    from mmsearch.indexing import run
+    from mmsearch.indexing import commits
     from mmsearch.store import ann
 
-    encode.GATHER_ITEMS, run.COMMIT_S, ann.REBUILD_ROWS, ann.KEPT_GENERATIONS = 3, 0.0, 10, 1
+    encode.GATHER_ITEMS, commits.COMMIT_S, ann.REBUILD_ROWS, ann.KEPT_GENERATIONS = 3, 0.0, 10, 1
     pipeline.LIGHT = replace(pipeline.LIGHT, handler="benchmarks.torture_child:handle")
     pipeline.AV = replace(pipeline.AV, handler="benchmarks.torture_child:handle")
     pipeline.OCR = replace(pipeline.OCR, handler="benchmarks.torture_child:read", preload=("numpy",))
-    real = run._Run._commit
+    real = commits.Commits.commit
 
     def commit(self: Any) -> None:
-        made = [[chunk.key, chunk.span, [one.ordinal for one in chunk.segments]] for chunk in self.chunks]
+        made = [[chunk.key, chunk.span, [one.ordinal for one in chunk.segments]] for chunk in self.waiting]
         if made:
             log.note("begin", made)
         real(self)
         if made:
             log.note("end", made)
 
-    run._Run._commit = commit  # type: ignore[method-assign]
+    commits.Commits.commit = commit  # type: ignore[method-assign]
     if fault is not None:
         arm(fault, log)
 
@@ -175,7 +175,7 @@ HALVES: dict[str, Callable] = {"send_packed": _send_half, "write_index": _write_
 
 def _arm_commit(calls: itertools.count, fault: dict[str, Any], strike: Callable[[], None]) -> None:
     """Strike `delay_s` after the n-th COMMIT has been handed to SQLite, from another thread."""
-    from mmsearch.indexing import run
+    from mmsearch.indexing import commits
 
     real = run.open_writer
 

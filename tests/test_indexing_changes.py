@@ -140,13 +140,13 @@ def test_ids_are_never_used_again(docs: Path, index: Path) -> None:
 
 def test_a_changed_file_is_replaced_in_one_step(docs: Path, index: Path, monkeypatch) -> None:
     """At every moment either the old content is visible or the new one, whole, though it is committed in parts."""
-    from mmsearch.indexing import run as running
+    from mmsearch.indexing import commits
 
     long = docs / "long.txt"
     write(long, "old " * 50)
     run(index, docs)
     write(long, "\n\n".join(f"new{i} " + "words in a paragraph that goes on for a while. " * 4 for i in range(40)))
-    monkeypatch.setattr(running, "COMMIT_S", 0.0)
+    monkeypatch.setattr(commits, "COMMIT_S", 0.0)
     _decode_in_spans_of(monkeypatch, 1500)
     states = set()
 

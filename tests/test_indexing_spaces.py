@@ -28,7 +28,7 @@ from mmsearch.errors import ModelMismatch, ModelUnavailable, UsageError
 from mmsearch.extraction.worker import LIGHT
 from mmsearch.index import Index
 from mmsearch.indexing import catch_up
-from mmsearch.indexing.run import _Run
+from mmsearch.indexing.commits import Commits
 from mmsearch.types import Remark
 
 
@@ -189,7 +189,6 @@ sys.path.insert(0, sys.argv[1])
 from pathlib import Path
 from small_index import run, use_word_model
 from mmsearch.indexing import catch_up
-from mmsearch.indexing.run import _Run
 from mmsearch.store import spaces
 use_word_model(setattr)
 catch_up.COMMIT_S, catch_up._AHEAD = 0.0, 2
@@ -249,7 +248,7 @@ def test_an_asset_that_was_half_done_when_a_model_was_added_ends_whole_in_both(t
             return list(given)
 
         patch.setattr(Pipeline, "poll", poll)
-        patch.setattr(_Run, "_commit_if_due", _Run._commit)
+        patch.setattr(Commits, "commit_if_due", Commits.commit)
         with pytest.raises(InterruptedError):
             run(index, docs)
     assert rows(index, "SELECT count(*), a.state FROM spans s JOIN assets a ON a.id = s.asset_id") == [(1, "pending")]

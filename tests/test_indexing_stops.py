@@ -82,7 +82,7 @@ def soon_nothing_left_over() -> bool:
 
 def in_small_batches(monkeypatch) -> None:
     monkeypatch.setattr("mmsearch.encoding.encode.GATHER_ITEMS", 3)
-    monkeypatch.setattr("mmsearch.indexing.run.COMMIT_S", 0.0)
+    monkeypatch.setattr("mmsearch.indexing.commits.COMMIT_S", 0.0)
 
 
 def test_a_stopped_run_keeps_what_it_committed_and_the_next_one_completes(
@@ -222,7 +222,7 @@ def test_an_answer_that_makes_no_sense_costs_its_file(docs: Path, index: Path, m
 def test_spans_may_be_committed_in_any_order(tmp_path: Path, index: Path, monkeypatch) -> None:
     """A later span overtakes the first one when only that one has a picture to read."""
     from mmsearch.encoding.pipeline import Pipeline
-    from mmsearch.indexing.run import _Run
+    from mmsearch.indexing.commits import Commits
 
     write(tmp_path / "docs" / "note.txt", "".join(f"Line {n} of a long note.\n\n" for n in range(60)))
     monkeypatch.setenv("SMALL_SPANS", "400")
@@ -244,7 +244,7 @@ def test_spans_may_be_committed_in_any_order(tmp_path: Path, index: Path, monkey
         return chunks
 
     monkeypatch.setattr(Pipeline, "poll", poll)
-    monkeypatch.setattr(_Run, "_commit_if_due", _Run._commit)
+    monkeypatch.setattr(Commits, "commit_if_due", Commits.commit)
     assert counts(run(index, tmp_path / "docs")) == {"seen": 1, "indexed": 1}
     assert rows(index, "SELECT spans > 2, details <> '{}' FROM assets") == [(1, 1)]
     assert broken(index, deep=True) == {}
@@ -422,8 +422,8 @@ from mmsearch.config import Settings
 from mmsearch.errors import MmsearchError
 from mmsearch.index import Index
 from mmsearch.models import builtin
-from mmsearch.indexing import run
-run.COMMIT_S = 0.02
+from mmsearch.indexing import commits
+commits.COMMIT_S = 0.02
 try:
     for event in Index.update(Path(sys.argv[2]), [sys.argv[3].encode()], Settings(ocr="never", workers=2)):
         print(type(event).__name__, flush=True)

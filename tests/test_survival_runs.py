@@ -133,7 +133,7 @@ def test_an_index_that_is_copied_while_a_run_goes_on_answers_or_says_that_it_is_
 ) -> None:
     """File by file, as `cp -r` does it, at every moment that the run tells of. No copy may answer with what is not."""
     monkeypatch.setattr("mmsearch.encoding.encode.GATHER_ITEMS", 2)
-    monkeypatch.setattr("mmsearch.indexing.run.COMMIT_S", 0.0)
+    monkeypatch.setattr("mmsearch.indexing.commits.COMMIT_S", 0.0)
     monkeypatch.setattr("mmsearch.indexing.run._TELL_S", 0.0)
     monkeypatch.setattr("mmsearch.store.ann.REBUILD_ROWS", 4)
     run(index, docs)

@@ -1,7 +1,7 @@
 """A run: discover > plan > extract > read > encode > commit > ann, told as events. The only writer of an index.
 
 One thread (the caller's) owns the catalogue's connection; looking at files, extraction and encoding go on in others,
-and what they finish is committed every `COMMIT_S` seconds or `COMMIT_SEGMENTS` segments, whichever is first.
+and what they finish is committed a second's worth at a time (`commits.py`).
 """
 
 from __future__ import annotations
@@ -24,11 +24,12 @@ from mmsearch.encoding.spaces import Models
 from mmsearch.errors import StoppedEarly
 from mmsearch.indexing import closing
 from mmsearch.indexing.catch_up import CatchUp
+from mmsearch.indexing.commits import Commits
 from mmsearch.indexing.look import Looks
 from mmsearch.indexing.plan import Plan
 from mmsearch.indexing.scope import Scope, check_targets, scopes
 from mmsearch.indexing.survey import Survey, survey
-from mmsearch.store import files, segments, spaces
+from mmsearch.store import files, spaces
 from mmsearch.store.catalogue import (
     begin_run,
     end_run,
@@ -39,10 +40,8 @@ from mmsearch.store.catalogue import (
 )
 from mmsearch.store.layout import IndexFolder
 from mmsearch.store.lock import writer_lock
-from mmsearch.types import Event, Failure, Finished, Progress, Remark, RunRecord
+from mmsearch.types import Event, Finished, Progress, Remark, RunRecord
 
-COMMIT_S = 1.0
-COMMIT_SEGMENTS = 400
 _TELL_S = 0.25  # between two progress events
 
 StopAsked = Callable[[], str | None]
@@ -88,13 +87,12 @@ class _Run:
         self.plan = Plan(connection, settings, self.record)
         self.began = time.monotonic()
         self.told = 0.0
-        self.chunks: list[segments.Chunk] = []
-        self.committed = time.monotonic()
-        self.total = self.total_bytes = self.done = self.done_bytes = 0
+        self.total = self.total_bytes = 0
         self.pipeline: Pipeline | None = None
-        self.models: Models | None = None
+        self.commits: Commits | None = None
+        self.caught_up = 0  # assets that were given what an added model lacked
         self.number = 0  # of this run in the catalogue; 0 until it has begun
-        self.got_on = False  # something was committed that the next run need not do again
+        self.got_on = False  # something was done, besides encoding, that the next run need not do again
 
     def events(self, targets: Sequence[bytes] | None, listed: bool, fresh: bool) -> Iterator[Event]:
         """The whole run."""
@@ -104,7 +102,6 @@ class _Run:
                 "Keep the index on a local disk: --index DIR.",
             )
         models = open_models(self.folder, self.connection, self.settings)
-        self.models = models
         yield from models.remarks()
         with transaction(self.connection, self.folder):
             number = begin_run(self.connection, self.command)
@@ -189,10 +186,8 @@ class _Run:
             self.folder, self.connection, models, self._workers(), self.record, lambda: bool(self._asked_to_stop())
         )
         self.total += len(spaces.lacking(self.connection, [row.id for row in models.rows]))
-        done = self.done
         for event in work.steps():
-            self.done = done + work.done
-            self.got_on |= work.done > 0
+            self.caught_up = work.done
             yield from models.remarks()
             if event is not None:
                 yield event
@@ -211,6 +206,7 @@ class _Run:
 
     def _loop(self, jobs: list[Job], looks: Looks, models: Models) -> Iterator[Event]:
         """Take what looks and pipeline give, until both have ended or the run is to stop."""
+        self.commits = commits = Commits(self.folder, self.connection, self.plan, self.record, models)
         self._start(jobs, models)
         planned = False
         while True:
@@ -229,17 +225,17 @@ class _Run:
             chunks = self.pipeline.poll(0.05) if self.pipeline is not None else []
             if chunks is None:
                 break
-            self.chunks += chunks
-            self._commit_if_due()
+            commits.waiting += chunks
+            commits.commit_if_due()
             yield from models.remarks()
             yield from self._failures()
             if self._tell_is_due():
                 yield self._progress(planned)
             if self._asked_to_stop():
                 if self.pipeline is not None:
-                    self.chunks += self.pipeline.wind_up()
+                    commits.waiting += self.pipeline.wind_up()
                 break
-        self._commit()
+        commits.commit()
         yield from self._failures()
         yield self._progress(planned)
 
@@ -257,53 +253,15 @@ class _Run:
     def _workers(self) -> Workers:
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
         count = self.settings.workers or cores
-        return Workers(light=count, av=max(1, count // 2), ocr=count)
-
-    def _commit_if_due(self) -> None:
-        waiting = sum(len(chunk.segments) for chunk in self.chunks)
-        if self.chunks and (waiting >= COMMIT_SEGMENTS or time.monotonic() - self.committed >= COMMIT_S):
-            self._commit()
-
-    def _commit(self) -> None:
-        """Make all that is ready visible in one transaction."""
-        self.committed = time.monotonic()
-        if not self.chunks:
-            return
-        with transaction(self.connection, self.folder):
-            views: set[tuple[int, str]] = set()
-            for chunk in self.chunks:
-                state = segments.commit_chunk(self.connection, chunk, self._whole_in(chunk.asset_id))
-                views.update((vectors.space_id, vectors.view) for vectors in chunk.vectors)
-                self.record.segments += len(chunk.segments)
-                self.record.embeddings += sum(len(vectors.matrix) for vectors in chunk.vectors)
-                if state != "pending":
-                    self._finished(chunk, state)
-            for space_id, view in views:
-                segments.refresh_background(self.connection, space_id, view)
-        self.record.stages["commit"] = self.record.stages.get("commit", 0.0) + time.monotonic() - self.committed
-        self.chunks = []
-        self.got_on = True
-
-    def _whole_in(self, asset_id: int) -> list[int]:
-        """The spaces that an asset is wholly encoded in when its last span is committed."""
-        assert self.models is not None
-        return [row.id for row in self.models.rows if asset_id not in spaces.behind(row)]
-
-    def _finished(self, chunk: segments.Chunk, state: str) -> None:
-        if chunk.asset_id not in self.plan.waiting:  # told already
-            return
-        row = self.connection.execute("SELECT code, reason FROM assets WHERE id = ?", (chunk.asset_id,)).fetchone()
-        failure = Failure(row[0], row[1]) if row is not None and row[0] is not None else None
-        self.plan.finished(chunk.asset_id, state, chunk.failure if state == "later" else failure)
-        self.done += 1
-        self.done_bytes += self.plan.sizes.get(chunk.asset_id, 0)
+        return Workers(light=count, av=min(count, max(2, count // 2)), ocr=count)
 
     def _asked_to_stop(self) -> bool:
         """Whether the run is to end early; notes why. A budget that is shorter than the start of a run ends it after
         its first batch: else a nightly run would come to nothing every night."""
         reason = self.stop()
         budget = self.settings.time_budget_s
-        if reason is None and budget is not None and self.got_on and time.monotonic() - self.began >= budget:
+        got_on = self.got_on or self.caught_up > 0 or (self.commits is not None and self.commits.any)
+        if reason is None and budget is not None and got_on and time.monotonic() - self.began >= budget:
             reason = "budget"
         if reason is not None:
             self.record.outcome = reason
@@ -322,9 +280,10 @@ class _Run:
     def _progress(self, planned: bool) -> Progress:
         reading = self.pipeline.reading if self.pipeline is not None else None
         read = (reading.done, reading.total) if reading is not None else (0, 0)
+        done, done_bytes = (self.commits.done, self.commits.done_bytes) if self.commits is not None else (0, 0)
         return Progress(
-            planned, self.record.seen, self.done, self.total, self.done_bytes, self.total_bytes, self.record.failed,
-            self.record.segments, self.record.embeddings, *read,
+            planned, self.record.seen, done + self.caught_up, self.total, done_bytes, self.total_bytes,
+            self.record.failed, self.record.segments, self.record.embeddings, *read,
         )  # fmt: skip
 
     def _settle_record(self) -> None:
