@@ -175,7 +175,7 @@ HALVES: dict[str, Callable] = {"send_packed": _send_half, "write_index": _write_
 
 def _arm_commit(calls: itertools.count, fault: dict[str, Any], strike: Callable[[], None]) -> None:
     """Strike `delay_s` after the n-th COMMIT has been handed to SQLite, from another thread."""
-    from mmsearch.indexing import commits
+    from mmsearch.indexing import run
 
     real = run.open_writer
 
