@@ -98,12 +98,13 @@ def test_help_loads_nothing_heavy() -> None:
     assert not modules_of("--help") & heavy
 
 
-def test_status_and_a_text_query_load_no_torch(tmp_path: Path) -> None:
+def test_status_a_text_query_and_a_run_without_changes_load_no_torch(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("The ferry leaves at nine from the northern pier.")
     index = ["--index", str(tmp_path / "index")]
     main = [sys.executable, "-m", "mmsearch"]
     subprocess.run([*main, "index", str(tmp_path / "notes.txt"), *index], check=True, timeout=240)
     heavy = {"torch", "transformers", "sentence_transformers", "torchcodec"}
     assert not modules_of("status", *index) & heavy
+    assert not modules_of("index", "--quiet", *index) & (heavy | {"numpy", "faiss", "onnxruntime", "PIL"})
     loaded = modules_of("query", "when does the boat go", *index)
     assert "onnxruntime" in loaded and not loaded & heavy

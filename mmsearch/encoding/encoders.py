@@ -10,8 +10,6 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from mmsearch.config import cache_home
 from mmsearch.errors import ModelUnavailable
 from mmsearch.models.known import ModelSpec
@@ -21,6 +19,8 @@ from mmsearch.store.snapshot import SpaceRow
 from mmsearch.types import Remark, View
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from mmsearch.models.embedder import Embedder
 
 
@@ -51,6 +51,8 @@ def provide(
     `embedder` is the space's as the run has it; where an export is due, `spec` is loaded once more in float32 on the
     CPU. Gives what there is to say where the model can't have one; that is noted in the folder, so that it is neither
     tried nor said again."""
+    import numpy as np
+
     from mmsearch.models.export import check_exportable
     from mmsearch.models.query_encoder import is_refused, write_refusal
 
@@ -77,6 +79,8 @@ def provide(
 
 def everyday(folder: IndexFolder, row: SpaceRow) -> np.ndarray:
     """Everyday texts in a space, unit rows, float32 (n, dimension); none where the folder has none of this model."""
+    import numpy as np
+
     try:
         found = np.load(encoder_folder(folder, row) / _EVERYDAY, allow_pickle=False).astype(np.float32)
     except (OSError, ValueError):
