@@ -48,8 +48,8 @@ def _film(path: Path) -> Path:
             still, scene = Path(folder, f"{number}.png"), Path(folder, f"{number}.mp4")
             pictures.draw(WIDTH * 5 // 4, HEIGHT * 5 // 4, 1000 + number).save(still, compress_level=1)
             move = f"crop={WIDTH}:{HEIGHT}:x='{WIDTH}/4*t/{SCENE_S}':y='{HEIGHT}/4*t/{SCENE_S}'"
-            ffmpeg("-loop", "1", "-framerate", str(RATE), "-t", str(SCENE_S), "-i", str(still), "-vf", move,
-                   "-c:v", "libx264", "-preset", "veryfast", "-pix_fmt", "yuv420p", str(scene))  # fmt: skip
+            ffmpeg("-framerate", str(RATE), "-i", str(still), "-vf", f"format=yuv420p,loop=-1:1,{move}",
+                   "-t", str(SCENE_S), "-c:v", "libx264", "-preset", "superfast", str(scene))  # fmt: skip
             scenes.append(f"file '{scene}'\n")
         listed, draft = Path(folder, "scenes.txt"), Path(folder, "film.mp4")
         listed.write_text("".join(scenes), "utf-8")
