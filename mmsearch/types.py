@@ -94,7 +94,8 @@ class Extracted:
     look:   uint8 (height, width, 3) RGB, upright, at most `Needs.look_pixels` pixels: for image views.
     page:   uint8 (height, width, 3) RGB, for OCR; None where no OCR is due or it could add nothing.
     sound:  float32 (samples,) mono at `Needs.sound_rate`: for audio views and speech recognition.
-    frames: uint8 (frames, height, width, 3) RGB, evenly spaced over the segment: for video views.
+    frames: uint8 (frames, height, width, 3) RGB, evenly spaced over the segment, each of at most `Needs.frame_pixels`
+            pixels: for video views.
     prints: of what was decoded here, for finding copies; they depend on nothing but the bytes.
     """
 
@@ -113,6 +114,7 @@ class Needs:
     look_pixels: int = 0
     sound_rate: int = 0  # Hz
     frames: int = 0  # frames per scene
+    frame_pixels: int = 0  # of each of these; 0: as `look_pixels`
     ocr: str = "auto"  # auto | always | never
 
 

@@ -109,10 +109,11 @@ def test_media_has_the_promised_shapes_and_shows_its_scene(tmp_path):
     film = tmp_path / "a.mp4"
     make_film(tmp_path / "b.mp4", ("color=c=red", 3), ("color=c=blue", 3))
     ffmpeg("-i", tmp_path / "b.mp4", "-f", "lavfi", "-i", "sine=f=440:d=6", "-c:v", "copy", film)
-    _, segments = everything(source(film), Needs(look_pixels=3000, sound_rate=16000, frames=4, ocr="always"))
+    needs = Needs(look_pixels=3000, sound_rate=16000, frames=4, frame_pixels=1000, ocr="always")
+    _, segments = everything(source(film), needs)
     assert [(one.look.shape, one.frames.shape, len(one.sound)) for one in segments] == [
-        ((41, 73, 3), (4, 41, 73, 3), pytest.approx(48_000, abs=10)),
-        ((41, 73, 3), (4, 41, 73, 3), pytest.approx(48_000, abs=1100)),
+        ((41, 73, 3), (4, 23, 42, 3), pytest.approx(48_000, abs=10)),
+        ((41, 73, 3), (4, 23, 42, 3), pytest.approx(48_000, abs=1100)),
     ]
     assert [tuple(int(value > 128) for value in one.look.mean(axis=(0, 1))) for one in segments] == [
         (1, 0, 0),

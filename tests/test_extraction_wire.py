@@ -229,7 +229,7 @@ SOURCE = Source(b"/x/\xff\n-name", Kind.VIDEO, "mp4", (12, 1_700_000_000_123_456
 
 
 def test_sources_needs_probes_and_failures_come_back_equal():
-    needs = Needs(look_pixels=1, sound_rate=16_000, frames=8, ocr="always")
+    needs = Needs(look_pixels=1, sound_rate=16_000, frames=8, frame_pixels=5, ocr="always")
     probe = Probe((Span(0, 1.5), Span(1.5, 3, 7)), {"title": "T", "tags": ["a"]}, ("A note.",))
     failure = Failure("encrypted", "The PDF is protected by a password.")
     assert messages.load_source(as_json(messages.dump_source(SOURCE))) == SOURCE

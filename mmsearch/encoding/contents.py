@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from mmsearch.encoding.fitting import fewer, in_parts, resampled
 from mmsearch.encoding.jobs import Piece
 from mmsearch.models.embedder import Clip, Embedder
-from mmsearch.types import Extracted, View
+from mmsearch.types import Extracted, Needs, View
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +31,26 @@ class Space:
     def limit(self, view: View, name: str) -> float:
         """A limit of the model; 0 where it has none."""
         return float(self.fingerprint[view].get("limits", {}).get(name) or 0)
+
+
+def needs_of(fingerprints: Iterable[Mapping[str, Mapping[str, Any]]], ocr: str, sound_rate: int = 0) -> Needs:
+    """What extraction must give so that all these models can take it: at least `sound_rate` Hz of sound, and the rest
+    by the limits of the views in their fingerprints."""
+    limits: dict[str, list[Mapping[str, Any]]] = {view.value: [] for view in View}
+    for fingerprint in fingerprints:
+        for view, facts in fingerprint.items():
+            limits[view].append(facts.get("limits", {}))
+
+    def largest(name: str, *views: View) -> int:
+        return max((int(one.get(name) or 0) for view in views for one in limits[view]), default=0)
+
+    return Needs(
+        look_pixels=largest("max_pixels", View.IMAGE, View.VIDEO),
+        sound_rate=max(sound_rate, largest("rate", View.AUDIO)),
+        frames=largest("frames", View.VIDEO),
+        frame_pixels=largest("max_pixels", View.VIDEO),
+        ocr=ocr,
+    )
 
 
 def contents(one: Extracted, words: str, space: Space, sound_rate: int) -> list[tuple[View, Any]]:

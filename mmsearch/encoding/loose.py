@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from mmsearch.encoding.contents import Space, contents
+from mmsearch.encoding.contents import Space, contents, needs_of
 from mmsearch.encoding.files import Files, source_of, words_of
 from mmsearch.errors import ExtractionError, ModelUnavailable, UsageError
 from mmsearch.types import Extracted, Kind, Locator, Needs, Segment, View, chosen
@@ -97,13 +97,9 @@ class Embedding:
         self._embedder = embedder
         self._space = Space(0, embedder, (views or embedder.views) & embedder.views, embedder.fingerprint())
         held = self._space.views
-        self._rate = self._limit(View.AUDIO, "rate") if View.AUDIO in held else 0
-        look = max((self._limit(view, "max_pixels") for view in (View.IMAGE, View.VIDEO) if view in held), default=0)
-        frames = self._limit(View.VIDEO, "frames") if View.VIDEO in held else 0
-        self._needs = Needs(look, self._rate, frames, ocr if View.TEXT in held else "never")
-
-    def _limit(self, view: View, name: str) -> int:
-        return int(self._space.limit(view, name))
+        limited = {str(view): self._space.fingerprint[view] for view in held}
+        self._needs = needs_of([limited], ocr if View.TEXT in held else "never")
+        self._rate = self._needs.sound_rate
 
     def embed(
         self, files: Files, things: Sequence[Thing], role: Role = "document", instruction: str | None = None

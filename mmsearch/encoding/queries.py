@@ -97,14 +97,9 @@ def encode_fused(row: SpaceRow, text: str, look: np.ndarray, query: Query) -> tu
 
 def media_needs(rows: Iterable[SpaceRow], ocr: str) -> Needs:
     """What extraction must give of a file so that all these spaces can take it, by the limits of their models."""
-    look, rate, frames = 0, 0, 0
-    for row in rows:
-        limits = {view: row.fingerprint.get(view, {}).get("limits", {}) for view in query_views(row)}
-        for view in (View.IMAGE, View.VIDEO):
-            look = max(look, int(limits.get(view, {}).get("max_pixels", 0)))
-        frames = max(frames, int(limits.get(View.VIDEO, {}).get("frames", 0)))
-        rate = max(rate, int(limits.get(View.AUDIO, {}).get("rate", 0)))
-    return Needs(look_pixels=look, sound_rate=rate, frames=frames, ocr=ocr)
+    from mmsearch.encoding.contents import needs_of
+
+    return needs_of(({view: row.fingerprint.get(view, {}) for view in query_views(row)} for row in rows), ocr)
 
 
 def unit(vector: np.ndarray) -> np.ndarray:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from mmsearch.config import Settings
 from mmsearch.encoding import encoders
-from mmsearch.encoding.contents import Space
+from mmsearch.encoding.contents import Space, needs_of
 from mmsearch.encoding.read import SPEECH_RATE, Transcribes
 from mmsearch.errors import ModelMismatch
 from mmsearch.models.known import ModelSpec
@@ -50,14 +50,9 @@ class Models:
     def needs(self, rows: Sequence[SpaceRow], reading: bool = True) -> Needs:
         """What extraction must give for these spaces, by the limits of their models, and with `reading` for the
         readers. Known without loading a model."""
-        look, rate, frames = 0, SPEECH_RATE if reading and self.hear is not None else 0, 0
-        for row in rows:
-            limits = {view: row.fingerprint.get(view, {}).get("limits", {}) for view in row.views}
-            for view in ("image", "video"):
-                look = max(look, int(limits.get(view, {}).get("max_pixels", 0)))
-            frames = max(frames, int(limits.get("video", {}).get("frames", 0)))
-            rate = max(rate, int(limits.get("audio", {}).get("rate", 0)))
-        return Needs(look_pixels=look, sound_rate=rate, frames=frames, ocr=self._settings.ocr if reading else "never")
+        rate = SPEECH_RATE if reading and self.hear is not None else 0
+        held = ({view: row.fingerprint.get(view, {}) for view in row.views} for row in rows)
+        return needs_of(held, self._settings.ocr if reading else "never", rate)
 
     def load(self, present: frozenset[View], rows: Sequence[SpaceRow] | None = None) -> list[Space]:
         """Those of some spaces (None: of all) that take one of the views that are there, with their embedders. Called

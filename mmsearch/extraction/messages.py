@@ -67,11 +67,12 @@ def dump_needs(needs: Needs) -> dict[str, Any]:
 
 def load_needs(data: Any) -> Needs:
     """The needs that `dump_needs` wrote."""
-    fields = _fields(data, "look_pixels", "sound_rate", "frames", "ocr")
+    fields = _fields(data, "look_pixels", "sound_rate", "frames", "frame_pixels", "ocr")
     return Needs(
         look_pixels=_whole(fields["look_pixels"]),
         sound_rate=_whole(fields["sound_rate"]),
         frames=_whole(fields["frames"]),
+        frame_pixels=_whole(fields["frame_pixels"]),
         ocr=_text(fields["ocr"]),
     )
 

@@ -177,7 +177,8 @@ class _pictures:
         self._film, self._needs = film, needs
         page = fitted(film.width, film.height, long_edge=PAGE_EDGE) if needs.ocr != "never" else (0, 0)
         look = fitted(film.width, film.height, pixels=needs.look_pixels) if needs.look_pixels > 0 else (0, 0)
-        small = fitted(film.width, film.height, pixels=needs.look_pixels or FRAME_PIXELS) if needs.frames else (0, 0)
+        pixels = needs.frame_pixels or needs.look_pixels or FRAME_PIXELS
+        small = fitted(film.width, film.height, pixels=pixels) if needs.frames else (0, 0)
         self._page, self._look, self._small = page, look, small
         self._handle = open_source(source)
         size = max(page, look, small)

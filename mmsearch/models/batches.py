@@ -58,9 +58,9 @@ class Batches:
         """What the model makes of each item, float32, in the order of the items.
 
         `costs` are the tokens of each item, `prepare` makes the library's inputs of a batch, `kind` is the view, and
-        `how` (`prompt`, `task`) goes with all of them. What `tokenizes` is prepared by one thread at a time: a tokenizer
-        keeps the padding and the longest length of the call that it is in. Raises `ExtractionError("memory", ...)`
-        where one item alone is too large.
+        `how` (`prompt`, `task`) goes with all of them. What `tokenizes` is prepared by one thread at a time: a
+        tokenizer keeps the padding and the longest length of the call that it is in. Raises
+        `ExtractionError("memory", ...)` where one item alone is too large.
         """
         budget = self._budget(kind)
         turn = self._tokenizing if tokenizes else contextlib.nullcontext()
