@@ -5,13 +5,14 @@ python -m benchmarks.plain_encode passages MODEL LIST   a JSON array of texts in
 python -m benchmarks.plain_encode pages MODEL PDF       each page rendered at 144 dpi
 python -m benchmarks.plain_encode film MODEL VIDEO N    every frame is read, one a second kept; N of them are encoded
 
-Prints a JSON object: `items`, the `seconds` that they took once the model was loaded, and `start_s` before that.
+With `--device cuda` it computes there. Prints a JSON object: `items`, the `seconds` that they took once the model was
+loaded, and `start_s` before that.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -22,23 +23,29 @@ DPI = 144
 
 
 def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.plain_encode")
+    parser.add_argument("what", choices=["photos", "passages", "pages", "film"])
+    parser.add_argument("model")
+    parser.add_argument("source")
+    parser.add_argument("count", type=int, nargs="?", default=0)
+    parser.add_argument("--device", default="cpu")
+    options = parser.parse_args()
     began = time.perf_counter()
     from mmsearch.models.libraries import quiet  # the same conditions: offline, and mended where torchvision is broken
 
     quiet(offline=True)
     from sentence_transformers import SentenceTransformer
 
-    what, folder, source = sys.argv[1:4]
-    model = SentenceTransformer(folder, device="cpu")
+    model = SentenceTransformer(options.model, device=options.device)
     loaded = time.perf_counter()
     batches: dict[str, Callable[[str], Iterator[list[Any]]]] = {
         "photos": photos,
         "passages": lambda path: iter([json.loads(Path(path).read_text("utf-8"))]),
         "pages": pages,
-        "film": lambda path: film(path, int(sys.argv[4])),
+        "film": lambda path: film(path, options.count),
     }
     items = 0
-    for batch in batches[what](source):
+    for batch in batches[options.what](options.source):
         items += len(model.encode(batch, batch_size=BATCH, show_progress_bar=False))
     ended = time.perf_counter()
     print(json.dumps({"items": items, "seconds": ended - loaded, "start_s": loaded - began}))

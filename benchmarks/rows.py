@@ -7,7 +7,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from benchmarks import corpus, documents, films, measure, memory, million, ocr_pages, passages, photos
+from benchmarks import corpus, documents, films, gpu, measure, memory, million, ocr_pages, passages, photos
 from benchmarks.measure import Setting
 from benchmarks.table import Row, times
 
@@ -67,6 +67,8 @@ ROWS: dict[str, Callable[[Setting], list[Row]]] = {
     "memory": memory.rows,
     "search-100k": partial(million.rows, passages=100_000),
     "search-1m": partial(million.rows, passages=1_000_000),
+    "gpu-photos": gpu.photos,
+    "gpu-vlm": gpu.vlm,
     "no-change": no_change,
     "cold-query": cold_query,
 }
