@@ -12,6 +12,7 @@ from replicas_rerankers import tiny_ms_marco, tiny_mxbai, tiny_qwen3_reranker, t
 
 from mmsearch.errors import ExtractionError, ModelUnavailable, UsageError
 from mmsearch.models import loading
+from mmsearch.models.budget import Budget
 from mmsearch.models.embedder import Clip
 from mmsearch.models.libraries import quiet
 from mmsearch.models.options import ModelOptions
@@ -79,7 +80,7 @@ def test_batches_do_not_change_scores(loaded):
     single = [model.score(Candidate("red"), words(text))[0] for text in TEXTS]
     assert whole == pytest.approx(single, abs=1e-5)
     budget = model._budget
-    model._budget = 150
+    model._budget = Budget(150, most=150)
     try:
         assert model.score(Candidate("red"), words(*TEXTS)) == pytest.approx(whole, abs=1e-5)
     finally:

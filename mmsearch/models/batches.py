@@ -13,12 +13,12 @@ from typing import Any
 import numpy as np
 
 from mmsearch.errors import ExtractionError
-from mmsearch.models.budget import CPU_TOKENS, GPU_TOKENS, MOST_CPU_TOKENS, MOST_GPU_TOKENS, Budget
+from mmsearch.models.budget import Budget, budget_for
 from mmsearch.models.copies import copies
 from mmsearch.models.embedder import Pace
 
 Turn = contextlib.AbstractContextManager[Any]
-OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "Cannot allocate memory")
+OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "Cannot allocate memory", "ALLOC_FAILED")
 
 
 class Batches:
@@ -87,8 +87,7 @@ class Batches:
     def _budget(self, kind: str) -> Budget:
         with self._noting:
             if kind not in self.budgets:
-                start, most = (CPU_TOKENS, MOST_CPU_TOKENS) if self._device == "cpu" else (GPU_TOKENS, MOST_GPU_TOKENS)
-                self.budgets[kind] = Budget(start, most, f"{self._key}/{kind}" if self._key else "")
+                self.budgets[kind] = budget_for(self._device, f"{self._key}/{kind}" if self._key else "")
             return self.budgets[kind]
 
     def _forward(

@@ -63,6 +63,11 @@ class Budget:
             _remember(self._key, self.tokens)
 
 
+def budget_for(device: str, key: str = "") -> Budget:
+    """The budget of a device, as torch names it."""
+    return Budget(CPU_TOKENS, MOST_CPU_TOKENS, key) if device == "cpu" else Budget(GPU_TOKENS, MOST_GPU_TOKENS, key)
+
+
 def _file() -> Path:
     return cache_home() / "batches.json"
 

@@ -3,17 +3,20 @@ batches by their size, memory, precision, and models that are none."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from mmsearch.errors import ExtractionError, ModelUnavailable, UsageError
-from mmsearch.models.batches import CPU_TOKENS, GPU_TOKENS, OUT_OF_MEMORY
+from mmsearch.models.batches import OUT_OF_MEMORY
+from mmsearch.models.budget import budget_for
 from mmsearch.models.known import ModelSpec
 from mmsearch.models.late import LateReranker
 from mmsearch.models.loading import first_precision, load
 from mmsearch.models.options import ModelOptions
+from mmsearch.models.precision import device_name
 from mmsearch.models.reranker import Candidate, Reranker, visible
 from mmsearch.models.reranker_files import HINT, checked, is_late
 from mmsearch.types import View, chosen
@@ -48,7 +51,8 @@ class CrossEncoderReranker:
         self._wrapped = self._chat and self.model[0].input_formatter.message_format == "structured"
         self._max_tokens = min(int(self.model.max_seq_length or MOST_TOKENS), MOST_TOKENS)
         self.model.max_seq_length = self._max_tokens
-        self._budget = CPU_TOKENS if self._precision.device == "cpu" else GPU_TOKENS
+        where = f"{device_name(self._precision.device)}/{self._precision.dtype}"
+        self._budget = budget_for(self._precision.device, f"{where}/{files.source}@{files.commit or ''}/rerank")
         self.max_pixels = self._limited("image", options.max_pixels, MAX_PIXELS, options)
         self.frames = (options.frames or FRAMES) if View.VIDEO in able else 0
         most = self.frames * FRAME_PIXELS
@@ -80,14 +84,17 @@ class CrossEncoderReranker:
         sizes = self._sizes(query, shown)
         order = sorted(range(len(shown)), key=lambda number: -sizes[number])  # what does not fit shows at once
         while order:
-            count = max(1, self._budget // sizes[order[0]])
+            count = max(1, self._budget.tokens // sizes[order[0]])
             if shown[order[0]].frames is not None or query.frames is not None:
                 count = 1  # the times of a film's frames go with the whole batch
             batch, order = order[:count], order[count:]
-            scores[batch] = self._judge(query, [shown[number] for number in batch], instruction)
+            began = time.perf_counter()
+            tokens = len(batch) * sizes[batch[0]]
+            scores[batch] = self._judge(query, [shown[number] for number in batch], tokens, instruction)
+            self._budget.note(tokens, time.perf_counter() - began)
         return scores
 
-    def _judge(self, query: Candidate, candidates: list[Candidate], instruction: str | None) -> np.ndarray:
+    def _judge(self, query: Candidate, candidates: list[Candidate], tokens: int, instruction: str | None) -> np.ndarray:
         """One batch, halved as often as the device's memory asks for."""
         try:
             raw = self._predict([self._pair(query, one) for one in candidates], instruction, _clip(query, candidates))
@@ -103,11 +110,10 @@ class CrossEncoderReranker:
             torch.cuda.empty_cache()
         if len(candidates) == 1:
             raise ExtractionError("memory", "This candidate alone does not fit the memory of the device.")
-        self._budget = max(self._budget // 2, 1)
+        self._budget.shrink(tokens)
         half = len(candidates) // 2
-        return np.concatenate(
-            [self._judge(query, part, instruction) for part in (candidates[:half], candidates[half:])]
-        )
+        halves = candidates[:half], candidates[half:]
+        return np.concatenate([self._judge(query, part, tokens // 2, instruction) for part in halves])
 
     def _predict(self, pairs: list[Any], prompt: str | None = None, clip: Any = None) -> np.ndarray:
         """The model's own figures, float32 (n,)."""
