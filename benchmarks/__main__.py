@@ -29,14 +29,22 @@ def main() -> None:
     setting = measure.Setting(options.folder.absolute(), options.files, options.repeats, options.threads)
     setting.folder.mkdir(parents=True, exist_ok=True)
     done: list[table.Row] = []
+    failed: list[str] = []
     for name in options.rows or ROWS:
         began = time.monotonic()
-        rows = ROWS[name](setting)
-        print(f"{name}: {time.monotonic() - began:.0f} s", file=sys.stderr)
-        for row in rows if options.record else ():
+        try:
+            rows = ROWS[name](setting)
+        except measure.CommandFailed as error:  # the other rows are worth having all the same
+            failed.append(name)
+            print(error, file=sys.stderr)
+            rows = [table.Row(name, note=f"failed: {str(error).splitlines()[-1]}")]
+        print(f"{name} took {time.monotonic() - began:.0f} s\n{table.printed(rows)}\n", file=sys.stderr, flush=True)
+        for row in rows if options.record and name not in failed else ():
             table.record(row)
         done += rows
     print(table.printed(done))
+    if failed:
+        sys.exit(f"Failed: {', '.join(failed)}.")
 
 
 if __name__ == "__main__":

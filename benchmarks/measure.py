@@ -18,6 +18,13 @@ from typing import Any
 ROOT = Path(__file__).parents[1]
 
 
+class CommandFailed(Exception):
+    """A command that is timed did not succeed; the message has its last words."""
+
+    def __init__(self, command: Sequence[str], code: int, said: str) -> None:
+        super().__init__(f"{' '.join(command)} ended with {code}:\n{said.strip()[-2000:]}")
+
+
 @dataclass(frozen=True, slots=True)
 class Setting:
     """What a row is told: where inputs and indexes are kept, how many small files there are, how often quick commands
@@ -47,12 +54,12 @@ def environment(threads: int) -> dict[str, str]:
 
 
 def run(command: Sequence[str], env: Mapping[str, str]) -> tuple[float, subprocess.CompletedProcess[str]]:
-    """Seconds of one fresh process from its start to its end. Ends the benchmark where the process fails."""
+    """Seconds of one fresh process from its start to its end. Raises `CommandFailed`."""
     begin = time.perf_counter()
     done = subprocess.run(command, env=env, cwd=ROOT, capture_output=True, text=True, check=False)
     seconds = time.perf_counter() - begin
     if done.returncode:
-        sys.exit(f"{' '.join(command)} ended with {done.returncode}:\n{done.stderr}")
+        raise CommandFailed(command, done.returncode, done.stderr)
     return seconds, done
 
 

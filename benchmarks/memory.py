@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from benchmarks import clip_model, documents, films
-from benchmarks.measure import ROOT, Setting
+from benchmarks.measure import ROOT, CommandFailed, Setting
 from benchmarks.table import Row
 
 LOOK_S = 0.2
@@ -44,7 +44,7 @@ def rows(setting: Setting) -> list[Row]:
 
 
 def _peak(setting: Setting, path: Path, model: str) -> tuple[float, float]:
-    """The peak of a run over one file in MB, and its seconds."""
+    """The peak of a run over one file in MB, and its seconds. Raises `CommandFailed`."""
     place = setting.folder / "index-memory"
     shutil.rmtree(place, ignore_errors=True)
     command = [sys.executable, "-m", "mmsearch", "index", "--quiet", "--no-ocr", "--model", model]
@@ -58,7 +58,7 @@ def _peak(setting: Setting, path: Path, model: str) -> tuple[float, float]:
         time.sleep(LOOK_S)
     if running.returncode:
         said = running.stderr.read().decode(errors="replace") if running.stderr else ""
-        sys.exit(f"{' '.join(command)} ended with {running.returncode}:\n{said}")
+        raise CommandFailed(command, running.returncode, said)
     return peak, time.monotonic() - began
 
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.measure import ROOT
+from benchmarks.measure import ROOT, CommandFailed
 
 LOOK_S = 0.1  # between two looks at what is committed
 FIRST, LAST = 0.1, 0.95  # shares of all embeddings between which the pace is taken: no start in it, and no end
@@ -41,8 +41,8 @@ class Indexed:
 def index(
     place: Path, inputs: Sequence[Path], env: Mapping[str, str], *flags: str, table: str = "embeddings"
 ) -> Indexed:
-    """Index files or folders anew into `place`; the pace is that of new rows in a table of its catalogue. Ends the
-    benchmark where the run fails."""
+    """Index files or folders anew into `place`; the pace is that of new rows in a table of its catalogue. Raises
+    `CommandFailed`."""
     shutil.rmtree(place, ignore_errors=True)
     summary = place.with_suffix(".json")
     command = [sys.executable, "-m", "mmsearch", "index", "--quiet", "--index", str(place), *flags]
@@ -54,7 +54,7 @@ def index(
         seconds = time.perf_counter() - began
         if running.returncode:
             log.seek(0)
-            sys.exit(f"{' '.join(command)} ended with {running.returncode}:\n{log.read()}")
+            raise CommandFailed(command, running.returncode, log.read())
     record = json.loads(summary.read_text("utf-8"))
     return Indexed(seconds, record, _steady(seen))
 
