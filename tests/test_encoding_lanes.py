@@ -1,5 +1,7 @@
 """Several devices, one queue: every segment is embedded exactly once, whichever device takes it."""
 
+import subprocess
+import sys
 import threading
 import time
 from collections import Counter
@@ -193,3 +195,20 @@ def test_all_gpus_serve_unless_one_was_named(device, others, monkeypatch):
 
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 3)
     assert further_devices(device) == others
+
+
+def test_a_stage_that_is_still_inside_a_model_does_not_cost_the_exit_code():
+    code = (
+        "import atexit, os, threading\n"
+        "from mmsearch.cli import main, program\n"
+        "from mmsearch.encoding.jobs import Stage\n"
+        "atexit.register(os.abort)  # what the C++ of a library does to a thread that is torn out of it\n"
+        "def run(arguments):\n"
+        "    Stage('encode-0', threading.Event().wait).start()\n"
+        "    print('kept')\n"
+        "    return 130\n"
+        "program.run = run\n"
+        "main()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+    assert (done.returncode, done.stdout) == (130, "kept\n")

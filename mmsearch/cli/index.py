@@ -63,7 +63,9 @@ def index(
             "--workers", metavar="N", min=0, show_default=False, help="Processes that decode; 0: by the cores."
         ),
     ] = 0,
-    device: Annotated[str, typer.Option("--device", metavar="DEVICE", help="cpu, cuda, cuda:1, mps.")] = "auto",
+    device: Annotated[
+        str, typer.Option("--device", metavar="DEVICE", help="cpu, cuda (every GPU), cuda:1, mps.")
+    ] = "auto",
     dtype: Annotated[str, typer.Option("--dtype", metavar="TYPE", help="float32, bfloat16, float16.")] = "auto",
     batch_size: Annotated[
         int,
