@@ -8,6 +8,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from mmsearch.retrieval.identifiers import folded, identifiers, stands_in
+from mmsearch.retrieval.lookup import lookup
 from mmsearch.retrieval.parse import Parsed
 from mmsearch.retrieval.ranking import (
     PRIOR_MEAN,
@@ -27,7 +28,6 @@ from mmsearch.retrieval.ranking import (
 )
 from mmsearch.store.snapshot import Snapshot, SpaceRow
 from mmsearch.store.vocabulary import NAMES, WORDS, Vocabulary, quoted
-from mmsearch.store.words import FAMILY, family
 from mmsearch.types import View
 
 if TYPE_CHECKING:
@@ -97,6 +97,7 @@ class Words:
     def __init__(self, snapshot: Snapshot, words: Sequence[str]) -> None:
         self.table = Vocabulary(snapshot.connection, WORDS, snapshot.filtered)
         self.names = Vocabulary(snapshot.connection, NAMES, snapshot.filtered)
+        self.filtered = snapshot.filtered
         self.frequency: Callable[[str], int] = cache(self.table.frequency)
         every = query_terms(words, self.table.rows, self.frequency, cache(self.table.family_frequency))
         self.terms: list[Term] = sorted(every, key=lambda term: -term.idf)[:MOST_TERMS]
@@ -104,8 +105,7 @@ class Words:
     def expression(self) -> str:
         """The FTS5 expression that brings up candidates: any of the rarer words or their families."""
         rare = self.table.rare([term.word for term in self.terms], self.frequency)
-        starts = dict.fromkeys(family(word) for word in rare if len(word) > FAMILY and not word.isdigit())
-        return " OR ".join([*map(quoted, rare), *(f"{quoted(start)} *" for start in starts)])
+        return lookup(rare, self.frequency, bounded=not self.filtered)
 
 
 def score(snapshot: Snapshot, asked: Asked, words: Words, extra: Sequence[int] = ()) -> Scored:
