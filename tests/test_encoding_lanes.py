@@ -15,6 +15,7 @@ from mmsearch.encoding import encode, spaces
 from mmsearch.encoding.contents import Space
 from mmsearch.encoding.encode import EncodeStage
 from mmsearch.encoding.jobs import Channel, Job, Piece, Stage, Stop
+from mmsearch.errors import ExtractionError
 from mmsearch.models.embedder import Pace
 from mmsearch.models.precision import Precision, further_devices
 from mmsearch.store.segments import Chunk
@@ -24,17 +25,17 @@ from mmsearch.types import Extracted, Kind, Locator, Segment, Source, View
 class Replica(WordModel):
     """A word model on a device of its own, which takes a moment and chokes on some words."""
 
-    def __init__(self, device="cpu", pause_s=0.002, bad=()):
+    def __init__(self, device="cpu", pause_s=0.002, bad="", error=None):
         self.precision, self.pace = Precision(device, "float32", "plain"), Pace()
-        self.pause_s, self.bad = pause_s, bad
+        self.pause_s, self.bad, self.error = pause_s, bad, error
         self.taken: list[str] = []
         self._turn = threading.Lock()
 
     def embed(self, view, items, role="document", instruction=None):
         with self._turn:
             time.sleep(self.pause_s)
-            if any(word in item for word in self.bad for item in items):
-                raise RuntimeError("out of memory")
+            if self.bad and any(self.bad in item for item in items):
+                raise self.error
             self.taken += items
             return super().embed(view, items)
 
@@ -112,14 +113,20 @@ def test_a_slow_device_holds_up_no_other(small_loads):
     assert len(quick.taken) > 3 * len(slow.taken)
 
 
-@pytest.mark.parametrize("bad", [(), ("note 17",)])
-def test_a_batch_that_fails_is_halved_until_the_guilty_segment_stands_alone(bad, small_loads):
-    running = Running([Replica(bad=bad), Replica(bad=bad)])
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (ValueError("no\nsuch word"), ("model", "The model can't take it (ValueError: no).")),
+        (ExtractionError("memory", "This alone does not fit."), ("memory", "This alone does not fit.")),
+    ],
+)
+def test_a_batch_that_fails_is_halved_until_the_guilty_segment_stands_alone(error, told, small_loads):
+    running = Running([Replica(bad="note 17", error=error), Replica(bad="note 17", error=error)])
     running.feed([*pieces(40), None])
     chunks = running.chunks()
     lost = {chunk.asset_id: (chunk.failure.code, chunk.failure.sentence) for chunk in chunks if chunk.failure}
-    assert lost == ({17: ("model", "The model can't take it (RuntimeError: out of memory).")} if bad else {})
-    assert {number for number, _ in vectors(chunks)} == set(range(40)) - set(lost)
+    assert lost == {17: told}
+    assert {number for number, _ in vectors(chunks)} == set(range(40)) - {17}
 
 
 def test_what_a_lane_dies_of_ends_the_stage(small_loads):

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from mmsearch.encoding.contents import Space, contents, media_bytes, present, read_words
 from mmsearch.encoding.jobs import Channel, Piece, Stage
+from mmsearch.errors import ExtractionError
 from mmsearch.models.embedder import Embedder
 from mmsearch.store.segments import Vectors
 from mmsearch.types import Extracted, Failure, View
@@ -189,13 +190,17 @@ def embed_items(items: list[_Item], embedder: Embedder) -> None:
             embed_items(items[: len(items) // 2], embedder)
             embed_items(items[len(items) // 2 :], embedder)
             return
-        sentence = (
-            f"The model can't take it ({type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''})."
-        )
-        items[0].piece.chunk.failure = Failure("model", sentence)
+        items[0].piece.chunk.failure = _failure(error)
         return
     for item, vector in zip(items, matrix, strict=True):
         item.vector = vector
+
+
+def _failure(error: Exception) -> Failure:
+    if isinstance(error, ExtractionError):
+        return Failure(error.code, error.sentence)
+    first = str(error).splitlines()[0] if str(error) else ""
+    return Failure("model", f"The model can't take it ({type(error).__name__}: {first}).")
 
 
 def _put_vectors(items: list[_Item]) -> None:
