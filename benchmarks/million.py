@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import json
 import random
+import shutil
 import statistics
 import sys
 import time
@@ -45,6 +46,7 @@ def make(folder: Path, passages: int) -> None:
     ready = folder / "ready"
     if ready.is_file():
         return
+    shutil.rmtree(folder, ignore_errors=True)  # what an interrupted run has left
     place = IndexFolder(folder)
     place.create()
     connection = open_writer(place)

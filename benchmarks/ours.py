@@ -32,7 +32,7 @@ class Indexed:
     def stages(self) -> str:
         """How busy each stage was."""
         shares = (
-            f"{stage['name']} {stage['busy_s'] / (stage['workers'] * stage['elapsed_s']):.0%}"
+            f"{stage['name']} {stage['busy_s'] / max(stage['workers'] * stage['elapsed_s'], 1e-9):.0%}"
             for stage in self.record["profile"]
         )
         return "busy: " + ", ".join(shares)

@@ -7,35 +7,9 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from benchmarks import corpus, documents, films, gpu, measure, memory, million, ocr_pages, passages, photos
+from benchmarks import cold, corpus, documents, films, gpu, measure, memory, million, ocr_pages, passages, photos
 from benchmarks.measure import Setting
 from benchmarks.table import Row, times
-
-QUERY = "who repaired the pump of the lighthouse"
-
-
-def cold_query(setting: Setting) -> list[Row]:
-    """A built-in text query in a fresh process, against a plain sentence-transformers script over the same texts."""
-    index = _indexed(setting)
-    embeddings = min(setting.files, corpus.DISTINCT)
-    vectors = setting.folder / f"vectors-{embeddings}.npy"
-    plain = [sys.executable, "-m", "benchmarks.plain_query"]
-    if not vectors.is_file():
-        measure.run([*plain, "make", str(_files(setting)), str(vectors)], setting.env)
-    ours = [sys.executable, "-m", "mmsearch", "query", "--index", str(index), QUERY]
-    plain += ["ask", str(vectors), QUERY]
-    medians = measure.alternate({"ours": ours, "plain": plain}, setting.repeats, setting.env)
-    shares = [measure.import_share(command, setting.env) for command in (ours, plain)]
-    return [
-        times(
-            f"cold text query, {setting.files:,} files, {embeddings:,} embeddings",
-            medians["ours"],
-            medians["plain"],
-            0.1,
-            f"imports {shares[0]:.0%} of ours, {shares[1]:.0%} of plain; median of {setting.repeats}",
-        ),
-        Row("the same, in seconds", f"{medians['ours']:.3f} s", "-", medians["ours"], None, 0.5, "on an idle machine"),
-    ]
 
 
 def no_change(setting: Setting) -> list[Row]:
@@ -70,7 +44,7 @@ ROWS: dict[str, Callable[[Setting], list[Row]]] = {
     "gpu-photos": gpu.photos,
     "gpu-vlm": gpu.vlm,
     "no-change": no_change,
-    "cold-query": cold_query,
+    "cold-query": cold.rows,
 }
 
 

@@ -1,0 +1,62 @@
+"""A text query in a fresh process, in the index of 100,000 embeddings of the search benchmark, against a plain script.
+
+python -m benchmarks.cold INDEX VECTORS.npy     makes both ready
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+from benchmarks import measure, million
+from benchmarks.measure import Setting
+from benchmarks.table import Row, times
+
+EMBEDDINGS = 100_000
+QUERY = "who repaired the pump of the lighthouse"
+
+
+def rows(setting: Setting) -> list[Row]:
+    """Whole processes: as a multiple of the plain script's time, and in seconds."""
+    index, vectors = setting.folder / f"passages-{EMBEDDINGS}", setting.folder / f"vectors-{EMBEDDINGS}.npy"
+    measure.run([sys.executable, "-m", "benchmarks.cold", str(index), str(vectors)], setting.env)
+    ours = [sys.executable, "-m", "mmsearch", "query", "--index", str(index), QUERY]
+    plain = [sys.executable, "-m", "benchmarks.plain_query", str(vectors), QUERY]
+    medians = measure.alternate({"ours": ours, "plain": plain}, setting.repeats, setting.env)
+    shares = [measure.import_share(command, setting.env) for command in (ours, plain)]
+    note = f"imports {shares[0]:.0%} of ours, {shares[1]:.0%} of plain; median of {setting.repeats}"
+    return [
+        times(f"cold text query, {EMBEDDINGS:,} embeddings", medians["ours"], medians["plain"], 0.1, note),
+        Row("the same, in seconds", f"{medians['ours']:.3f} s", "-", medians["ours"], None, 0.5, "on an idle machine"),
+    ]
+
+
+def ready(index: Path, vectors: Path) -> None:
+    """The index with the query encoder that a run of the program puts into it, as this version knows the built-in
+    model; and its vectors for the plain script, float32 (n, dimension)."""
+    import numpy as np
+
+    from mmsearch.encoding import encoders
+    from mmsearch.models import builtin
+    from mmsearch.models.options import ModelOptions
+    from mmsearch.models.registry import load, resolve
+    from mmsearch.store import spaces
+    from mmsearch.store.catalogue import open_writer, transaction
+    from mmsearch.store.layout import IndexFolder
+
+    million.make(index, EMBEDDINGS)
+    place, spec = IndexFolder(index), resolve("builtin")
+    connection = open_writer(place)
+    with transaction(connection, place):
+        connection.execute("UPDATE spaces SET fingerprint = ?", (json.dumps(builtin.fingerprint()),))
+    row = spaces.spaces(connection)[0]
+    encoders.provide(place, row, load(spec), spec, ModelOptions())
+    if not vectors.is_file():
+        halves = b"".join(one for (one,) in connection.execute("SELECT vector FROM embeddings ORDER BY id"))
+        np.save(vectors, np.frombuffer(halves, np.float16).reshape(-1, row.dimension).astype(np.float32))
+    connection.close()
+
+
+if __name__ == "__main__":
+    ready(Path(sys.argv[1]), Path(sys.argv[2]))
