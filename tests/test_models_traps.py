@@ -273,6 +273,9 @@ def test_t22_several_threads_at_once_change_nothing(name, families):
         found = list(pool.map(lambda one: embedder.embed(*one), work))
     for got, wanted in zip(found, expected * 2, strict=True):
         same(got, wanted)
+    weights = {id(one) for one in embedder.model.parameters()}
+    fronts = [embedder.batches._fronts.get_nowait() for _ in range(embedder.batches._fronts.qsize())]
+    assert len(fronts) <= 4 and all({id(one) for one in front.parameters()} == weights for front in fronts)
 
 
 def test_t23_large_pictures_are_shrunk_before_the_processor_sees_them(families):

@@ -5,9 +5,11 @@ Several threads may do so at once: while one of them computes, the others prepar
 from __future__ import annotations
 
 import contextlib
+import copy
+import queue
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,7 +19,6 @@ from mmsearch.models.budget import Budget, budget_for
 from mmsearch.models.copies import copies
 from mmsearch.models.embedder import Pace
 
-Turn = contextlib.AbstractContextManager[Any]
 OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "Cannot allocate memory", "ALLOC_FAILED")
 
 
@@ -44,7 +45,8 @@ class Batches:
         self._rows = rows or (lambda output: list(output["sentence_embedding"].float().numpy()))
         self._wanted = wanted
         self._noting = threading.Lock()
-        self._tokenizing = threading.Lock()
+        self._fronts: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self._fronts.put(model)
 
     def run(
         self,
@@ -52,18 +54,15 @@ class Batches:
         costs: Sequence[int],
         prepare: Callable[[list[Any]], list[Any]],
         kind: str = "",
-        tokenizes: bool = True,
         **how: Any,
     ) -> list[np.ndarray]:
         """What the model makes of each item, float32, in the order of the items.
 
         `costs` are the tokens of each item, `prepare` makes the library's inputs of a batch, `kind` is the view, and
-        `how` (`prompt`, `task`) goes with all of them. What `tokenizes` is prepared by one thread at a time: a
-        tokenizer keeps the padding and the longest length of the call that it is in. Raises
-        `ExtractionError("memory", ...)` where one item alone is too large.
+        `how` (`prompt`, `task`) goes with all of them. Raises `ExtractionError("memory", ...)` where one item alone is
+        too large.
         """
         budget = self._budget(kind)
-        turn = self._tokenizing if tokenizes else contextlib.nullcontext()
         order = sorted(range(len(items)), key=lambda number: -costs[number])  # what does not fit shows at once
         found: dict[int, np.ndarray] = {}
         while order:
@@ -73,7 +72,7 @@ class Batches:
             inputs = prepare([items[number] for number in batch])
             with self._noting:
                 self.pace.prepared_s += time.perf_counter() - began
-            rows = self._forward(inputs, costs[batch[0]] * len(batch), budget, turn, how)
+            rows = self._forward(inputs, costs[batch[0]] * len(batch), budget, how)
             found.update(zip(batch, rows, strict=True))
         return [found[number] for number in range(len(items))]
 
@@ -90,12 +89,10 @@ class Batches:
                 self.budgets[kind] = budget_for(self._device, f"{self._key}/{kind}" if self._key else "")
             return self.budgets[kind]
 
-    def _forward(
-        self, inputs: list[Any], tokens: int, budget: Budget, turn: Turn, how: dict[str, Any]
-    ) -> list[np.ndarray]:
+    def _forward(self, inputs: list[Any], tokens: int, budget: Budget, how: dict[str, Any]) -> list[np.ndarray]:
         """One batch, halved as often as the device's memory asks for."""
         try:
-            output, seconds = self._copies.run(self._features(inputs, turn, how), self._computed(how))
+            output, seconds = self._copies.run(self._features(inputs, how), self._computed(how))
         except RuntimeError as error:
             if not any(sign in str(error) for sign in OUT_OF_MEMORY):
                 raise
@@ -113,18 +110,40 @@ class Batches:
         with self._noting:
             budget.shrink(tokens)
         half = len(inputs) // 2
-        first = self._forward(inputs[:half], tokens // 2, budget, turn, how)
-        return first + self._forward(inputs[half:], tokens - tokens // 2, budget, turn, how)
+        first = self._forward(inputs[:half], tokens // 2, budget, how)
+        return first + self._forward(inputs[half:], tokens - tokens // 2, budget, how)
 
-    def _features(self, inputs: list[Any], turn: Turn, how: dict[str, Any]) -> dict[str, Any]:
+    def _features(self, inputs: list[Any], how: dict[str, Any]) -> dict[str, Any]:
         """What the model's own processor makes of inputs."""
-        with turn:
+        with self._front() as front:
             began = time.perf_counter()
-            found: dict[str, Any] = self._model.preprocess(inputs, **how)
+            found: dict[str, Any] = front.preprocess(inputs, **how)
             spent = time.perf_counter() - began
         with self._noting:
             self.pace.prepared_s += spent
         return found
+
+    @contextlib.contextmanager
+    def _front(self) -> Iterator[Any]:
+        """The model as this thread may prepare inputs with it, for tokenizers keep the padding and the longest length
+        of the call that they are in: the model itself, else a copy that shares its weights, made once for each thread
+        that comes at the same time."""
+        try:
+            mine = self._fronts.get_nowait()
+        except queue.Empty:
+            mine = self._copied() or self._fronts.get()
+        try:
+            yield mine
+        finally:
+            self._fronts.put(mine)
+
+    def _copied(self) -> Any:
+        """A copy of the model that shares its weights; None for one that can't be copied."""
+        weights = [*self._model.parameters(), *self._model.buffers()]
+        try:
+            return copy.deepcopy(self._model, {id(one): one for one in weights})
+        except Exception:  # a processor of a model's own code may hold anything
+            return None
 
     def _computed(self, how: dict[str, Any]) -> Callable[[dict[str, Any]], dict[str, Any]]:
         import torch

@@ -162,8 +162,7 @@ class SentenceTransformerEmbedder:
         else:
             costs = self._inputs.costs(view, items)
         prepare = partial(self._inputs.prepared, view)
-        tokenizes = view is View.TEXT or self._inputs.chat
-        return self._cut(self.batches.run(items, costs, prepare, view, tokenizes, prompt=prompt or None, task=role))
+        return self._cut(self.batches.run(items, costs, prepare, view, prompt=prompt or None, task=role))
 
     def fused(self, text: str, image: np.ndarray, role: Role = "query", instruction: str | None = None) -> np.ndarray:
         """See `Embedder`."""
