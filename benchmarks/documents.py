@@ -28,7 +28,10 @@ def rows(setting: Setting) -> list[Row]:
         plain.append(measure.told("benchmarks.plain_encode", setting.env, "pages", str(model), str(short)))
     seconds, steady = ours.median(mine)
     _, plainly = measure.medians(plain)
-    note = f"plain: PDFium at 144 dpi, then encode; ours {seconds:.1f} s for {OURS} pages; {mine[0].stages()}"
+    note = (
+        f"plain: PDFium at 144 dpi, then encode; ours {seconds:.1f} s for {OURS} pages; {mine[0].stages()}; "
+        f"{ours.work(mine, plain)}"
+    )
     return [rates("PDF pages, CLIP ViT-B/32", steady, plainly, "pages", None, f"{note}; {setting.turns} turns")]
 
 

@@ -6,6 +6,7 @@ import json
 import os
 import platform
 import re
+import resource
 import statistics
 import subprocess
 import sys
@@ -64,9 +65,16 @@ def run(command: Sequence[str], env: Mapping[str, str]) -> tuple[float, subproce
 
 
 def told(module: str, env: Mapping[str, str], *arguments: str) -> dict[str, Any]:
-    """The JSON object that a module prints last when it is run in a fresh process."""
+    """The JSON object that a module prints last when it is run in a fresh process, and its `core_s`."""
+    before = core_seconds()
     _, done = run([sys.executable, "-m", module, *arguments], env)
-    return dict(json.loads(done.stdout.splitlines()[-1]))
+    return {**json.loads(done.stdout.splitlines()[-1]), "core_s": core_seconds() - before}
+
+
+def core_seconds() -> float:
+    """What all processes that this one has waited for, and those that these have waited for, have computed."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def medians(plain: Sequence[Mapping[str, float]]) -> tuple[float, float]:

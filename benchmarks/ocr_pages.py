@@ -42,7 +42,7 @@ def rows(setting: Setting) -> list[Row]:
     note = (
         f"whole commands {seconds:.1f} s and {whole:.1f} s; {_shared(read, theirs):.1%} of the words the same; of the "
         f"printed words ours has {_shared(truth, read):.1%}, the plain loop {_shared(truth, theirs):.1%}; "
-        f"{mine[0].stages()}; {len(mine)} turns"
+        f"{mine[0].stages()}; {ours.work(mine, plain)}; {len(mine)} turns"
     )
     return [rates("OCR of pages", steady, plainly, "pages", 1.5, note)]
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.measure import ROOT, CommandFailed
+from benchmarks.measure import ROOT, CommandFailed, core_seconds
 
 LOOK_S = 0.1  # between two looks at what is committed
 FIRST, LAST = 0.1, 0.95  # shares of all embeddings between which the pace is taken: no start in it, and no end
@@ -23,9 +23,11 @@ FIRST, LAST = 0.1, 0.95  # shares of all embeddings between which the pace is ta
 
 @dataclass(frozen=True, slots=True)
 class Indexed:
-    """One run: the seconds of the whole command, the record that it wrote, and what it gave a second once it ran."""
+    """One run: the seconds of the whole command and those that cores computed, the record that it wrote, and what it
+    gave a second once it ran."""
 
     seconds: float
+    core_s: float
     record: Mapping[str, Any]
     steady: float
 
@@ -48,7 +50,7 @@ def index(
     command = [sys.executable, "-m", "mmsearch", "index", "--quiet", "--index", str(place), *flags]
     command += ["--summary-json", str(summary), *map(str, inputs)]
     with place.with_suffix(".log").open("w+") as log:
-        began = time.perf_counter()
+        began, before = time.perf_counter(), core_seconds()
         running = subprocess.Popen(command, env=env, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         seen = _watched(running, place / "catalogue.db", table)
         seconds = time.perf_counter() - began
@@ -56,7 +58,7 @@ def index(
             log.seek(0)
             raise CommandFailed(command, running.returncode, log.read())
     record = json.loads(summary.read_text("utf-8"))
-    return Indexed(seconds, record, _steady(seen))
+    return Indexed(seconds, core_seconds() - before, record, _steady(seen))
 
 
 def _watched(running: subprocess.Popen, catalogue: Path, table: str) -> list[tuple[float, int]]:
@@ -83,6 +85,14 @@ def _steady(seen: Sequence[tuple[float, int]]) -> float:
         middle = [seen[0], seen[-1]]
     (begin, few), (end, many) = middle[0], middle[-1]
     return (many - few) / max(end - begin, 1e-9)
+
+
+def work(runs: Sequence[Indexed], plain: Sequence[Mapping[str, float]]) -> str:
+    """Core-seconds for an item, start included, which depend less on what else the machine does."""
+    items = max(runs[0].record["segments"], 1)
+    mine = statistics.median(run.core_s for run in runs) / items
+    other = statistics.median(one["core_s"] / one["items"] for one in plain)
+    return f"core-seconds an item with the start: {mine:.3f} and {other:.3f}"
 
 
 def median(runs: Sequence[Indexed]) -> tuple[float, float]:

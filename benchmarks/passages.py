@@ -35,7 +35,8 @@ def rows(setting: Setting) -> list[Row]:
     record = mine[0].record
     note = (
         f"{record['segments']:,} passages of {SHORTEST} to {LONGEST} words, {record['embeddings']:,} embeddings; "
-        f"whole commands {seconds:.1f} s and {whole:.1f} s; {mine[0].stages()}; {setting.turns} turns"
+        f"whole commands {seconds:.1f} s and {whole:.1f} s; {mine[0].stages()}; "
+        f"{ours.work(mine, plain)}; {setting.turns} turns"
     )
     return [
         rates("text passages, MiniLM", steady, plainly, "passages", 1.5 if measure.bfloat16() else 1.1, note),

@@ -58,7 +58,7 @@ def _rows(
     note = (
         f"{forward[0]['choice'].split(',')[0]}; whole commands of {ours_files:,} files {seconds:.1f} s and "
         f"{whole:.1f} s (plain: start {start:.1f} s, the rest by its pace), {whole / seconds:.1f} times; "
-        f"{mine[0].stages()}; {setting.turns} turns"
+        f"{mine[0].stages()}; {ours.work(mine, plain)}; {setting.turns} turns"
     )
     decode = decode_seconds(paths)
     ceiling = 1 / (1 / alone + decode / cores())
