@@ -20,12 +20,13 @@ SIDE = 336  # pixels of a picture before the processor cuts it to the model's si
 def main() -> None:
     import numpy as np
     import torch
-    from sentence_transformers.util import batch_to_device
 
     from mmsearch.models.registry import load, resolve
     from mmsearch.types import View
 
     embedder: Any = load(resolve(sys.argv[1]))
+    from sentence_transformers.util import batch_to_device  # not before, where torchvision has to be mended
+
     model, inputs = embedder.model, embedder._inputs
     chance = np.random.default_rng(0)
     best = {"rate": 0.0, "batch": 0}

@@ -8,12 +8,15 @@ from __future__ import annotations
 import sys
 
 import numpy as np
-from sentence_transformers import SentenceTransformer
 
 from mmsearch.models.builtin import locate
+from mmsearch.models.libraries import mend_torchvision
 
 
 def main() -> None:
+    mend_torchvision()  # where it is broken, nothing below could be imported
+    from sentence_transformers import SentenceTransformer
+
     model = SentenceTransformer(str(locate()), device="cpu")
     vectors = np.load(sys.argv[1])
     scores = vectors @ model.encode(sys.argv[2], normalize_embeddings=True)
