@@ -34,10 +34,10 @@ def rows(setting: Setting) -> list[Row]:
     seconds, steady = ours.median(mine)
     whole, plainly = measure.medians(plain)
     record = mine[0].record
+    steady *= record["segments"] / record["embeddings"]  # what MiniLM can't read at once has several
     note = (
-        f"{record['segments']:,} passages of {SHORTEST} to {LONGEST} words, {record['embeddings']:,} embeddings, plain: "
-        f"every {EVERY}th of them; "
-        f"whole commands {seconds:.1f} s and {whole:.1f} s; {mine[0].stages()}; "
+        f"{record['segments']:,} passages of about {SHORTEST} to {LONGEST} words, {record['embeddings']:,} embeddings; "
+        f"plain: every {EVERY}th of them; whole commands {seconds:.1f} s and {whole:.1f} s; {mine[0].stages()}; "
         f"{ours.work(mine, plain)}; {setting.turns} turns"
     )
     return [
