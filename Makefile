@@ -2,7 +2,7 @@
 # Python packages go into .venv, from the package index that your pip uses. Set PYTHON=... to choose the Python.
 
 .NOTPARALLEL:
-.PHONY: help demo test lint bench torture fuzz clean python ffmpeg
+.PHONY: help demo test lint bench builtin-model torture fuzz clean python ffmpeg
 
 RUN := .venv/bin/python -m
 # The demo has an index of its own, and pays no heed to your settings.
@@ -14,6 +14,7 @@ help:
 	@echo "make test   set up everything and the development tools, run every check and test"
 	@echo "make lint   ruff and mypy alone"
 	@echo "make bench  the benchmarks; ARGS='--help' shows what can be chosen"
+	@echo "make builtin-model  draw pictures and train the built-in eyes from nothing; two hours on 2 cores"
 	@echo "make torture  kills runs at hundreds of places and moments and looks for what is lost (half an hour)"
 	@echo "make fuzz  ten minutes of hostile inputs for each of our parsers"
 	@echo "make clean  remove build/ and caches; .venv stays"
@@ -43,6 +44,26 @@ lint: .venv/ready-test
 
 bench: .venv/ready-demo
 	$(RUN) benchmarks $(ARGS)
+
+# From nothing to mmsearch/models/eyes_weights. With free typefaces of Debian, unpacked beside the pictures and nowhere
+# else; other systems go without, and the eyes see fewer typefaces.
+builtin-model: .venv/ready-demo build/fonts
+	$(RUN) mmsearch.training --fonts build/fonts $(ARGS)
+
+FONTS := $(addprefix fonts-, b612 breip cantarell cmu comic-neue crosextra-carlito dejavu-core dkg-handwriting \
+  ebgaramond ecolier-court elusive-icons femkeklaver firacode font-awesome freefont-ttf gfs-didot hack humor-sans \
+  inconsolata kristi lato liberation liberation2 linuxlibertine materialdesignicons-webfont noto-color-emoji \
+  open-sans play quicksand roboto-unhinted rufscript sil-andika symbola vollkorn)
+
+build/fonts:
+	@rm -rf build/fonts.new && mkdir -p build/fonts.new
+	@if command -v apt-get >/dev/null && command -v dpkg-deb >/dev/null; then \
+	  cd build/fonts.new && for name in $(FONTS); do \
+	    apt-get download -q $$name 2>/dev/null || echo "There is no package $$name here: one typeface less."; \
+	  done; \
+	  for file in *.deb; do [ -f "$$file" ] && dpkg-deb -x "$$file" . && rm "$$file"; done; true; \
+	else echo "No Debian packages here: the pictures are drawn with the typefaces of this system."; fi
+	@mv build/fonts.new build/fonts
 
 torture: .venv/ready-test
 	$(RUN) benchmarks.torture $(ARGS)

@@ -117,8 +117,9 @@ def plain(lab: Lab, gallery: str) -> tuple[list[Ranked], list[Ranked]]:
         for one in lab.judged[gallery]:
             asked, _ = compose(folder, snapshot, Query(one.text))
             expression = " OR ".join(map(quoted, dict.fromkeys(asked.parsed.words)))
-            near = [snapshot.nearest(v.space.id, v.view, v.vector, DEEP) for v in asked.vectors]
-            for places, into in zip((table.best(expression, DEEP), [i for i, _ in near[0]]), ranked, strict=True):
+            texts = next((one for one in asked.vectors if one.space.name == "builtin"), None)
+            near = snapshot.nearest(texts.space.id, texts.view, texts.vector, DEEP) if texts else []
+            for places, into in zip((table.best(expression, DEEP), [i for i, _ in near]), ranked, strict=True):
                 files = [path for path in files_of(snapshot, places, lab.base) if one.judges(path)][:K]
                 into.append(Ranked(one, tuple((path, Locator()) for path in files), (0.0,) * len(files), 0.0))
     return ranked

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from mmsearch.config import Settings
-from mmsearch.encoding import queries, spaces  # noqa: F401 (a first import while patched would stay so)
+from mmsearch.encoding import opening, queries, spaces  # noqa: F401 (a first import while patched would stay so)
 from mmsearch.encoding.extract import ExtractStage
 from mmsearch.index import Index
 from mmsearch.models import builtin, query_encoder, registry
@@ -75,6 +75,7 @@ class WordEncoder:
 
 def use_word_model(patch) -> None:
     """Put it where runs and queries take their model from; `patch` sets attributes (`monkeypatch.setattr`)."""
+    patch(opening, "DEFAULT", ("builtin",))
     patch(spaces, "load_embedder", lambda name, settings: WordModel())
     patch(spaces.Models, "_export", lambda self, row: None)
     patch(query_encoder, "OnnxTextEncoder", WordEncoder)

@@ -61,11 +61,12 @@ def test_the_index_keeps_its_promises(collection) -> None:
     assert broken(collection[0] / "index", deep=True) == {}
 
 
-def test_vectors_are_unit_and_those_of_the_model(collection) -> None:
-    found = rows(collection[0] / "index", "SELECT vector FROM embeddings")
-    matrix = np.stack([np.frombuffer(row[0], np.float16) for row in found]).astype(np.float32)
-    assert matrix.shape[1] == builtin.DIMENSION
-    assert np.allclose(np.linalg.norm(matrix, axis=1), 1, atol=5e-3)
+@pytest.mark.parametrize(("name", "dimension"), [("builtin", 384), (builtin.EYES, 384), (builtin.LIKENESS, 640)])
+def test_vectors_are_unit_and_those_of_the_model(collection, name: str, dimension: int) -> None:
+    sql = "SELECT e.vector FROM embeddings e JOIN spaces s ON s.id = e.space_id WHERE s.name = ?"
+    matrix = np.stack([np.frombuffer(row[0], np.float16) for row in rows(collection[0] / "index", sql, name)])
+    assert matrix.shape[1] == dimension
+    assert np.allclose(np.linalg.norm(matrix.astype(np.float32), axis=1), 1, atol=5e-3)
 
 
 @pytest.mark.parametrize(

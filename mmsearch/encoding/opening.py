@@ -13,7 +13,7 @@ from mmsearch.errors import ModelMismatch, ModelUnavailable, UsageError
 from mmsearch.models import builtin
 from mmsearch.models.known import ModelSpec
 from mmsearch.models.options import CHANGE_VECTORS, ModelOptions
-from mmsearch.models.registry import check_here, check_loadable, load, resolve, resolve_all
+from mmsearch.models.registry import DEFAULT, check_here, check_loadable, load, resolve, resolve_all
 from mmsearch.store import spaces as rows_of
 from mmsearch.store.catalogue import transaction
 from mmsearch.store.layout import IndexFolder
@@ -97,7 +97,7 @@ def _vector_options(settings: Settings) -> dict[str, Any]:
 
 
 def open_models(folder: IndexFolder, connection: sqlite3.Connection, settings: Settings) -> Models:
-    """The models of a run. A new index takes the built-in one unless others are named.
+    """The models of a run. A new index takes the built-in ones unless others are named.
 
     Raises `ModelMismatch` when other models or options are asked for than the index was made with, or when a model
     is not the one it was (the sentence says which part differs); `UsageError`, `ModelUnavailable`. Nothing is written
@@ -113,7 +113,7 @@ def open_models(folder: IndexFolder, connection: sqlite3.Connection, settings: S
         _check_same(rows, wanted, settings)
         wanted = []
     elif not wanted:
-        wanted = [(resolve("builtin"), machine_options(settings))]
+        wanted = [(resolve(name), machine_options(settings)) for name in DEFAULT]
     state = rows_of.BUILDING if settings.rebuild and rows else ""
     _check_here(wanted)
     new = [_described(spec, options) for spec, options in wanted]

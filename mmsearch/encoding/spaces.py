@@ -84,7 +84,8 @@ class Models:
             others = [load_embedder(row, replace(settled, device=device)) for device in devices]
             self._loaded[row.id] = (first, *others)
             beside = f", and on {len(others)} more of this machine's GPUs" if others else ""
-            self._said.append(Remark(f"The model {plain_name(row)} computes in {first.choice()}{beside}."))
+            if choice := first.choice():
+                self._said.append(Remark(f"The model {plain_name(row)} computes in {choice}{beside}."))
             if View.TEXT in first.views:
                 self._export(row)
         return self._loaded[row.id]

@@ -32,6 +32,8 @@ def build_ann(connection: sqlite3.Connection, folder: IndexFolder, models: Model
 
 def _probes(connection: sqlite3.Connection, models: Models, row: SpaceRow) -> np.ndarray:
     """Queries as users put them: words of names and first sentences. An index's own vectors would flatter it."""
+    if "text" not in row.recorded.get("query_views", row.fingerprint):
+        return _own_vectors(connection, row)
     texts = [
         text.split(". ")[0][:120]
         for (text,) in connection.execute(
@@ -63,3 +65,13 @@ def profile(record: RunRecord, stages: list[StageProfile]) -> list[StageProfile]
     elapsed = stages[0].elapsed_s
     spent = min(record.stages.get("commit", 0.0), elapsed)
     return [*stages, StageProfile("commit", record.segments, 1, spent, elapsed, 0.0)]
+
+
+def _own_vectors(connection: sqlite3.Connection, row: SpaceRow) -> np.ndarray:
+    """What queries are like in a space that takes no words: what it holds."""
+    import numpy as np
+
+    found = connection.execute(
+        "SELECT vector FROM background WHERE space_id = ? ORDER BY draw LIMIT ?", (row.id, PROBES)
+    ).fetchall()
+    return np.stack([np.frombuffer(vector, np.float16) for (vector,) in found]).astype(np.float32)

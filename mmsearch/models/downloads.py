@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 
 from mmsearch.config import data_home
 from mmsearch.errors import ModelUnavailable, StoppedEarly, UsageError
+from mmsearch.models.builtin import is_part
 from mmsearch.models.cache import bytes_on_disk, hub_cache, model_folder
 from mmsearch.models.known import ModelSpec
 from mmsearch.models.options import ModelOptions
@@ -43,7 +44,7 @@ def pull(spec: ModelSpec, options: ModelOptions) -> Iterator[Fetched]:
     `UsageError`, `ModelUnavailable` (no such model, no network, weights of another kind than safetensors, one that
     does not load), `StoppedEarly` (the disk is full).
     """
-    if spec.name == "builtin" or Path(spec.source).is_dir():
+    if is_part(spec.name) or Path(spec.source).is_dir():
         raise UsageError(f"{spec.name} is on this machine already.", "Models of the hub are pulled.")
     revision = options.revision or spec.revision
     for source, version in ((spec.source, revision), *([(spec.pair, None)] if spec.pair else [])):
@@ -73,7 +74,7 @@ def recorded(spec: ModelSpec) -> dict[str, Any]:
 def remove(spec: ModelSpec) -> int:
     """Take a model off this machine. Gives how many bytes that freed. Raises `UsageError` where it isn't there, or
     isn't ours to remove."""
-    if spec.name == "builtin" or Path(spec.source).is_dir():
+    if is_part(spec.name) or Path(spec.source).is_dir():
         raise UsageError(f"{spec.name} was not pulled, so it stays.", "Remove its folder or package yourself.")
     folder = model_folder(spec.source)
     if not folder.is_dir():

@@ -65,7 +65,7 @@ class Embedder(Protocol):
         "seconds"}` of a sound in Hz and at most so long, `{"frames", "max_pixels"}` of a video, per frame."""
 
     def choice(self) -> str:
-        """The same as `precision`, as a sentence."""
+        """The same as `precision`, as a sentence; empty where there was nothing to choose."""
 
     def part_texts(self, text: str) -> list[str]:
         """The text itself if the model can read it whole, else consecutive parts that it can, cut where sentences or

@@ -67,6 +67,11 @@ def _embedders() -> Iterable[ModelSpec]:
     yield ModelSpec(
         "builtin", builtin.HUB_ID, views=TEXT, parameters=23 * M, tried="works", **builtin_facts,  # type: ignore[arg-type]
     )  # fmt: skip
+    for name, view, dimension in builtin.SENSES:
+        yield ModelSpec(
+            name, name, views=_views(view), dimension=dimension, parameters=0 if view == "audio" else 7 * M,
+            licence="Apache-2.0", remote_code=False, tried="works",
+        )  # fmt: skip
     yield ModelSpec(
         "qwen3-vl-2b", "Qwen/Qwen3-VL-Embedding-2B", views=WATCH, dimension=2048, matryoshka=(64, 2048),
         parameters=2130 * M, weights_bytes=int(4.3 * GB), memory_bytes=8 * GPU_GB, licence="Apache-2.0",

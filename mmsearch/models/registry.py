@@ -16,7 +16,9 @@ from mmsearch.models.options import ModelOptions
 from mmsearch.types import View, chosen
 
 HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
+DEFAULT = ("builtin", builtin.EYES, builtin.LIKENESS)  # of an index for which no models are named
 PRESETS = {
+    "senses": (*DEFAULT, builtin.EARS),
     "photos": ("builtin:text", "clip:image"),
     "sounds": ("builtin:text", "clap:audio"),
     "gpu": ("qwen3-vl-2b",),
@@ -154,7 +156,7 @@ def check_loadable(spec: ModelSpec, options: ModelOptions) -> None:
 
 def check_here(spec: ModelSpec, options: ModelOptions) -> None:
     """Raise `ModelUnavailable` where a model of the hub is not on this machine and must not be fetched."""
-    if options.allow_download or spec.name == "builtin" or Path(spec.source).is_dir():
+    if options.allow_download or builtin.is_part(spec.name) or Path(spec.source).is_dir():
         return
     for source in filter(None, (spec.source, spec.pair)):
         revision = (options.revision or spec.revision) if source == spec.source else None
@@ -173,6 +175,10 @@ def load(spec: ModelSpec, options: ModelOptions | None = None) -> Embedder:
     options = options or ModelOptions()
     check_loadable(spec, options)
     check_here(spec, options)
+    if builtin.is_part(spec.name) and spec.name != "builtin":
+        from mmsearch.models.senses import SenseEmbedder
+
+        return SenseEmbedder(spec.name)
     source = spec.source
     known = None
     if spec.name == "builtin":

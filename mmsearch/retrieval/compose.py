@@ -25,6 +25,7 @@ from mmsearch.errors import UsageError
 from mmsearch.retrieval.examples import Example, is_place, stored, telling
 from mmsearch.retrieval.parse import Parsed, parse
 from mmsearch.retrieval.readable import is_unknown, readable_share
+from mmsearch.retrieval.senses import sensed
 from mmsearch.retrieval.signals import LEAST_READABLE, Asked, Vector, Wording
 from mmsearch.store.layout import IndexFolder
 from mmsearch.store.snapshot import Snapshot, SpaceRow
@@ -102,6 +103,7 @@ def _add_words(parts: _Parts, parsed: Parsed, weight: float) -> None:
         parts.notes += encoded.notes
         readable = readable_share(parsed.text, encoded.pieces, encoded.offsets, encoded.single_signs)
         parts.vectors += [(weight, one) for one in _for_views(space, {View.TEXT: encoded.vector}, readable)]
+    parts.vectors += [(weight, one) for one in sensed(parts.folder, parts.snapshot, parsed.text, parts.query)]
 
 
 def _add_text(parts: _Parts, part: Part, sign: float) -> None:

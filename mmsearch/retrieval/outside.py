@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from mmsearch.encoding.files import Files, source_of, words_of
 from mmsearch.encoding.queries import encode_fused, encode_media, encode_text, media_needs, query_views, unit
 from mmsearch.errors import ExtractionError, UsageError
+from mmsearch.models import builtin
 from mmsearch.store.layout import IndexFolder
 from mmsearch.store.snapshot import Snapshot, SpaceRow
 from mmsearch.types import Extracted, Kind, Needs, Query, Source, View, chosen
@@ -48,14 +49,16 @@ def shown(
     folder: IndexFolder, snapshot: Snapshot, path: bytes, kind: Kind | None, words: bool, text: str, query: Query
 ) -> Shown:
     """Open a file in a worker process, as when indexing, and encode it. With `words` its words are read and encoded
-    too; without, only where no space can see or hear it. A `text` goes with a picture where the model takes both.
+    too; without, only where no space can see or hear it, or only the built-in senses, which can't read. A `text` goes
+    with a picture where the model takes both.
 
     Raises `UsageError` when it can't be decoded, or is not of the `kind` asked for."""
     source = source_of(path, kind)
     rows = [row for row in snapshot.spaces() if snapshot.holds(row.id)]
     able = [row for row in rows if query_views(row) & TAKEN_BY[source.kind]]
     needs = media_needs(able, "always" if source.kind is Kind.IMAGE else "auto")
-    pieces = _pieces(source, needs, words or not able)
+    words = words or all(builtin.is_part(row.name) for row in able)
+    pieces = _pieces(source, needs, words)
     vectors: dict[tuple[int, View], np.ndarray] = {}
     notes: list[str] = []
     fused = set()

@@ -11,6 +11,7 @@ from mmsearch.retrieval.identifiers import folded, identifiers, stands_in
 from mmsearch.retrieval.lookup import lookup
 from mmsearch.retrieval.parse import Parsed
 from mmsearch.retrieval.ranking import (
+    HALF,
     PRIOR_MEAN,
     Offset,
     Ranking,
@@ -44,7 +45,8 @@ MOST_TERMS = 64  # the rarest words of a long query; the others cost time and de
 @dataclass(frozen=True, slots=True, eq=False)
 class Vector:
     """A query for one view of one space: a unit vector, float32 (dimension,), and how much of it the model can read.
-    `made_of` is what was encoded, a view too; a `weight` below 0 is of what should be less."""
+    `made_of` is what was encoded, a view too; a `weight` below 0 is of what should be less. `scale` is of a model that
+    knows what its cosines mean: the one that counts for nothing and the one that is half a certainty."""
 
     space: SpaceRow
     view: str
@@ -52,6 +54,7 @@ class Vector:
     readable: float = 1.0
     made_of: str = ""  # empty: the view itself
     weight: float = 1.0
+    scale: tuple[float, float] | None = None
 
     @property
     def name(self) -> str:
@@ -223,7 +226,10 @@ def _view(snapshot: Snapshot, vectors: Sequence[Vector], ids: list[int]) -> tupl
         usual = (background @ vector.vector) * beside.factor(background) if len(background) else np.empty(0)
         known = snapshot.similarities(vector.space.id, vector.view, vector.vector, ids, beside.factor)
         own, even = np.array([known.get(i, (np.nan, np.nan)) for i in ids], np.float64).reshape(-1, 2).T
-        if across:
+        if vector.scale is not None:
+            nothing, half = vector.scale
+            share = (own - nothing) * (HALF / (half - nothing))
+        elif across:
             others = np.empty(0)
             if len(background):
                 others = _others(snapshot, vector) @ background.T * beside.factor(background)
@@ -252,7 +258,5 @@ def _others(snapshot: Snapshot, vector: Vector) -> np.ndarray:
 
 
 def _certainty(z: float) -> float:
-    from mmsearch.retrieval.ranking import HALF
-
     positive = max(float(z), 0.0)
     return positive**2 / (positive**2 + HALF**2)
