@@ -43,6 +43,8 @@ Of real pictures it takes wrongly: drawn things that pass for photographs (chess
 bricks (for small charts), faded receipts without lines (for charts); among charts, bars that are thin or many (for
 areas), box plots without a box, and scatter plots with few or unusual marks. File names are a coarse truth for kinds of
 charts: several that count as wrong are of the kind asked for, under another name (`residual_graph` is a scatter plot).
+Judged by eye instead, of the first as many hits as files bear the name, "bar chart" has 26 of 28 right, "line chart" 18 of
+19, "scatter plot" 7 of 9, "box plot" 5 of 7, "area chart" 1 of 3.
 
 ## Data and training
 
@@ -58,7 +60,8 @@ it is. `make builtin-model` does all of it again, and the shipped weights come f
 
 Measured on real files that were never trained on; file names serve as labels. In brackets 95% bootstrap intervals.
 The lines on sounds are of the ears (`mmsearch/models/ears.py`), which have no weights: statistics of a spectrum, and a
-direction each for speech and noise, fitted on made-up sounds.
+direction each for speech and noise, fitted on made-up sounds. While the made-up speech was written its mean features
+were compared with those of the recordings measured here, so the figure for speech is somewhat flattered.
 
 ```
 {figures}
