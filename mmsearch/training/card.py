@@ -43,8 +43,8 @@ Of real pictures it takes wrongly: drawn things that pass for photographs (chess
 bricks (for small charts), faded receipts without lines (for charts); among charts, bars that are thin or many (for
 areas), box plots without a box, and scatter plots with few or unusual marks. File names are a coarse truth for kinds of
 charts: several that count as wrong are of the kind asked for, under another name (`residual_graph` is a scatter plot).
-Judged by eye instead, of the first as many hits as files bear the name, "bar chart" has 26 of 28 right, "line chart" 18 of
-19, "scatter plot" 7 of 9, "box plot" 5 of 7, "area chart" 1 of 3.
+Judged by eye instead, of the first as many hits as files bear the name, "bar chart" has 26 of 28 right, "line chart" 18
+of 19, "scatter plot" 7 of 9, "box plot" 5 of 7, "area chart" 1 of 3.
 
 ## Data and training
 
