@@ -47,7 +47,8 @@ class Row:
 
     def cells(self) -> tuple[str, ...]:
         """The line, in the order of `TITLES`."""
-        value = "-" if self.value is None else f"{self.value:,.2f}" if self.value < 100 else f"{self.value:,.0f}"
+        digits = 0 if self.value is None or self.value >= 100 else 2 if self.value >= 1 else 3
+        value = "-" if self.value is None else f"{self.value:,.{digits}f}"
         return (self.work, self.ours, self.plain, value, self.goal, self.met)
 
 

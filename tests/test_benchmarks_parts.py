@@ -36,7 +36,7 @@ def test_the_table_has_a_line_a_row_in_columns_and_its_note_below() -> None:
     rows = [table.times("short", 1.0, 2.0, 4.0, "median of 3"), table.Row("longer work", note="skipped: no GPU")]
     assert table.printed(rows).split("\n") == [
         "work         ours     plain    value  goal  met",
-        "short        1.000 s  2.000 s  0.50   ≤ 4   yes",
+        "short        1.000 s  2.000 s  0.500  ≤ 4   yes",
         "    median of 3",
         "longer work  -        -        -      -     -",
         "    skipped: no GPU",
@@ -50,7 +50,7 @@ def test_a_recorded_row_stands_above_the_mark(tmp_path: Path, monkeypatch: pytes
     table.record(table.times("work", 1.0, 2.0, 4.0, "said"))
     old, new, mark, rest = kept.read_text().splitlines()
     assert (old, mark, rest) == ("| old |", table.MARK, "rest")
-    assert new.endswith("| work | 1.000 s | 2.000 s | 0.50 | ≤ 4 | yes | said |")
+    assert new.endswith("| work | 1.000 s | 2.000 s | 0.500 | ≤ 4 | yes | said |")
 
 
 def test_a_pace_leaves_out_the_start_and_the_end_of_a_run() -> None:
