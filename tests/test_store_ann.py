@@ -201,6 +201,18 @@ def test_recall_is_measured_and_kept(small: Small, monkeypatch) -> None:
     small.agrees()
 
 
+@pytest.mark.parametrize("shape", ["flat", "ivf"])
+def test_queries_use_the_file_that_was_built_and_not_a_scan_of_the_catalogue(
+    small: Small, monkeypatch, shape: str
+) -> None:
+    monkeypatch.setattr(ann, "FLAT_UP_TO", 100 if shape == "ivf" else 100_000)
+    small.add(400)
+    small.build()
+    with Snapshot(small.folder) as snapshot:
+        generation, index, tail, _ = snapshot._view(1, "text", DIMENSION)
+    assert generation is not None and (generation.shape, index.ntotal, len(tail)) == (shape, 400, 0)
+
+
 def test_files_of_killed_runs_are_swept_and_others_left(small: Small) -> None:
     small.add(20)
     small.build()

@@ -53,6 +53,7 @@ def ivf(
     index = faiss.IndexIVFScalarQuantizer(
         quantizer, dimension, lists, faiss.ScalarQuantizer.QT_fp16, faiss.METRIC_INNER_PRODUCT
     )
+    index.by_residual = False  # codes are the catalogue's own float16 vectors, by which a file is known as this index's
     index.train(training)
     del training, sample
     exact = _Exact(queries)
