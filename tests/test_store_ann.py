@@ -210,7 +210,7 @@ def test_queries_use_the_file_that_was_built_and_not_a_scan_of_the_catalogue(
     small.build()
     with Snapshot(small.folder) as snapshot:
         generation, index, tail, _ = snapshot._view(1, "text", DIMENSION)
-    assert generation is not None and (generation.shape, index.ntotal, len(tail)) == (shape, 400, 0)
+    assert generation is not None and (generation.shape, index.ntotal, len(tail)) == (shape, generation.size, 0)
 
 
 def test_files_of_killed_runs_are_swept_and_others_left(small: Small) -> None:
