@@ -339,3 +339,15 @@ def test_a_model_that_nothing_asks_for_is_not_loaded(tmp_path, docs, clip, words
     assert run(index).indexed == 1 and loaded == ["builtin"]
     write_png(docs / "green.png", 77)
     assert run(index).indexed == 1 and loaded == ["builtin", "tiny-clip"]
+
+
+def test_a_model_that_was_loaded_to_describe_a_new_space_is_not_loaded_again_to_fill_it(
+    tmp_path, docs, clip, words, monkeypatch
+):
+    loaded = []
+    load = spaces.load_embedder
+    monkeypatch.setattr(spaces, "load_embedder", lambda row, settings: loaded.append(row.name) or load(row, settings))
+    index = tmp_path / "index"
+    assert run(index, docs, models=("builtin", f"{clip}:image")).failed == 0
+    filled = "SELECT count(*) > 0 FROM embeddings e JOIN spaces s ON s.id = e.space_id WHERE s.name = 'tiny-clip'"
+    assert (loaded, rows(index, filled)) == (["builtin"], [(1,)])

@@ -9,7 +9,7 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "mmsearch"
 FLOORS = [
-    {"types", "errors"},
+    {"types", "errors", "allocation"},
     {"config"},
     {"discovery", "extraction", "models", "store"},
     {"encoding"},

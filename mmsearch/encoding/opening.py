@@ -11,6 +11,7 @@ from mmsearch.config import Settings
 from mmsearch.encoding.spaces import Models, check_identity, machine_options, model_of
 from mmsearch.errors import ModelMismatch, ModelUnavailable, UsageError
 from mmsearch.models import builtin
+from mmsearch.models.embedder import Embedder
 from mmsearch.models.known import ModelSpec
 from mmsearch.models.options import CHANGE_VECTORS, ModelOptions
 from mmsearch.models.registry import DEFAULT, check_here, check_loadable, load, resolve, resolve_all
@@ -21,6 +22,7 @@ from mmsearch.store.snapshot import SpaceRow, spaces
 from mmsearch.types import Remark, View, chosen
 
 Wanted = tuple[ModelSpec, ModelOptions]
+Described = tuple[str, dict[str, dict[str, Any]], dict[str, Any], int, list[str]]
 
 
 def check_models(settings: Settings, fresh: bool) -> None:
@@ -117,10 +119,13 @@ def open_models(folder: IndexFolder, connection: sqlite3.Connection, settings: S
     state = rows_of.BUILDING if settings.rebuild and rows else ""
     _check_here(wanted)
     new = [_described(spec, options) for spec, options in wanted]
+    ready: dict[int, Embedder] = {}
     if new:
         with transaction(connection, folder):
-            for described in new:
-                rows_of.add_space(connection, *described, state=state)
+            for described, embedder in new:
+                number = rows_of.add_space(connection, *described, state=state)
+                if embedder is not None:
+                    ready[number] = embedder
     building = spaces(connection, rows_of.BUILDING)
     if building and not settings.rebuild:
         names = ", ".join(rows_of.plain_name(row) for row in building)
@@ -129,7 +134,7 @@ def open_models(folder: IndexFolder, connection: sqlite3.Connection, settings: S
     for row in filled:
         if rows_of.plain_name(row) == "builtin":  # the identity of others is known when they are loaded
             check_identity(row, builtin.fingerprint())
-    return Models(folder, filled, settings, said)
+    return Models(folder, filled, settings, said, ready)
 
 
 def _check_addable(connection: sqlite3.Connection, rows: Sequence[SpaceRow], wanted: Sequence[Wanted]) -> None:
@@ -216,11 +221,10 @@ def _label(name: str, views: Sequence[str] | frozenset[View], every: Sequence[st
     return f"{name}:{','.join(sorted(views))}" if views and set(views) != set(every) else name
 
 
-def _described(
-    spec: ModelSpec, options: ModelOptions
-) -> tuple[str, dict[str, dict[str, Any]], dict[str, Any], int, list[str]]:
+def _described(spec: ModelSpec, options: ModelOptions) -> tuple[Described, Embedder | None]:
     """A space as `add_space` takes it: name, fingerprint, what is recorded, dimension and views. The model is loaded,
-    unless it is the built-in one."""
+    and given along, unless it is the built-in one."""
+    embedder = None
     if spec.name == "builtin":
         fingerprint: dict[str, dict[str, Any]] = builtin.fingerprint()
         dimension = builtin.DIMENSION
@@ -233,4 +237,4 @@ def _described(
             f"{spec.name} can't embed {chosen(lacking)}.", f"It takes {chosen(sorted(fingerprint))}."
         )
     recorded = {"model": spec.source, "options": options.recorded(), "query_views": sorted(fingerprint)}
-    return spec.name, fingerprint, recorded, dimension, views
+    return (spec.name, fingerprint, recorded, dimension, views), embedder

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -28,16 +28,22 @@ if TYPE_CHECKING:
 
 class Models:
     """The models of a run: the embedders of the spaces that it fills (`rows`), loaded when the first segment asks for
-    them, and the readers."""
+    them unless they are `ready`, by space, and the readers."""
 
     def __init__(
-        self, folder: IndexFolder, rows: Sequence[SpaceRow], settings: Settings, said: Sequence[Remark] = ()
+        self,
+        folder: IndexFolder,
+        rows: Sequence[SpaceRow],
+        settings: Settings,
+        said: Sequence[Remark] = (),
+        ready: Mapping[int, Embedder] | None = None,
     ) -> None:
         self.rows = rows
         self._folder = folder
         self._settings = settings
         self._loaded: dict[int, tuple[Embedder, ...]] = {}
         self._said = list(said)
+        self._ready = dict(ready or {})
         self.hear: Callable[[], Transcribes] | None = self._transcriber if settings.transcribe else None
 
     @property
@@ -77,7 +83,7 @@ class Models:
     def _replicas(self, row: SpaceRow) -> tuple[Embedder, ...]:
         """The embedder of a space, and the same model on each further GPU where no certain device was asked for."""
         if row.id not in self._loaded:
-            first = load_embedder(row, self._settings)
+            first = self._ready.pop(row.id, None) or load_embedder(row, self._settings)
             check_identity(row, first.fingerprint())
             settled = replace(self._settings, dtype=first.precision.dtype)
             devices = further_devices(first.precision.device)

@@ -30,6 +30,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from mmsearch.allocation import keep_freed
 from mmsearch.extraction import sandbox
 from mmsearch.extraction.taskloop import Handler, run_tasks
 
@@ -53,6 +54,7 @@ class Flavour:
 
 def serve(handler: str, preload: list[str]) -> None:
     """Runs the server on standard input until that closes or the process that started it is gone."""
+    keep_freed()
     parent = os.getppid()
     control = socket.socket(fileno=os.dup(0))
     null = os.open(os.devnull, os.O_RDWR)
