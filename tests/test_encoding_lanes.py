@@ -1,5 +1,6 @@
 """Several devices, one queue: every segment is embedded exactly once, whichever device takes it."""
 
+import queue
 import subprocess
 import sys
 import threading
@@ -219,3 +220,31 @@ def test_a_stage_that_is_still_inside_a_model_does_not_cost_the_exit_code():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
     assert (done.returncode, done.stdout) == (130, "kept\n")
+
+
+def test_a_channel_holds_no_more_than_its_bytes_but_always_one_item():
+    ending = threading.Event()
+    channel = Channel(5, ending, most=100, weigh=len)
+    assert channel.offer(b"x" * 300) and not channel.offer(b"y")
+    assert channel.get() == b"x" * 300
+    assert [channel.offer(b"z" * 30) for _ in range(4)] == [True, True, True, False]
+    assert [channel.offer(item) for item in (b"a" * 10, b"", b"")] == [True, True, False]  # five items
+
+
+def test_who_waits_for_room_or_for_an_item_goes_on_when_there_is_one_and_gives_up_at_the_end():
+    ending = threading.Event()
+    channel = Channel(1, ending, most=10, weigh=len)
+    channel.put(b"first")
+    putting = Stage("put", lambda: channel.put(b"second"))
+    putting.start()
+    assert (channel.get(timeout=5), channel.get(timeout=5)) == (b"first", b"second")
+    with pytest.raises(queue.Empty):
+        channel.get(timeout=0.01)
+    channel.put(None)
+    waiting = Stage("wait", lambda: channel.put(b"third"))
+    waiting.start()
+    ending.set()
+    waiting.join(5)
+    assert not waiting.is_alive() and waiting.error is None
+    with pytest.raises(Stop):
+        channel.get()

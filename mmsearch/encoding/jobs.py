@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import queue
 import threading
+import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 from mmsearch.store.segments import Chunk, Reading
 from mmsearch.types import Extracted, Source
+
+_LOOK_S = 0.1  # between two looks at whether the run ends
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,49 +46,68 @@ class Stop(Exception):
 
 
 class Channel:
-    """A bounded queue between two stages. Putting waits while it is full: that is how a slow stage slows the ones
+    """A bounded queue between two stages: of `size` items and, where `weigh` tells the bytes that one holds, of `most`
+    bytes, or of one item that alone has more. Putting waits while it is full: that is how a slow stage slows the ones
     before it, and why memory does not grow with the corpus. Both sides give up when `stopping` is set."""
 
-    def __init__(self, size: int, stopping: threading.Event) -> None:
-        self._queue: queue.Queue[Any] = queue.Queue(size)
+    def __init__(
+        self,
+        size: int,
+        stopping: threading.Event,
+        most: int = 0,
+        weigh: Callable[[Any], int] = lambda item: 0,
+    ) -> None:
+        self._size = size
+        self._most = most
+        self._weigh = weigh
         self._stopping = stopping
+        self._items: deque[tuple[Any, int]] = deque()
+        self._held = 0
+        self._changed = threading.Condition()
 
     def put(self, item: Any) -> None:
         """Hand an item on; raises `Stop` when the run ends."""
-        while True:
-            if self._stopping.is_set():
-                raise Stop
-            try:
-                self._queue.put(item, timeout=0.1)
-                return
-            except queue.Full:
-                continue
+        with self._changed:
+            while not self._placed(item):
+                if self._stopping.is_set():
+                    raise Stop
+                self._changed.wait(_LOOK_S)
 
     def offer(self, item: Any) -> bool:
         """Hand an item on if there is room for it now."""
-        try:
-            self._queue.put_nowait(item)
-        except queue.Full:
-            return False
-        return True
+        with self._changed:
+            return self._placed(item)
 
     def get(self, timeout: float | None = None) -> Any:
         """The next item; raises `queue.Empty` after `timeout` seconds, `Stop` when the run ends."""
-        waited = 0.0
-        while True:
-            if self._stopping.is_set():
-                raise Stop
-            step = 0.1 if timeout is None else min(0.1, max(timeout - waited, 0.0))
-            try:
-                return self._queue.get(timeout=step) if step else self._queue.get_nowait()
-            except queue.Empty:
-                waited += step
-                if timeout is not None and waited >= timeout:
-                    raise
+        until = None if timeout is None else time.monotonic() + timeout
+        with self._changed:
+            while True:
+                if self._stopping.is_set():
+                    raise Stop
+                if self._items:
+                    item, weight = self._items.popleft()
+                    self._held -= weight
+                    self._changed.notify_all()
+                    return item
+                left = _LOOK_S if until is None else min(_LOOK_S, until - time.monotonic())
+                if left <= 0:
+                    raise queue.Empty
+                self._changed.wait(left)
 
     def depth(self) -> int:
         """How many items wait."""
-        return self._queue.qsize()
+        return len(self._items)
+
+    def _placed(self, item: Any) -> bool:
+        """Whether there was room, with the lock held."""
+        weight = 0 if item is None else self._weigh(item)
+        if len(self._items) >= self._size or (self._items and self._held + weight > self._most > 0):
+            return False
+        self._items.append((item, weight))
+        self._held += weight
+        self._changed.notify_all()
+        return True
 
 
 class Stage(threading.Thread):

@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from mmsearch.encoding.contents import Space
+from mmsearch.encoding.contents import Space, media_bytes
 from mmsearch.encoding.encode import EncodeStage
 from mmsearch.encoding.extract import ExtractStage
 from mmsearch.encoding.jobs import Channel, Job, Piece, Stage, Stop
@@ -34,7 +34,8 @@ OCR = Flavour(
     memory_bytes=3 << 30,
 )
 _TO_READ = 4  # pieces that wait for OCR: each holds its pictures, and one picture takes a second
-_AHEAD = 16  # pieces between two stages: a few hundred MB at the very most
+_AHEAD, _AHEAD_BYTES = 256, 96 << 20  # pieces that wait for the device, and of the pictures and sounds that they hold
+_CHUNKS = 64  # that wait to be committed
 _END = 15.0  # seconds that a batch may take to finish when the run is stopped
 
 
@@ -67,8 +68,8 @@ class Pipeline:
         self._pools: dict[str, WorkerPool] = {}
         self._pool_lock = threading.Lock()
         self._to_read = Channel(_TO_READ, self._early)
-        self._to_encode = Channel(_AHEAD, self._now)
-        self._out = Channel(_AHEAD * 4, self._now)
+        self._to_encode = Channel(_AHEAD, self._now, _AHEAD_BYTES, media_bytes)
+        self._out = Channel(_CHUNKS, self._now)
         self._hear = hear
         self._ocr_engine = ocr_engine
         ocr = partial(self._pool, "ocr", workers.ocr) if needs.ocr != "never" else None
