@@ -11,7 +11,7 @@ from __future__ import annotations
 import queue
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -48,11 +48,16 @@ class Workers:
     ocr: int
 
 
+def first_pools(workers: Workers) -> dict[str, WorkerPool]:
+    """The pools that nearly every run needs, to be started before there is a pipeline: their servers take a second."""
+    return {"light": WorkerPool(LIGHT, workers.light)}
+
+
 class Pipeline:
     """Turns jobs into chunks. Processes are started when the first job asks for their kind.
 
     `load` gives the spaces that take some views, with their embedders, in the encode stage's thread; `hear` the speech
-    recogniser, or None.
+    recogniser, or None. `pools` are those that run already, by name; the pipeline closes them.
     """
 
     def __init__(
@@ -62,10 +67,11 @@ class Pipeline:
         load: Callable[[frozenset[View]], Sequence[Space]],
         ocr_engine: str,
         hear: Callable[[], Transcribes] | None,
+        pools: Mapping[str, WorkerPool] | None = None,
     ) -> None:
         self._early, self._now = threading.Event(), threading.Event()
         self._ended = False
-        self._pools: dict[str, WorkerPool] = {}
+        self._pools = dict(pools or {})
         self._pool_lock = threading.Lock()
         self._to_read = Channel(_TO_READ, self._early)
         self._to_encode = Channel(_AHEAD, self._now, _AHEAD_BYTES, media_bytes)

@@ -19,9 +19,10 @@ from mmsearch.config import Settings
 from mmsearch.discovery.ignore import Globs
 from mmsearch.encoding.jobs import Job
 from mmsearch.encoding.opening import check_models, open_models
-from mmsearch.encoding.pipeline import Pipeline, Workers
+from mmsearch.encoding.pipeline import Pipeline, Workers, first_pools
 from mmsearch.encoding.spaces import Models
 from mmsearch.errors import StoppedEarly
+from mmsearch.extraction.pool import WorkerPool
 from mmsearch.indexing import closing
 from mmsearch.indexing.catch_up import CatchUp
 from mmsearch.indexing.commits import Commits
@@ -67,6 +68,7 @@ def update(
         try:
             yield from run.dry_events(targets, listed) if settings.dry_run else run.events(targets, listed, fresh)
         finally:
+            run.close()
             if fresh and not run.number:  # a wrong model, say: an empty index must not stay
                 connection.close()
                 place.remove_catalogue()
@@ -89,6 +91,7 @@ class _Run:
         self.told = 0.0
         self.total = self.total_bytes = 0
         self.pipeline: Pipeline | None = None
+        self.pools: dict[str, WorkerPool] = {}  # those that were started before the pipeline
         self.commits: Commits | None = None
         self.caught_up = 0  # assets that were given what an added model lacked
         self.number = 0  # of this run in the catalogue; 0 until it has begun
@@ -101,6 +104,8 @@ class _Run:
                 f"{self.folder.path} is on a network file system, where locks can't be relied on.",
                 "Keep the index on a local disk: --index DIR.",
             )
+        if fresh:  # there will be work: the fork server imports what it needs while models are loaded here
+            self.pools = first_pools(self._workers())
         models = open_models(self.folder, self.connection, self.settings)
         yield from models.remarks()
         with transaction(self.connection, self.folder):
@@ -243,12 +248,18 @@ class _Run:
         """Hand jobs to the pipeline, made when the first one comes."""
         if jobs and self.pipeline is None:
             needs = models.needs(models.rows)
-            self.pipeline = Pipeline(needs, self._workers(), models.load, models.ocr_engine, models.hear)
+            self.pipeline = Pipeline(needs, self._workers(), models.load, models.ocr_engine, models.hear, self.pools)
         for job in jobs:
             assert self.pipeline is not None
             self.pipeline.add(job)
             self.total += 1
             self.total_bytes += self.plan.sizes[job.asset_id]
+
+    def close(self) -> None:
+        """End the processes that no pipeline has taken over."""
+        if self.pipeline is None:
+            for pool in self.pools.values():
+                pool.close()
 
     def _workers(self) -> Workers:
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -7,6 +7,7 @@ import json
 import math
 import re
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -66,8 +67,10 @@ class SentenceTransformerEmbedder:
         self._lower_case = bool(spec and spec.lower_case)
         self._measure: Any = None
         self.precision: Precision = first_precision(self._files[0], self._options)
-        self._load()
-        self._identity = identity or self._origin()
+        with ThreadPoolExecutor(1) as aside:  # hashing weights takes as long as loading them
+            hashed = None if identity else aside.submit(self._origin)
+            self._load()
+            self._identity = identity or (hashed.result() if hashed else {})
         self.views, self.fuses = self._inputs.views, self._inputs.fuses
         self.takes_instruction = self._inputs.chat or bool(INSTRUCTED.match(self._prompt("query")))
         self.dimension = self._cut_to(int(self.model.get_embedding_dimension()))
