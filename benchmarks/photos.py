@@ -18,7 +18,7 @@ DECODED = 24  # pictures that are decoded to see how long that takes
 
 def big(setting: Setting) -> list[Row]:
     """Photos of 12 megapixels."""
-    return _rows(setting, "12-MP photos", (4000, 3000), ours_files=400, plain_files=64, least=(8.0, 4.0), share=0.75)
+    return _rows(setting, "12-MP photos", (4000, 3000), ours_files=1000, plain_files=64, least=(8.0, 4.0), share=0.75)
 
 
 def small(setting: Setting) -> list[Row]:
