@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from mmsearch.errors import ExtractionError
-from mmsearch.extraction import video
+from mmsearch.extraction import film, keyframes, video
 from mmsearch.extraction.scenes import split
 from mmsearch.types import Cue, Extracted, Kind, Needs, Probe, Source
 
@@ -69,6 +69,53 @@ def test_cuts_are_found_within_half_a_second(tmp_path, ending):
     for one, other in pairwise(segments):
         assert one.segment.locator.end_s == other.segment.locator.start_s
         assert one.segment.locator.start_s <= one.segment.details["key_s"] < one.segment.locator.end_s
+
+
+DENSE = ("-g", "25", "-keyint_min", "25", "-sc_threshold", "0")  # a key frame a second, as phones and cameras write
+
+
+@pytest.mark.parametrize("ending", ["mp4", "mov"])
+def test_a_film_with_many_key_frames_has_the_same_scenes_and_is_looked_at_less(tmp_path, ending, monkeypatch):
+    still = (("color=c=red", 9.0), ("smptebars", 8.3), ("color=c=blue", 6.7), ("rgbtestsrc", 9.0))
+    looked = []
+    real = film.frame_at
+    monkeypatch.setattr(film, "frame_at", lambda decoder, time_s: looked.append(time_s) or real(decoder, time_s))
+    seen = {}
+    for name, options in (("few", ()), ("many", DENSE)):
+        path = make_film(tmp_path / f"{name}.{ending}", *still, rate=25, options=options)
+        looked.clear()
+        _, segments = everything(source(path))
+        prints = [(one.form, one.at) for one in segments[0].prints]
+        seen[name] = (starts(segments), prints, len(looked))
+    assert seen["few"][0] == pytest.approx([0.0, 9.0, 17.3, 24.0], abs=0.3)
+    assert seen["many"][0] == pytest.approx(seen["few"][0], abs=0.3)
+    assert (
+        seen["many"][1] == seen["few"][1] == [("frame", at) for at in (12.0, 16.0, 28.0, 32.0)]
+    )  # flat ones have none
+    assert seen["few"][2] >= 4 * 33 > 2 * seen["many"][2]
+
+
+def test_a_film_that_never_stands_still_has_the_same_cuts_with_many_key_frames(tmp_path):
+    path = make_film(tmp_path / "a.mp4", *SCENES, rate=25, options=DENSE)
+    assert starts(everything(source(path))[1]) == pytest.approx(CUTS, abs=0.5)
+
+
+def test_key_frames_are_known_where_they_can_be_gone_to(tmp_path):
+    def times(path, start=0.0, stop=12.0):
+        given = source(path)
+        with path.open("rb") as handle:
+            found = film.inspect(handle)
+        return keyframes.key_times(given, found, start, stop)
+
+    motion = ("testsrc2", 12.0)
+    many = make_film(tmp_path / "many.mp4", motion, rate=25, options=DENSE)
+    assert times(many) == pytest.approx(range(12), abs=0.01)
+    assert times(many, 4.5, 10.0) == pytest.approx(range(5, 10), abs=0.01)
+    assert times(many, 4.0, 8.0) == []  # not worth another program
+    assert times(make_film(tmp_path / "few.mp4", motion, rate=25)) == []
+    assert times(make_film(tmp_path / "many.ts", motion, rate=25, options=DENSE)) == []
+    every = make_film(tmp_path / "every.mov", motion, rate=25, options=("-c:v", "mjpeg"))
+    assert times(every) == pytest.approx(np.arange(0, 12, 0.92), abs=0.01)  # each frame is one
 
 
 def test_slides_that_differ_in_a_few_words_are_scenes(tmp_path):

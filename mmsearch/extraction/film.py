@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 
-from mmsearch.extraction.scenes import Sample, sample
+from mmsearch.extraction.scenes import Sample, sample, suspects
 from mmsearch.extraction.streams import DECODER_ERRORS, MediaFile
 
 if TYPE_CHECKING:
@@ -144,16 +145,31 @@ def fitted(width: int, height: int, long_edge: float = math.inf, pixels: float =
     return max(1, int(width * shrink)), max(1, int(height * shrink))
 
 
-def samples_of(handle: BinaryIO, film: Film, start_s: float, stop_s: float) -> list[Sample]:
-    """Four samples a second of `[start_s, stop_s)`, times counted from the start of the film.
+def samples_of(
+    handle: BinaryIO, film: Film, start_s: float, stop_s: float, first: Sequence[float] = ()
+) -> list[Sample]:
+    """Four samples a second of `[start_s, stop_s)`, times counted from the start of the film; where `first` names
+    times, samples at these, and four a second only where two of them say that a cut may lie between.
 
     Raises one of `DECODER_ERRORS` when the file can't be opened."""
     width, height = fitted(film.width, film.height, SMALL_EDGE)
     decoder = open_film(handle, film.seek, (max(width, 16), max(height, 16)))
+    if first:
+        found = _row(decoder, film, sorted({start_s, *first}), stop_s)
+        between = [_row(decoder, film, _steps(left, right)[1:], right) for left, right in suspects(found)]
+        return sorted(itertools.chain(found, *between), key=lambda one: one.time_s)
+    return _row(decoder, film, _steps(start_s, stop_s), stop_s)
+
+
+def _steps(start_s: float, stop_s: float) -> list[float]:
+    return [start_s + i * SAMPLE_S for i in range(math.ceil((stop_s - start_s) / SAMPLE_S))]
+
+
+def _row(decoder: Any, film: Film, times: Sequence[float], stop_s: float) -> list[Sample]:
+    """Samples at ascending times, or a little later, before `stop_s`."""
     found: list[Sample] = []
     failures = 0
-    for i in range(math.ceil((stop_s - start_s) / SAMPLE_S)):
-        time_s = start_s + i * SAMPLE_S
+    for time_s in times:
         if found and time_s <= found[-1].time_s:
             continue  # the decoder could only give a later frame
         frame = frame_at(decoder, film.origin_s + time_s)
@@ -161,5 +177,5 @@ def samples_of(handle: BinaryIO, film: Film, start_s: float, stop_s: float) -> l
         if failures == FAILURES:
             break
         if frame and frame[1] - film.origin_s < stop_s:
-            found.append(sample(max(frame[1] - film.origin_s, start_s), frame[0]))
+            found.append(sample(max(frame[1] - film.origin_s, times[0]), frame[0]))
     return found

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 SHORTEST_S = 1.5
 LONGEST_S = 20.0
 STEP_CHANGE = 0.10  # of two neighbours, on the scale of `change`: what is smaller is never a cut
+SUSPECT_CHANGE = 0.08  # of two pictures some seconds apart: what is smaller holds no cut
 SLOW_CHANGE = 0.16  # over a second, for dissolves and fades
 OVER_NEIGHBOURS = 2.25  # times the median change around it
 AROUND = 8  # samples to each side
@@ -87,6 +88,18 @@ def looks_same(a: Sample, b: Sample) -> bool:
     height, width = (side // 4 * 4 for side in a.luma.shape)
     differences = (a.luma - b.luma)[:height, :width].reshape(height // 4, 4, width // 4, 4)
     return float(np.abs(differences.mean(axis=(1, 3))).max()) < STILL_BLOCK
+
+
+def suspects(samples: Sequence[Sample]) -> list[tuple[float, float]]:
+    """Times of neighbours, a second or two apart, between which a cut may lie: two that differ, and two stills that
+    are not the same."""
+    steps = [(a, b, looks_same(a, b)) for a, b in itertools.pairwise(samples)]
+    found = []
+    for i, (a, b, same) in enumerate(steps):
+        still = any(near for _, _, near in steps[max(i - 1, 0) : i + 2])
+        if change(a, b) >= SUSPECT_CHANGE or (still and not same):
+            found.append((a.time_s, b.time_s))
+    return found
 
 
 def cuts(samples: Sequence[Sample]) -> list[float]:

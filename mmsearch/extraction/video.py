@@ -11,6 +11,7 @@ from mmsearch.errors import ExtractionError
 from mmsearch.extraction import audio, sound
 from mmsearch.extraction.cues import cues_within, embedded_cues, pack, sidecar_cues
 from mmsearch.extraction.film import SAMPLE_S, Film, fitted, frame_at, inspect, open_film, samples_of
+from mmsearch.extraction.keyframes import key_times
 from mmsearch.extraction.prints import look_print
 from mmsearch.extraction.scenes import FLAT_LEVEL, Sample, cuts, key_sample, looks_same, split
 from mmsearch.extraction.source import open_source, ordinal
@@ -122,7 +123,7 @@ def extract(source: Source, probe: Probe, number: int, needs: Needs) -> Iterator
         return
     film, span = _film(probe.details), probe.spans[number]
     with open_source(source) as handle, decoding("film"):
-        samples = samples_of(handle, film, span.start, span.stop)
+        samples = samples_of(handle, film, span.start, span.stop, _first_times(source, film, span))
     heard = _sound(source, film, span, needs)
     prints = (*frame_prints(film, samples), *audio.print_of(source, probe, number))
     before: Sample | None = None
@@ -138,14 +139,29 @@ def extract(source: Source, probe: Probe, number: int, needs: Needs) -> Iterator
             yield Extracted(segment, **media, prints=() if place else prints)
 
 
-def frame_prints(film: Film, samples: Sequence[Sample]) -> Iterator[Print]:
-    """Prints of frames at fixed times, some 8 to 16 a film, so that copies have them at the same times: a step is a
-    quarter of a second times a power of two, and the times are its multiples."""
-    from PIL import Image
+def _first_times(source: Source, film: Film, span: Span) -> list[float]:
+    """When to look at a span: its key frames, where there are enough, and the times of prints; empty: always."""
+    keys = key_times(source, film, span.start, span.stop)
+    if not keys:
+        return []
+    step = _print_step(film)
+    every = (number * step for number in range(math.ceil(span.start / step), math.ceil(span.stop / step)))
+    return keys + [time_s for time_s in every if min(abs(time_s - key) for key in keys) >= SAMPLE_S / 2]
 
+
+def _print_step(film: Film) -> float:
+    """Seconds between prints: a quarter of one times a power of two, so that a film has some 8 to 16."""
     step = SAMPLE_S
     while film.duration_s > step * FRAMES:
         step *= 2
+    return step
+
+
+def frame_prints(film: Film, samples: Sequence[Sample]) -> Iterator[Print]:
+    """Prints of frames at fixed times, the multiples of a step, so that copies have them at the same times."""
+    from PIL import Image
+
+    step = _print_step(film)
     seen = -1
     for one in samples:
         number = round(one.time_s / step)
