@@ -14,6 +14,7 @@ import pytest
 from mmsearch.errors import ExtractionError
 from mmsearch.extraction import film, keyframes, video
 from mmsearch.extraction.scenes import split
+from mmsearch.extraction.watch import resident_bytes
 from mmsearch.types import Cue, Extracted, Kind, Needs, Probe, Source
 
 NOTHING = Needs(ocr="never")
@@ -343,3 +344,14 @@ def test_a_changed_film_has_vanished(tmp_path):
     with pytest.raises(ExtractionError) as caught:
         video.probe(given, NOTHING)
     assert caught.value.code == "vanished"
+
+
+def test_a_small_frame_does_not_keep_the_decoders_large_one(tmp_path):
+    path = make_film(tmp_path / "a.mp4", ("testsrc2", 4.0), size="1280x720")
+    with path.open("rb") as handle:
+        decoder = film.open_film(handle, "approximate", (160, 90))
+        before = resident_bytes(os.getpid())
+        held = [film.frame_at(decoder, 0.1 * number) for number in range(40)]
+        grown = resident_bytes(os.getpid()) - before
+    assert len(held) == 40 and held[-1][0].shape == (90, 160, 3)
+    assert grown < 40 * (1280 * 720 * 1.5) / 2  # bytes; a frame of the decoder's has 1.5 for each pixel

@@ -73,7 +73,8 @@ def frame_at(decoder: Any, time_s: float) -> tuple[np.ndarray, float] | None:
         frame = decoder.get_frame_played_at(time_s)
     except DECODER_ERRORS:
         return None
-    return frame.data.numpy(), max(time_s, float(frame.pts_seconds))
+    # A copy: the tensor, however small it was made, keeps the decoder's frame of full size alive.
+    return frame.data.numpy().copy(), max(time_s, float(frame.pts_seconds))
 
 
 def inspect(handle: BinaryIO) -> Film | None:
