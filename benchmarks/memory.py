@@ -30,12 +30,14 @@ def rows(setting: Setting) -> list[Row]:
     page = documents.pdf(setting.folder / "pages-1.pdf", 1)
     film = films.long_film(setting.folder / "film-2h.mp4", HOURS)
     book = documents.pdf(setting.folder / f"pages-{PAGES}.pdf", PAGES)
-    models = {"built-in": "builtin", "CLIP ViT-B/32": str(clip_model.vit_b_32(setting.folder / "vit-b-32"))}
+    clip = clip_model.vit_b_32(setting.folder / "vit-b-32")
+    models = {"built-in": "builtin", "CLIP ViT-B/32": f"{clip}:image"}  # it would read texts letter by letter
     found = []
     for name, model in models.items():
         least, _ = _peak(setting, page, model)
         for what, path in ((f"{HOURS:g}-hour video", film), (f"{PAGES:,}-page PDF", book)):
             most, seconds = _peak(setting, path, model)
+            print(f"{what}, {name}: {most:.0f} MB at its peak, a page {least:.0f} MB", file=sys.stderr, flush=True)
             note = f"peak {most:.0f} MB, a one-page PDF {least:.0f} MB; {seconds:.0f} s"
             found.append(
                 Row(f"memory, {what}, {name}", f"{most - least:.0f} MB", "-", most - least, None, MOST_MB, note)
