@@ -12,6 +12,7 @@ from benchmarks import measure
 
 RESULTS = Path(__file__).with_name("RESULTS.md")
 MARK = "<!-- new rows above this line -->"
+INFINITE = float("inf")
 TITLES = ("work", "ours", "plain", "value", "goal", "met")
 
 
@@ -43,7 +44,9 @@ class Row:
         """`yes`, `no`, or `-` without a goal or a value."""
         if self.value is None or (self.least is None and self.most is None):
             return "-"
-        return "yes" if (self.least or 0.0) <= self.value <= (self.most or float("inf")) else "no"
+        low = -INFINITE if self.least is None else self.least
+        high = INFINITE if self.most is None else self.most
+        return "yes" if low <= self.value <= high else "no"
 
     def cells(self) -> tuple[str, ...]:
         """The line, in the order of `TITLES`."""
