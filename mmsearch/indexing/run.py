@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from pathlib import Path
 
+from mmsearch.allocation import keep_freed, spin_little
 from mmsearch.config import Settings
 from mmsearch.discovery.ignore import Globs
 from mmsearch.encoding.jobs import Job
@@ -52,6 +53,8 @@ def update(
     folder: Path, targets: Sequence[bytes] | None, settings: Settings, listed: bool, command: str, stop: StopAsked
 ) -> Iterator[Event]:
     """Bring an index up to date; yields what happens, last a `Finished`. See `Index.update`."""
+    keep_freed()
+    spin_little()
     place = IndexFolder(folder)
     fresh = not place.exists()
     check_targets(targets, listed)  # before a folder is made for nothing

@@ -11,14 +11,10 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from mmsearch.allocation import keep_freed, spin_little
-
 
 def quiet(offline: bool) -> None:
     """Call before the first import of transformers or sentence_transformers: `HF_HUB_OFFLINE` is read at import, and
     without it a cached model costs minutes of retries where there is no network."""
-    keep_freed()
-    spin_little()
     if offline:
         os.environ["HF_HUB_OFFLINE"] = "1"
         os.environ["TRANSFORMERS_OFFLINE"] = "1"
