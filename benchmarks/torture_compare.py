@@ -42,15 +42,14 @@ def answers(index: Path) -> list[list[tuple]]:
 
 
 def similar(one: list[tuple], two: list[tuple]) -> bool:
-    """Equal, but for vectors, whose cosine must be above 0.9999."""
-    plain = [[tuple(v for v in row if not _is_vector(v)) for row in some] for some in (one, two)]
-    found = [[v for row in some for v in row if _is_vector(v)] for some in (one, two)]
-    if plain[0] != plain[1] or len(found[0]) != len(found[1]):
+    """Equal, but for vectors, the last of their rows, whose cosine must be above 0.9999."""
+    return len(one) == len(two) and all(
+        a[:-1] == b[:-1] and (a[-1] == b[-1] or _point_alike(a[-1], b[-1])) for a, b in zip(one, two, strict=True)
+    )
+
+
+def _point_alike(one: object, two: object) -> bool:
+    if not (isinstance(one, bytes) and isinstance(two, bytes) and len(one) == len(two)):
         return False
-    vectors = [np.array([np.frombuffer(v, np.float16) for v in some], np.float64) for some in found]
-    norms = np.linalg.norm(vectors[0], axis=1) * np.linalg.norm(vectors[1], axis=1)
-    return bool((np.sum(vectors[0] * vectors[1], axis=1) > 0.9999 * norms).all())
-
-
-def _is_vector(value: object) -> bool:
-    return isinstance(value, bytes) and len(value) > 700
+    a, b = (np.frombuffer(each, np.float16).astype(np.float64) for each in (one, two))
+    return bool(a @ b > 0.9999 * np.linalg.norm(a) * np.linalg.norm(b))

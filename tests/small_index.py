@@ -178,7 +178,7 @@ def contents(index: Path) -> list[tuple]:
         index,
         "SELECT a.key, s.ordinal, s.page, s.start_s, s.line_start, s.text, s.details, e.view, e.part, e.vector"
         " FROM segments s JOIN assets a ON a.id = s.asset_id LEFT JOIN embeddings e ON e.segment_id = s.id"
-        " ORDER BY a.key, s.ordinal, e.view, e.part",
+        " ORDER BY a.key, s.ordinal, e.space_id, e.view, e.part",
     )
     return [*files, *segments]
 
