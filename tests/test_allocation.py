@@ -23,6 +23,19 @@ for _ in range(4):
     layers()
 print(faults() - before)
 """
+RUN = """
+import sys
+from mmsearch.indexing import run
+def seen(real):
+    def call():
+        print(real.__name__, "torch" in sys.modules)
+        real()
+    return call
+run.keep_freed, run.spin_little = seen(run.keep_freed), seen(run.spin_little)
+from mmsearch.cli import main
+sys.argv = ["mmsearch", "index", "--quiet", "--index", sys.argv[1] + "/index", sys.argv[1] + "/docs"]
+main()
+"""
 SPINS = "import os\nfrom mmsearch.allocation import spin_little\nspin_little()\nprint(os.environ.get('GOMP_SPINCOUNT'))"
 
 
@@ -42,3 +55,8 @@ def test_waiting_threads_sleep_soon_unless_the_environment_says_how():
     assert told(SPINS) == "1000"
     assert told(SPINS, GOMP_SPINCOUNT="7") == "7"
     assert told(SPINS, OMP_WAIT_POLICY="active") == "None"
+
+
+def test_a_run_sets_both_before_torch_is_loaded(tmp_path):
+    (tmp_path / "docs").mkdir()
+    assert told(RUN, str(tmp_path)).splitlines() == ["keep_freed False", "spin_little False"]

@@ -22,12 +22,13 @@ from small_index import (
     write_wav,
 )
 
-from mmsearch.encoding import spaces
-from mmsearch.encoding.pipeline import Pipeline
+from mmsearch.encoding import opening, spaces
+from mmsearch.encoding.pipeline import Pipeline, first_pools
 from mmsearch.errors import ModelMismatch, ModelUnavailable, UsageError
 from mmsearch.extraction.worker import LIGHT
 from mmsearch.index import Index
 from mmsearch.indexing import catch_up
+from mmsearch.indexing import run as run_module
 from mmsearch.indexing.commits import Commits
 from mmsearch.types import Remark
 
@@ -189,6 +190,7 @@ sys.path.insert(0, sys.argv[1])
 from pathlib import Path
 from small_index import run, use_word_model
 from mmsearch.indexing import catch_up
+from mmsearch.indexing import run as run_module
 from mmsearch.store import spaces
 use_word_model(setattr)
 catch_up.COMMIT_S, catch_up._AHEAD = 0.0, 2
@@ -351,3 +353,23 @@ def test_a_model_that_was_loaded_to_describe_a_new_space_is_not_loaded_again_to_
     assert run(index, docs, models=("builtin", f"{clip}:image")).failed == 0
     filled = "SELECT count(*) > 0 FROM embeddings e JOIN spaces s ON s.id = e.space_id WHERE s.name = 'tiny-clip'"
     assert (loaded, rows(index, filled)) == (["builtin"], [(1,)])
+
+
+def test_the_workers_of_a_new_index_end_where_its_model_is_refused(tmp_path, docs, clip, words, monkeypatch):
+    started = []
+
+    def load(spec, options):
+        raise ModelUnavailable("It can't be loaded.", "Take another.")
+
+    def pools(workers):
+        started.append(first_pools(workers))
+        return started[0]
+
+    monkeypatch.setattr(opening, "load", load)
+    monkeypatch.setattr(run_module, "first_pools", pools)
+    with pytest.raises(ModelUnavailable):
+        run(tmp_path / "index", docs, models=("builtin", f"{clip}:image"))
+    (pool,) = started[0].values()
+    assert not os.path.exists(f"/proc/{pool.server_pid}")
+    with pytest.raises(RuntimeError, match="closed"):
+        pool.submit({})

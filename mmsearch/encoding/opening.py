@@ -5,13 +5,12 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mmsearch.config import Settings
 from mmsearch.encoding.spaces import Models, check_identity, machine_options, model_of
 from mmsearch.errors import ModelMismatch, ModelUnavailable, UsageError
 from mmsearch.models import builtin
-from mmsearch.models.embedder import Embedder
 from mmsearch.models.known import ModelSpec
 from mmsearch.models.options import CHANGE_VECTORS, ModelOptions
 from mmsearch.models.registry import DEFAULT, check_here, check_loadable, load, resolve, resolve_all
@@ -20,6 +19,9 @@ from mmsearch.store.catalogue import transaction
 from mmsearch.store.layout import IndexFolder
 from mmsearch.store.snapshot import SpaceRow, spaces
 from mmsearch.types import Remark, View, chosen
+
+if TYPE_CHECKING:
+    from mmsearch.models.embedder import Embedder
 
 Wanted = tuple[ModelSpec, ModelOptions]
 Described = tuple[str, dict[str, dict[str, Any]], dict[str, Any], int, list[str]]

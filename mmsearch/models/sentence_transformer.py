@@ -68,9 +68,9 @@ class SentenceTransformerEmbedder:
         self._measure: Any = None
         self.precision: Precision = first_precision(self._files[0], self._options)
         with ThreadPoolExecutor(1) as aside:  # hashing weights takes as long as loading them
-            hashed = None if identity else aside.submit(self._origin)
+            origin = aside.submit(lambda: identity or self._origin())
             self._load()
-            self._identity = identity or (hashed.result() if hashed else {})
+            self._identity = origin.result()
         self.views, self.fuses = self._inputs.views, self._inputs.fuses
         self.takes_instruction = self._inputs.chat or bool(INSTRUCTED.match(self._prompt("query")))
         self.dimension = self._cut_to(int(self.model.get_embedding_dimension()))
