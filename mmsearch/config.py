@@ -91,10 +91,18 @@ def data_home() -> Path:
 
 
 def cache_home() -> Path:
-    """Where remembered measurements live (batch sizes): all of it can be deleted."""
+    """Where exported query encoders and remembered measurements live: all of it can be deleted."""
     import platformdirs
 
     return Path(platformdirs.user_cache_dir("mmsearch", appauthor=False))
+
+
+def config_home() -> Path:
+    """Where the user's configuration lives: the config file (unless MMSEARCH_CONFIG names another) and the record of
+    trusted indexes."""
+    import platformdirs
+
+    return Path(platformdirs.user_config_dir("mmsearch", appauthor=False))
 
 
 def index_folder(index: str | None, here: bool = False, start: Path | None = None) -> Path:
@@ -132,9 +140,7 @@ def config_file() -> Path:
     """The user's config file. Nothing in an indexed folder is ever read as configuration."""
     if named := os.environ.get("MMSEARCH_CONFIG"):
         return Path(named)
-    import platformdirs
-
-    return Path(platformdirs.user_config_dir("mmsearch", appauthor=False)) / "config.toml"
+    return config_home() / "config.toml"
 
 
 def load_config(path: Path, known: dict[str, set[str]]) -> dict[str, dict[str, Any]]:

@@ -11,6 +11,7 @@ PACKAGE = Path(__file__).parents[1] / "mmsearch"
 FLOORS = [
     {"types", "errors", "allocation"},
     {"config"},
+    {"trust"},
     {"discovery", "extraction", "models", "store"},
     {"encoding"},
     {"indexing", "retrieval"},

@@ -14,6 +14,7 @@ from pathlib import Path
 from mmsearch.errors import DamagedIndex, IndexUnusable, LockHeld, NoIndex, StoppedEarly
 from mmsearch.store import schema
 from mmsearch.store.layout import IndexFolder
+from mmsearch.trust import new_id
 from mmsearch.types import RunRecord
 
 
@@ -99,6 +100,7 @@ def open_writer(folder: IndexFolder) -> sqlite3.Connection:
             connection.execute("PRAGMA cache_size = -65536")
             if fresh:
                 schema.create(connection)
+                set_meta(connection, "id", new_id())
                 os.chmod(folder.catalogue, 0o600)
             else:
                 schema.migrate(connection)
@@ -201,6 +203,20 @@ def set_meta(connection: sqlite3.Connection, key: str, value: str) -> None:
     connection.execute(
         "INSERT INTO meta VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value", (key, value)
     )
+
+
+def index_id(connection: sqlite3.Connection) -> str | None:
+    """The id of an index: 128 random bits as hexadecimal digits; None where an older version made it."""
+    return get_meta(connection, "id")
+
+
+def ensure_id(connection: sqlite3.Connection) -> str:
+    """The id of an index, given to it now where an older version made it. Inside the caller's transaction."""
+    found = index_id(connection)
+    if found is None:
+        found = new_id()
+        set_meta(connection, "id", found)
+    return found
 
 
 def roots(connection: sqlite3.Connection, folder: IndexFolder) -> list[Root]:
