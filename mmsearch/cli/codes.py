@@ -14,7 +14,7 @@ INTERRUPTED = 130
 
 EXIT_CODES = {
     DONE: "done, or found",
-    NOTHING_FOUND: "nothing found (query, similar, dupes); a figure below --fail-under (eval)",
+    NOTHING_FOUND: "nothing found (query, similar, dupes); a figure under its floor (eval)",
     USAGE: "bad usage or configuration",
     UNUSABLE: "no index here, or not usable",
     SOME_FAILED: "finished, but some files failed in this run",

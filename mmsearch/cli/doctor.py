@@ -18,7 +18,7 @@ def doctor(
 ) -> int:
     """Check decoders, models, device, disk and index.
 
-    For whatever is missing it says what to do. Exit code 3: something needed is missing.
+    Every missing part is shown with its remedy. Exit code 3: something that is needed is missing.
     """
     from mmsearch import diagnostics
 

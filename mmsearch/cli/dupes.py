@@ -28,10 +28,11 @@ def dupes(
     quiet: options.Quiet = False,
     debug: options.Debug = False,
 ) -> int:
-    """List files that are the same thing, group by group, the largest file of each first.
+    """List copies in groups, the largest file of each group first.
 
-    The same bytes; the same picture or pages at other sizes and encodings; a sound or film encoded anew; a text with
-    other line breaks or in another charset. Nothing is changed. Exit code 1: there are none.
+    Copies have the same bytes, the same picture or pages at other sizes and encodings, the same sound or video
+    encoded again, or the same text with other line breaks or in another charset. Nothing is changed. Exit code 1:
+    there are none.
     """
     from mmsearch.index import Index
 

@@ -64,9 +64,10 @@ def embed(
     quiet: options.Quiet = False,
     debug: options.Debug = False,
 ) -> int:
-    """Embed files and texts, as an index would: a vector for each passage, page, picture, sound or scene, in order.
+    """Embed files and texts into vectors, as an index does.
 
-    Exit code 4: nothing came of one of them.
+    There is a vector for each passage, page, picture, sound or scene, in order. Exit code 4: one of them gave no
+    vector.
     """
     if format is Format.NPY and screen.is_terminal(sys.stdout):
         raise UsageError("npy is no text for a terminal.", "Write it to a file (> vectors.npy), or: --format jsonl")

@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
 EXAMPLES = codes.epilog(
     "mmsearch eval sample_corpus/queries.jsonl",
-    "mmsearch eval queries.jsonl --gallery text/xquad/en --no-names --save before.json",
+    "mmsearch eval queries.jsonl --no-names --save before.json",
     "mmsearch eval queries.jsonl --compare before.json --fail-under nDCG@10=0.9",
-    "mmsearch eval beir/queries.jsonl --qrels beir/qrels/test.tsv --base beir/files",
+    "mmsearch eval queries.jsonl --qrels qrels/test.tsv --base files",
 )
 _PATIENCE_S = 15.0  # between two words on how far it is
 
@@ -59,9 +59,9 @@ def eval(
     quiet: options.Quiet = False,
     debug: options.Debug = False,
 ) -> int:
-    """Measure how well an index answers queries whose answers are known.
+    """Measure search quality on queries whose answers are known.
 
-    Figures come with 95% intervals over the queries.
+    Figures have 95% intervals over the queries.
     """
     from mmsearch.evaluation import judgements, runner
     from mmsearch.evaluation import report as reports

@@ -29,7 +29,7 @@ def failed(
 ) -> int:
     """List the files that could not be indexed, and why.
 
-    With them those of which only a part could be indexed.
+    Files of which only a part could be indexed are listed too.
     """
     from mmsearch.index import Index
 

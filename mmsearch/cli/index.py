@@ -13,11 +13,11 @@ from mmsearch.output import screen
 
 EXAMPLES = codes.epilog(
     "mmsearch index ~/Documents ~/Pictures",
-    "mmsearch index                             # bring all folders of the index up to date",
+    "mmsearch index                             # all folders of the index, again",
     "mmsearch index --here --no-ocr .",
     "find . -name '*.pdf' -print0 | mmsearch index --files-from - -0",
     "mmsearch index --quiet --time-budget 20m   # from cron",
-    "mmsearch index --model photos ~/Pictures   # a new index that sees; `mmsearch models` lists more",
+    "mmsearch index --model photos ~/Pictures   # see `mmsearch models`",
     "mmsearch index --add-model clap:audio",
 )
 
@@ -27,18 +27,18 @@ def index(
         list[str] | None,
         typer.Argument(metavar="PATH", help="Folders and files. Without any: all that the index covers."),
     ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Report what would be done, and write nothing.")] = False,
     here: Annotated[bool, typer.Option("--here", help="Keep the index in .mmsearch/ of this folder.")] = False,
     files_from: Annotated[
         str | None, typer.Option("--files-from", metavar="FILE|-", help="Index the files named in FILE, one a line.")
     ] = None,
     null: Annotated[bool, typer.Option("-0", "--null", help="Names in --files-from end with a NUL byte.")] = False,
     ocr: Annotated[
-        str, typer.Option("--ocr", metavar="auto|always|never", help="Read words in pictures and scanned pages.")
+        str, typer.Option("--ocr", metavar="auto|always|never", help="OCR: words in pictures and scanned pages.")
     ] = "auto",
     no_ocr: Annotated[bool, typer.Option("--no-ocr", help="The same as --ocr never.")] = False,
     transcribe: Annotated[
-        str, typer.Option("--transcribe", metavar="MODEL", help="Write down speech with this Whisper-class model.")
+        str, typer.Option("--transcribe", metavar="MODEL", help="Recognise speech with this Whisper-class model.")
     ] = "",
     include: Annotated[
         list[str] | None, typer.Option("--include", metavar="GLOB", help="Only files that match. Repeatable.")
@@ -52,7 +52,7 @@ def index(
     ] = None,
     no_ignore: Annotated[
         bool | None,
-        typer.Option("--no-ignore/--ignore", help="Pay no heed to .gitignore, .mmsearchignore. Remembered likewise."),
+        typer.Option("--no-ignore/--ignore", help="Do not honour .gitignore, .mmsearchignore. Remembered likewise."),
     ] = None,
     max_size: Annotated[
         str | None, typer.Option("--max-size", metavar="SIZE", help="Skip files larger than this (500M).")
@@ -74,12 +74,13 @@ def index(
         ),
     ] = 0,
     retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Try files again that failed before.")] = False,
-    refresh: Annotated[bool, typer.Option("--refresh", help="Redo what an older version extracted.")] = False,
+    refresh: Annotated[bool, typer.Option("--refresh", help="Extract again what an older version extracted.")] = False,
     allow_mass_delete: Annotated[
         bool, typer.Option("--allow-mass-delete", help="Remove files even if most of a folder is gone.")
     ] = False,
     time_budget: Annotated[
-        str | None, typer.Option("--time-budget", metavar="TIME", help="Stop well after 20m, 1h30m ...; exit 5.")
+        str | None,
+        typer.Option("--time-budget", metavar="TIME", help="Stop after 20m, 1h30m ..., keep the work; exit 5."),
     ] = None,
     wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Wait for another run to end, or exit 6.")] = False,
     summary_json: Annotated[
@@ -89,18 +90,20 @@ def index(
         bool, typer.Option("--profile", help="Show how busy each stage was, and which one held up the run.")
     ] = False,
     allow_download: Annotated[
-        bool, typer.Option("--allow-download/--offline", help="Load models that are not on this machine.")
+        bool, typer.Option("--allow-download/--offline", help="Fetch models that are not on this machine.")
     ] = False,
     model: Annotated[
         list[str] | None,
-        typer.Option("--model", metavar="MODEL[:VIEW,VIEW]", help="Or a preset. For a new index. Repeatable."),
+        typer.Option(
+            "--model", metavar="MODEL[:VIEW,VIEW]", help="The model, or a preset, of a new index. Repeatable."
+        ),
     ] = None,
     add_model: Annotated[
         list[str] | None,
-        typer.Option("--add-model", metavar="MODEL[:VIEW,VIEW]", help="A further one for an index. Repeatable."),
+        typer.Option("--add-model", metavar="MODEL[:VIEW,VIEW]", help="Add a model to an index. Repeatable."),
     ] = None,
     rebuild: Annotated[
-        bool, typer.Option("--rebuild", help="Encode all anew, with --model if given, then take the old one's place.")
+        bool, typer.Option("--rebuild", help="Encode everything again, with --model if given, then replace the old.")
     ] = False,
     revision: Annotated[
         str, typer.Option("--revision", metavar="REV", help="The model's commit, branch or tag on the hub.")
@@ -115,7 +118,7 @@ def index(
             metavar="N",
             min=0,
             show_default=False,
-            help="Of a picture that the model looks at, at most.",
+            help="Pixels of a picture that the model gets, at most.",
         ),
     ] = 0,
     min_pixels: Annotated[
@@ -127,11 +130,18 @@ def index(
     frames: Annotated[
         int,
         typer.Option(
-            "--frames", metavar="N", min=0, show_default=False, help="Of a scene that the model watches, at most."
+            "--frames",
+            metavar="N",
+            min=0,
+            show_default=False,
+            help="Frames of a scene that a video model gets, at most.",
         ),
     ] = 0,
     fps: Annotated[
-        float, typer.Option("--fps", metavar="N", min=0, show_default=False, help="Frames of a second, at most.")
+        float,
+        typer.Option(
+            "--fps", metavar="N", min=0, show_default=False, help="Frames per second that a video model gets, at most."
+        ),
     ] = 0.0,
     dim: Annotated[
         int,

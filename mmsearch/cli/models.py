@@ -17,9 +17,9 @@ ACTIONS = ("list", "show", "pull", "rm")
 EXAMPLES = codes.epilog(
     "mmsearch models",
     "mmsearch models show clip",
-    "mmsearch models pull clip                  # then: mmsearch index --model photos ~/Pictures",
+    "mmsearch models pull clip   # then: mmsearch index --model photos ~/Pictures",
     "mmsearch models rm clip",
-    "mmsearch models --format json | jq -r '.[] | select(.state == \"works\") | .name'",
+    "mmsearch models --format json | jq -r '.[] | .name + \" \" + .state'",
 )
 
 
@@ -34,10 +34,10 @@ def models(
     quiet: options.Quiet = False,
     debug: options.Debug = False,
 ) -> int:
-    """List the models that have a short name, and how each stands on this machine.
+    """List the models that have a short name, and their state here.
 
-    `show` tells all that is known of one, `pull` fetches it from the hub and checks that it loads without a network,
-    `rm` frees its place.
+    `show` describes one model, `pull` fetches it from the hub and checks that it loads without a network, `rm` removes
+    it from this machine.
     """
     if action not in ACTIONS:
         raise UsageError(f"models can't {action!r}.", f"Choose {chosen(ACTIONS)}.")

@@ -35,7 +35,7 @@ Index = Annotated[
     str | None,
     typer.Option("--index", metavar="NAME|DIR", help="The index: a name, or a folder (with a slash, or `.`)."),
 ]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing on success; failures get one line each.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No output on success; one line per failure.")]
 Debug = Annotated[
     bool,
     typer.Option("--debug", callback=_note_debug, help="Show the traceback of an unexpected error."),
@@ -54,7 +54,7 @@ NoFold = Annotated[bool, typer.Option("--no-fold", help="A row for each of sever
 MinScore = Annotated[
     float | None, typer.Option("--min-score", metavar="SCORE", help="Leave out hits below this score; 0 shows all.")
 ]
-Explain = Annotated[bool, typer.Option("--explain", help="Show what each signal said of a hit.")]
+Explain = Annotated[bool, typer.Option("--explain", help="Show the rank and score of each signal.")]
 Open = Annotated[
     int,
     typer.Option("--open", metavar="N", min=0, show_default=False, help="Open hit N, at its place where that works."),
@@ -78,7 +78,9 @@ Languages = Annotated[
 MinDuration = Annotated[
     str | None, typer.Option("--min-duration", metavar="TIME", help="Recordings at least this long (90s, 1:30, 2h).")
 ]
-MaxDuration = Annotated[str | None, typer.Option("--max-duration", metavar="TIME", help="And at most this long.")]
+MaxDuration = Annotated[
+    str | None, typer.Option("--max-duration", metavar="TIME", help="Recordings at most this long.")
+]
 Pages = Annotated[
     str | None, typer.Option("--pages", metavar="RANGE", help="Documents with 12, +10, -3 or 2..5 pages.")
 ]
@@ -87,7 +89,7 @@ Rerank = Annotated[
     typer.Option(
         "--rerank",
         metavar="MODEL",
-        help="Judge the best places again by a reranker (`mmsearch models`); `builtin`: the query's words together.",
+        help="Judge the best places again by a reranker (`mmsearch models`); `builtin`: words close together.",
     ),
 ]
 RerankTop = Annotated[
@@ -103,7 +105,7 @@ Device = Annotated[
     str, typer.Option("--device", metavar="DEVICE", help="Where models compute: cpu, cuda, cuda:1, mps.")
 ]
 Dtype = Annotated[
-    str, typer.Option("--dtype", metavar="TYPE", help="And in which precision: float32, bfloat16 or float16.")
+    str, typer.Option("--dtype", metavar="TYPE", help="Precision of models: float32, bfloat16 or float16.")
 ]
 TrustCode = Annotated[
     list[str] | None,

@@ -11,27 +11,20 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from mmsearch import __version__
 from mmsearch.cli import codes
 from mmsearch.errors import MmsearchError, UsageError
 from mmsearch.output import screen
 
-_COMMANDS = (
-    "index",
-    "query",
-    "similar",
-    "dupes",
-    "status",
-    "failed",
-    "forget",
-    "verify",
-    "models",
-    "doctor",
-    "eval",
-    "embed",
-    "rank",
-)
+_GROUPS = {  # as `mmsearch --help` lists the commands
+    "Search": ("query", "similar", "dupes", "rank"),
+    "Index": ("index", "forget", "failed"),
+    "Inspect": ("status", "verify", "doctor", "eval"),
+    "Models": ("models", "embed"),
+}
+_COMMANDS = tuple(name for names in _GROUPS.values() for name in names)
 _GLOBAL = ("index", "quiet", "debug")  # options that one environment variable sets for all commands
 
 
@@ -44,6 +37,23 @@ class Session:
 
 class _Bug(Exception):
     """Carries an exception past Typer, which would take a broken pipe to a worker for a closed output."""
+
+
+class _Program(TyperGroup):
+    """The Click group of the commands, whose help lists them by what they are for."""
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """Write a section for each group of commands."""
+        width = max(map(len, self.commands))
+        for title, names in _GROUPS.items():
+            rows = [
+                (name.ljust(width), self.commands[name].get_short_help_str(formatter.width - 6 - width))
+                for name in names
+                if name in self.commands
+            ]
+            if rows:
+                with formatter.section(title):
+                    formatter.write_dl(rows)
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -117,6 +127,7 @@ def _named(arguments: Sequence[str]) -> Sequence[str]:
 def _program(names: Sequence[str]) -> Any:
     """The Click group that Typer makes of our functions, each option with its environment variables."""
     app = typer.Typer(
+        cls=_Program,
         rich_markup_mode=None,
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},

@@ -17,11 +17,11 @@ EXAMPLES = codes.epilog(
     "mmsearch query invoice 4711 --kind pdf --since 2024 -k 3",
     "mmsearch query --image photo.jpg --in ~/Pictures",
     "mmsearch query at night --image https://example.org/bridge.jpg",
-    "ffmpeg -loglevel error -i talk.mp4 -t 10 -f wav - | mmsearch query --audio -",
+    "ffmpeg -v error -i talk.mp4 -t 10 -f wav - | mmsearch query --audio -",
     "mmsearch query beach --like holiday.jpg@0.5 --minus crowd",
     "mmsearch query --like 'report.pdf#page=3' --minus draft.pdf",
     "mmsearch query 'meeting notes' -0 | xargs -0 ls -l",
-    'mmsearch query "who signed for it" --rerank qwen3-reranker-0.6b --rerank-seconds 10',
+    'mmsearch query "who signed for it" --rerank builtin --rerank-seconds 10',
     "mmsearch query --queries-from questions.txt --format jsonl",
 )
 
@@ -44,7 +44,7 @@ def query(
     ] = None,
     video: Annotated[
         list[str] | None,
-        typer.Option("--video", metavar="FILE|URL|-", help="A film to look for, in the same way. Repeatable."),
+        typer.Option("--video", metavar="FILE|URL|-", help="A video to look for, in the same way. Repeatable."),
     ] = None,
     like: Annotated[
         list[str] | None,
@@ -59,7 +59,7 @@ def query(
         typer.Option(
             "--minus",
             metavar="TEXT|FILE[@WEIGHT]",
-            help="Take words or a file off: less of it ranks higher (-word in TEXT leaves out). Repeatable.",
+            help="Subtract words or a file: places like it rank lower (-word in TEXT leaves out). Repeatable.",
         ),
     ] = None,
     queries_from: Annotated[
@@ -100,9 +100,9 @@ def query(
     quiet: options.Quiet = False,
     debug: options.Debug = False,
 ) -> int:
-    """Find places by words, by pictures, sounds and films, or by files that they should be like, best first.
+    """Find places by words, pictures, sounds, videos or similar files.
 
-    Exit code 1: nothing found.
+    The best place is first. Exit code 1: nothing found.
     """
     from mmsearch.config import Settings
     from mmsearch.types import Query

@@ -13,7 +13,7 @@ from mmsearch.output.plain import one_line, place, shown_path
 EXAMPLES = codes.epilog(
     'mmsearch rank "a boat in the harbour" *.jpg --model clip',
     "mmsearch rank 'who pays for it' *.pdf --model qwen3-reranker-0.6b",
-    "ls -t ~/Notes/* | head -50 | mmsearch rank 'plans for the garden' - --lines --format paths",
+    "ls ~/Notes/* | mmsearch rank 'garden plans' - --lines --format paths",
     "mmsearch rank photo.jpg other/*.jpg --model clip -k 3 -0 | xargs -0 ls -l",
 )
 COLUMNS = ("input", "path", "path_bytes", "text", "kind", "view", "rank", "score", "page", "start_s", "end_s",
@@ -49,10 +49,10 @@ def rank(
     quiet: options.Quiet = False,
     debug: options.Debug = False,
 ) -> int:
-    """Rank files and texts by how well they answer a query, best first; a file counts as its best place does.
+    """Rank files and texts by how well they answer a query.
 
-    A score is a reranker's judgement, 0 to 1, or with an embedder the cosine to the query. Exit code 1: nothing is
-    left; 4: nothing came of one of them.
+    The best is first; the score of a file is that of its best place. A score is a reranker's judgement, 0 to 1, or
+    with an embedder the cosine to the query. Exit code 1: nothing is left; 4: one of them gave nothing to score.
     """
     format = parsing.list_format(format, null)
     least = parsing.finite(min_score, "--min-score")

@@ -25,7 +25,7 @@ def status(
 ) -> int:
     """Show what the index holds and what is missing.
 
-    Also how its files can be found, what failed, and how the last run ended.
+    It also shows which models find which files, what failed, and how the last run ended.
     """
     from mmsearch.index import Index
 

@@ -22,9 +22,9 @@ def verify(
     quiet: options.Quiet = False,
     debug: options.Debug = False,
 ) -> int:
-    """Check every promise that the index keeps.
+    """Check that the index is complete and consistent.
 
-    Exit code 3: something does not hold.
+    Exit code 3: it is not.
     """
     from mmsearch.index import Index
 

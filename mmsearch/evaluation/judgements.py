@@ -17,7 +17,7 @@ NEAR_S = 2.0  # a moment missed by no more than this is found
 _PLACE = re.compile(
     r"^(?P<path>.+)#(?:page=(?P<page>\d+)|t=(?P<start>\d+(?:\.\d+)?)(?:,(?P<end>\d+(?:\.\d+)?))?)$", re.S
 )
-_FORM = 'A line is {"query": "...", "relevant": ["a/file.pdf#page=3"]}; the README describes the rest.'
+_FORM = 'A line is {"query": "...", "relevant": ["a/file.pdf#page=3"]}; docs/usage.md describes the rest.'
 
 
 @dataclass(frozen=True, slots=True)
