@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import os
 import re
-import tomllib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from mmsearch.errors import NoIndex, UsageError
 from mmsearch.types import chosen
@@ -114,7 +112,7 @@ def index_folder(index: str | None, here: bool = False, start: Path | None = Non
     """
     start = start or Path.cwd()
     if index is not None and not index.strip():
-        raise UsageError("The name of the index is empty.", "Give a name, or a folder with a slash in it.")
+        raise UsageError("--index is empty.", "Give a name, or a folder with a slash in it.")
     if index is not None and ("/" in index or index in (".", "..")):
         return Path(index).expanduser().absolute()
     if index is not None:
@@ -141,32 +139,3 @@ def config_file() -> Path:
     if named := os.environ.get("MMSEARCH_CONFIG"):
         return Path(named)
     return config_home() / "config.toml"
-
-
-def load_config(path: Path, known: dict[str, set[str]]) -> dict[str, dict[str, Any]]:
-    """Options by command from a TOML file: a table per command (`[index]`, `[query]`) with long option names.
-
-    `known` holds the option names of each command, with underscores. A missing file is an empty config. Raises
-    `UsageError` for bad TOML and for names that no command has.
-    """
-    try:
-        tables = tomllib.loads(path.read_text("utf-8"))
-    except FileNotFoundError:
-        return {}
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise UsageError(f"The config file {path} can't be read: {error}.", "Mend it, or move it away.") from error
-    result: dict[str, dict[str, Any]] = {}
-    for command, options in tables.items():
-        if command not in known or not isinstance(options, dict):
-            raise UsageError(
-                f"The config file {path} has {command!r}, which is no command's table.",
-                f"Tables are {', '.join(sorted(known))}.",
-            )
-        names = {name.replace("-", "_"): value for name, value in options.items()}
-        if unknown := sorted(set(names) - known[command]):
-            raise UsageError(
-                f"The config file {path} sets {unknown[0]!r} for {command}, which has no such option.",
-                f"See mmsearch {command} --help.",
-            )
-        result[command] = names
-    return result

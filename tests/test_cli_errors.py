@@ -55,7 +55,7 @@ def index(monkeypatch, tmp_path):
          "Give a file, or - for stdin."),
         (["query", "--image", "no.jpg"], "--image: no.jpg is not there.", "Check the path."),
         (["query", "--image", "."], "--image: . is no file.", "Check the path."),
-        (["query", "x", "--index", ""], "The name of the index is empty.",
+        (["query", "x", "--index", ""], "--index is empty.",
          "Give a name, or a folder with a slash in it."),
         (["index", "--ocr", "maybe"], "--ocr can't be 'maybe'.", "Choose auto, always or never."),
         (["index", "--max-size", "big"], "--max-size can't be 'big'.", "Write a size as 812, 10k, 1.5M or 2G."),
@@ -166,21 +166,6 @@ def test_the_config_file_gives_defaults_by_long_option_names(monkeypatch, tmp_pa
     monkeypatch.setenv("MMSEARCH_QUERY_K", "8")
     run(["query", "x"])
     assert index.calls[-1][1].k == 8
-
-
-@pytest.mark.parametrize(
-    "text, sentence",
-    [
-        ("[query]\nfold = 1\n", "sets 'fold' for query, which has no such option."),
-        ("[queries]\nk = 1\n", "has 'queries', which is no command's table."),
-        ("k = \n", "can't be read: "),
-    ],
-)
-def test_a_bad_config_file_is_bad_usage(monkeypatch, tmp_path, capfd, text, sentence):
-    monkeypatch.setenv("MMSEARCH_CONFIG", str(tmp_path / "c.toml"))
-    (tmp_path / "c.toml").write_text(text)
-    assert run(["query", "x"]) == 2
-    assert f"The config file {tmp_path / 'c.toml'} {sentence}" in capfd.readouterr().err
 
 
 # --- the process: pipes, streams, signals ----------------------------------------------------------------------------

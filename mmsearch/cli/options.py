@@ -25,9 +25,10 @@ class ReportFormat(StrEnum):
     JSON = "json"
 
 
-def _note_debug(context: typer.Context, value: bool) -> bool:
-    if value:
-        context.obj.debug = True
+def _note(context: typer.Context, value: bool) -> bool:
+    """Give the session what it needs for messages: the command's context, which every command has through `--debug`."""
+    context.obj.context = context
+    context.obj.debug = value
     return value
 
 
@@ -38,7 +39,7 @@ Index = Annotated[
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No output on success; one line per failure.")]
 Debug = Annotated[
     bool,
-    typer.Option("--debug", callback=_note_debug, help="Show the traceback of an unexpected error."),
+    typer.Option("--debug", callback=_note, help="Show the traceback of an unexpected error."),
 ]
 Lists = Annotated[
     ListFormat,

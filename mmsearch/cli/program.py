@@ -13,8 +13,8 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from mmsearch import __version__
-from mmsearch.cli import codes
+from mmsearch import __version__, config
+from mmsearch.cli import codes, config_file, origins
 from mmsearch.errors import MmsearchError, UsageError
 from mmsearch.output import screen
 
@@ -33,6 +33,8 @@ class Session:
     """What the end of the program must know of its beginning."""
 
     debug: bool = False
+    config: config_file.ConfigFile | None = None
+    context: typer.Context | None = None  # of the command
 
 
 class _Bug(Exception):
@@ -74,10 +76,12 @@ def run(arguments: Sequence[str]) -> int:
         screen.abandon_stdout()
         return codes.DONE
     except MmsearchError as error:
+        if session.context is not None:
+            origins.blame(error, session.context, session.config)
         screen.say_error(error)
         return error.exit_code
     except typer.TyperException as error:
-        return _usage(error)
+        return _usage(error, session)
     except (KeyboardInterrupt, typer.Abort):
         return codes.INTERRUPTED
     except Exception as error:
@@ -92,7 +96,7 @@ def run(arguments: Sequence[str]) -> int:
         return codes.BUG
 
 
-def _usage(error: typer.TyperException) -> int:
+def _usage(error: typer.TyperException, session: Session) -> int:
     """Typer's own complaints in our form; `mmsearch` alone shows what there is."""
     context = getattr(error, "ctx", None)
     if type(error).__name__ == "NoArgsIsHelpError":
@@ -100,6 +104,9 @@ def _usage(error: typer.TyperException) -> int:
         return codes.USAGE
     command = context.command_path if context is not None else "mmsearch"
     sentence = re.sub(r"(?<![.?!])$", ".", error.format_message().strip())
+    parameter = getattr(error, "param", None)
+    if context is not None and parameter is not None and (place := origins.origin(context, parameter, session.config)):
+        sentence = f"{place}: {sentence[0].lower()}{sentence[1:]}"
     screen.say_error(UsageError(sentence, f"`{command} --help` shows what it takes."))
     return codes.USAGE
 
@@ -115,7 +122,7 @@ def _root(
     if context.invoked_subcommand is None:
         screen.say(context.get_help())
         raise typer.Exit(codes.USAGE)
-    context.default_map = _from_config()
+    context.default_map = _read_config(context.obj)
 
 
 def _named(arguments: Sequence[str]) -> Sequence[str]:
@@ -147,27 +154,34 @@ def _program(names: Sequence[str]) -> Any:
 
 
 def _options(command: Any) -> dict[str, Any]:
-    """The parameters of a command by the long name of their option (`no_fold`), without a long one by the short."""
-    named = {}
-    for parameter in command.params:
-        if parameter.param_type_name == "option" and "--help" not in parameter.opts:
-            longest = max(parameter.opts, key=len)
-            named[longest.lstrip("-").replace("-", "_")] = parameter
-    return named
+    """The parameters of a command by the name of their option (`no_fold`)."""
+    return {
+        origins.option_name(parameter): parameter
+        for parameter in command.params
+        if parameter.param_type_name == "option" and "--help" not in parameter.opts
+    }
 
 
-def _from_config() -> dict[str, dict[str, Any]]:
+def _type(parameter: Any) -> config_file.Type:
+    """What an option takes in the config file."""
+    if parameter.is_flag:
+        return config_file.Type("flag")
+    names = {"integer": "integer", "int": "integer", "float": "float"}  # the last two are of ranges
+    return config_file.Type(names.get(str(parameter.type.name).split()[0], "text"), parameter.multiple)
+
+
+def _read_config(session: Session) -> dict[str, dict[str, Any]]:
     """Defaults by command and parameter from the user's config file."""
-    from mmsearch import config
-
     path = config.config_file()
-    if not path.is_file():
+    text = config_file.read_config(path, config_file.named_by())
+    if not text.strip():
         return {}
     options = {name: _options(command) for name, command in _program(_COMMANDS).commands.items()}
-    loaded = config.load_config(path, {name: set(named) for name, named in options.items()})
+    types = {name: {option: _type(one) for option, one in named.items()} for name, named in options.items()}
+    session.config = config_file.parse_config(path, text, types)
     return {
         command: {options[command][name].name: value for name, value in values.items()}
-        for command, values in loaded.items()
+        for command, values in session.config.values.items()
     }
 
 
