@@ -24,11 +24,14 @@ class Settings:
     models: tuple[str, ...] = ()  # or one preset; empty: the index's own, or the built-in model for a new index
     ocr: str = "auto"  # auto | always | never
     transcribe: str = ""  # a Whisper-class model; empty: no speech recognition
-    include: tuple[str, ...] = ()  # globs, gitignore syntax; empty: all
+    include: tuple[str, ...] = ()  # globs, gitignore syntax; empty, and None below: as the root remembers
     exclude: tuple[str, ...] = ()
-    hidden: bool | None = None  # walk into hidden files and folders; None: as the folder was walked before (no)
-    ignore_files: bool | None = None  # honour .gitignore and .mmsearchignore; None: as before (yes)
+    hidden: bool | None = None  # walk into hidden files and folders
+    ignore_files: bool | None = None  # honour .gitignore and .mmsearchignore
     max_bytes: int | None = None  # larger files are skipped
+    network: bool | None = None  # walk network and FUSE mounts that lie in a root
+    reset_filters: bool = False  # forget what the roots remember of these
+    recheck: bool = False  # read every file again, whatever its times say
     workers: int = 0  # extraction processes per flavour; 0: by the number of cores
     device: str = "auto"
     dtype: str = "auto"

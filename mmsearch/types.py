@@ -119,8 +119,24 @@ class Needs:
 
 
 @dataclass(frozen=True, slots=True)
+class FileRules:
+    """Which files of a root an index covers. Globs have the syntax of .gitignore and are relative to the root."""
+
+    include: tuple[str, ...] = ()  # empty: all
+    exclude: tuple[str, ...] = ()
+    hidden: bool = False  # hidden files and folders too
+    ignore_files: bool = True  # .gitignore and .mmsearchignore hold
+    max_bytes: int | None = None  # larger files are known by name only
+    network: bool = False  # network and FUSE file systems that are mounted in the root are walked too
+
+
+ALL_FILES = FileRules()  # what holds where nothing was said
+
+
+@dataclass(frozen=True, slots=True)
 class Source:
-    """A file to extract from. `path` is absolute; `stat` is (size, mtime_ns, inode) as it was planned."""
+    """A file to extract from. `path` is absolute; `stat` is (size, mtime_ns, inode) as it was planned, mapped by
+    `filestat.stat_values`."""
 
     path: bytes
     kind: Kind
@@ -215,6 +231,7 @@ class RunRecord:
     indexed: int = 0
     moved: int = 0
     removed: int = 0
+    excluded: int = 0  # removed because the rules of their root leave them out now
     skipped: int = 0
     failed: int = 0  # in this run
     known_failures: int = 0  # failed in an earlier run, bytes unchanged, not tried again
@@ -418,6 +435,8 @@ class Status:
     writing: str = ""  # who holds the writer lock now
     notes: tuple[str, ...] = ()
     by_words: Mapping[str, int] = field(default_factory=dict)  # files with words that are searched, by kind
+    rules: tuple[FileRules, ...] = ()  # of each root
+    forgotten: tuple[tuple[bytes, ...], ...] = ()  # what `forget` took out of each root, as paths in it
 
 
 def chosen(values: Sequence[str]) -> str:

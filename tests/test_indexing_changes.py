@@ -236,10 +236,10 @@ def test_a_file_that_changes_while_it_is_hashed_keeps_its_older_content(docs: Pa
     write(docs / "otter.txt", "A newer note about the lynx.\n")
     real = looking.Looks.__init__
 
-    def late(self, wanted, max_bytes):
+    def late(self, wanted):
         wanted = list(wanted)
         write(docs / "otter.txt", "It grows: a newer note about the lynx.\n")
-        real(self, iter(wanted), max_bytes)
+        real(self, iter(wanted))
 
     monkeypatch.setattr(looking.Looks, "__init__", late)
     assert counts(run(index, docs)) == {"seen": 3, "unchanged": 2, "failed": 1}
@@ -288,16 +288,14 @@ def test_subtitles_belong_to_their_recording_and_a_changed_one_extracts_it_again
     assert holding(index, "dusk") == []
 
 
-def test_narrowing_flags_leave_other_files_and_sidecars_as_they_are(docs: Path, index: Path, tasks) -> None:
+def test_a_picture_keeps_its_sidecar_where_globs_leave_that_out(docs: Path, index: Path, tasks) -> None:
     write_png(docs / "harbour.png")
     write(docs / "harbour.xmp", _xmp("Boats at dawn"))
     run(index, docs)
-    before = contents(index)
     tasks.clear()
-    assert counts(run(index, docs, include=("*.png",))) == {"seen": 1, "unchanged": 1}
-    assert counts(run(index, docs, exclude=("*.png", "otter*"))) == {"seen": 3, "unchanged": 2, "skipped": 1}
-    assert counts(run(index, docs, include=("*.nothing",))) == {}
-    assert (tasks, contents(index)) == ([], before)
+    record = run(index, docs, include=("*.png",))
+    assert (counts(record), record.excluded) == ({"seen": 1, "unchanged": 1}, 4)
+    assert (tasks, holding(index, "dawn")) == ([], ["harbour.png"])
 
 
 def test_a_subtitle_file_becomes_a_sidecar_when_its_recording_comes(docs: Path, index: Path) -> None:
@@ -327,8 +325,11 @@ def test_files_over_the_size_limit_are_skipped_until_the_limit_is_raised(docs: P
     write(docs / "long.txt", "A long story about a badger. " * 100)
     assert counts(run(index, docs, max_bytes=1000)) == {"seen": 4, "indexed": 3, "skipped": 1}
     assert counts(run(index, docs, max_bytes=1000)) == {"seen": 4, "unchanged": 3, "skipped": 1}
-    assert counts(run(index, docs)) == {"seen": 4, "unchanged": 3, "indexed": 1}
-    assert counts(run(index, docs, max_bytes=1000)) == {"seen": 4, "unchanged": 4}
+    assert counts(run(index)) == {"seen": 4, "unchanged": 3, "skipped": 1}
+    assert counts(run(index, reset_filters=True)) == {"seen": 4, "unchanged": 3, "indexed": 1}
+    assert set(holding(index, "badger")) == {"long.txt"}
+    assert counts(run(index, max_bytes=1000)) == {"seen": 4, "unchanged": 3, "skipped": 1}
+    assert holding(index, "badger") == []
 
 
 def test_what_an_older_extractor_made_is_stale_and_refreshed(docs: Path, index: Path, tasks) -> None:

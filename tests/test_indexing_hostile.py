@@ -104,13 +104,13 @@ def test_a_file_that_becomes_a_pipe_or_a_link_is_not_opened(tmp_path: Path, inde
     secret = write(tmp_path / "outside.txt", "A secret.\n")
     real = looking.Looks.__init__
 
-    def late(self, wanted, max_bytes):
+    def late(self, wanted):
         wanted = list(wanted)
         (docs / "pipe.txt").unlink()
         os.mkfifo(docs / "pipe.txt")
         (docs / "link.txt").unlink()
         (docs / "link.txt").symlink_to(secret)
-        real(self, iter(wanted), max_bytes)
+        real(self, iter(wanted))
 
     submit = ExtractStage._submit
 

@@ -111,7 +111,8 @@ def old(docs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         connection.executescript(FIRST)
         connection.execute("ATTACH ? AS new", (str(catalogue),))
         for table in TABLES:
-            connection.execute(f"INSERT INTO main.{table} SELECT * FROM new.{table}")
+            columns = ", ".join(row[1] for row in connection.execute(f"PRAGMA main.table_info({table})"))
+            connection.execute(f"INSERT INTO main.{table} SELECT {columns} FROM new.{table}")
         for table, column in (("words_fts", "words"), ("names_fts", "names")):
             connection.execute(f"INSERT INTO main.{table} (rowid, {column}) SELECT rowid, {column} FROM new.{table}")
         connection.execute("DELETE FROM sqlite_sequence")

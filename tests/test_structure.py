@@ -9,7 +9,7 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "mmsearch"
 FLOORS = [
-    {"types", "errors", "allocation"},
+    {"types", "errors", "allocation", "filestat"},
     {"config"},
     {"trust"},
     {"discovery", "extraction", "models", "store"},

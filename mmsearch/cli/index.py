@@ -41,22 +41,36 @@ def index(
         str, typer.Option("--transcribe", metavar="MODEL", help="Recognise speech with this Whisper-class model.")
     ] = "",
     include: Annotated[
-        list[str] | None, typer.Option("--include", metavar="GLOB", help="Only files that match. Repeatable.")
+        list[str] | None,
+        typer.Option("--include", metavar="GLOB", help="Only files that match. Repeatable. Remembered."),
     ] = None,
     exclude: Annotated[
-        list[str] | None, typer.Option("--exclude", metavar="GLOB", help="No files that match. Repeatable.")
+        list[str] | None, typer.Option("--exclude", metavar="GLOB", help="No files that match. Repeatable. Remembered.")
     ] = None,
     hidden: Annotated[
         bool | None,
-        typer.Option("--hidden/--no-hidden", help="Hidden files and folders too. Remembered for a folder."),
+        typer.Option("--hidden/--no-hidden", help="Hidden files and folders too. Remembered."),
     ] = None,
     no_ignore: Annotated[
         bool | None,
-        typer.Option("--no-ignore/--ignore", help="Do not honour .gitignore, .mmsearchignore. Remembered likewise."),
+        typer.Option("--no-ignore/--ignore", help="Do not honour .gitignore, .mmsearchignore. Remembered."),
     ] = None,
     max_size: Annotated[
-        str | None, typer.Option("--max-size", metavar="SIZE", help="Skip files larger than this (500M).")
+        str | None, typer.Option("--max-size", metavar="SIZE", help="Skip files larger than this (500M). Remembered.")
     ] = None,
+    network_mounts: Annotated[
+        bool | None,
+        typer.Option(
+            "--network-mounts/--no-network-mounts",
+            help="Network and FUSE mounts in a folder too; a mount that is named is walked anyway. Remembered.",
+        ),
+    ] = None,
+    reset_filters: Annotated[
+        bool, typer.Option("--reset-filters", help="First drop what is remembered of the six options above.")
+    ] = False,
+    recheck: Annotated[
+        bool, typer.Option("--recheck", help="Read every file again, though its size and times are the same.")
+    ] = False,
     workers: Annotated[
         int,
         typer.Option(
@@ -182,6 +196,9 @@ def index(
         hidden=hidden,
         ignore_files=None if no_ignore is None else not no_ignore,
         max_bytes=parsing.byte_count(max_size, "--max-size") if max_size else None,
+        network=network_mounts,
+        reset_filters=reset_filters,
+        recheck=recheck,
         workers=workers,
         device=device,
         dtype=dtype,

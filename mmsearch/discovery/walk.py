@@ -9,7 +9,9 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from mmsearch.discovery.ignore import Globs, Rules
+from mmsearch.discovery.mounts import PSEUDO, is_network, mount_points, moved_points, statfs_type, type_at
 from mmsearch.discovery.sniff import extension
+from mmsearch.filestat import stat_values, wrapped
 
 _TIMED = frozenset(
     ".mp4 .m4v .mov .mkv .webm .avi .mpg .mpeg .wmv .flv .ogv .3gp .mp3 .m4a .m4b .wav .flac .ogg .opus .aac .wma "
@@ -20,18 +22,29 @@ _PICTURES = frozenset(".jpg .jpeg .png .tif .tiff .webp .heic .heif .avif .gif .
 
 
 class Entry(NamedTuple):
-    """A regular file. `path` is relative to the root. `sidecars` are (name, size, mtime_ns) of the .srt, .vtt or
-    .xmp files that belong to it; `owner` is the name of the file that this one is a sidecar of, or empty."""
+    """A regular file. `path` is relative to the root, numbers are those of `stat_values`. `sidecars` are (name, size,
+    mtime_ns) of the .srt, .vtt or .xmp files that belong to it, and `ctime_ns` is the newest change time of all of
+    them; `owner` is the name of the file that this one is a sidecar of, or empty."""
 
     path: bytes
     size: int
     mtime_ns: int
     inode: int
+    ctime_ns: int
     sidecars: tuple[tuple[bytes, int, int], ...] = ()
     owner: bytes = b""
 
 
+class Mount(NamedTuple):
+    """The file system that a folder lies on: its mount point (relative to the root), device number and type."""
+
+    path: bytes
+    device: int
+    type: str
+
+
 _Found = tuple[bytes, os.DirEntry[bytes], os.stat_result]  # relative path, entry, stat
+_GONE = (FileNotFoundError, NotADirectoryError)
 
 
 @dataclass(slots=True)
@@ -43,29 +56,74 @@ class Walk:
     hidden: bool = False
     ignore_files: bool = True
     below: bytes = b""  # walk only this folder of the root (relative)
+    network: bool = False  # walk network and FUSE mounts that lie in the root
+    apart: frozenset[bytes] = frozenset()  # folders that are roots of their own (relative)
+    points: dict[bytes, str] = field(default_factory=mount_points)
     unreadable: list[tuple[bytes, str]] = field(default_factory=list)  # relative folder, why
-    left_out: dict[str, int] = field(default_factory=dict)  # reason -> files
+    left_out: dict[str, int] = field(default_factory=dict)  # reason -> files, or mounts
+    mounts: list[Mount] = field(default_factory=list)  # walked, that of the folder where the walk starts first
+    unwalked: list[Mount] = field(default_factory=list)  # pseudo file systems, and network mounts nobody asked for
+    empty: set[bytes] = field(default_factory=set)  # folders without any entry
 
     def entries(self) -> Iterator[Entry]:
         """Every file that is not left out, folder by folder, by name within each."""
-        pending: list[tuple[bytes, Rules]] = [(self.below, self._outer_rules())]
+        self.points = moved_points(self.points, os.path.realpath(self.root), self.root)
+        pending: list[tuple[bytes, Rules, Mount | None]] = [(self.below, self._outer_rules(), None)]
         while pending:
-            folder, rules = pending.pop()
+            folder, rules, above = pending.pop()
+            if folder in self.apart:
+                continue
             absolute = os.path.join(self.root, folder) if folder else self.root
             try:
+                mount = self._entered(folder, absolute, above)
+                if mount is None:
+                    continue
                 with os.scandir(absolute) as listing:
                     found = sorted(listing, key=lambda entry: entry.name)
             except OSError as error:
                 self.unreadable.append((folder, error.strerror or "it can't be listed"))
                 continue
+            if not found:
+                self.empty.add(folder)
             names = {entry.name for entry in found}
             if b"catalogue.db" in names and b"writer.lock" in names:  # an index folder, this one or another
                 continue
             if self.ignore_files:
                 rules = rules.deeper(folder, absolute, tuple(names))
             folders, files, others = self._sorted_out(folder, found, rules)
-            pending += [(path, rules) for path in reversed(folders)]
+            pending += [(path, rules, mount) for path in reversed(folders)]
             yield from _with_sidecars(files, others)
+
+    def _entered(self, folder: bytes, absolute: bytes, above: Mount | None) -> Mount | None:
+        """The mount that a folder lies on, noted where it is another than that of the folder above; None where it is
+        not to be walked. What is not walked is not even asked for its properties: a dead server would not answer."""
+        type_ = self.points.get(absolute)
+        if type_ is not None and above is not None and self._is_left_out(folder, type_, above):
+            return None
+        device = device_of(absolute)
+        if above is None:  # named by the user
+            above = Mount(folder, device, type_at(absolute, self.points) or statfs_type(absolute))
+            if above.type in PSEUDO and self._is_left_out(folder, above.type, above):
+                return None
+            self.mounts.append(above)
+            return above
+        if device == above.device and type_ is None:
+            return above
+        type_ = type_ or statfs_type(absolute) or above.type
+        if self._is_left_out(folder, type_, above):
+            return None
+        self.mounts.append(Mount(folder, device, type_))
+        return self.mounts[-1]
+
+    def _is_left_out(self, folder: bytes, type_: str, above: Mount) -> bool:
+        """Whether a mount is not to be walked; notes it. A network mount within one of its own type is a part of it."""
+        pseudo = type_ in PSEUDO
+        if not pseudo and (self.network or not is_network(type_) or type_ == above.type):
+            return False
+        reason = "pseudo file system" if pseudo else "network mount"
+        self.left_out[reason] = self.left_out.get(reason, 0) + 1
+        self.unwalked.append(Mount(folder, 0, type_))
+        return True
 
     def _outer_rules(self) -> Rules:
         """The ignore files between the root and the folder where the walk starts."""
@@ -88,6 +146,7 @@ class Walk:
         folders: list[bytes] = []
         files: list[_Found] = []
         others: list[_Found] = []
+        trouble = ""
         prefix = folder + b"/" if folder else b""
         for entry in found:
             path = prefix + entry.name
@@ -98,13 +157,17 @@ class Walk:
                     if reason and not is_folder:
                         self.left_out[reason] = self.left_out.get(reason, 0) + 1
                     if reason == "excluded" and is_file:
-                        others.append((path, entry, entry.stat(follow_symlinks=False)))
+                        others.append((path, entry, stat_of(entry)))
                 elif is_folder:
                     folders.append(path)
                 else:
-                    files.append((path, entry, entry.stat(follow_symlinks=False)))
-            except OSError:  # it went away while we looked: as if it had never been there
+                    files.append((path, entry, stat_of(entry)))
+            except _GONE:  # while we looked: as if it had never been there
                 continue
+            except OSError as error:  # it is there, but nothing can be learnt of it: like a folder that can't be listed
+                trouble = error.strerror or "something in it can't be read"
+        if trouble:
+            self.unreadable.append((folder, trouble))
         return folders, files, others
 
     def _left_out(
@@ -122,6 +185,16 @@ class Walk:
         return "excluded" if self.globs.leaves_out_file(path) else None
 
 
+def device_of(path: bytes) -> int:
+    """The number of the device that a path lies on."""
+    return wrapped(os.stat(path).st_dev)
+
+
+def stat_of(entry: os.DirEntry[bytes]) -> os.stat_result:
+    """The properties of an entry itself, never of what it links to."""
+    return entry.stat(follow_symlinks=False)
+
+
 def single(root: bytes, path: bytes) -> Entry | None:
     """A file that was named one by one, with its sidecars; None if it is gone or no regular file."""
     absolute = os.path.join(root, path)
@@ -133,7 +206,7 @@ def single(root: bytes, path: bytes) -> Entry | None:
         stem = os.path.basename(path).split(b".")[0]  # its sidecars begin with it, as what it is a sidecar of
         with os.scandir(folder) as listing:
             near = [
-                (os.path.join(os.path.dirname(path), entry.name), entry, entry.stat(follow_symlinks=False))
+                (os.path.join(os.path.dirname(path), entry.name), entry, stat_of(entry))
                 for entry in listing
                 if entry.name.startswith(stem) and entry.is_file(follow_symlinks=False)
             ]
@@ -148,22 +221,24 @@ def _with_sidecars(files: list[_Found], others: Sequence[_Found] = ()) -> Iterat
     `--include "*.mp4"` a film keeps its subtitles."""
     near = [*files, *others]
     owners: dict[bytes, bytes] = {}
-    of: dict[bytes, list[tuple[bytes, int, int]]] = {}
+    of: dict[bytes, list[tuple[bytes, int, int, int]]] = {}
     sides = [(entry.name, facts) for _, entry, facts in near if entry.name[-4:].lower() in _SIDECARS]
     if sides:
         media = {entry.name for _, entry, _ in near if extension(entry.name) in _TIMED | _PICTURES}
         for name, facts in sides:
+            size, mtime_ns, _, ctime_ns = stat_values(facts)
             for owner in _owners(name, media):
                 owners[name] = owner
-                of.setdefault(owner, []).append((name, facts.st_size, facts.st_mtime_ns))
+                of.setdefault(owner, []).append((name, size, mtime_ns, ctime_ns))
     for path, entry, facts in files:
+        values = stat_values(facts)
         if not owners:
-            yield Entry(path, facts.st_size, facts.st_mtime_ns, facts.st_ino)
+            yield Entry(path, *values)
             continue
-        yield Entry(
-            path, facts.st_size, facts.st_mtime_ns, facts.st_ino, tuple(sorted(of.get(entry.name, ()))),
-            owners.get(entry.name, b""),
-        )  # fmt: skip
+        mine = sorted(of.get(entry.name, ()))
+        newest = max(values[3], *(side[3] for side in mine)) if mine else values[3]
+        sidecars = tuple(side[:3] for side in mine)
+        yield Entry(path, *values[:3], newest, sidecars, owners.get(entry.name, b""))
 
 
 def _owners(name: bytes, media: set[bytes]) -> list[bytes]:

@@ -14,6 +14,7 @@ from mmsearch.errors import ExtractionError, ModelUnavailable, UsageError
 from mmsearch.extraction.forkserver import Flavour
 from mmsearch.extraction.pool import WorkerPool
 from mmsearch.extraction.worker import Decoded, Opened, decoded, decoding, flavour_of, opened, opening
+from mmsearch.filestat import stat_values
 from mmsearch.types import Extracted, Failure, Kind, Needs, Probe, Source
 
 TIME_LIMIT_S = 60.0  # for one span: somebody waits for the answer
@@ -94,7 +95,7 @@ def source_of(path: bytes, kind: Kind | None = None) -> Source:
     if found is None or kind not in (None, found):
         what = _NAMES[kind] if kind is not None else "text, picture, PDF, sound or video"
         raise UsageError(f"{shown!r} is no {what}.", "Name another file, or say in words what to look for.")
-    return Source(os.path.realpath(path), found, format_, (facts.st_size, facts.st_mtime_ns, facts.st_ino))
+    return Source(os.path.realpath(path), found, format_, stat_values(facts)[:3])
 
 
 _NAMES = {

@@ -14,6 +14,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from mmsearch.extraction.wire import WireError
+from mmsearch.filestat import LOWEST
 from mmsearch.types import Cue, Extracted, Failure, Kind, Locator, Needs, Print, Probe, Segment, Source, Span
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ def dump_source(source: Source) -> dict[str, Any]:
 def load_source(data: Any) -> Source:
     """The source that `dump_source` wrote."""
     fields = _fields(data, "path", "kind", "format", "stat", "sidecars")
-    size, mtime_ns, inode = (_whole(value, -_COUNT_LIMIT << 11) for value in _list(fields["stat"], length=3))
+    size, mtime_ns, inode = (_whole(value, LOWEST) for value in _list(fields["stat"], length=3))
     return Source(
         path=_bytes(fields["path"]),
         kind=_kind(fields["kind"]),

@@ -7,6 +7,7 @@ import stat
 from typing import BinaryIO
 
 from mmsearch.errors import ExtractionError
+from mmsearch.filestat import stat_values
 from mmsearch.types import Source
 
 
@@ -28,7 +29,7 @@ def open_source(source: Source) -> BinaryIO:
     if not stat.S_ISREG(facts.st_mode):
         os.close(descriptor)
         raise ExtractionError("decode-error", "This is no regular file.")
-    if (facts.st_size, facts.st_mtime_ns, facts.st_ino) != source.stat:
+    if stat_values(facts)[:3] != source.stat:
         os.close(descriptor)
         raise ExtractionError("vanished", "The file changed during the run; the next run takes it up.")
     return os.fdopen(descriptor, "rb")

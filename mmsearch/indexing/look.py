@@ -14,6 +14,7 @@ from io import FileIO
 
 from mmsearch.discovery.sniff import HEAD_BYTES, sniff
 from mmsearch.discovery.walk import Entry
+from mmsearch.filestat import stat_values
 from mmsearch.store.catalogue import Root
 from mmsearch.store.files import FileRow
 from mmsearch.types import EXTRACTOR_VERSION, Failure, Kind
@@ -26,11 +27,12 @@ _HOLLOW_BYTES = 1 << 30
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """A file that needs a look. `row` is what the catalogue knew of it."""
+    """A file that needs a look. `row` is what the catalogue knew of it; larger ones than `max_bytes` are left alone."""
 
     root: Root
     entry: Entry
     row: FileRow | None
+    max_bytes: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +50,8 @@ class Look:
 class Looks:
     """Looks at files in a few threads, a bounded number ahead of the one who takes the results."""
 
-    def __init__(self, wanted: Iterator[Wanted], max_bytes: int | None) -> None:
+    def __init__(self, wanted: Iterator[Wanted]) -> None:
         self._wanted = wanted
-        self._max_bytes = max_bytes
         self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="look")
         self._flying: list[Future[Look]] = []
         self._over = threading.Event()
@@ -62,7 +63,7 @@ class Looks:
             wanted = next(self._wanted, None)
             if wanted is None:
                 break
-            self._flying.append(self._pool.submit(look, wanted, self._max_bytes, self._over))
+            self._flying.append(self._pool.submit(look, wanted, self._over))
         self.ended = not self._flying
 
     def ready(self, wait_s: float) -> list[Look]:
@@ -80,7 +81,7 @@ class Looks:
         self._pool.shutdown(wait=False, cancel_futures=True)
 
 
-def look(wanted: Wanted, max_bytes: int | None, over: threading.Event) -> Look:
+def look(wanted: Wanted, over: threading.Event) -> Look:
     """Sniff a file and, where it is of a kind of ours, hash it and its sidecars. Never raises for a bad file. Ends soon
     when `over` is set; nobody takes the result then."""
     entry = wanted.entry
@@ -90,7 +91,7 @@ def look(wanted: Wanted, max_bytes: int | None, over: threading.Event) -> Look:
         return Look(
             wanted, None, "sidecar", None, Failure("skipped", f"It belongs to {owner} and is searched with it.")
         )
-    if max_bytes is not None and entry.size > max_bytes:
+    if wanted.max_bytes is not None and entry.size > wanted.max_bytes:
         return Look(wanted, None, "too-large", None, Failure("skipped", "It is larger than --max-size."))
     try:
         with _opened(path) as file:
@@ -105,7 +106,7 @@ def look(wanted: Wanted, max_bytes: int | None, over: threading.Event) -> Look:
             facts = os.fstat(file.fileno())
     except OSError as error:
         return _unreadable(wanted, error)
-    if (facts.st_size, facts.st_mtime_ns) != (entry.size, entry.mtime_ns):
+    if stat_values(facts)[:2] != (entry.size, entry.mtime_ns):
         return Look(
             wanted, kind, format_, None, Failure("vanished", "It changed while it was read; the next run takes it up.")
         )

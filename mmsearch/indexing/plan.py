@@ -11,9 +11,10 @@ from mmsearch.config import Settings
 from mmsearch.discovery.walk import Entry
 from mmsearch.encoding.jobs import Job
 from mmsearch.indexing.look import Look
-from mmsearch.indexing.survey import Survey, sidecar_note, skip
+from mmsearch.indexing.survey import Survey, lacks_reading, sidecar_note, skip
 from mmsearch.store import files
-from mmsearch.store.catalogue import Root
+from mmsearch.store.catalogue import Root, set_mounts
+from mmsearch.store.files import FileRow
 from mmsearch.types import Failure, FileFailed, Kind, RunRecord, Source
 
 
@@ -32,13 +33,17 @@ class Plan:
     def settle(self, survey: Survey) -> list[Job]:
         """Write what the survey found without looking into files: deletions, folders that can't be listed, work that
         an earlier run left. Gives the jobs that can start at once."""
-        for root, device in survey.devices:
-            self.connection.execute("UPDATE roots SET device = ? WHERE id = ?", (device, root.id))
-        for _, _, row in survey.gone:
+        for root, devices in survey.mounts:
+            set_mounts(self.connection, root.id, devices)
+        files.put_change_times(self.connection, survey.change_times)
+        for row in survey.gone:
             asset = self.connection.execute("SELECT asset_id FROM files WHERE id = ?", (row.id,)).fetchone()
             self.removed_assets.update(asset_id for asset_id in asset if asset_id is not None)
             files.remove_file(self.connection, row.id)
             self.record.removed += 1
+        for row in survey.excluded:
+            files.remove_file(self.connection, row.id)
+            self.record.excluded += 1
         for root, folder, why in survey.unreadable:
             self._note_folder(root, folder, why)
         for path in survey.vanished:
@@ -68,8 +73,9 @@ class Plan:
         root, entry, row = look.wanted.root, look.wanted.entry, look.wanted.row
         path = os.path.join(root.path, entry.path)
         facts = files.FileFacts(
-            entry.path, entry.size, entry.mtime_ns, entry.inode, look.kind, look.format, sidecar_note(entry)
-        )
+            entry.path, entry.size, entry.mtime_ns, entry.inode, look.kind, look.format, sidecar_note(entry),
+            entry.ctime_ns,
+        )  # fmt: skip
         file_id = files.put_file(self.connection, root.id, facts)
         if look.failure is not None and look.failure.code != "skipped":
             known = row is not None and row.code == look.failure.code
@@ -89,14 +95,21 @@ class Plan:
         before = self._asset_of(file_id)
         asset_id, state = files.put_asset(self.connection, look.key, look.kind, look.format)
         files.link(self.connection, file_id, asset_id)
-        if (state == "failed" and self.settings.retry_failed) or (
-            self.settings.refresh and files.is_stale(self.connection, asset_id)
+        same = row if before == asset_id else None
+        if (
+            (state == "failed" and self.settings.retry_failed)
+            or (self.settings.refresh and files.is_stale(self.connection, asset_id))
+            or (same is not None and self._is_to_be_read(same))
         ):
             files.begin_again(self.connection, asset_id)
         elif state != "pending":
             self._count_known(state, asset_id, before)
             return None
         return self._job(asset_id, look.key, look.kind, look.format, root, entry)
+
+    def _is_to_be_read(self, row: FileRow) -> bool:
+        """Whether a file whose content is the same is to be done again all the same."""
+        return (row.state == "partial" and self.settings.retry_failed) or lacks_reading(row, self.settings)
 
     def _count_known(self, state: str, asset_id: int, before: int) -> None:
         """A file whose content is in the index already: touched, moved, copied, or known to be broken."""

@@ -30,7 +30,7 @@ from mmsearch.indexing.commits import Commits
 from mmsearch.indexing.look import Looks
 from mmsearch.indexing.plan import Plan
 from mmsearch.indexing.scope import Scope, check_targets, scopes
-from mmsearch.indexing.survey import Survey, survey
+from mmsearch.indexing.survey import Survey, remarks, survey
 from mmsearch.store import files, spaces
 from mmsearch.store.catalogue import (
     begin_run,
@@ -148,7 +148,10 @@ class _Run:
         for reason in found.guarded:
             self.record.outcome = "guard"
             self.record.notes.append(reason)
-            yield Remark(reason, "If the files are really gone, run again with --allow-mass-delete.")
+            yield Remark(
+                reason, "If they are really gone, run again with --allow-mass-delete, or `mmsearch forget` the folder."
+            )
+        yield from remarks(found)
         return found
 
     def dry_events(self, targets: Sequence[bytes] | None, listed: bool) -> Iterator[Event]:
@@ -160,7 +163,7 @@ class _Run:
             self.connection.execute("ROLLBACK")
         unfinished = len(found.resume) + len(found.retry)
         self.record.pending = len(found.wanted) + unfinished
-        self.record.removed = len(found.gone)
+        self.record.removed, self.record.excluded = len(found.gone), len(found.excluded)
         self.record.seconds = time.monotonic() - self.began
         yield Finished(self.record)
 
@@ -168,7 +171,7 @@ class _Run:
         """Plan, extract, read, encode and commit what the survey found."""
         with transaction(self.connection, self.folder):
             jobs = self.plan.settle(found)
-        looks = Looks(iter(found.wanted), self.settings.max_bytes)
+        looks = Looks(iter(found.wanted))
         try:
             yield from self._loop(jobs, looks, models)
         finally:

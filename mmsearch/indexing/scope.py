@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sqlite3
 import stat
@@ -10,10 +9,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from mmsearch.config import Settings
+from mmsearch.discovery.mounts import PSEUDO, is_network, mount_points, type_at
+from mmsearch.discovery.walk import device_of
 from mmsearch.errors import UsageError
-from mmsearch.store.catalogue import Root, add_root, get_meta, is_below, roots, set_forgotten, set_meta
+from mmsearch.store.catalogue import Root, add_root, is_below, roots, set_forgotten, set_rules
 from mmsearch.store.files import move_file
 from mmsearch.store.layout import IndexFolder
+from mmsearch.types import ALL_FILES, FileRules
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,8 +25,9 @@ class Scope:
     root: Root
     below: bytes = b""
     files: tuple[bytes, ...] = ()  # relative paths; with them nothing is walked
-    hidden: bool = False  # whether hidden files are walked
-    ignore_files: bool = True  # whether ignore files are heeded
+    rules: FileRules = ALL_FILES  # which files are taken
+    apart: frozenset[bytes] = frozenset()  # folders in the root that are roots of their own (relative)
+    for_now: bool = False  # the rules hold for this run only: what they leave out stays in the index
 
 
 def scopes(
@@ -42,7 +45,8 @@ def scopes(
     """
     if targets is None:
         every = [_whole(connection, root) for root in roots(connection, folder)]
-        return [_as_walked(connection, scope, settings) for scope in every if scope.root.walked or scope.files]
+        every = [scope for scope in every if scope.root.walked or scope.files]
+        return _as_walked(connection, folder, every, settings)
     folders: list[bytes] = []
     single: list[bytes] = []
     for target in dict.fromkeys(os.path.realpath(target) for target in targets):
@@ -60,23 +64,41 @@ def scopes(
         root = _remembering(connection, root, path)
         before = by_root[root.id].files if root.id in by_root else ()
         by_root[root.id] = Scope(root, files=(*before, path))
-    return [_as_walked(connection, scope, settings) for scope in walked] + list(by_root.values())
+    return _as_walked(connection, folder, [*walked, *by_root.values()], settings)
 
 
-def _as_walked(connection: sqlite3.Connection, scope: Scope, settings: Settings) -> Scope:
-    """A scope with what is walked in it: as the settings say, else as its root was walked the last time, or a later run
-    that says nothing of it would take hidden files for deleted ones. What they say of a whole root is remembered."""
-    key = f"walk {scope.root.id}"
-    known = {"hidden": False, "ignore_files": True} | json.loads(get_meta(connection, key) or "{}")
-    said = {"hidden": settings.hidden, "ignore_files": settings.ignore_files}
-    rules = known | {name: value for name, value in said.items() if value is not None}
-    if rules != known and scope.root.walked and not scope.below:
-        set_meta(connection, key, json.dumps(rules))
-    return replace(scope, **rules)
+def _as_walked(
+    connection: sqlite3.Connection, folder: IndexFolder, found: Sequence[Scope], settings: Settings
+) -> list[Scope]:
+    """The scopes with the rules of their roots, and the roots that lie in them."""
+    walked = [root.path for root in roots(connection, folder) if root.walked]
+    return [replace(_with_rules(connection, scope, settings), apart=_inner(scope.root.path, walked)) for scope in found]
+
+
+def _inner(root: bytes, others: Sequence[bytes]) -> frozenset[bytes]:
+    return frozenset(os.path.relpath(other, root) for other in others if other != root and is_below(other, root))
+
+
+def _with_rules(connection: sqlite3.Connection, scope: Scope, settings: Settings) -> Scope:
+    """A scope with the rules of its root: what the settings say, else what the root remembers. What they say of a whole
+    root is remembered; of a part it holds for this run."""
+    known = ALL_FILES if settings.reset_filters else scope.root.rules
+    rules = FileRules(
+        include=settings.include or known.include,
+        exclude=settings.exclude or known.exclude,
+        hidden=known.hidden if settings.hidden is None else settings.hidden,
+        ignore_files=known.ignore_files if settings.ignore_files is None else settings.ignore_files,
+        max_bytes=known.max_bytes if settings.max_bytes is None else settings.max_bytes,
+        network=known.network if settings.network is None else settings.network,
+    )
+    whole = scope.root.walked and not scope.below and not scope.files
+    if rules != scope.root.rules and whole:
+        set_rules(connection, scope.root.id, rules)
+    return replace(scope, rules=rules, for_now=not whole and rules != scope.root.rules)
 
 
 def check_targets(targets: Sequence[bytes] | None, listed: bool) -> None:
-    """Raise `UsageError` for a target that is not there, or neither file nor folder."""
+    """Raise `UsageError` for a target that is not there, neither file nor folder, or on a pseudo file system."""
     for target in targets or ():
         _mode(os.path.realpath(target), listed)
 
@@ -103,19 +125,47 @@ def _mode(target: bytes, listed: bool) -> int | None:
         raise UsageError(f"{shown!r} can't be read: {error.strerror}.", "Check its permissions.") from None
     if not stat.S_ISDIR(mode) and not stat.S_ISREG(mode) and not listed:
         raise UsageError(f"{shown!r} is neither a file nor a folder.", "Name a folder, or single files.")
+    type_ = type_at(target, mount_points())
+    if type_ in PSEUDO and not listed:
+        raise UsageError(
+            f"{shown!r} lies on a pseudo file system ({type_}): it shows the running system and keeps no files.",
+            "Name a folder on a disk.",
+        )
     return mode
 
 
 def _folder_scope(connection: sqlite3.Connection, folder: IndexFolder, target: bytes) -> Scope:
-    there = roots(connection, folder)
+    there = _innermost_first(roots(connection, folder))
     for root in there:
-        if root.walked and is_below(target, root.path):
+        if root.walked and is_below(target, root.path) and (target == root.path or not _is_apart(target, root.path)):
             below = b"" if target == root.path else os.path.relpath(target, root.path)
             return Scope(_remembering(connection, root, below), below)
-    root = add_root(connection, folder, target, True, os.stat(target).st_dev)
-    forgotten = [path for other in there for path in _absorb(connection, root, other)]
+    root = add_root(connection, folder, target, True, device_of(target))
+    inner = [other for other in there if not (other.walked and _stays_apart(other, root))]
+    forgotten = [path for other in inner for path in _absorb(connection, root, other)]
     set_forgotten(connection, root.id, forgotten)
     return Scope(replace(root, forgotten=tuple(forgotten)))
+
+
+def _innermost_first(found: Sequence[Root]) -> list[Root]:
+    return sorted(found, key=lambda root: -len(root.path))
+
+
+def _is_apart(target: bytes, root: bytes) -> bool:
+    """Whether a folder lies on a network mount that a walk through the root would leave out."""
+    points = mount_points()
+    type_ = type_at(target, points)
+    return is_network(type_) and type_ != type_at(root, points)
+
+
+def _stays_apart(inner: Root, root: Root) -> bool:
+    """Whether a root within a new one stays a root of its own: a network mount, or a disk that is not there now."""
+    if not is_below(inner.path, root.path):
+        return False
+    try:
+        return device_of(inner.path) != inner.device or _is_apart(inner.path, root.path)
+    except OSError:
+        return True
 
 
 def _absorb(connection: sqlite3.Connection, root: Root, other: Root) -> list[bytes]:
@@ -133,7 +183,7 @@ def _absorb(connection: sqlite3.Connection, root: Root, other: Root) -> list[byt
 
 def _root_of_file(connection: sqlite3.Connection, folder: IndexFolder, target: bytes) -> Root:
     """The walked root that a file lies in; else the root of single files, beside the index or of the whole machine."""
-    there = roots(connection, folder)
+    there = _innermost_first(roots(connection, folder))
     for root in there:
         if root.walked and is_below(target, root.path):
             return root

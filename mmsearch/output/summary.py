@@ -30,6 +30,7 @@ def run_summary(record: RunRecord, index: str | None = None, dry_run: bool = Fal
         (record.unchanged, "unchanged"),
         (record.moved, "moved"),
         (record.removed, "removed"),
+        (record.excluded, "removed as excluded"),
         (record.skipped, f"skipped{_reasons(record.skipped_by)}"),
         (record.pending, "still to do"),
         (record.caught_up, "encoded anew"),
@@ -51,6 +52,7 @@ def _would(record: RunRecord) -> str:
             (record.unchanged, "unchanged"),
             (record.moved, "moved"),
             (record.removed, "to remove"),
+            (record.excluded, "to remove as excluded"),
             (record.skipped, f"skipped{_reasons(record.skipped_by)}"),
             (record.known_failures, "failed before"),
         )

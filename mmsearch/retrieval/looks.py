@@ -7,6 +7,7 @@ import os
 
 from mmsearch.encoding.files import Files
 from mmsearch.errors import ExtractionError
+from mmsearch.filestat import stat_values
 from mmsearch.models.embedder import Clip
 from mmsearch.models.reranker import Candidate, Reranker
 from mmsearch.store.snapshot import Place, Snapshot
@@ -90,6 +91,7 @@ class Looks:
                 facts = os.stat(path)
             except OSError:
                 continue
-            if (facts.st_size, facts.st_mtime_ns) == (size, mtime_ns):
-                return Source(os.path.realpath(path), Kind(kind), format_, (size, mtime_ns, facts.st_ino))
+            now = stat_values(facts)[:3]
+            if now[:2] == (size, mtime_ns):
+                return Source(os.path.realpath(path), Kind(kind), format_, now)
         raise ExtractionError("vanished", "The file changed or went away since it was indexed.")

@@ -7,7 +7,7 @@ import json
 import os
 import sqlite3
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from mmsearch.errors import DamagedIndex, IndexUnusable, LockHeld, NoIndex, Stop
 from mmsearch.store import schema
 from mmsearch.store.layout import IndexFolder
 from mmsearch.trust import new_id
-from mmsearch.types import RunRecord
+from mmsearch.types import ALL_FILES, FileRules, RunRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +27,7 @@ class Root:
     walked: bool
     device: int
     forgotten: tuple[bytes, ...] = ()  # relative paths that `forget` took out: a walk leaves them alone
+    rules: FileRules = ALL_FILES
 
 
 # Our statements are fixed, so an error in one (SQLITE_ERROR) means that the tables are not as they should be.
@@ -222,7 +223,7 @@ def ensure_id(connection: sqlite3.Connection) -> str:
 def roots(connection: sqlite3.Connection, folder: IndexFolder) -> list[Root]:
     """Every root, with its absolute path as it is now."""
     base = os.fsencode(folder.path.absolute().parent)
-    rows = connection.execute("SELECT id, path, relative, walked, device, forgotten FROM roots ORDER BY id")
+    rows = connection.execute("SELECT id, path, relative, walked, device, forgotten, rules FROM roots ORDER BY id")
     return [
         Root(
             i,
@@ -230,9 +231,43 @@ def roots(connection: sqlite3.Connection, folder: IndexFolder) -> list[Root]:
             bool(walked),
             device,
             tuple(name.encode("utf-8", "surrogateescape") for name in json.loads(forgotten)),
+            _loaded_rules(rules),
         )
-        for i, path, relative, walked, device, forgotten in rows
+        for i, path, relative, walked, device, forgotten, rules in rows
     ]
+
+
+def _loaded_rules(text: str) -> FileRules:
+    saved = json.loads(text)
+    return FileRules(
+        include=tuple(str(glob) for glob in saved.get("include", ())),
+        exclude=tuple(str(glob) for glob in saved.get("exclude", ())),
+        hidden=bool(saved.get("hidden", False)),
+        ignore_files=bool(saved.get("ignore_files", True)),
+        max_bytes=None if saved.get("max_bytes") is None else int(saved["max_bytes"]),
+        network=bool(saved.get("network", False)),
+    )
+
+
+def set_rules(connection: sqlite3.Connection, root_id: int, rules: FileRules) -> None:
+    """Remember which files of a root the index covers."""
+    connection.execute("UPDATE roots SET rules = ? WHERE id = ?", (json.dumps(asdict(rules)), root_id))
+
+
+def mounts(connection: sqlite3.Connection, root: Root) -> dict[bytes, int]:
+    """The mount points of a root as it was last seen, by relative path, each with its device number; the root itself
+    is the empty path."""
+    rows = connection.execute("SELECT path, device FROM mounts WHERE root_id = ?", (root.id,))
+    return {b"": root.device, **dict(rows.fetchall())}
+
+
+def set_mounts(connection: sqlite3.Connection, root_id: int, devices: Mapping[bytes, int]) -> None:
+    """Remember the mount points of a root, as `mounts` returns them."""
+    connection.execute("UPDATE roots SET device = ? WHERE id = ?", (devices.get(b"", 0), root_id))
+    connection.execute("DELETE FROM mounts WHERE root_id = ?", (root_id,))
+    connection.executemany(
+        "INSERT INTO mounts VALUES (?, ?, ?)", [(root_id, path, device) for path, device in devices.items() if path]
+    )
 
 
 def add_root(connection: sqlite3.Connection, folder: IndexFolder, path: bytes, walked: bool, device: int) -> Root:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -24,6 +25,7 @@ class FileRow(NamedTuple):
     extractor: int | None
     kind: str | None
     readers: str | None  # what read the asset, as JSON
+    ctime_ns: int | None  # None: not seen yet
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,13 +39,14 @@ class FileFacts:
     kind: str | None
     format: str
     sidecars: str = "[]"
+    ctime_ns: int | None = None
 
 
 def known_files(connection: sqlite3.Connection, root_id: int, below: bytes = b"") -> dict[bytes, FileRow]:
     """Every file of a root (or of the folder or file `below` in it) by relative path."""
     sql = (
         "SELECT f.path, f.id, f.size, f.mtime_ns, f.inode, f.sidecars, f.code, a.state, a.extractor, a.kind,"
-        " a.readers FROM files f "
+        " a.readers, f.ctime_ns FROM files f "
         "LEFT JOIN assets a ON a.id = coalesce(f.next_asset_id, f.asset_id) WHERE f.root_id = ?"
     )
     args: list[object] = [root_id]
@@ -56,22 +59,27 @@ def known_files(connection: sqlite3.Connection, root_id: int, below: bytes = b""
 def put_file(connection: sqlite3.Connection, root_id: int, facts: FileFacts) -> int:
     """Write a file's facts and make it findable by name; its asset is left as it was. Gives the file's id."""
     row = connection.execute("SELECT id FROM files WHERE root_id = ? AND path = ?", (root_id, facts.path)).fetchone()
-    values = (facts.size, facts.mtime_ns, facts.inode, facts.kind, facts.format, facts.sidecars)
+    values = (facts.size, facts.mtime_ns, facts.inode, facts.kind, facts.format, facts.sidecars, facts.ctime_ns)
     if row is not None:
         connection.execute(
-            "UPDATE files SET size = ?, mtime_ns = ?, inode = ?, kind = ?, format = ?, sidecars = ?, code = NULL,"
-            " reason = NULL WHERE id = ?",
+            "UPDATE files SET size = ?, mtime_ns = ?, inode = ?, kind = ?, format = ?, sidecars = ?,"
+            " ctime_ns = ?, code = NULL, reason = NULL WHERE id = ?",
             (*values, row[0]),
         )
         return int(row[0])
     cursor = connection.execute(
-        "INSERT INTO files (root_id, path, size, mtime_ns, inode, kind, format, sidecars)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO files (root_id, path, size, mtime_ns, inode, kind, format, sidecars, ctime_ns)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (root_id, facts.path, *values),
     )
     file_id = int(cursor.lastrowid or 0)
     connection.execute("INSERT INTO names_fts (rowid, names) VALUES (?, ?)", (file_id, prepare_name(facts.path)))
     return file_id
+
+
+def put_change_times(connection: sqlite3.Connection, seen: Iterable[tuple[int, int]]) -> None:
+    """Note the change times of files that are otherwise as they were: (file id, nanoseconds since 1970) each."""
+    connection.executemany("UPDATE files SET ctime_ns = ? WHERE id = ?", [(ctime, number) for number, ctime in seen])
 
 
 def move_file(connection: sqlite3.Connection, file_id: int, root_id: int, path: bytes) -> None:

@@ -7,6 +7,7 @@ import os
 import sqlite3
 from collections.abc import Mapping
 
+from mmsearch.filestat import HIGHEST, LOWEST
 from mmsearch.store.catalogue import Root, is_below
 from mmsearch.types import Filter
 
@@ -46,10 +47,10 @@ def _conditions(where: Filter) -> tuple[list[str], list[object]]:
         kinds = [kind for kind in where.kinds if kind != "other"]
         other = " OR f.kind IS NULL" if "other" in where.kinds else ""
         need(f"(f.kind IN ({','.join('?' * len(kinds))}){other})", *kinds)
-    if where.since is not None:
-        need("f.mtime_ns >= ?", _nanoseconds(where.since))
-    if where.before is not None:
-        need("f.mtime_ns < ?", _nanoseconds(where.before))
+    if where.since is not None and (since := where.since * 1e9) > LOWEST:
+        need("f.mtime_ns >= ?", HIGHEST if since >= HIGHEST else int(since))
+    if where.before is not None and (before := where.before * 1e9) <= HIGHEST:
+        need("f.mtime_ns < ?", LOWEST if before <= LOWEST else int(before))
     if where.min_bytes is not None:
         need("f.size >= ?", where.min_bytes)
     if where.max_bytes is not None:
@@ -65,11 +66,6 @@ def _conditions(where: Filter) -> tuple[list[str], list[object]]:
         if high is not None:
             need(f"json_extract(a.details, '$.{name}') <= ?", high)
     return conditions, values
-
-
-def _nanoseconds(moment: float) -> int:
-    """Seconds since 1970 as files have them; beyond what SQLite's integers hold (1677 to 2262), the end of that."""
-    return int(max(min(moment * 1e9, 9.2e18), -9.2e18))
 
 
 def _absolute(root: bytes, path: bytes) -> bytes:

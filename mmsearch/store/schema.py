@@ -18,7 +18,7 @@ import sqlite3
 from mmsearch.errors import NewerSchema
 from mmsearch.store.words import FAMILY, TOKENIZE
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 _PRINTS = """CREATE TABLE prints (      -- fingerprints by which copies are known (see extraction/prints.py)
     id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -30,6 +30,13 @@ _PRINTS = """CREATE TABLE prints (      -- fingerprints by which copies are know
     UNIQUE (asset_id, form, at)
 );
 """
+_MOUNTS = """CREATE TABLE mounts (      -- folders of a root that were mount points when last seen, or on another device
+    root_id INTEGER NOT NULL REFERENCES roots(id) ON DELETE CASCADE,
+    path BLOB NOT NULL,                 -- relative to the root
+    device INTEGER NOT NULL,            -- st_dev: a file system that is not mounted any more shows here
+    PRIMARY KEY (root_id, path)
+) WITHOUT ROWID;
+"""
 
 _TABLES = f"""
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -40,14 +47,17 @@ CREATE TABLE roots (
     relative INTEGER NOT NULL,          -- 1: `path` is relative to the folder that holds the index folder
     walked INTEGER NOT NULL,            -- 1: a folder to walk; 0: holds single files that were named one by one
     forgotten TEXT NOT NULL DEFAULT '[]', -- paths in it that `forget` took out, as JSON
-    device INTEGER NOT NULL             -- st_dev when last seen: a file system that is not mounted shows here
+    device INTEGER NOT NULL,            -- st_dev when last seen: a file system that is not mounted shows here
+    rules TEXT NOT NULL DEFAULT '{{}}'    -- which of its files the index covers, as JSON (see `FileRules`)
 );
+
+{_MOUNTS}
 
 CREATE TABLE files (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     root_id INTEGER NOT NULL REFERENCES roots(id),
     path BLOB NOT NULL,                 -- relative to the root; empty where the root is the file itself
-    size INTEGER NOT NULL,
+    size INTEGER NOT NULL,              -- this and the next two as `filestat.stat_values` maps them
     mtime_ns INTEGER NOT NULL,
     inode INTEGER NOT NULL,
     kind TEXT,                          -- null: of no kind of ours
@@ -57,6 +67,7 @@ CREATE TABLE files (
     next_asset_id INTEGER REFERENCES assets(id),  -- what takes its place when complete
     code TEXT,                          -- why there is no asset: a failure code, or 'skipped'
     reason TEXT,
+    ctime_ns INTEGER,                   -- the newest change time, of the file and its sidecars; null: not seen yet
     UNIQUE (root_id, path)
 );
 CREATE INDEX files_by_asset ON files(asset_id);
@@ -179,7 +190,18 @@ CREATE TABLE runs (
 
 
 # What leads to each version from the one before. What was extracted before there were prints is stale from then on.
-_STEPS = {2: _PRINTS + "UPDATE assets SET extractor = 0 WHERE id IN (SELECT asset_id FROM segments);"}
+# Files without a change time were last looked at by a run that is over: `CTIMES_SINCE` is when the last one began.
+CTIMES_SINCE = "ctimes since"
+_STEPS = {
+    2: _PRINTS + "UPDATE assets SET extractor = 0 WHERE id IN (SELECT asset_id FROM segments);",
+    3: f"""
+    ALTER TABLE files ADD COLUMN ctime_ns INTEGER;
+    ALTER TABLE roots ADD COLUMN rules TEXT NOT NULL DEFAULT '{{}}';
+    UPDATE roots SET rules = coalesce((SELECT value FROM meta WHERE key = 'walk ' || roots.id), '{{}}');
+    DELETE FROM meta WHERE key LIKE 'walk %';
+    INSERT INTO meta SELECT '{CTIMES_SINCE}', started FROM runs WHERE ended IS NOT NULL ORDER BY started DESC LIMIT 1;
+    {_MOUNTS}""",
+}
 
 
 def create(connection: sqlite3.Connection) -> None:
@@ -200,6 +222,11 @@ def stand_in(connection: sqlite3.Connection) -> None:
     if _version(connection) < 2:
         # without AUTOINCREMENT: the counters of temporary tables would hide the catalogue's
         connection.execute("CREATE TEMP TABLE prints (id, asset_id, form, at, key, body)")
+    if _version(connection) < 3:
+        connection.execute(
+            "CREATE TEMP VIEW roots AS SELECT *, coalesce((SELECT value FROM main.meta WHERE key = 'walk ' || r.id),"
+            " '{}') AS rules FROM main.roots r"
+        )
 
 
 def check_version(connection: sqlite3.Connection) -> int:
