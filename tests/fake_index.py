@@ -1,5 +1,6 @@
 """An index of fixed answers: the command line and its output can be tried without models, media or a store."""
 
+import hashlib
 import os
 import sys
 import time
@@ -63,6 +64,10 @@ class Index:
             raise ModuleNotFoundError("No module named 'faiss'", name="faiss")
         if query.text == "pipe":
             raise BrokenPipeError(32, "a worker went away")
+        if query.text in ("sleep", "compute"):
+            sys.stderr.write("searching\n")
+            sys.stderr.flush()
+            time.sleep(30) if query.text == "sleep" else compute()
         if query.text == "torch":
             assert "torch" not in sys.modules
         hits = {"nothing": (), "evil": (EVIL,), "many": HITS * 4000}.get(query.text, HITS)
@@ -102,6 +107,11 @@ class Index:
         return list(cls.findings)
 
 
+def compute():
+    """Half a minute inside a library that does not look at signals and leaves other threads alone, as a model does."""
+    hashlib.pbkdf2_hmac("sha512", b"", b"", 20_000_000)
+
+
 def slow(stop):
     """A run that only a signal ends: it says so on its first event, and deaf it does not even poll."""
     yield t.Progress(True, 5, 1, 5, 10, 50, 0, 1, 1)
@@ -110,6 +120,8 @@ def slow(stop):
         time.sleep(0.3)
         yield t.Finished(t.RunRecord(seen=5, indexed=5, segments=9, seconds=0.3))
         return
+    if os.environ["FAKE_SLOW"] == "library":
+        compute()
     for done in range(600):
         yield t.Progress(True, 5, 1, 5, 10, 50, 0, done, 1)
         time.sleep(0.05)

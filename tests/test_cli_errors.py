@@ -257,7 +257,7 @@ def test_a_signal_while_the_run_waits_for_the_lock_ends_it_at_once(tmp_path, num
 
 
 @pytest.mark.parametrize(
-    "number, code", [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 143)], ids=["INT", "TERM", "HUP"]
+    "number, code", [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)], ids=["INT", "TERM", "HUP"]
 )
 def test_one_signal_finishes_the_batch_and_ends_with_its_code(tmp_path, number, code):
     process = _slow_run(tmp_path)
@@ -265,7 +265,7 @@ def test_one_signal_finishes_the_batch_and_ends_with_its_code(tmp_path, number, 
     _, err = process.communicate(timeout=20)
     assert process.returncode == code
     assert err.splitlines() == [
-        "Stopping after this batch; once more stops now. Either way what was committed is kept.",
+        "Stopping; what was committed is kept.",
         "indexed 1 file (0 segments) in 0.0 s; 4 still to do",
         "Interrupted. What was committed is kept; the same command goes on from here.",
     ]
@@ -274,12 +274,35 @@ def test_one_signal_finishes_the_batch_and_ends_with_its_code(tmp_path, number, 
 def test_a_second_signal_stops_now(tmp_path):
     process = _slow_run(tmp_path, "deaf")
     process.send_signal(signal.SIGINT)
-    assert process.stderr.readline().startswith("Stopping after this batch")
-    began = time.monotonic()
+    assert process.stderr.readline() == "Stopping; what was committed is kept.\n"
     process.send_signal(signal.SIGINT)
-    assert process.wait(timeout=20) == 130
-    assert time.monotonic() - began < 10
-    process.communicate()
+    _, err = process.communicate(timeout=20)
+    assert (process.returncode, err) == (130, "")
+
+
+KINDS = [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
+
+
+@pytest.mark.parametrize("kind", ["deaf", "library"])
+@pytest.mark.parametrize(("number", "code"), KINDS, ids=["INT", "TERM", "HUP"])
+def test_a_run_that_does_not_stop_is_ended(tmp_path, number, code, kind):
+    """One that polls no more, and one that is inside a library: there no Python code of its thread runs."""
+    process = _slow_run(tmp_path, kind)
+    process.send_signal(number)
+    _, err = process.communicate(timeout=20)
+    assert process.returncode == code
+    ended = "Interrupted. What was committed is kept; the same command goes on from here."
+    assert err.splitlines()[-1] == ended
+
+
+@pytest.mark.parametrize("text", ["sleep", "compute"])
+@pytest.mark.parametrize(("number", "code"), KINDS, ids=["INT", "TERM", "HUP"])
+def test_a_signal_ends_any_command_without_a_traceback(number, code, text):
+    process = subprocess.Popen([*FAKE, "query", text], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stderr.readline() == "searching\n"
+    process.send_signal(number)
+    out, err = process.communicate(timeout=20)
+    assert (process.returncode, out, err.strip()) == (code, "", "")
 
 
 def test_a_hang_up_that_nohup_ignores_stays_ignored(tmp_path):

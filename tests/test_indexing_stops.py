@@ -30,8 +30,10 @@ from mmsearch.config import Settings
 from mmsearch.errors import LockHeld, ModelMismatch, ModelUnavailable, StoppedEarly, UsageError
 from mmsearch.extraction.wire import WireError
 from mmsearch.index import Index
+from mmsearch.indexing.commits import Commits
 from mmsearch.models import builtin
 from mmsearch.store.layout import IndexFolder
+from mmsearch.store.segments import Chunk
 from mmsearch.types import Remark
 
 HERE = Path(__file__).parent
@@ -100,6 +102,17 @@ def test_a_stopped_run_keeps_what_it_committed_and_the_next_one_completes(
     assert contents(index) == wanted
     assert broken(index, deep=True) == {}
     assert soon_nothing_left_over()
+
+
+def test_what_was_finished_when_a_run_is_stopped_is_committed(docs: Path, index: Path, monkeypatch) -> None:
+    in_small_batches(monkeypatch)
+    monkeypatch.setattr(Commits, "commit_if_due", lambda self: finished.extend(self.waiting))
+    finished: list[Chunk] = []
+    record = run(index, docs, stop=lambda: "interrupted" if finished else None)
+    assert (record.outcome, record.pending > 0) == ("interrupted", True)
+    kept = {asset for (asset,) in rows(index, "SELECT asset_id FROM segments")}
+    assert {chunk.asset_id for chunk in finished if chunk.segments} <= kept
+    assert kept
 
 
 def test_a_time_budget_ends_a_run_well(docs: Path, index: Path, tmp_path, monkeypatch) -> None:
@@ -421,6 +434,7 @@ use_word_model(setattr)
 from mmsearch.config import Settings
 from mmsearch.errors import MmsearchError
 from mmsearch.index import Index
+from mmsearch.indexing.commits import Commits
 from mmsearch.models import builtin
 from mmsearch.indexing import commits
 commits.COMMIT_S = 0.02

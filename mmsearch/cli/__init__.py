@@ -1,5 +1,6 @@
 """The command line: parse, call `Index`, hand to `output`."""
 
+import signal
 import sys
 import threading
 from typing import NoReturn
@@ -7,12 +8,25 @@ from typing import NoReturn
 
 def main() -> NoReturn:
     """The `mmsearch` command."""
+    _die_of(signal.SIGINT)
     from mmsearch.cli.program import run
+    from mmsearch.cli.signals import stoppable
 
-    code = run(sys.argv[1:])
+    with stoppable() as stop:
+        code = run(sys.argv[1:])
+        if stop.signal is not None:
+            code = stop.exit_code
+    _die_of(signal.SIGINT)
     if threading.active_count() > 1:
         _leave_models_behind(code)
     sys.exit(code)
+
+
+def _die_of(number: signal.Signals) -> None:
+    """Have a signal end the process as it does other programs, where Python would show a traceback: while it loads
+    and while it ends. What the parent had us ignore stays ignored."""
+    if signal.getsignal(number) is not signal.SIG_IGN:
+        signal.signal(number, signal.SIG_DFL)
 
 
 def _leave_models_behind(code: int) -> None:

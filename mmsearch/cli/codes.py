@@ -21,7 +21,7 @@ EXIT_CODES = {
     STOPPED_EARLY: "stopped early, or work is pending",
     LOCKED: "another run is writing the index",
     BUG: "a bug in mmsearch",
-    INTERRUPTED: "interrupted (143: by SIGTERM); progress is kept",
+    INTERRUPTED: "interrupted (143: by SIGTERM, 129: by a hang-up); progress is kept",
 }
 
 

@@ -1,6 +1,6 @@
-"""Ctrl-C and its relatives during a run: the first asks it to end well, the second ends it now.
+"""Ctrl-C and its relatives: a run ends well within a limit, everything else ends at once, each with the signal's code.
 
-Ending now is safe at any moment: commits are atomic, and workers die with their parent.
+Ending at any moment is safe: commits are atomic, and workers die with their parent.
 """
 
 from __future__ import annotations
@@ -9,22 +9,25 @@ import contextlib
 import os
 import signal
 import sys
+import threading
 from collections.abc import Iterable, Iterator
 from types import FrameType
 from typing import TypeVar
 
 from mmsearch.output.screen import is_terminal, say
 
+LIMIT_S = 1.5  # from a signal to the end of the process, whatever it is doing
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _SHOW_CURSOR = "\x1b[?25h"  # the bar hides it, and nobody else would bring it back
 _CLEAR_LINE = "\r\x1b[2K"  # the bar stands there; it draws itself again on the next line
+_ENDED = "Interrupted. What was committed is kept; the same command goes on from here."
 
 
 Event = TypeVar("Event")
 
 
 class Stop:
-    """Polled by a run: `interrupted` once a signal came. `exit_code` then is 128 and the signal, as shells have it;
-    a hang-up counts as SIGTERM."""
+    """Polled by a run: `interrupted` once a signal came. `exit_code` then is 128 and the signal, as shells have it."""
 
     def __init__(self) -> None:
         self.signal: int | None = None
@@ -43,35 +46,59 @@ class Stop:
 
     @property
     def exit_code(self) -> int:
-        """130 or 143."""
-        return 130 if self.signal in (None, signal.SIGINT) else 143
+        """130, 143 or 129."""
+        return 128 + (self.signal or signal.SIGINT)
 
     def handle(self, number: int, frame: FrameType | None) -> None:
         """The signal handler."""
         if self.signal is not None:
-            if is_terminal(sys.stderr):
-                say(_SHOW_CURSOR)
-            os._exit(self.exit_code)
+            end_now(self.exit_code)
         self.signal = number
         if not self._under_way:
             raise KeyboardInterrupt
-        say(
-            (_CLEAR_LINE if is_terminal(sys.stderr) else "")
-            + "Stopping after this batch; once more stops now. Either way what was committed is kept."
-        )
+        say((_CLEAR_LINE if is_terminal(sys.stderr) else "") + "Stopping; what was committed is kept.")
+
+    def watch(self, reader: int) -> None:
+        """End the process `LIMIT_S` after the first signal that is read from a pipe: the handler above waits until the
+        main thread comes out of a library (a model that loads, a FAISS file that is built). In a thread of its own."""
+        while numbers := os.read(reader, 1):
+            if numbers[0] in _SIGNALS:
+                code = 128 + numbers[0]
+                timer = threading.Timer(LIMIT_S, end_now, (code, _ENDED if self._under_way else ""))
+                timer.daemon = True
+                timer.start()
+                return
+
+
+def end_now(code: int, sentence: str = "") -> None:
+    """End the process at once. Nothing is flushed but the sentence: a lock may be held by what hangs."""
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        shown = (_SHOW_CURSOR if is_terminal(sys.stderr) else "") + (f"{sentence}\n" if sentence else "")
+        os.write(2, shown.encode("ascii"))
+    os._exit(code)
 
 
 @contextlib.contextmanager
 def stoppable() -> Iterator[Stop]:
-    """Catch SIGINT, SIGTERM and SIGHUP for the time of a run. What the parent had us ignore (nohup) stays ignored."""
+    """Catch SIGINT, SIGTERM and SIGHUP for the time of a command or a run. What the parent had us ignore (nohup) stays
+    ignored. Once a signal came the process ends within `LIMIT_S`, also when this context has ended. For the main
+    thread."""
     stop = Stop()
-    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    before = {number: signal.getsignal(number) for number in numbers}
+    before = {number: signal.getsignal(number) for number in _SIGNALS}
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    outer = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+    watcher = threading.Thread(target=stop.watch, args=(reader,), name="signals", daemon=True)
+    watcher.start()
     try:
-        for number in numbers:
+        for number in _SIGNALS:
             if before[number] is not signal.SIG_IGN:
                 signal.signal(number, stop.handle)
         yield stop
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+        signal.set_wakeup_fd(outer)
+        os.close(writer)  # which ends the watcher
+        watcher.join()
+        os.close(reader)

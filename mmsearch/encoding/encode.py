@@ -29,8 +29,8 @@ GATHER_ITEMS = 256  # parts that are sorted by length and batched together: enou
 GATHER_GPU_ITEMS = 2048
 GATHER_BYTES, GATHER_GPU_BYTES = 64 << 20, 256 << 20  # of media in one load
 GATHER_S = 0.5  # and no longer than this, so that hits become visible while a run goes on
-FIRST_LOAD = 32  # parts, while the pace is unknown
-LOAD_S = 4.0  # that a load may take: who stops a run waits for it
+FIRST_LOAD = 16  # parts, while the pace is unknown
+LOAD_S = 2.0  # that a load may take: who stops a run loses as much
 LANES, GPU_LANES = 2, 3  # for each replica
 
 

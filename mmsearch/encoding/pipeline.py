@@ -36,7 +36,7 @@ OCR = Flavour(
 _TO_READ = 4  # pieces that wait for OCR: each holds its pictures, and one picture takes a second
 _AHEAD, _AHEAD_BYTES = 256, 96 << 20  # pieces that wait for the device, and of the pictures and sounds that they hold
 _CHUNKS = 64  # that wait to be committed
-_END = 15.0  # seconds that a batch may take to finish when the run is stopped
+_END = 0.8  # seconds that a batch may take to finish when the run is stopped
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +71,7 @@ class Pipeline:
     ) -> None:
         self._early, self._now = threading.Event(), threading.Event()
         self._ended = False
+        self._patience = 5.0  # seconds that a stage may take to end
         self._pools = dict(pools or {})
         self._pool_lock = threading.Lock()
         self._to_read = Channel(_TO_READ, self._early)
@@ -141,12 +142,13 @@ class Pipeline:
             found.append(chunk)
 
     def wind_up(self) -> list[Chunk]:
-        """Stop taking on work; gives the chunks of the batch that was under way."""
+        """Stop taking on work; returns the chunks that are finished within `_END` seconds."""
         self._early.set()
+        self._patience = 0.1
         found: list[Chunk] = []
         deadline = time.monotonic() + _END
         while time.monotonic() < deadline:
-            chunks = self.poll(0.2)
+            chunks = self.poll(0.1)
             if chunks is None:
                 break
             found += chunks
@@ -161,7 +163,7 @@ class Pipeline:
         for pool in pools:
             pool.close()
         for stage in self._stages:
-            stage.join(timeout=5.0)
+            stage.join(timeout=self._patience)
 
     def busy(self) -> dict[str, float]:
         """Busy seconds of each stage's workers so far."""
