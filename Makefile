@@ -48,7 +48,7 @@ bench: .venv/ready-demo
 # From nothing to mmsearch/models/eyes_weights. With free typefaces of Debian, unpacked beside the pictures and nowhere
 # else; other systems go without, and the eyes see fewer typefaces.
 builtin-model: .venv/ready-demo build/fonts
-	$(RUN) mmsearch.training --fonts build/fonts $(ARGS)
+	$(RUN) training --fonts build/fonts $(ARGS)
 
 FONTS := $(addprefix fonts-, b612 breip cantarell cmu comic-neue crosextra-carlito dejavu-core dkg-handwriting \
   ebgaramond ecolier-court elusive-icons femkeklaver firacode font-awesome freefont-ttf gfs-didot hack humor-sans \
@@ -74,7 +74,7 @@ fuzz: .venv/ready-test
 
 clean:
 	rm -rf build dist mmsearch.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
-	find mmsearch tests benchmarks sample_corpus -name __pycache__ -prune -exec rm -rf {} +
+	find mmsearch training tests benchmarks sample_corpus -name __pycache__ -prune -exec rm -rf {} +
 
 # The build runs inside .venv, so that a repeated installation needs no network.
 .venv/ready-demo .venv/ready-test: .venv/ready-%: .venv/bin/python pyproject.toml constraints.txt | ffmpeg

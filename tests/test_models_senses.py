@@ -9,8 +9,8 @@ import torch
 from mmsearch.errors import ModelUnavailable, UsageError
 from mmsearch.models import eyes, senses
 from mmsearch.models.eyes_network import Tower
-from mmsearch.training.export import export
 from mmsearch.types import View
+from training.train import export
 
 torch.set_num_threads(1)
 

@@ -16,9 +16,9 @@ from mmsearch.models.eyes_network import Tower
 from mmsearch.retrieval.compose import compose
 from mmsearch.store.layout import IndexFolder
 from mmsearch.store.snapshot import Snapshot
-from mmsearch.training import heard
-from mmsearch.training.export import export
 from mmsearch.types import Query, Remark
+from training import audio_probes
+from training.train import export
 
 torch.set_num_threads(1)
 
@@ -161,7 +161,7 @@ def save(path, samples):
 
 def test_recordings_are_found_by_what_kind_of_sound_they_are(tmp_path, docs, senses_here):
     for kind in ("speech", "noise", "music"):
-        save(docs / f"{kind[:1]}.wav", heard.made(kind, 1000))
+        save(docs / f"{kind[:1]}.wav", audio_probes.made(kind, 1000))
     save(docs / "empty.wav", np.zeros(32_000))
     index = tmp_path / "index"
     run(index, docs, models=("senses",))

@@ -16,7 +16,7 @@ FLOORS = [
     {"encoding"},
     {"indexing", "retrieval"},
     {"index"},
-    {"diagnostics", "evaluation", "training", "output"},
+    {"diagnostics", "evaluation", "output"},
     {"serving"},
     {"cli"},
 ]
@@ -52,7 +52,7 @@ def test_imports_go_down(path: Path) -> None:
         ("faiss", {"store", "diagnostics.py"}),
         ("rich", {"output"}),
         ("typer", {"cli"}),
-        ("torch", {"models", "encoding", "training", "extraction", "diagnostics.py"}),
+        ("torch", {"models", "encoding", "extraction", "diagnostics.py"}),
     ],
 )
 def test_libraries_have_one_owner(module: str, owners: set[str]) -> None:

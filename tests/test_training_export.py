@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 
 from mmsearch.models import eyes, eyes_network, eyes_routes
-from mmsearch.training.export import export
+from training.train import export
 
 
 @pytest.fixture(scope="module")

@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from mmsearch.models import eyes_network
-from mmsearch.training import draw, looks, teacher, train
-from mmsearch.training.train import Loss, Pictures, Plan
+from training import dataset, train, vocabulary
+from training.train import Loss, Pictures, Plan
 
 torch.set_num_threads(1)
 
@@ -26,7 +26,7 @@ def test_the_rate_rises_stays_and_falls_and_pictures_grow() -> None:
     assert plan.size_at(650, 0) == plan.size_at(999, 0) == (112, 112)
 
 
-def test_a_doubtful_look_costs_nothing_either_way() -> None:
+def test_a_doubtful_label_costs_nothing_either_way() -> None:
     bank = unit(np.eye(3, 384))[None]
     loss = Loss(bank, np.arange(3))
     vectors = torch.from_numpy(unit(np.array([[1, 0, 1], [1, 0, -1]]) @ bank[0]))
@@ -56,19 +56,21 @@ def pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(train, "COPIES", 3)
     monkeypatch.setattr(eyes_network, "WIDTHS", (8, 8, 16, 16))
     vectors = {name: row for name, row in zip(("bar chart", "photo"), unit(np.eye(2, 384)), strict=True)}
-    monkeypatch.setattr(teacher, "embed", lambda texts, cache: np.stack([vectors[text] for text in texts]))
+    monkeypatch.setattr(train, "embed_texts", lambda texts, cache: np.stack([vectors[text] for text in texts]))
     bank = np.stack(list(vectors.values()))[None]
-    owner = np.array([looks.NAMES.index("bar"), looks.NAMES.index("photo")])
-    monkeypatch.setattr(teacher, "bank_vectors", lambda cache: (bank, owner))
+    owner = np.array([vocabulary.LABELS.index("bar"), vocabulary.LABELS.index("photo")])
+    monkeypatch.setattr(train, "bank_vectors", lambda cache: (bank, owner))
     folder, rng = tmp_path / "pictures", np.random.default_rng(0)
     folder.mkdir()
     kinds = np.arange(50) % 2
     stack = (
-        rng.integers(0, 100, (50, *draw.larger(draw.DRAWN[0]), 3), np.uint8)
+        rng.integers(0, 100, (50, *dataset.larger(dataset.DRAWN[0]), 3), np.uint8)
         + (kinds * 150).astype(np.uint8)[:, None, None, None]
     )
     np.save(folder / "00000-0.npy", stack)
-    np.save(folder / "00000-labels.npy", np.stack([looks.labels((("bar",), ("photo",))[kind]) for kind in kinds]))
+    np.save(
+        folder / "00000-labels.npy", np.stack([vocabulary.label_row((("bar",), ("photo",))[kind]) for kind in kinds])
+    )
     said = ("bar chart", "photo")
     records = [{"shape": 0, "row": i, "captions": [said[kind]] * 3} for i, kind in enumerate(kinds)]
     (folder / "00000.json").write_text(json.dumps(records))

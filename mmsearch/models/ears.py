@@ -13,7 +13,7 @@ CEPSTRA = 16  # coefficients of a frame's spectrum, its loudness left out
 QUIET_DB = 40.0  # frames so far below the loudest are silence, and left out
 
 # Middle of the features (mean, spread and change of every coefficient) and the usual distance from it, over 240
-# made-up sounds (`training/sounds.py`, seed 5; its `middle()` computes them). Without a middle all sounds
+# made-up sounds (seed 5; the training recipe computes them). Without a middle all sounds
 # would look alike: spreads are never negative, and every spectrum falls towards its high end.
 MIDDLE = np.array(
     [

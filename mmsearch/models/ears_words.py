@@ -1,6 +1,6 @@
 """The few words that the ears know: speech, steady noise, silence. Each is a direction among their features.
 
-The constants are what `python -m mmsearch.training.heard` prints: fitted on made-up sounds, no recording among them.
+The constants were fitted on made-up sounds, no recording among them.
 """
 
 from __future__ import annotations

