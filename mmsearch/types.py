@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 if TYPE_CHECKING:
     import numpy as np
@@ -224,19 +224,24 @@ class StageProfile:
 
 @dataclass(slots=True)
 class RunRecord:
-    """What a run did. Every run ends in exactly one, printed, stored and given by `--summary-json`."""
+    """What a run did. Every run ends in exactly one, printed, stored and given by `--summary-json`.
+
+    `seen` counts directory entries: all but the folders that were walked. A folder that is left out, or that can't be
+    listed, is one entry. Each entry has one of the `OUTCOMES`, so that their counts add up to `seen`; the counts by
+    reason add up to the outcome they belong to."""
 
     seen: int = 0
     unchanged: int = 0
     indexed: int = 0
     moved: int = 0
-    removed: int = 0
-    excluded: int = 0  # removed because the rules of their root leave them out now
-    skipped: int = 0
+    partial: int = 0  # indexed in this run with a part missing
+    skipped: int = 0  # known by name only
+    excluded: int = 0  # left out of the index by a rule: hidden, ignored, excluded, a link, a special file ...
     failed: int = 0  # in this run
     known_failures: int = 0  # failed in an earlier run, bytes unchanged, not tried again
-    partial: int = 0  # indexed in this run with a part missing
+    missing: int = 0  # named one by one, and not there or no files
     pending: int = 0
+    removed: int = 0  # from the index: they are gone, or left out now
     caught_up: int = 0  # assets that were encoded for a space that came later
     caught_up_partly: int = 0  # of these, with a part missing
     behind: int = 0  # assets that such a space still lacks
@@ -245,9 +250,29 @@ class RunRecord:
     seconds: float = 0.0
     stages: dict[str, float] = field(default_factory=dict)  # busy seconds per stage
     skipped_by: dict[str, int] = field(default_factory=dict)  # reason or extension -> files
+    excluded_by: dict[str, int] = field(default_factory=dict)  # reason -> entries
+    failed_by: dict[str, int] = field(default_factory=dict)  # failure code -> files
+    known_failures_by: dict[str, int] = field(default_factory=dict)  # failure code -> files
+    removed_by: dict[str, int] = field(default_factory=dict)  # `gone`, or `left out now` by the rules -> files
     outcome: str = "done"  # done | interrupted | budget | guard | disk-full | broken-off (by an error)
     notes: list[str] = field(default_factory=list)
     profile: list[StageProfile] = field(default_factory=list)  # empty where there was nothing to do
+
+    OUTCOMES: ClassVar[tuple[str, ...]] = (
+        "unchanged", "indexed", "moved", "partial", "skipped", "excluded", "failed", "known_failures", "missing",
+        "pending",
+    )  # fmt: skip
+
+    def count(self, outcome: str, reason: str, entries: int = 1) -> None:
+        """Count entries with an outcome that has reasons: skipped, excluded, failed, known_failures; or removed
+        files."""
+        setattr(self, outcome, getattr(self, outcome) + entries)
+        by: dict[str, int] = getattr(self, f"{outcome}_by")
+        by[reason] = by.get(reason, 0) + entries
+
+    def accounted(self) -> int:
+        """The number of entries with an outcome: `seen`, once the run has ended."""
+        return sum(getattr(self, outcome) for outcome in self.OUTCOMES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,11 +285,13 @@ class Remark:
 
 @dataclass(frozen=True, slots=True)
 class FileFailed:
-    """A file that could not be indexed in this run, wholly (`partial` false) or in part."""
+    """A file that could not be indexed in this run, wholly (`partial` false) or in part. `missing`: it was named and is
+    no file, so that the index has nothing to list."""
 
     path: bytes
     failure: Failure
     partial: bool = False
+    missing: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -381,10 +408,13 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class FailedFile:
-    """A file that an index does not hold, or holds in part, and why."""
+    """A file that an index does not hold as it is, and why.
+
+    state: `failed` (nothing of it is held), `partial` (a part is missing), `outdated` (an older content is held), or
+           `note` (it is held, and its failure says with code `note` what was left out)."""
 
     path: bytes
-    state: str  # failed, partial
+    state: str
     failure: Failure
 
 
@@ -416,18 +446,19 @@ class SpaceStatus:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """What an index holds, what is missing from it, and how its last run ended."""
+    """What an index holds, what is missing from it, and how its last run ended. `files` is the sum of `by_kind`,
+    `skipped`, `failed` and `pending`; `partial`, `outdated` and `noted` are files of `by_kind`."""
 
     folder: str
     roots: tuple[bytes, ...]
     files: int
     by_kind: Mapping[str, int]  # files with content, by kind
-    skipped: Mapping[str, int]  # files of no kind of ours, by extension or reason
+    skipped: Mapping[str, int]  # files that are known by name only, by extension or reason
     segments: int
     read: Mapping[str, int]  # segments with words read, by reader
-    failed: int
-    partial: int
-    pending: int
+    failed: int  # files of which nothing is held
+    partial: int  # files of which a part is missing
+    pending: int  # files that wait for their first content
     stale: int  # extracted by an older version of this program
     spaces: tuple[SpaceStatus, ...]
     bytes_on_disk: int
@@ -437,6 +468,9 @@ class Status:
     by_words: Mapping[str, int] = field(default_factory=dict)  # files with words that are searched, by kind
     rules: tuple[FileRules, ...] = ()  # of each root
     forgotten: tuple[tuple[bytes, ...], ...] = ()  # what `forget` took out of each root, as paths in it
+    failed_by: Mapping[str, int] = field(default_factory=dict)  # files of which nothing is held, by failure code
+    outdated: int = 0  # files of which an older content is held
+    noted: int = 0  # files of which something was left out
 
 
 def chosen(values: Sequence[str]) -> str:

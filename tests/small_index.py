@@ -112,19 +112,15 @@ def run(index: Path, *targets: Path | bytes, **options) -> RunRecord:
     last = events(index, *targets, **options)[-1]
     assert isinstance(last, Finished)
     record = last.record
-    counted = (
-        record.unchanged + record.indexed + record.partial + record.moved + record.skipped + record.failed
-        + record.known_failures + record.pending
-    )  # fmt: skip
-    assert record.seen == counted, record
+    assert record.seen == record.accounted(), record
+    for outcome in ("skipped", "excluded", "failed", "known_failures"):
+        assert getattr(record, outcome) == sum(getattr(record, f"{outcome}_by").values()), record
     return record
 
 
 def counts(record: RunRecord) -> dict[str, int]:
-    """The counts of files of a record that are not zero."""
-    names = (
-        "seen", "unchanged", "indexed", "partial", "moved", "skipped", "failed", "known_failures", "pending", "removed"
-    )  # fmt: skip
+    """The counts of entries of a record that are not zero."""
+    names = ("seen", *RunRecord.OUTCOMES, "removed")
     return {name: getattr(record, name) for name in names if getattr(record, name)}
 
 

@@ -1,5 +1,6 @@
 """What each command hands to the index and what it answers with: streams, exit codes, request objects."""
 
+import dataclasses
 import json
 import math
 import sys
@@ -151,13 +152,13 @@ def test_status_is_a_report_for_people(capfd, monkeypatch):
     assert capfd.readouterr().out == (
         "index     /data/.mmsearch (2.3 MB)\n"
         "root      /data\n"
-        "files     6: text 2, pdf 1, video 1\n"
+        "files     7: text 2, pdf 1, video 1, by name only 2, failed 1\n"
         "segments  40\n"
         "ocr       3 segments with words\n"
         "model     builtin (384 dimensions)\n"
         "          text: 38 embeddings; exact\n"
-        "skipped   2, findable by name (zip 2)\n"
-        "failed    1: `mmsearch failed` says why\n"
+        "by name   2: found by name only (zip 2)\n"
+        "failed    1: `mmsearch failed` says why (encrypted 1)\n"
         "last run  2023-11-14 22:13, done in 12 s: 4 indexed, 1 failed\n"
     )
 
@@ -165,7 +166,7 @@ def test_status_is_a_report_for_people(capfd, monkeypatch):
 def test_status_json_is_the_whole_status(capfd):
     assert run(["status", "--format", "json"]) == 0
     found = json.loads(capfd.readouterr().out)
-    assert (found["schema"], found["files"], found["roots"]) == ("mmsearch.status/1", 6, [{"path": "/data"}])
+    assert (found["schema"], found["files"], found["roots"]) == ("mmsearch.status/1", 7, [{"path": "/data"}])
     assert set(found) == {"schema", *STATUS.__dataclass_fields__}
 
 
@@ -293,20 +294,20 @@ def test_the_exit_code_of_a_run_tells_how_it_ended(index, change, code):
 
 
 def _fields(record):
-    return {name: getattr(record, name) for name in record.__dataclass_fields__}
+    return {one.name: getattr(record, one.name) for one in dataclasses.fields(record)}
 
 
 def test_a_run_ends_in_a_summary_on_stderr_and_in_json(index, capfd):
     failure = t.Failure("encrypted", "The PDF is protected by a password.")
-    record = t.RunRecord(**{**_fields(RECORD), "failed": 1})
+    record = t.RunRecord(**{**_fields(RECORD), "failed": 1, "failed_by": {"encrypted": 1}})
     index.events = (t.Remark("float32 on this CPU."), t.FileFailed(b"/data/b.pdf", failure), t.Finished(record))
     assert run(["index", "docs", "--summary-json", "run.json", "--index", "my docs"]) == 4
     assert capfd.readouterr() == (
         "",
         "float32 on this CPU.\n"
         "failed: /data/b.pdf: The PDF is protected by a password. (encrypted)\n"
-        "indexed 5 files (2,114 segments) in 3 min 12 s; 2 unchanged; 2 skipped (zip 2); "
-        "1 failed: see `mmsearch failed --index 'my docs'`\n",
+        "indexed 5 files (2,114 segments) in 3 min 12 s; 2 unchanged; 2 known by name only (zip 2); "
+        "1 failed (encrypted 1): see `mmsearch failed --index 'my docs'`\n",
     )
     assert json.loads(Path("run.json").read_text()) == {"schema": "mmsearch.run/1", **_fields(record)}
 
@@ -328,7 +329,7 @@ def test_a_dry_run_is_data(index, capfd):
     record = t.RunRecord(seen=12, unchanged=2, pending=10, removed=1)
     index.events = (t.Finished(record),)
     assert run(["index", "docs", "--dry-run"]) == 0
-    assert capfd.readouterr() == ("would index 10 files of 12; 2 unchanged; 1 to remove.\n", "")
+    assert capfd.readouterr() == ("would read 10 files; 2 unchanged; 1 to remove\n", "")
 
 
 def test_an_older_summary_does_not_survive_a_run_that_could_not_start(capfd):

@@ -55,7 +55,7 @@ def test_a_run_with_a_bad_file_exits_4_and_names_it_once(program):
     failures = [line for line in err.splitlines() if line.startswith("failed: ")]
     assert failures == ["failed: docs/broken.pdf: The PDF is damaged and can't be opened. (decode-error)"]
     assert err.splitlines()[-1].startswith("indexed 4 files (")
-    assert err.endswith(f"1 failed: see `mmsearch failed --index {program.folder}/index/`\n")
+    assert err.endswith(f"1 failed (decode-error 1): see `mmsearch failed --index {program.folder}/index/`\n")
     record = json.loads((program.folder / "run.json").read_text())
     assert (record["seen"], record["indexed"], record["failed"], record["outcome"]) == (6, 4, 1, "done")
     assert record["skipped_by"] == {".zip": 1}
@@ -65,7 +65,7 @@ def test_a_second_run_decodes_nothing_and_exits_0(program):
     out, err = program("index", "--summary-json", "-")
     record = json.loads(out)
     assert (record["indexed"], record["unchanged"], record["known_failures"]) == (0, 4, 1)
-    assert "1 failed before and not tried again" in err
+    assert "1 failed before (decode-error 1) and not tried again" in err
 
 
 def test_a_quiet_second_run_says_nothing(program):
@@ -158,7 +158,7 @@ def test_what_goes_wrong_is_a_sentence_and_a_hint(program, arguments, code, sent
 def test_a_dry_run_counts_and_changes_nothing(program):
     (program.docs / "new.txt").write_text("A new file about volcanoes.")
     out, _ = program("index", "--dry-run")
-    assert out.startswith(b"would index 1 file of 7")
+    assert out.startswith(b"would read 1 file; ")
     found, _ = program("query", "volcanoes", "--format", "paths", "--min-score", "0")
     assert f"{program.docs}/new.txt".encode() not in found.split(b"\n")
     (program.docs / "new.txt").unlink()

@@ -46,7 +46,7 @@ def test_facts_are_those_of_the_disk(tmp_path: Path) -> None:
 def test_hidden_files_are_left_out_unless_asked_for(tmp_path: Path) -> None:
     make(tmp_path, ".hidden", ".cache/x.txt", "a.txt", "d/.b")
     found = walk(tmp_path)
-    assert (names(found), found.left_out) == (["a.txt"], {"hidden": 2})
+    assert (names(found), found.left_out) == (["a.txt"], {"hidden": 2, "hidden folder": 1})
     assert names(walk(tmp_path, hidden=True)) == [".hidden", "a.txt", ".cache/x.txt", "d/.b"]
 
 

@@ -294,7 +294,8 @@ def test_a_picture_keeps_its_sidecar_where_globs_leave_that_out(docs: Path, inde
     run(index, docs)
     tasks.clear()
     record = run(index, docs, include=("*.png",))
-    assert (counts(record), record.excluded) == ({"seen": 1, "unchanged": 1}, 4)
+    assert counts(record) == {"seen": 5, "unchanged": 1, "excluded": 4, "removed": 4}
+    assert record.removed_by == {"left out now": 4}
     assert (tasks, holding(index, "dawn")) == ([], ["harbour.png"])
 
 

@@ -55,7 +55,7 @@ def test_hostile_names_go_through_a_whole_life(tmp_path: Path, index: Path) -> N
     os.rename(os.path.join(docs, NAMES[0]), os.path.join(docs, b"\xfe\n\x1b"))
     assert counts(run(index, docs)) == {"seen": 8, "unchanged": 7, "moved": 1, "removed": 1}
     assert Index.forget(index, [os.path.join(docs, NAMES[2])], Settings()) == 1
-    assert counts(run(index, docs)) == {"seen": 7, "unchanged": 7}
+    assert counts(run(index, docs)) == {"seen": 8, "unchanged": 7, "excluded": 1}
     assert counts(run(index, os.path.join(docs, NAMES[2]))) == {"seen": 1, "indexed": 1}
     status = Index.open(index).status()
     assert json.dumps(status.last_run)
@@ -86,7 +86,8 @@ def test_pipes_sockets_links_and_devices_cost_nothing(tmp_path: Path, index: Pat
     with socket.socket(socket.AF_UNIX) as listening:
         listening.bind(str(docs / "socket.txt"))
         record = run(index, docs)
-    assert (counts(record), record.skipped_by) == ({"seen": 1, "indexed": 1}, {"link": 3, "special file": 2})
+    assert counts(record) == {"seen": 6, "indexed": 1, "excluded": 5}
+    assert record.excluded_by == {"link": 3, "special file": 2}
     assert holding(index, "secret") == []
     for special in (docs / "pipe.txt", Path("/dev/null")):
         with pytest.raises(UsageError):
@@ -147,7 +148,7 @@ def test_the_index_does_not_index_itself(tmp_path: Path) -> None:
     write(tmp_path / "docs" / "a.txt", "A walrus.\n")
     inside = tmp_path / "docs" / "index"
     for _ in range(2):
-        assert run(inside, tmp_path / "docs").seen == 1
+        assert counts(run(inside, tmp_path / "docs"))["excluded"] == 1
 
 
 def test_a_folder_that_is_no_index_is_not_written_to(tmp_path: Path) -> None:
@@ -168,7 +169,7 @@ def test_an_ignore_file_with_nonsense_ends_no_run(tmp_path: Path, index: Path, p
     write(tmp_path / "docs" / "a.txt", "A walrus.\n")
     write(tmp_path / "docs" / ".gitignore", f"{pattern}\n*.log\n")
     write(tmp_path / "docs" / "a.log", "A log.\n")
-    assert counts(run(index, tmp_path / "docs")) == {"seen": 1, "indexed": 1}
+    assert counts(run(index, tmp_path / "docs")) == {"seen": 3, "indexed": 1, "excluded": 2}
 
 
 @pytest.mark.parametrize("text", ["", "   ", "\n\t", "-walrus"])

@@ -87,7 +87,7 @@ def test_a_folder_around_a_root_takes_its_files_over(docs: Path, index: Path, ta
 def test_a_folder_around_the_index_is_walked_without_the_index(docs: Path, tasks) -> None:
     index = docs / "sub" / "mine"
     run(index, docs)
-    assert counts(run(index, docs.parent)) == {"seen": 3, "unchanged": 3}
+    assert counts(run(index, docs.parent)) == {"seen": 4, "unchanged": 3, "excluded": 1}
     assert len(tasks) == 3
 
 
@@ -109,7 +109,7 @@ def test_an_index_of_single_files_that_are_all_gone_walks_nothing(docs: Path, in
 
 def test_a_list_of_files_takes_what_is_there_and_says_what_is_not(docs: Path, index: Path) -> None:
     record = run(index, docs / "walrus.txt", docs / "nowhere.txt", docs / "sub", listed=True)
-    assert counts(record) == {"seen": 3, "indexed": 1, "failed": 2}
+    assert counts(record) == {"seen": 3, "indexed": 1, "missing": 2}
 
 
 def test_a_missing_target_makes_no_index(docs: Path, index: Path) -> None:
@@ -132,7 +132,7 @@ def test_an_index_moved_with_its_files_still_works(docs: Path, tmp_path: Path, t
     moved = tmp_path / "elsewhere"
     shutil.copytree(docs, moved, copy_function=shutil.copy2)
     shutil.rmtree(docs)
-    assert counts(run(moved / ".mmsearch")) == {"seen": 3, "unchanged": 3}
+    assert counts(run(moved / ".mmsearch")) == {"seen": 4, "unchanged": 3, "excluded": 1}
     assert tasks == []
     assert Index.open(moved / ".mmsearch").status().roots == (os.fsencode(moved),)
 

@@ -15,7 +15,7 @@ from mmsearch.errors import UsageError
 from mmsearch.output import records, screen
 from mmsearch.output.profile import profile_lines
 from mmsearch.output.progress import follow
-from mmsearch.output.summary import run_summary
+from mmsearch.output.summary import again, run_summary
 
 if TYPE_CHECKING:
     from mmsearch.config import Settings
@@ -48,7 +48,7 @@ def update(
     with stoppable() as stop:
         events = Index.update(folder, targets, settings, listed=listed, command=command, stop=stop)
         try:
-            record = follow(stop.watched(events), quiet, " ".join(advice))
+            record = follow(stop.watched(events), quiet, " ".join(advice), again("failed", index))
         except KeyboardInterrupt:
             return stop.exit_code
         code = exit_code(record, stop.exit_code, settings.dry_run)
@@ -66,7 +66,8 @@ def exit_code(record: RunRecord, interrupted: int, dry_run: bool = False) -> int
         return interrupted
     if record.outcome != "done" or ((record.pending or record.behind) and not dry_run):
         return codes.STOPPED_EARLY
-    return codes.SOME_FAILED if record.failed or record.partial or record.caught_up_partly else codes.DONE
+    some_failed = record.failed or record.missing or record.partial or record.caught_up_partly
+    return codes.SOME_FAILED if some_failed else codes.DONE
 
 
 def _close(record: RunRecord, code: int, quiet: bool, dry_run: bool, index: str | None) -> None:

@@ -60,7 +60,7 @@ class Walk:
     apart: frozenset[bytes] = frozenset()  # folders that are roots of their own (relative)
     points: dict[bytes, str] = field(default_factory=mount_points)
     unreadable: list[tuple[bytes, str]] = field(default_factory=list)  # relative folder, why
-    left_out: dict[str, int] = field(default_factory=dict)  # reason -> files, or mounts
+    left_out: dict[str, int] = field(default_factory=dict)  # reason -> entries; a folder is one
     mounts: list[Mount] = field(default_factory=list)  # walked, that of the folder where the walk starts first
     unwalked: list[Mount] = field(default_factory=list)  # pseudo file systems, and network mounts nobody asked for
     empty: set[bytes] = field(default_factory=set)  # folders without any entry
@@ -87,6 +87,7 @@ class Walk:
                 self.empty.add(folder)
             names = {entry.name for entry in found}
             if b"catalogue.db" in names and b"writer.lock" in names:  # an index folder, this one or another
+                self._leave_out("index folder")
                 continue
             if self.ignore_files:
                 rules = rules.deeper(folder, absolute, tuple(names))
@@ -154,8 +155,7 @@ class Walk:
                 is_folder = entry.is_dir(follow_symlinks=False)
                 is_file = not is_folder and entry.is_file(follow_symlinks=False)
                 if (reason := self._left_out(entry, path, is_folder, is_file, rules)) is not None:
-                    if reason and not is_folder:
-                        self.left_out[reason] = self.left_out.get(reason, 0) + 1
+                    self._leave_out(f"{reason} folder" if is_folder else reason)
                     if reason == "excluded" and is_file:
                         others.append((path, entry, stat_of(entry)))
                 elif is_folder:
@@ -170,10 +170,13 @@ class Walk:
             self.unreadable.append((folder, trouble))
         return folders, files, others
 
+    def _leave_out(self, reason: str) -> None:
+        self.left_out[reason] = self.left_out.get(reason, 0) + 1
+
     def _left_out(
         self, entry: os.DirEntry[bytes], path: bytes, is_folder: bool, is_file: bool, rules: Rules
     ) -> str | None:
-        """Why an entry is left out, or None. Empty: silently (ignore files themselves)."""
+        """Why an entry is left out, or None."""
         if not self.hidden and entry.name.startswith(b"."):
             return "hidden"
         if not is_folder and not is_file:

@@ -36,30 +36,35 @@ class Plan:
         for root, devices in survey.mounts:
             set_mounts(self.connection, root.id, devices)
         files.put_change_times(self.connection, survey.change_times)
-        for row in survey.gone:
-            asset = self.connection.execute("SELECT asset_id FROM files WHERE id = ?", (row.id,)).fetchone()
-            self.removed_assets.update(asset_id for asset_id in asset if asset_id is not None)
-            files.remove_file(self.connection, row.id)
-            self.record.removed += 1
-        for row in survey.excluded:
-            files.remove_file(self.connection, row.id)
-            self.record.excluded += 1
-        for root, folder, why in survey.unreadable:
-            self._note_folder(root, folder, why)
-        for path in survey.vanished:
-            self.record.seen += 1
-            self._failed(path, Failure("vanished", "There is no such file."))
+        self.note_absent(survey)
         for _, _, row in survey.retry:
             files.begin_again(self.connection, self._asset_of(row.id))
         again = [(root, entry) for root, entry, _ in survey.retry]
         return [job for root, entry in [*survey.resume, *again] if (job := self._resumed(root, entry)) is not None]
+
+    def note_absent(self, survey: Survey) -> None:
+        """Write which files went, which folders can't be listed, and which paths were named that are no files."""
+        for row, why in [*((row, "gone") for row in survey.gone), *((row, "left out now") for row in survey.excluded)]:
+            asset = self.connection.execute("SELECT asset_id FROM files WHERE id = ?", (row.id,)).fetchone()
+            self.removed_assets.update(asset_id for asset_id in asset if asset_id is not None)
+            files.remove_file(self.connection, row.id)
+            self.record.count("removed", why)
+        for root, folder, why in survey.unreadable:
+            self._note_folder(root, folder, why)
+        for path, why in survey.missing:
+            self.record.seen += 1
+            self.record.missing += 1
+            self.failures.append(FileFailed(path, Failure("vanished", why), missing=True))
 
     def take(self, looks: Iterable[Look]) -> list[Job]:
         """Write what was seen of some files; gives the jobs that follow."""
         return [job for look in looks if (job := self._take_one(look)) is not None]
 
     def finished(self, asset_id: int, state: str, failure: Failure | None) -> None:
-        """An asset is done with: count its files, and note those that failed."""
+        """An asset is done with: count its files, and note those that failed. `later`: a failure that says nothing of
+        the bytes; its files keep it until the next run."""
+        if state == "later" and failure is not None:
+            files.note_passing_failure(self.connection, asset_id, failure)
         for path in self.waiting.pop(asset_id, ()):
             if state == "complete":
                 self.record.indexed += 1
@@ -84,7 +89,7 @@ class Plan:
             else:
                 files.unlink(self.connection, file_id, look.failure)
             if known:
-                self.record.known_failures += 1
+                self.record.count("known_failures", look.failure.code)
             else:
                 self._failed(path, look.failure)
             return None
@@ -114,7 +119,7 @@ class Plan:
     def _count_known(self, state: str, asset_id: int, before: int) -> None:
         """A file whose content is in the index already: touched, moved, copied, or known to be broken."""
         if state == "failed":
-            self.record.known_failures += 1
+            self.record.count("known_failures", files.failure_code(self.connection, asset_id))
         elif before == asset_id:
             self.record.unchanged += 1
         elif asset_id in self.removed_assets:
@@ -163,10 +168,10 @@ class Plan:
         if row is None:
             self._failed(os.path.join(root.path, folder), failure)
         else:
-            self.record.known_failures += 1
+            self.record.count("known_failures", failure.code)
 
     def _failed(self, path: bytes, failure: Failure) -> None:
-        self.record.failed += 1
+        self.record.count("failed", failure.code)
         self.failures.append(FileFailed(path, failure))
 
 

@@ -159,12 +159,12 @@ class _Run:
         self.connection.execute("BEGIN IMMEDIATE")
         try:
             found = yield from self._survey(scopes(self.connection, self.folder, targets, listed, self.settings))
+            self.plan.note_absent(found)
         finally:
             self.connection.execute("ROLLBACK")
-        unfinished = len(found.resume) + len(found.retry)
-        self.record.pending = len(found.wanted) + unfinished
-        self.record.removed, self.record.excluded = len(found.gone), len(found.excluded)
+        self.record.pending = len(found.wanted) + len(found.resume) + len(found.retry)
         self.record.seconds = time.monotonic() - self.began
+        yield from self._failures()
         yield Finished(self.record)
 
     def _work(self, found: Survey, models: Models) -> Iterator[Event]:
@@ -305,8 +305,5 @@ class _Run:
 
     def _settle_record(self) -> None:
         self.record.seconds = time.monotonic() - self.began
-        counted = (
-            self.record.unchanged + self.record.indexed + self.record.partial + self.record.moved
-            + self.record.skipped + self.record.failed + self.record.known_failures
-        )  # fmt: skip
-        self.record.pending = max(self.record.seen - counted, 0)
+        self.record.pending = 0
+        self.record.pending = max(self.record.seen - self.record.accounted(), 0)

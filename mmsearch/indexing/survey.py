@@ -37,7 +37,7 @@ class Survey:
     gone: list[FileRow] = field(default_factory=list)
     excluded: list[FileRow] = field(default_factory=list)  # left out now by the rules of their root
     unreadable: list[tuple[Root, bytes, str]] = field(default_factory=list)  # folders that can't be listed
-    vanished: list[bytes] = field(default_factory=list)  # absolute paths that were named and are not there
+    missing: list[tuple[bytes, str]] = field(default_factory=list)  # absolute paths that were named and are no files
     guarded: list[str] = field(default_factory=list)  # why deletions were not believed, a sentence each
     unwalked: list[tuple[bytes, str, int]] = field(
         default_factory=list
@@ -84,15 +84,19 @@ def _one(
     seen = result.seen.setdefault(root.id, set())
     entries = _singles(scope, known, result) if scope.files else walk.entries()
     for number, entry in enumerate(entries):
-        if entry.path in seen or (root.forgotten and _is_any(entry.path, root.forgotten)):
+        if entry.path in seen:
+            continue
+        record.seen += 1
+        if root.forgotten and _is_any(entry.path, root.forgotten):
+            record.count("excluded", "forgotten")
             continue
         seen.add(entry.path)
-        record.seen += 1
         _sort(scope, entry, known.get(entry.path), settings, since, record, result)
         if number % _FEW == 0:
             yield result
     for reason, count in walk.left_out.items():
-        record.skipped_by[reason] = record.skipped_by.get(reason, 0) + count
+        record.seen += count
+        record.count("excluded", reason, count)
     unlisted = {folder: why for folder, why in walk.unreadable if not _is_any(folder, root.forgotten)}
     result.unreadable += [(root, folder, why) for folder, why in unlisted.items()]
     missing = _missing(scope, walk, known, seen, list(unlisted), result)
@@ -163,11 +167,15 @@ def _is_file(path: bytes) -> bool:
 
 def _singles(scope: Scope, known: Mapping[bytes, FileRow], result: Survey) -> Iterator[Entry]:
     for path in scope.files:
+        absolute = os.path.join(scope.root.path, path)
         entry = single(scope.root.path, path)
         if entry is not None:
             yield entry
+        elif os.path.lexists(absolute):
+            what = "a folder; name the files in it" if os.path.isdir(absolute) else "no regular file"
+            result.missing.append((absolute, f"It is {what}."))
         elif path not in known:
-            result.vanished.append(os.path.join(scope.root.path, path))
+            result.missing.append((absolute, "There is no such file."))
 
 
 def _sort(
@@ -204,7 +212,7 @@ def _sort(
     elif settings.refresh and row.extractor is not None and row.extractor < EXTRACTOR_VERSION:
         result.wanted.append(Wanted(root, entry, row, limit))
     elif row.state == "failed":
-        record.known_failures += 1
+        record.count("known_failures", row.asset_code or "decode-error")
     else:
         record.unchanged += 1
 
@@ -224,9 +232,7 @@ def lacks_reading(row: FileRow, settings: Settings) -> bool:
 def skip(record: RunRecord, entry: Entry, reason: str) -> None:
     """Count a file that is known by its name only; without a `reason`, by its extension."""
     suffix = os.path.splitext(entry.path)[1].decode("utf-8", "replace").lower()
-    reason = reason or ("empty file" if not entry.size else suffix or "no extension")
-    record.skipped += 1
-    record.skipped_by[reason] = record.skipped_by.get(reason, 0) + 1
+    record.count("skipped", reason or ("empty file" if not entry.size else suffix or "no extension"))
 
 
 def sidecar_note(entry: Entry) -> str:

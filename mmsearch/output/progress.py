@@ -15,6 +15,7 @@ from mmsearch.types import Event, FileFailed, Finished, Progress, Remark, RunRec
 if TYPE_CHECKING:
     from rich.progress import TaskID
 
+FAILURES = 10  # lines about single files in a run's output
 _LINE_EVERY_S = 10.0  # where no terminal shows a bar: often enough to see life, rare enough for a cron mail
 _SETTLED_S = 8.0  # earlier an estimate is mostly start-up
 _AT_LATEST_S = 17.0  # the word about a long run is promised within 20 s
@@ -23,11 +24,13 @@ _LONG_S = 300.0
 _MUCH_BYTES, _MUCH_FILES = 20_000_000, 500  # less than both is done soon once the models are loaded
 
 
-def follow(events: Iterable[Event], quiet: bool = False, advice: str = "") -> RunRecord:
-    """Show the events of a run on stderr and return its record. `advice` is what makes a long run shorter.
+def follow(events: Iterable[Event], quiet: bool = False, advice: str = "", lists: str = "") -> RunRecord:
+    """Show the events of a run on stderr and return its record. `advice` is what makes a long run shorter, `lists` the
+    command that lists all failures.
 
-    Quiet: nothing but failures, one line each.
+    Quiet: nothing but failures, one line each, and of many only the first ones.
     """
+    failures = _Failures(lists)
     shows: _Bar | _Lines | None = None if quiet else _Bar() if is_terminal(sys.stderr) else _Lines()
     pace = Pace()
     told = quiet
@@ -45,9 +48,12 @@ def follow(events: Iterable[Event], quiet: bool = False, advice: str = "") -> Ru
                 case Remark() if not quiet:
                     _tell(shows, event.sentence, event.hint)
                 case FileFailed():
-                    _tell(shows, failure_line(event))
+                    if failures.is_shown(event):
+                        _tell(shows, failure_line(event))
                 case Finished():
                     record = event.record
+                    for line in failures.rest():
+                        _tell(shows, line)
     finally:
         if shows:
             shows.close()
@@ -58,6 +64,32 @@ def failure_line(event: FileFailed) -> str:
     """A failure on one line: the path once, the reason once."""
     what = "in part" if event.partial else "failed"
     return f"{what}: {shown_path(event.path)}: {shown(event.failure.sentence)} ({event.failure.code})"
+
+
+class _Failures:
+    """The failures of a run: the first ones are shown, the others counted."""
+
+    def __init__(self, lists: str) -> None:
+        self._lists = lists
+        self._shown = self._listed = self._missing = 0
+
+    def is_shown(self, event: FileFailed) -> bool:
+        """Whether this one is among the first; else it is counted."""
+        self._shown += 1
+        if self._shown <= FAILURES:
+            return True
+        self._missing += event.missing
+        self._listed += not event.missing
+        return False
+
+    def rest(self) -> list[str]:
+        """How many were not shown, and what lists them."""
+        lines = []
+        if self._listed:
+            lines.append(f"and {self._listed:,} more" + (f": `{self._lists}` lists all" if self._lists else ""))
+        if self._missing:
+            lines.append(f"and {self._missing:,} more that were named and are no files")
+        return lines
 
 
 def _tell(shows: _Bar | _Lines | None, sentence: str, hint: str = "") -> None:

@@ -5,13 +5,18 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+from collections.abc import Iterable
 from typing import IO, TYPE_CHECKING
 
 from mmsearch.errors import MmsearchError, StoppedEarly
+from mmsearch.output import layout
 from mmsearch.output.plain import shown
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+
+_COLUMNS = 80  # of a terminal that does not say
 
 
 class ClosedPipe(Exception):
@@ -31,6 +36,19 @@ def is_terminal(stream: IO[str] | None) -> bool:
         return stream is not None and stream.isatty() and os.environ.get("TERM") != "dumb"
     except (OSError, ValueError):
         return False
+
+
+def width(stream: IO[str] | None) -> int | None:
+    """The columns of the terminal behind a stream; None where there is no terminal."""
+    if stream is None or not is_terminal(stream):
+        return None
+    stated = os.environ.get("COLUMNS", "")
+    if stated.isdecimal() and int(stated) > 0:
+        return int(stated)
+    try:
+        return os.get_terminal_size(stream.fileno()).columns or _COLUMNS
+    except (OSError, ValueError):
+        return _COLUMNS
 
 
 def put(data: bytes) -> None:
@@ -55,10 +73,18 @@ def put_text(text: str) -> None:
     put(text.encode(encoding, "backslashreplace"))
 
 
+def put_lines(lines: Iterable[str]) -> None:
+    """Write lines to stdout, as they are."""
+    put_text("".join(f"{line}\n" for line in lines))
+
+
 def say(*lines: str) -> None:
-    """Write lines to stderr. A stderr that is closed, broken or full is no reason to stop."""
+    """Write lines to stderr, on a terminal broken at words. A stderr that is closed, broken or full is no reason to
+    stop."""
+    columns = width(sys.stderr)
+    rows = [row for line in lines for row in (layout.wrapped(line, columns, indent=2) if columns else [line])]
     with contextlib.suppress(OSError, ValueError, AttributeError):
-        sys.stderr.write("".join(f"{line}\n" for line in lines))
+        sys.stderr.write("".join(f"{row}\n" for row in rows))
         sys.stderr.flush()
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import shlex
+import sys
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from mmsearch.output import layout
 from mmsearch.output.plain import counted, duration, shown, size
-from mmsearch.output.screen import put_text
+from mmsearch.output.screen import put_lines, put_text, width
 from mmsearch.types import Finding, RunRecord, Status
 
 _STOPPED = {
@@ -19,52 +21,49 @@ _STOPPED = {
     "guard": "None of them was removed from the index; if they are really gone, add --allow-mass-delete.",
 }
 
+_OUTCOMES = {
+    "partial": "in part", "skipped": "by name only", "excluded": "left out", "known_failures": "failed before",
+    "missing": "named that are no files",
+}  # fmt: skip
+
 
 def run_summary(record: RunRecord, index: str | None = None, dry_run: bool = False) -> list[str]:
-    """What a run did, in one to three lines. `index` is the --index that further commands need too."""
-    if dry_run:
-        return [f"{_would(record)}.", *record.notes]
+    """What a run did, or would do: its account in a line, then what it notes. The numbers of the line are those of
+    `RunRecord.OUTCOMES`, none left out that is not 0. `index` is the --index that further commands need too."""
+    see = f"see `{again('failed', index)}`"
     head = f"indexed {counted(record.indexed, 'file')} ({counted(record.segments, 'segment')})"
-    parts = [f"{head} in {duration(record.seconds)}"]
+    parts = [f"would read {counted(record.pending, 'file')}" if dry_run else f"{head} in {duration(record.seconds)}"]
     for number, words in (
         (record.unchanged, "unchanged"),
         (record.moved, "moved"),
-        (record.removed, "removed"),
-        (record.excluded, "removed as excluded"),
-        (record.skipped, f"skipped{_reasons(record.skipped_by)}"),
-        (record.pending, "still to do"),
-        (record.caught_up, "encoded anew"),
+        (record.removed, ("to remove" if dry_run else "removed") + reasons(record.removed_by)),
+        (record.skipped, f"known by name only{reasons(record.skipped_by)}"),
+        (record.excluded, f"left out{reasons(record.excluded_by)}"),
+        (0 if dry_run else record.pending, "still to do"),
+        (record.caught_up - record.caught_up_partly, "encoded anew"),
         (record.behind, f"not encoded yet: `{again('index', index)}` goes on"),
-        (record.partial + record.caught_up_partly, f"only in part: see `{again('failed', index)}`"),
-        (record.failed, f"failed: see `{again('failed', index)}`"),
-        (record.known_failures, f"failed before and not tried again: `{again('failed --retry', index)}` does"),
+        (record.caught_up_partly, f"encoded anew only in part: {see}"),
+        (record.partial, f"only in part: {see}"),
+        (record.failed, f"failed{reasons(record.failed_by)}" + ("" if dry_run else f": {see}")),
+        (
+            record.known_failures,
+            f"failed before{reasons(record.known_failures_by)} and not tried again:"
+            f" `{again('failed --retry', index)}` does",
+        ),
+        (record.missing, "named that are no files"),
     ):
         if number:
             parts.append(f"{number:,} {words}")
-    return ["; ".join(parts), *record.notes, *([_STOPPED[record.outcome]] if record.outcome in _STOPPED else [])]
+    stopped = [_STOPPED[record.outcome]] if record.outcome in _STOPPED and not dry_run else []
+    return ["; ".join(parts), *record.notes, *stopped]
 
 
-def _would(record: RunRecord) -> str:
-    work = record.pending or record.indexed
-    facts = [
-        f"{number:,} {words}"
-        for number, words in (
-            (record.unchanged, "unchanged"),
-            (record.moved, "moved"),
-            (record.removed, "to remove"),
-            (record.excluded, "to remove as excluded"),
-            (record.skipped, f"skipped{_reasons(record.skipped_by)}"),
-            (record.known_failures, "failed before"),
-        )
-        if number
-    ]
-    return "; ".join([f"would index {counted(work, 'file')} of {record.seen:,}", *facts])
-
-
-def _reasons(skipped_by: Mapping[str, int], most: int = 4) -> str:
-    """The commonest reasons or extensions: ` (zip 12, exe 9, 3 others)`."""
-    ranked = sorted(skipped_by.items(), key=lambda item: (-item[1], item[0]))
-    named = [f"{shown(reason) or 'no extension'} {number:,}" for reason, number in ranked[:most]]
+def reasons(by: Mapping[str, int], most: int = 4) -> str:
+    """The commonest reasons or extensions: ` (zip 12, exe 9, others 3)`."""
+    ranked = sorted(by.items(), key=lambda item: (-item[1], item[0]))
+    if len(ranked) == most + 1:
+        most += 1  # one more reason is as long as `others`
+    named = [f"{shown(reason)} {number:,}" for reason, number in ranked[:most]]
     if rest := sum(number for _, number in ranked[most:]):
         named.append(f"others {rest:,}")
     return f" ({', '.join(named)})" if named else ""
@@ -77,22 +76,21 @@ def again(command: str, index: str | None) -> str:
 
 def put_status(status: Status) -> None:
     """What an index holds, for people."""
-    kinds = ", ".join(f"{kind} {number:,}" for kind, number in status.by_kind.items() if number)
     lines = [
         ("index", f"{shown(status.folder)} ({size(status.bytes_on_disk)})"),
         *(("root", shown(os.fsdecode(root))) for root in status.roots),
-        ("files", f"{status.files:,}{f': {kinds}' if kinds else ''}"),
+        ("files", f"{status.files:,}{_files(status)}"),
         ("segments", f"{status.segments:,}"),
     ]
     for reader, number in status.read.items():
         lines.append((reader, f"{counted(number, 'segment')} with words"))
     lines += _found_by(status)
-    if status.skipped:
-        number = sum(status.skipped.values())
-        lines.append(("skipped", f"{number:,}, findable by name{_reasons(status.skipped)}"))
     for label, number, remedy in (
-        ("failed", status.failed, "`mmsearch failed` says why"),
+        ("by name", sum(status.skipped.values()), f"found by name only{reasons(status.skipped)}"),
+        ("failed", status.failed, f"`mmsearch failed` says why{reasons(status.failed_by)}"),
         ("in part", status.partial, "`mmsearch failed` says what is missing"),
+        ("outdated", status.outdated, "found by an older content; `mmsearch index` brings them up to date"),
+        ("noted", status.noted, "something was left out; `mmsearch failed --notes` says what"),
         ("pending", status.pending, "`mmsearch index` goes on with them"),
         ("stale", status.stale, "extracted by an older version; `mmsearch index --refresh` redoes them"),
     ):
@@ -100,8 +98,14 @@ def put_status(status: Status) -> None:
             lines.append((label, f"{number:,}: {remedy}"))
     lines.append(("last run", _last_run(status.last_run, status.writing)))
     lines += [("note", shown(note)) for note in status.notes]
-    width = max(len(label) for label, _ in lines)
-    put_text("".join(f"{label:<{width}}  {text}".rstrip() + "\n" for label, text in lines))
+    put_lines(layout.pairs(lines, width(sys.stdout)))
+
+
+def _files(status: Status) -> str:
+    """The files by what is held of them; the numbers add up to all."""
+    held = [*status.by_kind.items(), ("by name only", sum(status.skipped.values())), ("failed", status.failed)]
+    named = [f"{name} {number:,}" for name, number in [*held, ("pending", status.pending)] if number]
+    return f": {', '.join(named)}" if named else ""
 
 
 def _found_by(status: Status) -> list[tuple[str, str]]:
@@ -134,7 +138,10 @@ def _last_run(run: Mapping[str, Any] | None, writing: str) -> str:
     if run.get("ended") is None:
         return f"{started}, cut off; `mmsearch index` goes on from there"
     outcome = str(run.get("outcome", "done"))
-    facts = [f"{run[name]:,} {name}" for name in ("indexed", "unchanged", "removed", "failed") if run.get(name)]
+    facts = []
+    for name in (*RunRecord.OUTCOMES, "removed"):
+        if number := run.get(name):
+            facts.append(f"{number:,} {_OUTCOMES.get(name, name)}{reasons(run.get(f'{name}_by') or {})}")
     took = duration(float(run["ended"]) - float(run["started"]))
     return f"{started}, {outcome} in {took}" + (f": {', '.join(facts)}" if facts else "")
 

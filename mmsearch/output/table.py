@@ -14,8 +14,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+from mmsearch.output import layout
 from mmsearch.output.plain import counted, one_line, place, shown, shown_path, size
-from mmsearch.output.screen import console, is_terminal, put_text
+from mmsearch.output.screen import console, is_terminal, put_lines, put_text
 from mmsearch.types import Group, Hit, Signal
 
 if TYPE_CHECKING:
@@ -31,21 +32,8 @@ def put_hits(hits: Sequence[Hit], explain: bool = False) -> None:
 
 
 def put_columns(rows: Sequence[Sequence[str]], right: Sequence[int] = (), notes: Sequence[list[str]] = ()) -> None:
-    """Aligned columns, two spaces apart; the columns in `right` are numbers. `notes` are lines below each row."""
-    from rich.cells import cell_len
-
-    if not rows:
-        return
-    widths = [max(cell_len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    lines = []
-    for number, row in enumerate(rows):
-        cells = []
-        for column, cell in enumerate(row):
-            gap = " " * (widths[column] - cell_len(cell))
-            cells.append(gap + cell if column in right else cell + gap)
-        lines.append("  ".join(cells).rstrip())
-        lines += notes[number] if notes else []
-    put_text("".join(f"{line}\n" for line in lines))
+    """Aligned columns on stdout, two spaces apart; those in `right` are numbers. `notes` are lines below each row."""
+    put_lines(layout.columns(rows, right, notes))
 
 
 def put_groups(groups: Sequence[Group]) -> None:

@@ -26,6 +26,7 @@ class FileRow(NamedTuple):
     kind: str | None
     readers: str | None  # what read the asset, as JSON
     ctime_ns: int | None  # None: not seen yet
+    asset_code: str | None  # why the asset failed, wholly or in part
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,7 @@ def known_files(connection: sqlite3.Connection, root_id: int, below: bytes = b""
     """Every file of a root (or of the folder or file `below` in it) by relative path."""
     sql = (
         "SELECT f.path, f.id, f.size, f.mtime_ns, f.inode, f.sidecars, f.code, a.state, a.extractor, a.kind,"
-        " a.readers, f.ctime_ns FROM files f "
+        " a.readers, f.ctime_ns, a.code FROM files f "
         "LEFT JOIN assets a ON a.id = coalesce(f.next_asset_id, f.asset_id) WHERE f.root_id = ?"
     )
     args: list[object] = [root_id]
@@ -135,6 +136,19 @@ def note_failure(connection: sqlite3.Connection, file_id: int, failure: Failure)
     connection.execute("UPDATE files SET code = ?, reason = ? WHERE id = ?", (failure.code, failure.sentence, file_id))
 
 
+def note_passing_failure(connection: sqlite3.Connection, asset_id: int, failure: Failure) -> None:
+    """Say of every file that waits for an asset why it could not be read now; the next run looks at them again."""
+    connection.execute(
+        "UPDATE files SET code = ?, reason = ? WHERE coalesce(next_asset_id, asset_id) = ?",
+        (failure.code, failure.sentence, asset_id),
+    )
+
+
+def failure_code(connection: sqlite3.Connection, asset_id: int) -> str:
+    """Why an asset failed."""
+    return str(connection.execute("SELECT code FROM assets WHERE id = ?", (asset_id,)).fetchone()[0])
+
+
 def remove_file(connection: sqlite3.Connection, file_id: int) -> None:
     """A file is gone: it leaves the results now. Its asset is only hidden, since a moved file may want it again;
     `remove_orphans` ends it when the plan is made."""
@@ -217,12 +231,32 @@ def clear_asset(connection: sqlite3.Connection, asset_id: int) -> None:
         connection.execute(f"DELETE FROM {table} WHERE asset_id = ?", (asset_id,))
 
 
+# What the index holds of a file, once for each: a content, its name only, nothing as it failed, nothing yet.
+HELD = (
+    "CASE WHEN a.state IN ('complete', 'partial') THEN 'content'"
+    " WHEN f.code = 'skipped' OR (f.code IS NULL AND a.id IS NULL) THEN 'skipped'"
+    " WHEN f.code IS NOT NULL OR a.state = 'failed' THEN 'failed' ELSE 'pending' END"
+)
+OUTDATED = "(f.next_asset_id IS NOT NULL OR f.code IS NOT NULL)"  # of a file with content: there is a newer one
+
+
 def failed_files(connection: sqlite3.Connection) -> list[tuple[int, bytes, str, str, str]]:
-    """Files that could not be indexed, wholly or in part: root id, path, state (failed or partial), code, sentence."""
+    """Files that the index does not hold as they are, each once: root id, path, state (`failed`, `partial`,
+    `outdated`), code, sentence."""
     rows = connection.execute(
-        "SELECT f.root_id, f.path, 'failed', f.code, f.reason FROM files f"
-        " WHERE f.code IS NOT NULL AND f.code <> 'skipped'"
-        " UNION ALL SELECT f.root_id, f.path, a.state, a.code, a.reason FROM files f JOIN assets a ON a.id = f.asset_id"
-        " WHERE a.state IN ('failed', 'partial') ORDER BY 1, 2"
+        "SELECT f.root_id, f.path, CASE WHEN a.state IN ('complete', 'partial') AND f.code IS NOT NULL"
+        " THEN 'outdated' WHEN a.state = 'partial' THEN 'partial' ELSE 'failed' END,"
+        " coalesce(f.code, a.code), coalesce(f.reason, a.reason)"
+        " FROM files f LEFT JOIN assets a ON a.id = f.asset_id"
+        " WHERE (f.code IS NOT NULL AND f.code <> 'skipped') OR a.state IN ('failed', 'partial') ORDER BY 1, 2"
     )
     return [(row[0], row[1], row[2], row[3], row[4]) for row in rows]
+
+
+def noted_files(connection: sqlite3.Connection) -> list[tuple[int, bytes, str]]:
+    """What was left out of files that the index holds: root id, path, and a sentence for each thing."""
+    rows = connection.execute(
+        "SELECT f.root_id, f.path, note.value FROM files f JOIN assets a ON a.id = f.asset_id,"
+        " json_each(a.details, '$.notes') note WHERE a.state IN ('complete', 'partial') ORDER BY 1, 2, note.key"
+    )
+    return [(row[0], row[1], row[2]) for row in rows]

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from mmsearch.store import ann
 from mmsearch.store.catalogue import is_network_file_system, last_run
+from mmsearch.store.files import HELD, OUTDATED, noted_files
 from mmsearch.store.layout import IndexFolder
 from mmsearch.store.lock import lock_holder
 from mmsearch.store.schema import is_older
@@ -27,6 +28,9 @@ def status(folder: IndexFolder) -> Status:
         older = is_older(connection)
         if older:
             notes.append("An earlier mmsearch wrote this index; the next `mmsearch index` brings it up to date.")
+        held = _counts(
+            connection, f"SELECT {HELD}, count(*) FROM files f LEFT JOIN assets a ON a.id = f.asset_id GROUP BY 1"
+        )
         run = last_run(connection)
         last = None if run is None else {"started": run[0], "ended": run[1], **run[2]}
         if run is not None and run[1] is None and not writing:
@@ -34,34 +38,20 @@ def status(folder: IndexFolder) -> Status:
         return Status(
             folder=str(folder.path),
             roots=tuple(root.path for root in snapshot.roots.values() if root.walked),
-            files=_one(connection, "SELECT count(*) FROM files"),
-            by_kind=dict(
-                connection.execute(
-                    "SELECT a.kind, count(*) FROM files f JOIN assets a ON a.id = f.asset_id"
-                    " WHERE a.state IN ('complete', 'partial') GROUP BY a.kind ORDER BY a.kind"
-                ).fetchall()
+            files=sum(held.values()),
+            by_kind=_counts(
+                connection,
+                "SELECT a.kind, count(*) FROM files f JOIN assets a ON a.id = f.asset_id"
+                " WHERE a.state IN ('complete', 'partial') GROUP BY a.kind ORDER BY a.kind",
             ),
             skipped=_skipped(connection),
             segments=_one(
                 connection, "SELECT count(*) FROM segments s JOIN assets a ON a.id = s.asset_id WHERE a.visible = 1"
             ),
-            read=dict(
-                connection.execute("SELECT reader, count(DISTINCT segment_id) FROM readings GROUP BY reader").fetchall()
-            ),
-            failed=_one(
-                connection,
-                "SELECT count(*) FROM files f LEFT JOIN assets a ON a.id = f.asset_id"
-                " WHERE a.state = 'failed' OR (f.code IS NOT NULL AND f.code <> 'skipped')",
-            ),
-            partial=_one(
-                connection,
-                "SELECT count(*) FROM files f JOIN assets a ON a.id = f.asset_id WHERE a.state = 'partial'",
-            ),
-            pending=_one(
-                connection,
-                "SELECT count(*) FROM files f JOIN assets a ON a.id = coalesce(f.next_asset_id, f.asset_id)"
-                " WHERE a.state = 'pending'",
-            ),
+            read=_counts(connection, "SELECT reader, count(DISTINCT segment_id) FROM readings GROUP BY reader"),
+            failed=held.get("failed", 0),
+            partial=_one(connection, f"SELECT count(*) {_SHOWN} WHERE a.state = 'partial'"),
+            pending=held.get("pending", 0),
             stale=_one(
                 connection,
                 "SELECT count(*) FROM files f JOIN assets a ON a.id = f.asset_id"
@@ -73,12 +63,20 @@ def status(folder: IndexFolder) -> Status:
             last_run=last,
             writing=writing,
             notes=tuple(notes),
-            by_words=dict(
-                connection.execute(
-                    f"SELECT a.kind, count(*) {_SHOWN} WHERE a.id IN (SELECT s.asset_id FROM words_fts_docsize w"
-                    " JOIN segments s ON s.id = w.id) GROUP BY a.kind ORDER BY a.kind"
-                ).fetchall()
+            by_words=_counts(
+                connection,
+                f"SELECT a.kind, count(*) {_SHOWN} WHERE a.id IN (SELECT s.asset_id FROM words_fts_docsize w"
+                " JOIN segments s ON s.id = w.id) GROUP BY a.kind ORDER BY a.kind",
             ),
+            failed_by=_counts(
+                connection,
+                "SELECT coalesce(f.code, a.code), count(*) FROM files f LEFT JOIN assets a ON a.id = f.asset_id"
+                f" WHERE {HELD} = 'failed' GROUP BY 1 ORDER BY 2 DESC, 1",
+            ),
+            outdated=_one(
+                connection, f"SELECT count(*) {_SHOWN} WHERE a.state IN ('complete', 'partial') AND {OUTDATED}"
+            ),
+            noted=len({(root, path) for root, path, _ in noted_files(connection)}),
         )
 
 
@@ -114,14 +112,18 @@ def _one(connection: sqlite3.Connection, sql: str) -> int:
     return int(connection.execute(sql).fetchone()[0])
 
 
+def _counts(connection: sqlite3.Connection, sql: str) -> dict[str, int]:
+    return dict(connection.execute(sql).fetchall())
+
+
 def _skipped(connection: sqlite3.Connection) -> dict[str, int]:
     """Files that are known by name only, by extension or by why."""
     counts: dict[str, int] = {}
     for path, code, format_ in connection.execute(
-        "SELECT path, code, format FROM files WHERE asset_id IS NULL AND (code IS NULL OR code = 'skipped')"
+        f"SELECT f.path, f.code, f.format FROM files f LEFT JOIN assets a ON a.id = f.asset_id WHERE {HELD} = 'skipped'"
     ):
         if code == "skipped":
-            reason = "sidecar" if format_ == "sidecar" else "larger than --max-size"
+            reason = {"sidecar": "sidecar", "sparse": "sparse file"}.get(format_, "larger than --max-size")
         elif format_ == "empty":
             reason = "empty file"
         else:

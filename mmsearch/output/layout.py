@@ -1,0 +1,119 @@
+"""Text laid out in the columns of a terminal: lines broken at words, paths cut in their middle, blocks of facts.
+
+Widths are cells: a Chinese character or an emoji takes two, a combining mark none. A width of None stands for no
+terminal: every text then stays on its line, as programs that read it expect.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+_GAP = 2  # spaces between two columns
+_LEAST = 24  # cells that a text needs beside its label; with less it goes below
+# What is not broken: words, and commands in backticks with what follows them.
+_WORDS = re.compile(r"`[^`\n]+`\S*|\S+")
+
+
+def cells(text: str) -> int:
+    """How many columns of a terminal a text takes."""
+    from rich.cells import cell_len
+
+    return cell_len(text)
+
+
+def wrapped(text: str, width: int | None, indent: int = 0) -> list[str]:
+    """`text` in lines of at most `width` cells, broken between words; lines after the first begin with `indent` spaces.
+
+    What is longer than a line is broken in itself: a command between its words, a path after a slash, and any other
+    word where the line ends.
+    """
+    if width is None or cells(text) <= width:
+        return [text]
+    margin = " " * min(indent, max(width - _LEAST, 0))
+    lines = [""]
+    for gap, piece in _pieces(text, max(width - len(margin), 1)):
+        joined = lines[-1] + (gap if lines[-1].strip() else "") + piece
+        if cells(joined) <= width or not lines[-1].strip():
+            lines[-1] = joined
+        else:
+            lines.append(margin + piece)
+    return [line.rstrip() for line in lines]
+
+
+def _pieces(text: str, width: int) -> list[tuple[str, str]]:
+    """The unbreakable pieces of a text, each with the space before it (of one after a break in a word: none)."""
+    found: list[tuple[str, str]] = []
+    end = 0
+    for match in _WORDS.finditer(text):
+        gap, end = text[end : match.start()], match.end()
+        parts = [match[0]]
+        if cells(match[0]) > width and match[0].startswith("`"):
+            parts = re.findall(r"\s*\S+", match[0])
+        for number, part in enumerate(parts):
+            space = gap if number == 0 else part[: len(part) - len(part.lstrip())]
+            for at, piece in enumerate(_broken(part.lstrip(), width)):
+                found.append((space if at == 0 else "", piece))
+    return found
+
+
+def _broken(word: str, width: int) -> list[str]:
+    """A word in pieces of at most `width` cells: after its slashes, and where it has none where the line ends."""
+    from rich.cells import chop_cells
+
+    if cells(word) <= width:
+        return [word]
+    pieces: list[str] = []
+    for part in re.findall(r"[^/]*/|[^/]+", word):
+        if pieces and cells(pieces[-1] + part) <= width:
+            pieces[-1] += part
+        else:
+            pieces += chop_cells(part, width)
+    return pieces
+
+
+def fitted_path(path: str, width: int | None) -> str:
+    """A path in at most `width` cells: folders in its middle give way to `…`, the file's name never does."""
+    if width is None or cells(path) <= width or "/" not in path.strip("/"):
+        return path
+    folder, _, name = path.rstrip("/").rpartition("/")
+    name += "/" * path.endswith("/")
+    parts = folder.split("/")
+    for kept in range(len(parts) - 1, 0, -1):  # of those that are left, more at the start than at the end
+        head, tail = parts[: (kept + 1) // 2], parts[len(parts) - kept // 2 :]
+        short = "/".join([*head, "…", *tail, name])
+        if cells(short) <= width:
+            return short
+    return f"…/{name}"
+
+
+def pairs(lines: Sequence[tuple[str, str]], width: int | None) -> list[str]:
+    """Facts, each a label and a text that is wrapped beside it."""
+    left = max((cells(label) for label, _ in lines), default=0)
+    if width is not None and width - left - _GAP < _LEAST:
+        left = min(left, 4)
+    found: list[str] = []
+    for label, text in lines:
+        start = label + " " * (left - cells(label) + _GAP)
+        rows = wrapped(text, None if width is None else max(width - left - _GAP, 1))
+        if cells(start) > left + _GAP:  # a label with no room beside it
+            found.append(label)
+            start = " " * (left + _GAP)
+        found += [f"{start if number == 0 else ' ' * (left + _GAP)}{row}".rstrip() for number, row in enumerate(rows)]
+    return found
+
+
+def columns(rows: Sequence[Sequence[str]], right: Sequence[int] = (), notes: Sequence[Sequence[str]] = ()) -> list[str]:
+    """Aligned columns, two spaces apart; those in `right` are numbers. `notes` are lines below each row."""
+    if not rows:
+        return []
+    widths = [max(cells(row[column]) for row in rows) for column in range(len(rows[0]))]
+    lines = []
+    for number, row in enumerate(rows):
+        padded = []
+        for column, cell in enumerate(row):
+            gap = " " * (widths[column] - cells(cell))
+            padded.append(gap + cell if column in right else cell + gap)
+        lines.append((" " * _GAP).join(padded).rstrip())
+        lines += notes[number] if notes else []
+    return lines
