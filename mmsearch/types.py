@@ -295,6 +295,21 @@ class FileFailed:
 
 
 @dataclass(frozen=True, slots=True)
+class Work:
+    """Work of one kind: units done and units in all, as far as they are known. Of text a unit is a byte, of pictures a
+    picture, of PDFs a page, of sound and film a second, else a file."""
+
+    kind: str
+    done: float
+    total: float
+
+    @property
+    def left(self) -> float:
+        """Units to do."""
+        return max(self.total - self.done, 0.0)
+
+
+@dataclass(frozen=True, slots=True)
 class Progress:
     """How far a run is. `total` and `total_bytes` count what is known to need work so far; `planned` says that the
     count is final."""
@@ -310,6 +325,7 @@ class Progress:
     embeddings: int
     read_done: int = 0  # pictures and stretches of sound put through OCR or speech recognition
     read_total: int = 0
+    work: tuple[Work, ...] = ()  # by kind; empty: it is not told
 
 
 @dataclass(frozen=True, slots=True)

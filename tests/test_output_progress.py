@@ -1,10 +1,13 @@
 """A run on the screen: estimates, the early word about a long run, plain lines where there is no terminal."""
 
+import itertools
+
+import numpy as np
 import pytest
 
 from mmsearch.output import progress
 from mmsearch.output.progress import Pace, follow
-from mmsearch.types import Failure, FileFailed, Finished, Progress, Remark, RunRecord
+from mmsearch.types import Failure, FileFailed, Finished, Progress, Remark, RunRecord, Work
 
 
 class Clock:
@@ -29,6 +32,13 @@ def step(done, total, done_bytes=0, total_bytes=0, planned=True, **more):
     return Progress(planned=planned, done=done, total=total, done_bytes=done_bytes, total_bytes=total_bytes, **facts)
 
 
+def worked(planned=True, **kinds):
+    """Progress by work: (units done, units in all) of each kind."""
+    work = tuple(Work(kind, done, total) for kind, (done, total) in kinds.items())
+    files = int(any(one.done for one in work))
+    return step(files, max(files, 10), planned=planned, work=work)
+
+
 def paced(clock, *steps):
     """A pace that has seen steps of (seconds since the start, progress)."""
     clock.time = 100.0
@@ -39,26 +49,34 @@ def paced(clock, *steps):
     return pace
 
 
-S0, S = 0.5 / 101, (51 / 101 + 0.2) / 2  # shares of work: the mean of files and bytes
-
-
-def test_time_left_follows_files_and_bytes_alike(clock):
-    start = (5, step(1, 101, 0, 100))
-    assert paced(clock, start, (15, step(51, 101, 20, 100))).remaining() == pytest.approx(10 * (1 - S) / (S - S0))
-    assert paced(clock, start, (15, step(101, 101, 100, 100))).remaining() == 0
-
-
 def test_loading_models_does_not_count_once_files_are_done(clock):
-    assert paced(clock, (60, step(1, 101)), (70, step(11, 101))).remaining() == pytest.approx(90)
+    steps = [(60 + at, step(1 + at, 101)) for at in range(11)]
+    assert paced(clock, *steps).remaining() == pytest.approx(90)
 
 
 def test_a_second_file_that_takes_for_ever_is_no_reason_to_be_silent(clock):
-    assert paced(clock, (20, step(1, 5)), (60, step(1, 5))).remaining() == pytest.approx(240)
+    pace = paced(clock, (80, step(1, 5)), (120, step(1, 5)))
+    assert pace.remaining() is None
+    assert pace.warning() == "At the pace so far this run will take about 8 min."
 
 
-@pytest.mark.parametrize("at, seen", [(10, step(1, 4)), (10, step(0, 4)), (10, step(0, 0))])
-def test_nothing_is_estimated_from_nothing(clock, at, seen):
-    assert paced(clock, (at, seen)).remaining() is None
+@pytest.mark.parametrize(
+    "steps",
+    [
+        [(10, step(1, 4))],
+        [(10, step(0, 4))],
+        [(10, step(0, 0))],
+        [(10, step(1, 4)), (11, step(2, 4))],
+        [(10, step(1, 40)), (12, step(2, 40)), (14, step(3, 40))],
+    ],
+)
+def test_nothing_is_estimated_from_nothing_or_from_two_files(clock, steps):
+    assert paced(clock, *steps).remaining() is None
+
+
+def test_nothing_is_estimated_while_most_of_the_rest_is_of_a_kind_not_measured_yet(clock):
+    steps = [(at, worked(text=(at * 1e6, 2e7), video=(0, 36_000))) for at in range(1, 20)]
+    assert paced(clock, *steps).remaining() is None
 
 
 @pytest.mark.parametrize(
@@ -108,8 +126,8 @@ def test_without_a_terminal_a_plain_line_comes_every_ten_seconds(clock, capsys):
     assert run(clock, steps) is record
     assert capsys.readouterr() == (
         "",
-        "2 of 4 files, 20 bytes of 40 bytes, 1,200 segments, 3 of 7 read, 1 failed; less than a minute left\n"
-        "4 of 4 files, 40 bytes of 40 bytes, 0 segments; finishing\n",
+        "50% done; 2 of 4 files, 20 bytes of 40 bytes, 1,200 segments, 3 of 7 read, 1 failed\n"
+        "100% done; 4 of 4 files, 40 bytes of 40 bytes, 0 segments; finishing\n",
     )
 
 
@@ -136,3 +154,86 @@ def test_a_run_that_raises_leaves_its_error_to_the_caller(clock):
 
     with pytest.raises(OSError, match="gone"):
         follow(events())
+
+
+# --- a simulated run: each kind's units take a time that the estimate is not told -------------------------------------
+
+
+def simulate(kinds, seed, order):
+    """The progress of a run of files one after another, as (seconds, progress): `kinds` has for each kind its files,
+    units of a file, and seconds a unit; a file's true cost spreads by half. `order` mixes or sorts the files."""
+    random = np.random.default_rng(seed)
+    files = [
+        (kind, units * random.uniform(0.3, 3.0), cost * random.uniform(0.5, 1.5))
+        for kind, (count, units, cost) in kinds.items()
+        for _ in range(count)
+    ]
+    if order == "mixed":
+        files = [files[at] for at in random.permutation(len(files))]
+    totals = {kind: sum(units for one, units, _ in files if one == kind) for kind in kinds}
+    done, at, steps = dict.fromkeys(kinds, 0.0), 15.0, []  # 15 s: models are loaded
+    for number, (kind, units, cost) in enumerate(files, 1):
+        parts = max(int(units * cost), 1)  # a long file comes in spans of about a second
+        for part in range(parts):
+            done[kind] += units / parts
+            at += units * cost / parts
+            finished = number - (part < parts - 1)
+            work = tuple(Work(one, done[one], totals[one]) for one in kinds)
+            steps.append((at, step(finished, len(files), 0, 0, work=work)))
+    return steps
+
+
+MIX = {
+    "text": (300, 20_000, 3e-6), "image": (120, 1, 0.4), "pdf": (20, 12, 0.9), "video": (6, 600, 0.05),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_time_left_of_a_mixed_run_is_close_to_the_truth(clock, seed):
+    steps = simulate(MIX, seed, "mixed")
+    end = steps[-1][0]
+    pace, told = Pace(clock), []
+    for at, seen in steps:
+        clock.time = 100.0 + at
+        pace.see(seen)
+        if at < end - 20 and (left := pace.remaining()) is not None:
+            told.append((at, left / (end - at)))
+    assert told[0][0] < 15 + 0.35 * (end - 15), "it is told within the first third of the work"
+    assert all(0.5 < ratio < 2.0 for _, ratio in told)
+    late = [ratio for at, ratio in told if at > 15 + 0.5 * (end - 15)]
+    assert all(0.7 < ratio < 1.4 for ratio in late)
+
+
+@pytest.mark.parametrize("order", ["mixed", "sorted"])
+def test_the_share_never_falls_and_follows_the_time(clock, order):
+    steps = simulate(MIX, 7, order)
+    end = steps[-1][0]
+    pace, shares = Pace(clock), []
+    for at, seen in steps:
+        clock.time = 100.0 + at
+        pace.see(seen)
+        shares.append(((at - 15) / (end - 15), pace.share()))
+    assert all(before <= after for (_, before), (_, after) in itertools.pairwise(shares))
+    assert shares[-1][1] == pytest.approx(1.0)
+    assert all(share >= 0.01 for (_, share), (_, seen) in zip(shares, steps, strict=True) if seen.done)
+    if order == "mixed":
+        assert all(abs(share - truth) < 0.2 for truth, share in shares)
+
+
+def test_one_huge_file_does_not_make_a_third_of_the_files_nothing(clock):
+    """Bytes would say 0%: the film has nearly all of them, but its seconds are few."""
+    film = [Work("image", 20, 68), Work("video", 0, 60)]
+    steps = [(at, step(at, 69, at * 1000, 4_000_000_000, work=(Work("image", at, 68), film[1]))) for at in range(1, 21)]
+    assert paced(clock, *steps).share() > 0.2
+
+
+def test_of_many_failures_the_first_ten_are_shown_and_the_others_counted(clock, capsys):
+    broken = [FileFailed(b"/x/%d" % at, Failure("crash", "It crashed.")) for at in range(1234)]
+    gone = [FileFailed(b"/y/%d" % at, Failure("vanished", "There is no such file."), missing=True) for at in range(3)]
+    run(clock, [(0, one) for one in [*broken, *gone, Finished(RunRecord())]], quiet=True, lists="mmsearch failed")
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[:10] == [f"failed: /x/{at}: It crashed. (crash)" for at in range(10)]
+    assert lines[10:] == [
+        "and 1,224 more: `mmsearch failed` lists all",
+        "and 3 more that were named and are no files",
+    ]

@@ -176,8 +176,9 @@ def test_numbers_read_as_people_write_them():
     assert [duration(value) for value in (0.04, 9.96, 60, 192, 3600, 7500, 3_456_000)] == [
         "0.0 s", "10 s", "1 min", "3 min 12 s", "1 h", "2 h 5 min", "40 days",
     ]  # fmt: skip
-    assert [roughly(value) for value in (5, 40, 100, 3000, 7200, 3_456_000)] == [
-        "less than a minute", "about a minute", "about 2 min", "about 50 min", "about 2 h", "about 40 days",
+    assert [roughly(value) for value in (5, 12, 44, 58, 100, 560, 2700, 7200, 3_456_000)] == [
+        "a few seconds", "about 10 s", "about 40 s", "about a minute", "about 2 min", "about 9 min", "about 45 min",
+        "about 2 h", "about 40 days",
     ]  # fmt: skip
     assert [size(value) for value in (0, 1, 999, 1000, 999_499, 999_500, 2_345_678, 5 * 10**9, 3 * 10**15)] == [
         "0 bytes", "1 byte", "999 bytes", "1.0 kB", "999 kB", "1.0 MB", "2.3 MB", "5.0 GB", "3,000 TB",

@@ -31,6 +31,7 @@ from mmsearch.indexing.look import Looks
 from mmsearch.indexing.plan import Plan
 from mmsearch.indexing.scope import Scope, check_targets, scopes
 from mmsearch.indexing.survey import Survey, remarks, survey
+from mmsearch.indexing.work import Ledger
 from mmsearch.store import files, spaces
 from mmsearch.store.catalogue import (
     begin_run,
@@ -93,6 +94,7 @@ class _Run:
         self.began = time.monotonic()
         self.told = 0.0
         self.total = self.total_bytes = 0
+        self.ledger = Ledger()
         self.pipeline: Pipeline | None = None
         self.pools: dict[str, WorkerPool] = {}  # those that were started before the pipeline
         self.commits: Commits | None = None
@@ -196,9 +198,10 @@ class _Run:
         work = CatchUp(
             self.folder, self.connection, models, self._workers(), self.record, lambda: bool(self._asked_to_stop())
         )
-        self.total += len(spaces.lacking(self.connection, [row.id for row in models.rows]))
+        self.ledger.added = len(spaces.lacking(self.connection, [row.id for row in models.rows]))
+        self.total += self.ledger.added
         for event in work.steps():
-            self.caught_up = work.done
+            self.caught_up = self.ledger.added_done = work.done
             yield from models.remarks()
             if event is not None:
                 yield event
@@ -236,6 +239,8 @@ class _Run:
             chunks = self.pipeline.poll(0.05) if self.pipeline is not None else []
             if chunks is None:
                 break
+            for chunk in chunks:
+                self.ledger.back(chunk)
             commits.waiting += chunks
             commits.commit_if_due()
             yield from models.remarks()
@@ -258,6 +263,7 @@ class _Run:
         for job in jobs:
             assert self.pipeline is not None
             self.pipeline.add(job)
+            self.ledger.add(job.asset_id, job.source.kind, self.plan.sizes[job.asset_id], job.done)
             self.total += 1
             self.total_bytes += self.plan.sizes[job.asset_id]
 
@@ -300,7 +306,7 @@ class _Run:
         done, done_bytes = (self.commits.done, self.commits.done_bytes) if self.commits is not None else (0, 0)
         return Progress(
             planned, self.record.seen, done + self.caught_up, self.total, done_bytes, self.total_bytes,
-            self.record.failed, self.record.segments, self.record.embeddings, *read,
+            self.record.failed, self.record.segments, self.record.embeddings, *read, self.ledger.work(),
         )  # fmt: skip
 
     def _settle_record(self) -> None:

@@ -80,11 +80,14 @@ def duration(seconds: float) -> str:
 
 
 def roughly(seconds: float) -> str:
-    """A length of time that is only estimated, in one unit."""
-    for unit, size in (("days", 86400), ("h", 3600), ("min", 60)):
+    """A length of time that is only estimated, as a round figure in one unit."""
+    for unit, size, step in (("days", 86400, 1), ("h", 3600, 1), ("min", 600, 5), ("min", 60, 1)):
         if seconds >= 1.5 * size:
-            return f"about {round(seconds / size)} {unit}"
-    return "about a minute" if seconds >= 30 else "less than a minute"
+            number = round(seconds / (60 if unit == "min" else size) / step) * step
+            return f"about {number} {unit}"
+    if seconds >= 55:
+        return "about a minute"
+    return f"about {max(round(seconds / 10), 1) * 10} s" if seconds >= 8 else "a few seconds"
 
 
 def size(count: int) -> str:

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterable
 from typing import IO, TYPE_CHECKING, Any, cast
 
+from mmsearch.output.estimate import Estimate
 from mmsearch.output.plain import counted, roughly, shown, shown_path, size
 from mmsearch.output.screen import console, is_terminal, remark, say
 from mmsearch.types import Event, FileFailed, Finished, Progress, Remark, RunRecord
@@ -44,7 +45,7 @@ def follow(events: Iterable[Event], quiet: bool = False, advice: str = "", lists
                         told = True
                         _tell(shows, warning, advice)
                     if shows:
-                        shows.update(event, pace.remaining())
+                        shows.update(event, pace.share(), pace.remaining())
                 case Remark() if not quiet:
                     _tell(shows, event.sentence, event.hint)
                 case FileFailed():
@@ -100,43 +101,29 @@ def _tell(shows: _Bar | _Lines | None, sentence: str, hint: str = "") -> None:
 
 
 class Pace:
-    """How long a run will still take, judged by how far it has come in files and in bytes."""
+    """How far a run is and how long it still takes, at the time that it is asked."""
 
     def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
         self._now = now
         self._start = now()
         self._last: Progress | None = None
-        self._first: tuple[float, float] | None = None  # when the first file was done, and the share by then
+        self._first: float | None = None  # when the first file was done
+        self._estimate = Estimate()
 
     def see(self, progress: Progress) -> None:
         """Take note of how far the run is."""
         self._last = progress
+        self._estimate.see(progress, self._now())
         if progress.done and self._first is None:
-            self._first = self._now(), self.share()
+            self._first = self._now()
 
     def share(self) -> float:
-        """The part of the work that is done, 0 to 1: the mean of files and bytes, as a video is one file and much
-        work, and a note is one file and little."""
-        last = self._last
-        if last is None or not last.total:
-            return 0.0
-        shares = [last.done / last.total] + ([last.done_bytes / last.total_bytes] if last.total_bytes else [])
-        return min(1.0, sum(shares) / len(shares))
+        """The part of the work that is done, 0 to 1."""
+        return self._estimate.share()
 
     def remaining(self) -> float | None:
-        """Seconds left at the pace so far; None while nothing can be said. The time before the first file was done
-        does not count, as models are loaded then; unless no other file follows for long."""
-        if self._first is None:
-            return None
-        share, now = self.share(), self._now()
-        since, done = self._first
-        if share > done and now - since >= _SETTLED_S / 2:
-            return (now - since) * (1 - share) / (share - done)
-        return self._overall() if now - since >= _ALONE_S else None
-
-    def _overall(self) -> float:
-        share = self.share()
-        return (self._now() - self._start) * (1 - share) / share
+        """Seconds left; None while they can't be known."""
+        return self._estimate.remaining()
 
     def warning(self) -> str:
         """A sentence if this will be a long run, once that can be judged; else nothing."""
@@ -145,13 +132,14 @@ class Pace:
             return ""
         if left is None:
             much = last.total_bytes >= _MUCH_BYTES or last.total >= _MUCH_FILES
+            much |= self._first is not None and self._now() - self._first >= _ALONE_S
             if elapsed < _AT_LATEST_S or not much:
                 return ""
             if not last.done:
                 return (
                     f"No file is done after {elapsed:.0f} s, with {size(last.total_bytes)} to go: this may take long."
                 )
-            left = self._overall()
+            left = self._estimate.at_usual_cost(elapsed) or 0.0
         if left < _LONG_S:
             return ""
         more = "" if last.planned else " or more, as not all files are found yet"
@@ -182,11 +170,11 @@ class _Lines:
     def __init__(self) -> None:
         self._next = time.monotonic() + _LINE_EVERY_S
 
-    def update(self, progress: Progress, remaining: float | None) -> None:
+    def update(self, progress: Progress, share: float, remaining: float | None) -> None:
         if time.monotonic() < self._next:
             return
         self._next = time.monotonic() + _LINE_EVERY_S
-        say("; ".join([", ".join(_facts(progress)), *_left(remaining)]))
+        say("; ".join([f"{int(share * 100)}% done", ", ".join(_facts(progress)), *_left(remaining)]))
 
     def close(self) -> None:
         """Nothing is left on the screen."""
@@ -217,7 +205,7 @@ class _Bar:
         self._start = time.monotonic()
         self._bar.start()
 
-    def update(self, progress: Progress, remaining: float | None) -> None:
+    def update(self, progress: Progress, share: float, remaining: float | None) -> None:
         facts = _facts(progress)
         elapsed = time.monotonic() - self._start
         if progress.done and elapsed > 2.0:
@@ -226,8 +214,8 @@ class _Bar:
         self._bar.update(
             self._task,
             description="indexing" if progress.total else "looking",
-            completed=progress.done_bytes if progress.total_bytes else progress.done,
-            total=(progress.total_bytes or progress.total) or None,
+            completed=share,
+            total=1.0 if progress.total else None,
             facts=", ".join(facts) if progress.total else counted(progress.seen, "file") + " seen",
         )
 
