@@ -113,13 +113,13 @@ def refuse(docs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
             raise PermissionError(13, "Permission denied")
         return real_open(path)
 
-    def late(self, wanted, max_bytes):
+    def late(self, wanted):
         wanted = list(wanted)
         if any(want.entry.path == b"changing.txt" for want in wanted):
             with open(docs / "changing.txt", "a") as file:
                 file.write("And changes.\n")
         (docs / "going.txt").unlink(missing_ok=True)
-        real_init(self, iter(wanted), max_bytes)
+        real_init(self, iter(wanted))
 
     monkeypatch.setattr("os.scandir", listed)
     monkeypatch.setattr(looking, "_opened", opened)
