@@ -243,9 +243,8 @@ def test_index_options_become_settings(index):
     ((folder, targets, settings, listed, command),) = asked(index, "update")
     assert targets == [f"{Path.cwd()}/docs".encode()] and not listed and command == "index"
     assert settings == Settings(
-        ("builtin", "clip:image"), "never", "tiny", ("*.md",), ("x", "y"), True, False, 5_000_000, None, False, False, 3, "cpu",
-        "float32",
-        8, True, True, True, True, 5400.0, math.inf, False,
+        ("builtin", "clip:image"), "never", "tiny", ("*.md",), ("x", "y"), True, False, 5_000_000, None,
+        False, False, 3, "cpu", "float32", 8, True, True, True, True, 5400.0, math.inf, False,
     )  # fmt: skip
     assert str(folder).endswith("mmsearch/default")
 
