@@ -98,6 +98,14 @@ def cache_home() -> Path:
     return Path(platformdirs.user_cache_dir("mmsearch", appauthor=False))
 
 
+def torch_cache() -> dict[str, str]:
+    """The environment variable that keeps torch's folder for compiled code out of TMPDIR.
+
+    Importing torch's compiler, which torchcodec and transformers do, makes that folder. A value of the user's stays."""
+    name = "TORCHINDUCTOR_CACHE_DIR"
+    return {name: os.environ.get(name) or str(cache_home() / "torchinductor")}
+
+
 def config_home() -> Path:
     """Where the user's configuration lives: the config file (unless MMSEARCH_CONFIG names another) and the record of
     trusted indexes."""

@@ -17,6 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+from mmsearch.config import torch_cache
 from mmsearch.errors import MmsearchError, NoIndex
 
 _TRY_S = 120.0  # a cold import of torch from a slow disk
@@ -128,6 +129,7 @@ def try_library(name: str, code: str, severity: str, remedy: str) -> Check:
     try:
         done = subprocess.run(
             [sys.executable, "-c", code],
+            env={**os.environ, **torch_cache()},
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,

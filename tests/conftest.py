@@ -8,6 +8,8 @@ import tempfile
 
 import pytest
 
+import mmsearch  # noqa: F401  # switches usage reports of the libraries off, before a test imports one
+
 _home = tempfile.TemporaryDirectory(prefix="mmsearch-tests-")  # removed when the process ends
 for _variable in ("XDG_DATA_HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME"):
     os.environ[_variable] = os.path.join(_home.name, _variable.split("_")[1].lower())

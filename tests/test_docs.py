@@ -194,6 +194,26 @@ def test_every_make_target_named_in_the_pages_exists() -> None:
     assert {"demo", "test"} <= named <= targets
 
 
+def test_every_test_named_in_the_pages_exists() -> None:
+    named = [(page, name) for page, name in SNIPPETS if name.startswith("tests/") and "::" in name]
+    assert len(named) > 40
+    missing = []
+    for page, name in named:
+        path, _, test = name.partition("::")
+        defined = (ROOT / path).read_text("utf-8") if (ROOT / path).is_file() else ""
+        if not re.search(rf"^def {test}\(", defined, re.M):
+            missing.append((page, name))
+    assert missing == []
+
+
+def test_every_promise_has_a_test_or_a_benchmark() -> None:
+    rows = re.findall(r"^\| ([^|]+) \| ([^|]*) \| [^|]*\|$", PAGES["docs/promises.md"], re.M)
+    promises = [(promise, tested) for promise, tested in rows if promise not in ("promise", "---")]
+    assert len(promises) > 30
+    proof = re.compile(r"`(tests/\w+\.py::test_\w+|benchmarks/\w+\.py|make (bench|torture|fuzz))`")
+    assert [promise for promise, tested in promises if not proof.search(tested)] == []
+
+
 def test_the_readme_is_short() -> None:
     assert len(PAGES["README.md"].splitlines()) <= 140
 

@@ -9,7 +9,7 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "mmsearch"
 FLOORS = [
-    {"types", "errors", "allocation", "filestat"},
+    {"types", "errors", "allocation", "filestat", "telemetry"},
     {"config"},
     {"trust"},
     {"discovery", "extraction", "models", "store"},

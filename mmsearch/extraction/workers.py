@@ -15,6 +15,7 @@ import threading
 import time
 from typing import Any
 
+from mmsearch.config import torch_cache
 from mmsearch.errors import ExtractionError, StoppedEarly
 from mmsearch.extraction.forkserver import Flavour
 from mmsearch.extraction.messages import load_failure
@@ -152,7 +153,7 @@ class ForkServer:
                 stdout=subprocess.DEVNULL,
                 stderr=None if debug else subprocess.DEVNULL,
                 cwd="/",
-                env={**os.environ, **_QUIET},
+                env={**os.environ, **_QUIET, **torch_cache()},
                 start_new_session=True,
             )
         self._control = ours

@@ -11,6 +11,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from mmsearch.config import torch_cache
+
 
 def quiet(offline: bool) -> None:
     """Call before the first import of transformers or sentence_transformers: `HF_HUB_OFFLINE` is read at import, and
@@ -18,7 +20,7 @@ def quiet(offline: bool) -> None:
     if offline:
         os.environ["HF_HUB_OFFLINE"] = "1"
         os.environ["TRANSFORMERS_OFFLINE"] = "1"
-    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    os.environ.update(torch_cache())
     os.environ.setdefault("TRANSFORMERS_NO_ADVISORY_WARNINGS", "1")
     mend_torchvision()
     import transformers

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import socket
+from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -84,7 +87,8 @@ def _missing() -> ModelUnavailable:
 def _load(threads: int) -> Any:
     """Made in the process that uses it: ONNX Runtime's threads don't survive a fork."""
     try:
-        from rapidocr import RapidOCR
+        with _no_socket_probe():
+            from rapidocr import RapidOCR
     except ImportError as error:
         raise _missing() from error
     one = "EngineConfig.onnxruntime"
@@ -97,3 +101,14 @@ def _load(threads: int) -> Any:
             f"{one}.inter_op_num_threads": 1,
         }
     )
+
+
+@contextlib.contextmanager
+def _no_socket_probe() -> Iterator[None]:
+    """Import rapidocr's downloader without the socket that urllib3, below it, makes to learn whether IPv6 works."""
+    known = socket.has_ipv6
+    socket.has_ipv6 = False
+    try:
+        yield
+    finally:
+        socket.has_ipv6 = known
