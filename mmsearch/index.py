@@ -108,16 +108,21 @@ class Index:
         with speaking(self.folder):
             return status(self.folder)
 
-    def failed(self) -> list[FailedFile]:
-        """Files that could not be indexed, wholly or in part, by path."""
+    def failed(self, notes: bool = False) -> list[FailedFile]:
+        """Files that could not be indexed, wholly or in part, by path; with `notes` then those of which something was
+        left out, once for each thing."""
         from mmsearch.store.catalogue import speaking
-        from mmsearch.store.files import failed_files
+        from mmsearch.store.files import failed_files, noted_files
         from mmsearch.store.snapshot import Snapshot
 
         with speaking(self.folder), Snapshot(self.folder) as snapshot:
+            found = failed_files(snapshot.connection)
+            if notes:
+                noted = noted_files(snapshot.connection)
+                found += [(root, path, "note", "note", sentence) for root, path, sentence in noted]
             return [
                 FailedFile(snapshot.absolute(root, path), state, Failure(code, reason))
-                for root, path, state, code, reason in failed_files(snapshot.connection)
+                for root, path, state, code, reason in found
             ]
 
     @classmethod

@@ -81,7 +81,7 @@ class Index:
     def status(self):
         return self.status_now
 
-    def failed(self):
+    def failed(self, notes=False):
         return FAILED
 
     @classmethod

@@ -10,8 +10,6 @@ import pytest
 from mmsearch import types as t
 from mmsearch.cli.program import run
 
-pytest.importorskip("ir_measures", reason="the optional library that computes the measures")
-
 
 class Index(fake_index.Index):
     """Finds the files that a query's words name, in that order: `a+b` is one row of same contents."""
@@ -208,12 +206,3 @@ def test_bad_usage_is_a_sentence_and_exit_code_2(capfd, options, sentence):
     asked({"query": "g/a", "relevant": ["g/a"], "gallery": "g/"})
     assert run(["eval", "queries.jsonl", *options]) == 2
     assert capfd.readouterr().err.splitlines()[0] == sentence
-
-
-def test_without_the_library_the_command_to_install_it_is_shown(capfd, monkeypatch):
-    monkeypatch.setitem(sys.modules, "ir_measures", None)
-    asked({"query": "a", "relevant": ["a"]})
-    assert run(["eval", "queries.jsonl"]) == 2
-    assert capfd.readouterr().err == (
-        'Measuring needs the library ir-measures.\n\nhint: pip install "mmsearch[eval]"\n'
-    )

@@ -105,7 +105,7 @@ def test_judgements_of_beir_and_trec_answer_queries_by_id(tmp_path):
 
 
 def test_judgements_that_are_none_or_of_other_queries_are_a_usage_error(tmp_path):
-    with pytest.raises(UsageError, match="no list of judgements"):
+    with pytest.raises(UsageError, match="line 1: this is no judgement"):
         read_qrels(written(tmp_path, "1 0 a.txt", name="broken"))
     with pytest.raises(UsageError, match="none of these queries"):
         with_qrels(read_queries(written(tmp_path, {"query": "x"})), {"other": {"a": 1}})

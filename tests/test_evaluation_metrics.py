@@ -8,11 +8,10 @@ import numpy as np
 import pytest
 
 from mmsearch.evaluation.judgements import Judged
+from mmsearch.evaluation.measures import ndcg, recall, reciprocal_rank, success
 from mmsearch.evaluation.metrics import bootstrap, compare, figure, grouped, scores, sign_flip
 from mmsearch.evaluation.runner import Ranked
 from mmsearch.types import Locator
-
-pytest.importorskip("ir_measures", reason="the optional library that computes the measures")
 
 
 def ranked(qid, files, grades, gallery="g/", modality="text", places=None, seconds=0.01):
@@ -136,3 +135,26 @@ def test_runs_are_compared_over_the_queries_of_both():
     assert (change.measure, change.queries, change.before, change.now, change.change) == ("hit@1", 2, 0.5, 1.0, 0.5)
     assert change.low <= 0.5 <= change.high
     assert change.p == 1.0
+
+
+@pytest.mark.parametrize("k", [1, 3, 10])
+def test_every_measure_agrees_with_the_reference_library(k):
+    ir = pytest.importorskip("ir_measures", reason="a library of the development tools")
+    random = np.random.default_rng(k)
+    names = [f"f{number:02d}" for number in range(25)]
+    grades, rankings = {}, {}
+    for number in range(60):
+        chosen = random.permutation(names)[: random.integers(1, 8)]
+        grades[f"q{number}"] = {path: int(random.integers(0, 4)) for path in chosen} | {str(chosen[0]): 1}
+        rankings[f"q{number}"] = [str(path) for path in random.permutation(names)[: random.integers(1, 25)]]
+    run = {qid: {path: -float(at) for at, path in enumerate(ranking)} for qid, ranking in rankings.items()}
+    ours = {ir.Success @ k: success, ir.R @ k: recall, ir.nDCG @ k: ndcg, ir.RR @ k: reciprocal_rank}
+    for value in ir.iter_calc(list(ours), grades, run):
+        mine = ours[value.measure](rankings[value.query_id], grades[value.query_id], k)
+        assert mine == pytest.approx(value.value, abs=1e-6), (value, grades[value.query_id])
+
+
+def test_a_ranking_without_a_right_document_has_no_measure():
+    for measure in (success, recall, ndcg, reciprocal_rank):
+        with pytest.raises(ValueError, match="no document is right"):
+            measure(["a"], {"a": 0}, 10)

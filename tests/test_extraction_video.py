@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import numpy as np
 import pytest
 
 from mmsearch.errors import ExtractionError
-from mmsearch.extraction import film, keyframes, video
+from mmsearch.extraction import audio, film, keyframes, video
 from mmsearch.extraction.scenes import split
 from mmsearch.extraction.watch import resident_bytes
 from mmsearch.types import Cue, Extracted, Kind, Needs, Probe, Source
@@ -355,3 +356,25 @@ def test_a_small_frame_does_not_keep_the_decoders_large_one(tmp_path):
         grown = resident_bytes(os.getpid()) - before
     assert len(held) == 40 and held[-1][0].shape == (90, 160, 3)
     assert grown < 40 * (1280 * 720 * 1.5) / 2  # bytes; a frame of the decoder's has 1.5 for each pixel
+
+
+def test_what_is_left_out_of_a_container_is_said(tmp_path):
+    lines = "1\n00:00:00,500 --> 00:00:01,500\nHello.\n"
+    for name in ("a", "b"):
+        (tmp_path / f"{name}.srt").write_text(lines)
+    chapters = ";FFMETADATA1\n" + "".join(
+        f"[CHAPTER]\nTIMEBASE=1/1\nSTART={at}\nEND={at + 1}\ntitle=Part {at}\n" for at in range(2)
+    )
+    (tmp_path / "chapters.txt").write_text(chapters)
+    sources = ["-f", "lavfi", "-i", "testsrc2=s=64x48:r=10:d=2", "-f", "lavfi", "-i", "sine=d=2"]
+    texts = ["-i", tmp_path / "a.srt", "-i", tmp_path / "b.srt", "-i", tmp_path / "chapters.txt"]
+    maps = [part for at in (0, 1, 1, 2, 3) for part in ("-map", at)]
+    ffmpeg(*sources, *texts, *maps, "-map_metadata", 4, "-c:s", "srt", tmp_path / "film.mkv")
+    assert video.probe(source(tmp_path / "film.mkv"), NOTHING).notes == (
+        "Left out: 1 further sound track.",
+        "Left out: 1 further subtitle track.",
+        "Left out: the names of 2 chapters.",
+    )
+    ffmpeg("-f", "lavfi", "-i", "sine=d=2", "-i", tmp_path / "chapters.txt", "-map_metadata", 1, tmp_path / "book.m4a")
+    book = replace(source(tmp_path / "book.m4a"), kind=Kind.AUDIO, format="m4a")
+    assert audio.probe(book, Needs()).notes == ("Left out: the names of 2 chapters.",)

@@ -67,7 +67,6 @@ def eval(
     from mmsearch.evaluation import report as reports
     from mmsearch.index import Index
 
-    judgements.metrics_library()
     wanted = reports.floors(fail_under or (), k)
     before = reports.read_scores(Path(compare)) if compare is not None else None
     judged = judgements.read_queries(Path(queries))

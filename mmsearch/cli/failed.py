@@ -9,7 +9,6 @@ import typer
 from mmsearch.cli import codes, options, parsing, running
 from mmsearch.errors import UsageError
 from mmsearch.output import records, screen, table
-from mmsearch.output.plain import shown, shown_path
 
 EXAMPLES = codes.epilog(
     "mmsearch failed",
@@ -21,6 +20,9 @@ EXAMPLES = codes.epilog(
 
 def failed(
     retry: Annotated[bool, typer.Option("--retry", help="Try them again, as `index --retry-failed` does.")] = False,
+    notes: Annotated[
+        bool, typer.Option("--notes", help="Also list what was left out of files that are indexed.")
+    ] = False,
     format: options.Lists = options.ListFormat.TABLE,
     null: options.Null = False,
     index: options.Index = None,
@@ -40,10 +42,12 @@ def failed(
 
         if asked is not options.ListFormat.TABLE:
             raise UsageError("--retry runs the index and lists nothing.", "Leave out --format and -0.")
+        if notes:
+            raise UsageError("--retry runs the index and lists nothing.", "Leave out --notes.")
         settings = Settings(retry_failed=True)
         return running.update(folder, None, settings, command="failed --retry", quiet=quiet, index=index)
     with Index.open(folder) as opened:
-        files = opened.failed()
+        files = opened.failed(notes)
     found = [records.failed_record(file) for file in files]
     if asked is options.ListFormat.JSON:
         records.put_json(found)
@@ -54,8 +58,7 @@ def failed(
     elif asked is options.ListFormat.PATHS:
         records.put_paths((file.path for file in files), null)
     else:
-        rows = [(shown_path(file.path), file.state, file.failure.code, shown(file.failure.sentence)) for file in files]
-        table.put_columns(rows)
+        table.put_failed(files)
         if not files and not quiet:
-            screen.say("No file has failed.")
+            screen.say("No file has failed" + (", and nothing was left out." if notes else "."))
     return codes.DONE

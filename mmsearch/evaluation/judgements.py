@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -70,19 +69,23 @@ def read_queries(path: Path) -> list[Judged]:
 
 def read_qrels(path: Path) -> dict[str, dict[str, int]]:
     """Judgements by query: file -> grade, from the four columns of TREC or the three of BEIR (with its head line).
-    Raises `UsageError`."""
-    ir_measures = metrics_library()
-    lines = [line for line in _text(path).splitlines() if line.strip()]
-    if lines and len(lines[0].split("\t")) == 3:
-        known = [line.split("\t") for line in lines]
-        lines = [f"{row[0]} 0 {row[1]} {row[2]}" for row in (known[1:] if not known[0][-1].isdigit() else known)]
+    Raises `UsageError` with the line's number for one that is none."""
+    lines = [(number, line) for number, line in enumerate(_text(path).splitlines(), 1) if line.strip()]
+    beir = bool(lines) and len(lines[0][1].split("\t")) == 3
+    if beir and not _is_whole(lines[0][1].split("\t")[2]):
+        lines = lines[1:]
     grades: dict[str, dict[str, int]] = {}
-    try:
-        for qrel in ir_measures.read_trec_qrels(io.StringIO("\n".join(lines))):
-            grades.setdefault(qrel.query_id, {})[qrel.doc_id] = qrel.relevance
-    except (ValueError, IndexError) as error:
-        raise UsageError(f"{path.name} is no list of judgements.", "A line is: query 0 path grade") from error
+    for number, line in lines:
+        row = line.split("\t") if beir else line.split()
+        row = [row[0], "0", *row[1:]] if beir and len(row) == 3 else row
+        if len(row) != 4 or not _is_whole(row[3]):
+            raise UsageError(f"{path.name}, line {number}: this is no judgement.", "A line is: query 0 path grade")
+        grades.setdefault(row[0], {})[row[2]] = int(row[3])
     return grades
+
+
+def _is_whole(text: str) -> bool:
+    return re.fullmatch(r"\s*[-+]?[0-9]+\s*", text) is not None
 
 
 def with_qrels(judged: Sequence[Judged], qrels: Mapping[str, Mapping[str, int]]) -> list[Judged]:
@@ -91,15 +94,6 @@ def with_qrels(judged: Sequence[Judged], qrels: Mapping[str, Mapping[str, int]])
     if not kept:
         raise UsageError("The judgements know none of these queries.", "Both name a query by the same id.")
     return kept
-
-
-def metrics_library() -> Any:
-    """The module `ir_measures`. Raises `UsageError` where it is not installed."""
-    try:
-        import ir_measures
-    except ImportError as error:
-        raise UsageError("Measuring needs the library ir-measures.", 'pip install "mmsearch[eval]"') from error
-    return ir_measures
 
 
 def _text(path: Path) -> str:

@@ -1,4 +1,4 @@
-"""Figures from rankings: standard measures by ir-measures, their uncertainty, and the comparison of two runs.
+"""Figures from rankings: standard measures, their uncertainty, and the comparison of two runs.
 
 hit@1      the first hit is a right file (Success@1)
 right@1    and at a right place of it, where the labels name a page or a moment: judged for all queries
@@ -21,7 +21,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mmsearch.evaluation.judgements import metrics_library
+from mmsearch.evaluation.measures import ndcg, recall, reciprocal_rank, success
 from mmsearch.evaluation.runner import Ranked
 
 FALSE = "false hits"
@@ -80,17 +80,20 @@ def measures(k: int) -> tuple[str, ...]:
 
 def scores(ranked: Sequence[Ranked], k: int) -> dict[str, Scores]:
     """Every measure of every query, by query id, as far as it can be judged by it."""
-    ir = metrics_library()
-    names = {ir.Success @ 1: "hit@1", ir.R @ k: f"recall@{k}", ir.nDCG @ k: f"nDCG@{k}", ir.RR @ k: "MRR"}
-    answerable = {one.judged.qid: one for one in ranked if one.first_right is not None}
-    grades = {
-        qid: {path: max(grade, 0) for path, grade in one.judged.grades.items()} for qid, one in answerable.items()
+    answerable = {
+        one.judged.qid: one
+        for one in ranked
+        if one.first_right is not None and any(grade > 0 for grade in one.judged.grades.values())
     }
-    # The library breaks ties by name, so ranks stand for the scores.
-    run = {qid: {path: -float(at) for at, (path, _) in enumerate(one.files)} for qid, one in answerable.items()}
-    result: dict[str, Scores] = {qid: {} for qid in answerable}
-    for value in ir.iter_calc(list(names), grades, run) if answerable else ():
-        result[value.query_id][names[value.measure]] = float(value.value)
+    result: dict[str, Scores] = {}
+    for qid, one in answerable.items():
+        ranking, grades = [path for path, _ in one.files], one.judged.grades
+        result[qid] = {
+            "hit@1": success(ranking, grades, 1),
+            f"recall@{k}": recall(ranking, grades, k),
+            f"nDCG@{k}": ndcg(ranking, grades, k),
+            "MRR": reciprocal_rank(ranking, grades, k),
+        }
     for qid, one in answerable.items():
         result[qid]["right@1"] = float(bool(one.first_right))
         if one.judged.places:

@@ -11,7 +11,7 @@ from mmsearch.extraction import sound
 from mmsearch.extraction.cues import cues_within, pack, parse_lrc, sidecar_cues
 from mmsearch.extraction.prints import RATE, sound_print
 from mmsearch.extraction.source import open_source, ordinal
-from mmsearch.extraction.streams import DECODER_ERRORS, check_container, decoding
+from mmsearch.extraction.streams import DECODER_ERRORS, check_container, container_facts, decoding, left_out
 from mmsearch.extraction.tags import read_tags, tag_text
 from mmsearch.types import Extracted, Locator, Needs, Print, Probe, Segment, Source, Span
 
@@ -24,6 +24,7 @@ PRINTED_S = 120.0  # of the first and the last span, in their prints
 LONGEST_S = 24 * 3600.0
 TRUSTED_S = 1800.0  # a longer recording's stated length is believed if it is plausible
 LOWEST_BYTES_PER_S = 1000.0  # less than any codec needs for speech
+CONTAINERS = frozenset({"m4a", "matroska", "ogg"})  # formats that may hold several tracks, and chapters
 UNSTATED = frozenset({"mp3", "aac", "ac3", "amr"})  # formats whose length FFmpeg often has to guess
 
 
@@ -51,6 +52,8 @@ def probe(source: Source, needs: Needs) -> Probe:
         del tags["lyrics"]
     packed, too_many = pack([*sung, *cues])
     notes += [*unread, *filter(None, [too_many])]
+    if source.format in CONTAINERS:
+        notes += left_out(container_facts(source))
     facts = {"codec": metadata.codec, "channels": metadata.num_channels, "sample_rate": metadata.sample_rate}
     details: dict[str, Any] = {**tags, "duration_s": round(duration, 3), "origin_s": origin, **facts, "cues": packed}
     return Probe(_spans(duration), details, tuple(notes))

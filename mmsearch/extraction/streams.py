@@ -125,13 +125,34 @@ def container_facts(source: Source) -> dict[str, Any] | None:
 
     Raises `ExtractionError` as `open_source` does."""
     entries = "format=start_time,duration:format_tags:stream=index,codec_type,codec_name"
-    entries += ":stream_disposition=attached_pic,forced,default"
+    entries += ":stream_disposition=attached_pic,forced,default:chapter=id"
     answer, _ = run_program("ffprobe", source, ["-show_entries", entries, "-of", "json"], [], PROBE_S)
     try:
         facts = json.loads(answer)
     except ValueError:
         return None
     return facts if isinstance(facts, dict) and facts.get("streams") else None
+
+
+def left_out(facts: dict[str, Any] | None) -> list[str]:
+    """What of a container is not indexed, a sentence for each: further tracks, chapters."""
+    if facts is None:
+        return []
+    streams = [one for one in facts["streams"] if isinstance(one, dict)]
+    pictures = [one for one in streams if not (one.get("disposition") or {}).get("attached_pic")]
+    notes = []
+    for kind, one, several in (
+        ("video", "further video track", "further video tracks"),
+        ("audio", "further sound track", "further sound tracks"),
+        ("subtitle", "further subtitle track", "further subtitle tracks"),
+    ):
+        more = sum(stream.get("codec_type") == kind for stream in pictures) - 1
+        if more > 0:
+            notes.append(f"Left out: {more} {one if more == 1 else several}.")
+    chapters = len(facts.get("chapters") or ())
+    if chapters:
+        notes.append(f"Left out: the names of {chapters} chapter{'' if chapters == 1 else 's'}.")
+    return notes
 
 
 def has_program(name: str) -> bool:

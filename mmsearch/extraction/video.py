@@ -15,7 +15,7 @@ from mmsearch.extraction.keyframes import key_times
 from mmsearch.extraction.prints import look_print
 from mmsearch.extraction.scenes import FLAT_LEVEL, Sample, cuts, key_sample, looks_same, split
 from mmsearch.extraction.source import open_source, ordinal
-from mmsearch.extraction.streams import check_container, container_facts, decoding
+from mmsearch.extraction.streams import check_container, container_facts, decoding, left_out
 from mmsearch.extraction.tags import container_tags, read_tags, tag_text
 from mmsearch.types import Cue, Extracted, Locator, Needs, Print, Probe, Segment, Source, Span
 
@@ -49,7 +49,7 @@ def probe(source: Source, needs: Needs) -> Probe:
     embedded, unread = embedded_cues(source, facts)
     sidecar, notes = sidecar_cues(source)
     packed, too_many = pack([*embedded, *sidecar])
-    notes += [note for note in (unread, too_many, _length_note(film)) if note]
+    notes += [note for note in (unread, too_many, _length_note(film), *left_out(facts)) if note]
     film = replace(film, duration_s=min(film.duration_s, LONGEST_S))
     details = {**tags, **container_tags(facts), **_details(film), "cues": packed}
     return Probe(_spans(film), details, tuple(notes))
@@ -83,7 +83,8 @@ def _without_pictures(source: Source, needs: Needs, facts: Mapping[str, Any] | N
             raise
         sentence = "Neither pictures nor sound of this film can be decoded; it is damaged or of an unknown format."
         raise ExtractionError("decode-error", sentence) from error
-    return replace(found, details={**found.details, **container_tags(facts), "pictures": False})
+    notes = tuple(dict.fromkeys([*found.notes, *left_out(facts)]))
+    return replace(found, details={**found.details, **container_tags(facts), "pictures": False}, notes=notes)
 
 
 def _length_note(film: Film) -> str:

@@ -78,10 +78,11 @@ def fitted_path(path: str, width: int | None) -> str:
         return path
     folder, _, name = path.rstrip("/").rpartition("/")
     name += "/" * path.endswith("/")
-    parts = folder.split("/")
+    lead = "/" * path.startswith("/")
+    parts = folder.strip("/").split("/")
     for kept in range(len(parts) - 1, 0, -1):  # of those that are left, more at the start than at the end
         head, tail = parts[: (kept + 1) // 2], parts[len(parts) - kept // 2 :]
-        short = "/".join([*head, "…", *tail, name])
+        short = lead + "/".join([*head, "…", *tail, name])
         if cells(short) <= width:
             return short
     return f"…/{name}"

@@ -8,9 +8,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from mmsearch.output import screen
+from mmsearch.output import layout, screen
 from mmsearch.output.plain import shown, size
-from mmsearch.output.table import put_columns
 from mmsearch.types import View
 
 if TYPE_CHECKING:
@@ -32,7 +31,8 @@ def model_record(model: ModelFacts) -> dict[str, Any]:
 
 
 def put_models(models: Sequence[ModelFacts]) -> None:
-    """The table: name, role, what it takes, dimension, weights, licence, how it stands here, bytes on this disk."""
+    """The table: name, role, what it takes, dimension, weights, licence, how it stands here, bytes on this disk. On a
+    terminal too narrow for it, a block of two lines for each model."""
     rows = [("name", "for", "takes", "dim", "weights", "licence", "state", "here")]
     for model in models:
         rows.append(
@@ -47,7 +47,16 @@ def put_models(models: Sequence[ModelFacts]) -> None:
                 size(model.bytes_here) if model.bytes_here else "",
             )
         )
-    put_columns(rows, right=(3, 4))
+    columns = screen.width(sys.stdout)
+    lines = layout.columns(rows, right=(3, 4))
+    if columns is None or max(map(layout.cells, lines)) <= columns:
+        screen.put_lines(lines)
+        return
+    for name, use, takes, dimension, weights, licence, state, here in rows[1:]:
+        facts = [use, takes, f"{dimension} dimensions" if dimension.isdecimal() else "", weights, licence]
+        facts.append(f"{here} here" if here else "")
+        text = f"{state}: {', '.join(fact for fact in facts if fact.strip('?'))}"
+        screen.put_lines([*layout.wrapped(name, columns), *(f"  {row}" for row in layout.wrapped(text, columns - 2))])
 
 
 def _short(text: str) -> str:
@@ -79,7 +88,7 @@ def put_model(model: ModelFacts) -> None:
         else:
             text = "unknown" if value is None else f"{value:,}" if isinstance(value, int) else str(value)
         lines.append((name.replace("_", " "), shown(text)))
-    put_columns(lines)
+    screen.put_lines(layout.pairs(lines, screen.width(sys.stdout)))
 
 
 def follow_download(events: Iterable[Fetched], quiet: bool) -> None:

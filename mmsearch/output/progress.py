@@ -8,14 +8,16 @@ import time
 from collections.abc import Callable, Iterable
 from typing import IO, TYPE_CHECKING, Any, cast
 
+from mmsearch.output import layout
 from mmsearch.output.estimate import Estimate
 from mmsearch.output.plain import counted, roughly, shown, shown_path, size
-from mmsearch.output.screen import console, is_terminal, remark, say
+from mmsearch.output.screen import console, is_terminal, remark, say, width
 from mmsearch.types import Event, FileFailed, Finished, Progress, Remark, RunRecord
 
 if TYPE_CHECKING:
     from rich.progress import TaskID
 
+_BESIDE = 36  # cells of the bar and what stands beside the facts
 FAILURES = 10  # lines about single files in a run's output
 _LINE_EVERY_S = 10.0  # where no terminal shows a bar: often enough to see life, rare enough for a cron mail
 _SETTLED_S = 8.0  # earlier an estimate is mostly start-up
@@ -50,7 +52,7 @@ def follow(events: Iterable[Event], quiet: bool = False, advice: str = "", lists
                     _tell(shows, event.sentence, event.hint)
                 case FileFailed():
                     if failures.is_shown(event):
-                        _tell(shows, failure_line(event))
+                        _tell(shows, failure_line(event, width(sys.stderr)))
                 case Finished():
                     record = event.record
                     for line in failures.rest():
@@ -61,10 +63,11 @@ def follow(events: Iterable[Event], quiet: bool = False, advice: str = "", lists
     return record
 
 
-def failure_line(event: FileFailed) -> str:
-    """A failure on one line: the path once, the reason once."""
+def failure_line(event: FileFailed, columns: int | None = None) -> str:
+    """A failure on one line: the path once, the reason once. On a terminal of `columns` the path fits."""
     what = "in part" if event.partial else "failed"
-    return f"{what}: {shown_path(event.path)}: {shown(event.failure.sentence)} ({event.failure.code})"
+    path = layout.fitted_path(shown_path(event.path), None if columns is None else max(columns - len(what) - 3, 20))
+    return f"{what}: {path}: {shown(event.failure.sentence)} ({event.failure.code})"
 
 
 class _Failures:
@@ -216,12 +219,20 @@ class _Bar:
             description="indexing" if progress.total else "looking",
             completed=share,
             total=1.0 if progress.total else None,
-            facts=", ".join(facts) if progress.total else counted(progress.seen, "file") + " seen",
+            facts=self._fitting(facts) if progress.total else counted(progress.seen, "file") + " seen",
         )
+
+    def _fitting(self, facts: list[str]) -> str:
+        """As many facts as there is room for: the first ones, none in part."""
+        room = (width(sys.stderr) or 80) - _BESIDE
+        while len(facts) > 1 and layout.cells(", ".join(facts)) > room:
+            facts = facts[:-1]
+        return ", ".join(facts)
 
     def above(self, line: str) -> None:
         """A line that stays, above the bar."""
-        self._console.print(line, soft_wrap=True)
+        for row in layout.wrapped(line, width(sys.stderr), indent=2):
+            self._console.print(row, soft_wrap=True)
 
     def close(self) -> None:
         self._bar.stop()

@@ -11,7 +11,7 @@ from typing import Any
 
 from mmsearch.output import layout
 from mmsearch.output.plain import counted, duration, shown, size
-from mmsearch.output.screen import put_lines, put_text, width
+from mmsearch.output.screen import put_lines, width
 from mmsearch.types import Finding, RunRecord, Status
 
 _STOPPED = {
@@ -152,14 +152,13 @@ def _moment(seconds: float) -> str:
 
 def put_findings(findings: Sequence[Finding]) -> None:
     """What `verify` found, a line per promise, and what to do about what does not hold."""
-    width = max((len(finding.state) for finding in findings), default=0)
     lines = []
     for finding in findings:
         detail = f": {shown(finding.sentence)}" if finding.sentence else ""
-        lines.append(f"{finding.state:<{width}}  {shown(finding.promise)}{detail}\n")
+        lines.append((finding.state, f"{shown(finding.promise)}{detail}"))
         if finding.hint and finding.state not in ("ok", "repaired"):
-            lines.append(f"{'':<{width}}  hint: {shown(finding.hint)}\n")
-    put_text("".join(lines))
+            lines.append(("", f"hint: {shown(finding.hint)}"))
+    put_lines(layout.pairs(lines, width(sys.stdout)))
 
 
 def verdict(findings: Sequence[Finding], index: str | None = None) -> str:
@@ -177,10 +176,10 @@ def put_checks(checks: Sequence[tuple[str, str, str, str]]) -> None:
     wide = max((len(name) for _, name, _, _ in checks), default=0)
     lines = []
     for state, name, found, remedy in checks:
-        lines.append(f"{state:<7}  {name:<{wide}}  {shown(found)}\n")
+        lines.append((f"{state:<7}  {name:<{wide}}", shown(found)))
         if remedy:
-            lines.append(f"{'':<7}  {'':<{wide}}  hint: {shown(remedy)}\n")
-    put_text("".join(lines))
+            lines.append(("", f"hint: {shown(remedy)}"))
+    put_lines(layout.pairs(lines, width(sys.stdout)))
 
 
 def health(missing: int, warnings: int) -> str:

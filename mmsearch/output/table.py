@@ -16,15 +16,17 @@ from urllib.parse import quote
 
 from mmsearch.output import layout
 from mmsearch.output.plain import counted, one_line, place, shown, shown_path, size
-from mmsearch.output.screen import console, is_terminal, put_lines, put_text
-from mmsearch.types import Group, Hit, Signal
+from mmsearch.output.screen import console, is_terminal, put_lines, put_text, width
+from mmsearch.types import FailedFile, Group, Hit, Signal
 
 if TYPE_CHECKING:
     from rich.text import Text
 
 
 def put_hits(hits: Sequence[Hit], explain: bool = False) -> None:
-    """The hits of one query on stdout."""
+    """The hits of one query on stdout; nothing at all where there are none."""
+    if not hits:
+        return
     if is_terminal(sys.stdout):
         _put_rich_hits(hits, explain)
         return
@@ -36,12 +38,30 @@ def put_columns(rows: Sequence[Sequence[str]], right: Sequence[int] = (), notes:
     put_lines(layout.columns(rows, right, notes))
 
 
+def put_failed(files: Sequence[FailedFile]) -> None:
+    """Files that failed, one a line: path, state, code, sentence. On a terminal, a block for each: the path, and what
+    is the matter with it below."""
+    columns = width(sys.stdout)
+    if columns is None:
+        rows = [(shown_path(file.path), file.state, file.failure.code, shown(file.failure.sentence)) for file in files]
+        put_lines(layout.columns(rows))
+        return
+    for file in files:
+        what = f"{file.state}, {file.failure.code}: {shown(file.failure.sentence)}"
+        path = layout.fitted_path(shown_path(file.path), columns)
+        put_lines([*layout.wrapped(path, columns), *(f"  {row}" for row in layout.wrapped(what, columns - 2))])
+
+
 def put_groups(groups: Sequence[Group]) -> None:
     """Groups of copies on stdout, an empty line between two: how many and how alike, then a line a file."""
     for number, group in enumerate(groups):
         alike = "the same bytes" if group.exact else "copies"
         put_text(f"{chr(10) if number else ''}{counted(len(group.files), 'file')}, {alike}\n")
-        put_columns([(f"  {size(one.size)}", one.kind, shown_path(one.path)) for one in group.files], right=(0,))
+        columns = width(sys.stdout)
+        for one in group.files:
+            start = f"  {size(one.size):>8}  {one.kind:<5}  "
+            left = None if columns is None else columns - layout.cells(start)
+            put_lines([start + layout.fitted_path(shown_path(one.path), left)])
 
 
 def _row(hit: Hit) -> list[str]:
@@ -81,8 +101,11 @@ def _put_rich_hits(hits: Sequence[Hit], explain: bool) -> None:
     table.add_column("score", justify="right", no_wrap=True)
     table.add_column("kind", style="cyan", no_wrap=True)
     table.add_column("where and what", overflow="fold", ratio=1)
+    columns = width(sys.stdout) or 80
+    room = max(columns - 2 * 3 - max(5, *(len(f"{hit.score:.2f}") for hit in hits)) - 8, 20)
     for hit in hits:
-        cell = Text(shown_path(hit.path), style=Style(bold=True, link=link(hit)))
+        path = layout.fitted_path(shown_path(hit.path), room)
+        cell = Text(path, style=Style(bold=True, link=link(hit)))
         aside = _aside(hit)
         cell = Text.assemble(cell, *((f"  {part}", "green" if part == place(hit.locator) else "dim") for part in aside))
         if snippet := one_line(hit.snippet):
