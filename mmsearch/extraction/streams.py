@@ -16,7 +16,7 @@ import os
 import shutil
 import struct
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, BinaryIO
 
@@ -134,7 +134,7 @@ def container_facts(source: Source) -> dict[str, Any] | None:
     return facts if isinstance(facts, dict) and facts.get("streams") else None
 
 
-def left_out(facts: dict[str, Any] | None) -> list[str]:
+def left_out(facts: Mapping[str, Any] | None) -> list[str]:
     """What of a container is not indexed, a sentence for each: further tracks, chapters."""
     if facts is None:
         return []
