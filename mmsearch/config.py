@@ -88,14 +88,14 @@ def data_home() -> Path:
     """Where the user's own indexes live."""
     import platformdirs
 
-    return Path(platformdirs.user_data_dir("mmsearch", appauthor=False))
+    return _of_home(platformdirs.user_data_dir("mmsearch", appauthor=False))
 
 
 def cache_home() -> Path:
     """Where exported query encoders and remembered measurements live: all of it can be deleted."""
     import platformdirs
 
-    return Path(platformdirs.user_cache_dir("mmsearch", appauthor=False))
+    return _of_home(platformdirs.user_cache_dir("mmsearch", appauthor=False))
 
 
 def torch_cache() -> dict[str, str]:
@@ -111,7 +111,14 @@ def config_home() -> Path:
     trusted indexes."""
     import platformdirs
 
-    return Path(platformdirs.user_config_dir("mmsearch", appauthor=False))
+    return _of_home(platformdirs.user_config_dir("mmsearch", appauthor=False))
+
+
+def _of_home(path: str) -> Path:
+    """A folder of the user's. Without a home it would be made as `~` in the working directory."""
+    if path.startswith("~"):
+        raise UsageError("There is no home folder: HOME is not set.", "Set HOME.")
+    return Path(path)
 
 
 def index_folder(index: str | None, here: bool = False, start: Path | None = None) -> Path:

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import os
 import platform
+import shlex
 import shutil
 import sqlite3
+import stat
 import subprocess
 import sys
 from collections.abc import Callable
@@ -115,6 +117,7 @@ def look(folder: Path) -> list[Check]:
         lambda: check_disk(folder),
         lambda: check_file_system(folder),
         lambda: check_index(folder),
+        lambda: check_rights(folder),
     ]
     with ThreadPoolExecutor(max_workers=2) as pool:  # most of the time is imports, in processes of their own
         return list(pool.map(lambda part: part(), parts))
@@ -231,3 +234,21 @@ def check_index(folder: Path) -> Check:
             if finding.state == state:
                 return Check("index", severity, f"{finding.promise}: {finding.sentence}", finding.hint)
     return Check("index", "ok", f"sound, at {folder}")
+
+
+def check_rights(folder: Path) -> Check:
+    """Whether others than the user could change the index, its files, or what mmsearch keeps for the user."""
+    from mmsearch.config import cache_home, config_home
+
+    places = [folder, *(sorted(folder.iterdir()) if os.access(folder, os.R_OK) and folder.is_dir() else ())]
+    for place in (*places, config_home(), cache_home()):
+        try:
+            facts = place.lstat()
+        except OSError:
+            continue
+        if facts.st_uid != os.getuid():
+            return Check("rights", "warn", f"{place} belongs to another user", "Keep it in a folder of your own.")
+        if not stat.S_ISLNK(facts.st_mode) and facts.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+            whom = "everyone" if facts.st_mode & stat.S_IWOTH else "its group"
+            return Check("rights", "warn", f"{place} can be changed by {whom}", f"chmod go-w {shlex.quote(str(place))}")
+    return Check("rights", "ok", "only you can change the index and the settings")

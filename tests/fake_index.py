@@ -2,13 +2,14 @@
 
 import hashlib
 import os
+import shutil
 import sys
 import time
 from types import ModuleType
 from typing import ClassVar
 
 from mmsearch import types as t
-from mmsearch.errors import LockHeld, NoIndex
+from mmsearch.errors import IndexUnusable, LockHeld, NoIndex, UsageError
 
 BASE = b"/data"
 WORDS = t.Signal("words", 7.5, 2.0, 1, 1.5, ("revenue", "chart"))
@@ -63,6 +64,14 @@ class Index:
             raise KeyError("a bug")
         if query.text == "library":
             raise ModuleNotFoundError("No module named 'faiss'", name="faiss")
+        if query.text == "refused":
+            raise UsageError("There are no words in it.", "Add one.")
+        if query.text == "full":
+            raise shutil.Error([("a", "b", "[Errno 28] No space left on device")])
+        if query.text == "wal":
+            raise IndexUnusable("It can't be written.") from OSError(28, "No space left on device", "/x/y")
+        if query.text.startswith("errno "):
+            raise OSError(int(query.text[6:]), os.strerror(int(query.text[6:])), "/x/y")
         if query.text == "pipe":
             raise BrokenPipeError(32, "a worker went away")
         if query.text in ("sleep", "compute"):

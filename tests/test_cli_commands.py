@@ -141,6 +141,37 @@ def test_queries_that_end_with_nul_may_hold_line_breaks(index, capfd):
     assert [answer["query"] for answer in json.loads(capfd.readouterr().out)] == ["two\nlines", "one"]
 
 
+@pytest.mark.parametrize("format", ["jsonl", "csv", "paths", "table"])
+def test_each_query_of_a_stream_is_answered_before_the_next_one_comes(format):
+    command = [sys.executable, fake_index.__file__, "query", "--queries-from", "-", "--format", format, "-k", "1"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        process.stdin.write(b"first\n")
+        process.stdin.flush()
+        assert b"Answered from memory." in process.stderr.readline()
+        first = process.stdout.read1()
+        assert b"report.pdf" in first and (format == "paths" or b"first" in first)
+        process.stdin.write(b"many")
+        process.stdin.close()
+        rest = process.stdout.read()
+    assert process.returncode == 0
+    assert (b"talk.mp4" in rest) and rest.count(b"path_bytes") == 0
+    assert rest.count(b"report.pdf\n") == 0  # a path was written once already
+
+
+def test_a_line_that_can_not_be_asked_is_named_and_the_others_are_answered(capfd):
+    Path("q.txt").write_text("lighthouse\n\nrefused\nnothing\n")
+    assert run(["query", "--queries-from", "q.txt", "--format", "jsonl", "-k", "1"]) == 2
+    out, err = capfd.readouterr()
+    assert [json.loads(line)["query"] for line in out.splitlines()] == ["lighthouse"]
+    assert err.splitlines() == [
+        'line 1 ("lighthouse"): Answered from memory.',
+        'line 3 ("refused"): There are no words in it. Add one.',
+        'line 4 ("nothing"): Answered from memory.',
+        'line 4 ("nothing"): Nothing found.',
+        "1 of 3 queries can't be asked: line 3.",
+    ]
+
+
 def test_similar_hands_over_the_absolute_path_with_its_place(index):
     assert run(["similar", "sub/report.pdf#page=3", "-k", "4"]) == 0
     assert asked(index, "similar") == [(f"{Path.cwd()}/sub/report.pdf#page=3".encode(), t.Query(k=4))]

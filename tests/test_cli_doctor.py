@@ -8,7 +8,7 @@ import pytest
 
 from mmsearch import diagnostics
 from mmsearch.cli.program import run
-from mmsearch.diagnostics import Check, check_disk, check_index, check_program, check_sqlite, try_library
+from mmsearch.diagnostics import Check, check_disk, check_index, check_program, check_rights, check_sqlite, try_library
 from mmsearch.errors import DamagedIndex
 from mmsearch.types import Finding
 
@@ -69,6 +69,25 @@ def test_the_index_is_looked_at(monkeypatch, tmp_path, answer, state):
 
     monkeypatch.setattr(fake_index.Index, "verify", verify)
     assert check_index(tmp_path).state == state
+
+
+def test_an_index_or_settings_that_others_can_change_are_a_warning(monkeypatch, tmp_path):
+    for variable in ("XDG_CONFIG_HOME", "XDG_CACHE_HOME"):
+        monkeypatch.setenv(variable, str(tmp_path / variable))
+    index, settings = tmp_path / "my index", tmp_path / "XDG_CONFIG_HOME" / "mmsearch"
+    assert check_rights(index).state == "ok"
+    for folder in (index, settings):
+        folder.mkdir(mode=0o700, parents=True)
+    (index / "catalogue.db").touch(0o600)
+    assert check_rights(index).state == "ok"
+    settings.chmod(0o770)
+    assert check_rights(index) == Check(
+        "rights", "warn", f"{settings} can be changed by its group", f"chmod go-w {settings}"
+    )
+    (index / "catalogue.db").chmod(0o602)
+    assert check_rights(index).remedy == f"chmod go-w '{index / 'catalogue.db'}'"
+    index.chmod(0o777)
+    assert check_rights(index).found == f"{index} can be changed by everyone"
 
 
 CHECKS = [

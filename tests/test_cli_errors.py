@@ -1,5 +1,6 @@
 """What the command line says when something is wrong: a sentence, an empty line, a hint, and the right exit code."""
 
+import errno
 import json
 import os
 import signal
@@ -106,6 +107,57 @@ def test_a_bug_is_exit_code_70_with_a_traceback_only_under_debug(capfd):
     err = capfd.readouterr().err
     assert err.startswith("Traceback") and 'raise KeyError("a bug")' in err
     assert err.endswith("\n\nhint: This should not happen. Please report it.\n")
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "sentence"),
+    [
+        ("full", 5, "The disk is full; what was committed is kept."),
+        ("wal", 5, "The disk is full at /x/y; what was committed is kept."),
+        (f"errno {errno.ENOSPC}", 5, "The disk is full at /x/y; what was committed is kept."),
+        (f"errno {errno.EDQUOT}", 5, "The disk is full at /x/y; what was committed is kept."),
+        (f"errno {errno.EMFILE}", 5, "The system has no more of what is needed: Too many open files."),
+        (f"errno {errno.EROFS}", 2, "/x/y can't be used: Read-only file system."),
+        (f"errno {errno.EACCES}", 2, "/x/y can't be used: Permission denied."),
+    ],
+)
+def test_what_the_system_refuses_is_no_bug(capfd, text, code, sentence):
+    assert run(["query", text]) == code
+    out, err = capfd.readouterr()
+    assert (out, err.partition("\n\nhint: ")[0]) == ("", sentence)
+
+
+@pytest.mark.parametrize(
+    ("named", "problem"),
+    [("x" * 300 + "/", "File name too long"), ("file/", "there is a file of that name"), ("file/in/", "Not a dir"),
+     ("loop/", "Too many levels of symbolic links"), ("./" + "d/" * 3000, "File name too long")],
+)  # fmt: skip
+@pytest.mark.parametrize(
+    "command", [["query", "x"], ["index", "."], ["status"], ["verify"], ["forget", "x"], ["doctor"]]
+)
+def test_an_index_that_no_file_system_can_have_is_bad_usage(capfd, tmp_path, command, named, problem):
+    (tmp_path / "file").touch()
+    (tmp_path / "loop").symlink_to("loop")
+    assert run([*command, "--index", named]) == 2
+    err = capfd.readouterr().err
+    assert err.startswith("--index can't be ") and problem in err and len(err) < 400
+
+
+def test_commands_in_a_folder_that_is_gone_are_bad_usage(capfd, tmp_path, monkeypatch):
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    for command in (["query", "x"], ["index", "."], ["similar", "x"], ["forget", "x"], ["embed", "x", "--file"]):
+        assert run(command) == 2
+        assert capfd.readouterr().err.startswith("The working directory does not exist any more.")
+
+
+def test_without_a_home_nothing_is_made_in_the_working_directory(monkeypatch, capfd, tmp_path):
+    monkeypatch.delenv("HOME")
+    monkeypatch.setattr("pwd.getpwuid", lambda number: {}[number])
+    assert run(["query", "x"]) == 2
+    assert capfd.readouterr().err == "There is no home folder: HOME is not set.\n\nhint: Set HOME.\n"
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_broken_pipe_to_a_worker_is_not_taken_for_a_closed_output(capfd):

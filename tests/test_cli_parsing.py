@@ -136,13 +136,31 @@ def test_a_hit_opens_at_its_place_where_its_program_takes_one(desktop, tmp_path,
     assert desktop == [[*command, str(tmp_path / name)]]
 
 
-def test_what_a_desktop_might_run_is_shown_in_its_folder(desktop, tmp_path):
-    script = hit(tmp_path / "x.sh", "text", line_start=1)
-    (tmp_path / "x.sh").chmod(0o755)
-    opening.open_hit([script, hit(tmp_path / "y.desktop", "text"), hit(tmp_path / "z.bin", "other")], 1)
-    opening.open_hit([hit(tmp_path / "y.desktop", "text")], 1)
+@pytest.mark.parametrize(
+    ("name", "content", "mode"),
+    [
+        ("x.txt", b"words", 0o755), ("x.md", b"words", 0o645), ("x.desktop", b"", 0o644), ("x.DESKTOP", b"", 0o644),
+        ("x.jar", b"", 0o644), ("x.exe", b"", 0o644), ("x.command", b"", 0o644), ("x.url", b"", 0o644),
+        ("x", b"#!/bin/sh\n", 0o644), ("x.py", b"#!/usr/bin/env python3\n", 0o644), ("x", b"\x7fELF", 0o644),
+        ("x.txt", b"MZ\x90", 0o644), ("x", b"# a note\n\n[Desktop Entry]\nExec=sh\n", 0o644),
+        ("x.txt", b"\xef\xbb\xbf[Desktop Entry]\n", 0o644),
+    ],
+)  # fmt: skip
+def test_what_a_desktop_might_run_is_shown_in_its_folder(desktop, tmp_path, capfd, name, content, mode):
+    found = hit(tmp_path / name, "text", line_start=1)
+    (tmp_path / name).write_bytes(content)
+    (tmp_path / name).chmod(mode)
+    opening.open_hit([found], 1)
+    assert desktop == [["xdg-open", str(tmp_path)]]
+    assert capfd.readouterr() == (
+        "", f"{tmp_path / name} is a program or could start one: its folder was opened.\n",
+    )  # fmt: skip
+
+
+def test_what_is_of_no_known_kind_is_shown_in_its_folder(desktop, tmp_path, capfd):
     opening.open_hit([hit(tmp_path / "z.bin", "other")], 1)
-    assert desktop == [["xdg-open", str(tmp_path)]] * 3
+    assert desktop == [["xdg-open", str(tmp_path)]]
+    assert capfd.readouterr().err == f"{tmp_path}/z.bin is of no kind that is known: its folder was opened.\n"
 
 
 def test_what_can_not_be_opened_is_said(desktop, tmp_path, monkeypatch):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from mmsearch.cli import codes
@@ -13,36 +12,37 @@ if TYPE_CHECKING:
     from mmsearch.types import Answer
 
 
-def hand_over(
-    answers: Sequence[Answer],
-    asked: Sequence[str] | None,
-    format: ListFormat,
-    null: bool,
-    explain: bool,
-    quiet: bool,
-) -> int:
-    """Write all answers to stdout and return the exit code. `asked` has a query for each answer where there are
-    several to tell apart."""
-    queries: Sequence[str | None] = asked if asked is not None else [None] * len(answers)
-    pairs = list(zip(answers, queries, strict=True))
-    hits = [records.hit_record(hit, query) for answer, query in pairs for hit in answer.hits]
+def hand_over(answer: Answer, format: ListFormat, null: bool, explain: bool, quiet: bool) -> int:
+    """Write an answer to stdout, what there is to note to stderr, and return the exit code."""
     if format is ListFormat.JSON:
-        whole = [records.answer_record(answer, query) for answer, query in pairs]
-        records.put_json(whole if asked is not None else whole[0])
-    elif format is ListFormat.JSONL:
-        records.put_jsonl(hits)
-    elif format is ListFormat.CSV:
-        records.put_csv(hits, (["query"] if asked is not None else []) + list(records.HIT_COLUMNS))
-    elif format is ListFormat.PATHS:
-        records.put_paths((hit.path for answer in answers for hit in answer.hits), null)
+        records.put_json(records.answer_record(answer))
     else:
-        for number, (answer, query) in enumerate(pairs, start=1):
-            if query is not None:
-                table.put_answer_head(query, number)
-            table.put_hits(answer.hits, explain)
+        put_answer(answer, format, null, explain, None, set())
     if not quiet:
-        for note in dict.fromkeys(note for answer in answers for note in answer.notes):
+        for note in dict.fromkeys(answer.notes):
             screen.remark(note)
-        if not any(answer.hits for answer in answers):
+        if not answer.hits:
             screen.say("Nothing found.")
-    return codes.DONE if any(answer.hits for answer in answers) else codes.NOTHING_FOUND
+    return codes.DONE if answer.hits else codes.NOTHING_FOUND
+
+
+def put_answer(
+    answer: Answer, format: ListFormat, null: bool, explain: bool, asked: tuple[str, int] | None, seen: set[bytes]
+) -> None:
+    """Write the hits of one answer in any format but JSON. `asked` is its query and its number from 1, where several
+    have to be told apart; `seen` are the paths that were written before."""
+    query = asked[0] if asked is not None else None
+    if format is ListFormat.JSONL:
+        records.put_jsonl(records.hit_record(hit, query) for hit in answer.hits)
+    elif format is ListFormat.CSV:
+        columns = (["query"] if asked is not None else []) + list(records.HIT_COLUMNS)
+        records.put_csv(
+            [records.hit_record(hit, query) for hit in answer.hits], columns, header=asked is None or asked[1] == 1
+        )
+    elif format is ListFormat.PATHS:
+        records.put_paths([hit.path for hit in answer.hits if hit.path not in seen], null)
+        seen.update(hit.path for hit in answer.hits)
+    else:
+        if asked is not None:
+            table.put_answer_head(*asked)
+        table.put_hits(answer.hits, explain)

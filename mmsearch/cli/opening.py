@@ -9,6 +9,8 @@ import sys
 from collections.abc import Sequence
 
 from mmsearch.errors import UsageError
+from mmsearch.output import screen
+from mmsearch.output.plain import shown_path
 from mmsearch.types import Hit
 
 # How programs take a place: desktop file name without the ending, kind of place, arguments before the path.
@@ -26,7 +28,8 @@ _PLACES = {
 
 
 def open_hit(hits: Sequence[Hit], number: int) -> None:
-    """Open hit `number` (from 1) and go on. Raises `UsageError` where there is no such hit or no desktop."""
+    """Open hit `number` (from 1) and go on. What a desktop might run is shown in its folder, which is said: nothing in
+    an indexed tree is ever executed. Raises `UsageError` where there is no such hit or no desktop."""
     if number > len(hits):
         if hits:
             raise UsageError(f"There is no hit {number} to open, only {len(hits)}.", "Choose a smaller number.")
@@ -39,13 +42,15 @@ def open_hit(hits: Sequence[Hit], number: int) -> None:
         stderr=subprocess.DEVNULL,
         start_new_session=True,
     )
+    if reason := _not_shown(hits[number - 1]):
+        screen.remark(f"{shown_path(hits[number - 1].path)} {reason}: its folder was opened.")
 
 
 def _command(hit: Hit) -> list[str]:
     path = os.fsdecode(hit.path)
     if not os.path.exists(path):
         raise UsageError("The file is not there any more.", "`mmsearch index` brings the index up to date.")
-    target = path if _may_open(hit) else os.path.dirname(path)
+    target = os.path.dirname(path) if _not_shown(hit) else path
     if sys.platform == "darwin":
         return ["open", target]
     opener = shutil.which("xdg-open")
@@ -54,10 +59,36 @@ def _command(hit: Hit) -> list[str]:
     return (_at_place(hit, path) if target == path else None) or [opener, target]
 
 
-def _may_open(hit: Hit) -> bool:
-    """Whether a desktop will show the file. What it might run instead is shown in its folder: nothing in an indexed
-    tree is ever executed."""
-    return hit.kind != "other" and not hit.path.endswith(b".desktop") and not os.access(hit.path, os.X_OK)
+# Endings by which a desktop starts a program, mounts an image or goes to the web, with or without a bit for it.
+_RUN_BY_NAME = frozenset(
+    ".desktop .exe .msi .bat .cmd .com .scr .ps1 .vbs .jar .appimage .run .command .tool .app .workflow .terminal"
+    " .action .scpt .scptd .jnlp .flatpakref .flatpakrepo .snap .deb .rpm .pkg .dmg .iso .url .webloc .lnk .inetloc"
+    " .fileloc .reg .hta .wsf .appref-ms .kmacro .xpi".split()
+)
+_RUN_BY_CONTENT = (b"#!", b"\x7fELF", b"MZ", b"\xca\xfe\xba\xbe", b"\xcf\xfa\xed\xfe", b"[Desktop Entry]")
+_HEAD_BYTES = 4096
+
+
+def _not_shown(hit: Hit) -> str:
+    """Why a desktop might run the file or ask for a program instead of showing it; nothing where it will show it."""
+    if hit.kind == "other":
+        return "is of no kind that is known"
+    suffix = os.path.splitext(os.fsdecode(hit.path))[1].lower()
+    if os.stat(hit.path).st_mode & 0o111 or suffix in _RUN_BY_NAME or _starts_a_program(hit.path):
+        return "is a program or could start one"
+    return ""
+
+
+def _starts_a_program(path: bytes) -> bool:
+    """Whether the beginning of a file is that of a program, a script or a launcher, whatever the file is called."""
+    try:
+        with open(path, "rb") as file:
+            head = file.read(_HEAD_BYTES).removeprefix(b"\xef\xbb\xbf").lstrip()
+    except OSError:
+        return True
+    lines = [line.strip() for line in head.split(b"\n")]
+    first = next((line for line in lines if line and not line.startswith(b"# ")), b"")
+    return head.startswith(_RUN_BY_CONTENT) or first == b"[Desktop Entry]"
 
 
 def _at_place(hit: Hit, path: str) -> list[str] | None:

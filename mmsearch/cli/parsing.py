@@ -5,9 +5,11 @@ Every function raises `UsageError` with the option's name for words that can't b
 
 from __future__ import annotations
 
+import errno
 import math
 import os
 import re
+import stat
 import sys
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -32,13 +34,27 @@ def list_format(asked: ListFormat, null: bool) -> ListFormat:
 
 
 def index_folder(index: str | None, here: bool = False) -> Path:
-    """The index folder that is meant. A working directory that is gone is a usage error."""
+    """The index folder that is meant. Raises `UsageError` for one that no file system can have, for a file of that
+    name, and where the working directory is gone."""
     from mmsearch import config
 
+    if index is not None and "\0" in index:
+        raise UsageError(f"--index can't be {index!r}.", "Leave out the NUL character.")
     try:
-        return config.index_folder(index, here)
+        folder = config.index_folder(index, here)
     except FileNotFoundError as error:
         raise UsageError("The working directory does not exist any more.", "Change to another one.") from error
+    problem = ""
+    try:
+        if not stat.S_ISDIR(os.stat(folder).st_mode):
+            problem = "there is a file of that name"
+    except OSError as error:
+        if error.errno in (errno.ENAMETOOLONG, errno.ENOTDIR, errno.ELOOP):
+            problem = str(error.strerror)
+    if problem:
+        shown = str(folder) if len(str(folder)) <= _LONGEST_SHOWN else f"{str(folder)[:_LONGEST_SHOWN]}..."
+        raise UsageError(f"--index can't be {shown}: {problem}.", "Choose another place for the index.")
+    return folder
 
 
 def absolute(path: str | bytes) -> bytes:
@@ -51,6 +67,7 @@ def absolute(path: str | bytes) -> bytes:
 _TIME_UNITS = {"s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0, "": 1.0}
 _LONGEST_S = 1e10  # three centuries
 _LONGEST_TYPED = 60  # characters of a number
+_LONGEST_SHOWN = 100  # characters of a path in a message about its length
 _BYTE_UNITS = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4}
 
 

@@ -14,7 +14,7 @@ import typer
 from typer.core import TyperGroup
 
 from mmsearch import __version__, config
-from mmsearch.cli import codes, config_file, origins
+from mmsearch.cli import codes, config_file, origins, system_errors
 from mmsearch.errors import MmsearchError, UsageError
 from mmsearch.output import screen
 
@@ -76,10 +76,7 @@ def run(arguments: Sequence[str]) -> int:
         screen.abandon_stdout()
         return codes.DONE
     except MmsearchError as error:
-        if session.context is not None:
-            origins.blame(error, session.context, session.config)
-        screen.say_error(error)
-        return error.exit_code
+        return _told(system_errors.translated(error) or error, session)
     except typer.TyperException as error:
         return _usage(error, session)
     except (KeyboardInterrupt, typer.Abort):
@@ -87,13 +84,24 @@ def run(arguments: Sequence[str]) -> int:
     except Exception as error:
         if session.debug:
             screen.say(traceback.format_exc().rstrip())
-        if isinstance(error, ImportError) and not (error.name or "").startswith("mmsearch"):
-            screen.say_error(UsageError(f"A library can't be loaded: {error}", "`mmsearch doctor` says what to do."))
-            return codes.USAGE
-        told = f"{type(error).__name__}: {error}".rstrip(": ")
-        hint = "This should not happen. " + ("Please report it." if session.debug else "Run again with --debug.")
-        screen.say_error(MmsearchError(f"Unexpected error: {told}", hint))
-        return codes.BUG
+        return _told(system_errors.translated(error) or _unexpected(error, session), session)
+
+
+def _told(error: MmsearchError, session: Session) -> int:
+    """Say an error, with the variable or the line of the config file that it comes from, and return its exit code."""
+    if session.context is not None:
+        origins.blame(error, session.context, session.config)
+    screen.say_error(error)
+    return error.exit_code
+
+
+def _unexpected(error: Exception, session: Session) -> MmsearchError:
+    """A library that can't be loaded, or a bug."""
+    if isinstance(error, ImportError) and not (error.name or "").startswith("mmsearch"):
+        return UsageError(f"A library can't be loaded: {error}", "`mmsearch doctor` says what to do.")
+    told = f"{type(error).__name__}: {error}".rstrip(": ")
+    hint = "This should not happen. " + ("Please report it." if session.debug else "Run again with --debug.")
+    return MmsearchError(f"Unexpected error: {told}", hint)
 
 
 def _usage(error: typer.TyperException, session: Session) -> int:

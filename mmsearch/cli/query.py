@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from mmsearch.cli import asking, codes, options, parsing, running
+from mmsearch.cli import asking, batch, codes, options, parsing
 from mmsearch.cli.opening import open_hit
 from mmsearch.errors import UsageError
 
@@ -109,8 +109,7 @@ def query(
 
     Settings(device=device, dtype=dtype)  # it checks them
     # With --queries-from, -0 says how the queries end as well; paths of several answers can't be told apart.
-    several = queries_from is not None
-    format = parsing.list_format(format, null and not several)
+    format = parsing.list_format(format, null and queries_from is None)
     where = parsing.filter_of(kind, within, since, before, size, lang, min_duration, max_duration, pages)
     if query_encoder not in ("auto", "onnx", "torch"):
         raise UsageError(f"--query-encoder can't be {query_encoder!r}.", "Choose auto, onnx or torch.")
@@ -132,38 +131,29 @@ def query(
         instruct=instruct.strip(),
         query_encoder=query_encoder,
     )
-    texts = _texts(text, bool(image or audio or video or like), queries_from, null, open)
-    from mmsearch.index import Index
-
-    with parsing.Given() as given:
-        one = replace(
-            one,
-            images=given.files(image, "--image"),
-            audios=given.files(audio, "--audio"),
-            videos=given.files(video, "--video"),
-        )
-        with Index.open(parsing.index_folder(index)) as opened:
-            answers = [opened.search(replace(one, text=asked)) for asked in texts]
-    code = asking.hand_over(answers, texts if several else None, format, null, explain, quiet)
-    if open:
-        open_hit(answers[0].hits, open)
-    return code
-
-
-def _texts(text: list[str] | None, pictured: bool, queries_from: str | None, null: bool, open: int) -> list[str]:
-    """The texts to ask for, one or several, without bytes that are no text. None is needed where a picture or a file
-    says what to look for."""
+    pictured = bool(image or audio or video or like)
     if queries_from is not None:
         if text or pictured or open:
             raise UsageError(
                 "--queries-from brings the queries.", "Leave out TEXT, --image, --audio, --video, --like and --open."
             )
-        lines = [line.decode("utf-8", "replace") for line in running.read_list(queries_from, null, "--queries-from")]
-        asked = [line.strip() for line in lines if line.strip()]
-        if not asked:
-            raise UsageError(f"There is no query in {queries_from}.", "Write one a line.")
-        return asked
-    words = os.fsencode(" ".join(text or [])).decode("utf-8", "replace").strip()
+        return batch.answer_lines(queries_from, one, index, format, null, explain, quiet)
+    words = os.fsencode(" ".join(text or [])).decode("utf-8", "replace").strip()  # without bytes that are no text
     if not words and not pictured:
         raise UsageError("There is nothing to look for.", 'Say what: mmsearch query "revenue chart"')
-    return [words]
+    from mmsearch.index import Index
+
+    with parsing.Given() as given:
+        one = replace(
+            one,
+            text=words,
+            images=given.files(image, "--image"),
+            audios=given.files(audio, "--audio"),
+            videos=given.files(video, "--video"),
+        )
+        with Index.open(parsing.index_folder(index)) as opened:
+            answer = opened.search(one)
+    code = asking.hand_over(answer, format, null, explain, quiet)
+    if open:
+        open_hit(answer.hits, open)
+    return code

@@ -57,7 +57,7 @@ def similar(
 
     with Index.open(parsing.index_folder(index)) as opened:
         answer = opened.similar(parsing.absolute(file), asked)
-    code = asking.hand_over([answer], None, format, null, explain, quiet)
+    code = asking.hand_over(answer, format, null, explain, quiet)
     if open:
         open_hit(answer.hits, open)
     return code

@@ -1,0 +1,101 @@
+"""`query --queries-from`: each line is answered as it comes, and every message names its line."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+from typing import IO, Any
+
+from mmsearch.cli import codes, parsing
+from mmsearch.cli.asking import put_answer
+from mmsearch.cli.options import ListFormat
+from mmsearch.errors import UsageError
+from mmsearch.output import records, screen
+from mmsearch.output.plain import one_line
+from mmsearch.types import Query
+
+_SHOWN = 40  # characters of a query in a message
+_NAMED = 10  # numbers of lines in the last message
+
+
+def answer_lines(
+    source: str, one: Query, index: str | None, format: ListFormat, null: bool, explain: bool, quiet: bool
+) -> int:
+    """Ask every line of a file, or of standard input for `-`; with `null` queries end with a NUL byte. Each answer is
+    written before the next line is read, JSON as one array at the end. A line that can't be asked is told, the others
+    are answered, and the exit code is 2."""
+    from mmsearch.index import Index
+
+    found, refused, seen = False, list[int](), set[bytes]()
+    asked = 0
+    whole: list[dict[str, Any]] = []
+    with ExitStack() as held:
+        file = _opened(source, held)
+        opened = held.enter_context(Index.open(parsing.index_folder(index)))
+        for number, text in _queries(file, source, b"\0" if null else b"\n"):
+            asked += 1
+            name = f"line {number} ({_short(text)})"
+            try:
+                answer = opened.search(replace(one, text=text))
+            except UsageError as error:
+                refused.append(number)
+                screen.remark(f"{name}: {error.sentence}", error.hint)
+                continue
+            found = found or bool(answer.hits)
+            if format is ListFormat.JSON:
+                whole.append(records.answer_record(answer, text))
+            else:
+                put_answer(answer, format, null, explain, (text, asked - len(refused)), seen)
+            if not quiet:
+                for note in (*answer.notes, *([] if answer.hits else ["Nothing found."])):
+                    screen.remark(f"{name}: {note}")
+    if not asked:
+        raise UsageError(f"There is no query in {source}.", "Write one a line.")
+    if format is ListFormat.JSON:
+        records.put_json(whole)
+    if refused:
+        numbers = ", ".join(map(str, refused[:_NAMED])) + (", ..." if len(refused) > _NAMED else "")
+        lines = f"line{'s' * (len(refused) > 1)} {numbers}"
+        screen.say(f"{len(refused)} of {asked} {'query' if asked == 1 else 'queries'} can't be asked: {lines}.")
+        return codes.USAGE
+    return codes.DONE if found else codes.NOTHING_FOUND
+
+
+def _opened(source: str, held: ExitStack) -> IO[bytes]:
+    if source == "-":
+        if sys.stdin is None:
+            raise UsageError("--queries-from - reads standard input, which is closed.", "Give a file instead.")
+        return sys.stdin.buffer
+    try:
+        return held.enter_context(Path(source).open("rb"))
+    except (OSError, ValueError) as error:
+        raise _unreadable(source, error) from error
+
+
+def _queries(file: IO[bytes], source: str, end: bytes) -> Iterator[tuple[int, str]]:
+    """The queries of a stream with their numbers from 1, each as soon as it is there; empty ones are only counted."""
+    rest, number, more = b"", 0, True
+    while more:
+        try:
+            data = file.read1(1 << 16)  # type: ignore[attr-defined]
+        except (OSError, ValueError) as error:
+            raise _unreadable(source, error) from error
+        more = bool(data)
+        *lines, rest = (rest + data).split(end) if more else [rest, b""]
+        for line in lines:
+            number += 1
+            if text := line.decode("utf-8", "replace").strip():
+                yield number, text
+
+
+def _unreadable(source: str, error: OSError | ValueError) -> UsageError:
+    reason = getattr(error, "strerror", None) or error
+    return UsageError(f"--queries-from can't be read from {source}: {reason}.", "Give a file, or - for stdin.")
+
+
+def _short(text: str) -> str:
+    line = one_line(text)
+    return f'"{line if len(line) <= _SHOWN else line[: _SHOWN - 1] + "…"}"'

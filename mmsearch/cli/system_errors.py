@@ -1,0 +1,70 @@
+"""What the operating system refuses, as errors that say what to do: a full disk or a missing right is no bug."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Iterator
+
+from mmsearch.errors import MmsearchError, StoppedEarly, UsageError
+
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+_FULL_SENTENCES = ("No space left on device", "Disk quota exceeded", "database or disk is full")
+_REFUSED = (
+    errno.EACCES, errno.EPERM, errno.EROFS, errno.ENAMETOOLONG, errno.ENOTDIR, errno.ELOOP, errno.EISDIR,
+)  # fmt: skip
+_LACKING = (errno.EMFILE, errno.ENFILE, errno.EAGAIN, errno.ENOMEM)
+
+
+def translated(error: BaseException) -> MmsearchError | None:
+    """The error to show for one that left a command; None where it may be a bug."""
+    chain = list(_chain(error))
+    for one in chain:
+        if getattr(one, "errno", None) in _FULL or any(words in str(one) for words in _FULL_SENTENCES):
+            return StoppedEarly(
+                f"The disk is full{_at(one)}; what was committed is kept.",
+                "Make room, or keep the index on another disk (--index DIR/); TMPDIR names the temporary folder.",
+            )
+    if isinstance(error, MmsearchError):
+        return None
+    if any("No usable temporary directory" in str(one) for one in chain):
+        return StoppedEarly("There is no temporary folder that can be written.", "Set TMPDIR to one that has room.")
+    if isinstance(error, FileNotFoundError) and not _has_working_directory():
+        return UsageError("The working directory does not exist any more.", "Change to another one.")
+    if isinstance(error, RuntimeError) and "home directory" in str(error):
+        return UsageError("There is no home folder: HOME is not set.", "Set HOME.")
+    if isinstance(error, MemoryError):
+        return StoppedEarly("There is not enough memory.", "Close other programs, or set fewer --workers.")
+    if isinstance(error, OSError) and error.errno in _LACKING:
+        return StoppedEarly(
+            f"The system has no more of what is needed: {error.strerror}.", "`ulimit -a` shows this shell's limits."
+        )
+    if isinstance(error, OSError) and error.errno in _REFUSED and error.filename is not None:
+        return UsageError(
+            f"{os.fsdecode(error.filename)} can't be used: {error.strerror}.",
+            "Give yourself the right to it, or choose another place: --index, HOME, XDG_CACHE_HOME, TMPDIR.",
+        )
+    return None
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """An error, what caused it, and what it was raised amid of."""
+    seen: set[int] = set()
+    found: BaseException | None = error
+    while found is not None and id(found) not in seen:
+        seen.add(id(found))
+        yield found
+        found = found.__cause__ or found.__context__
+
+
+def _at(error: BaseException) -> str:
+    name = getattr(error, "filename", None)
+    return f" at {os.fsdecode(name)}" if isinstance(name, str | bytes) else ""
+
+
+def _has_working_directory() -> bool:
+    try:
+        os.getcwd()
+    except FileNotFoundError:
+        return False
+    return True
