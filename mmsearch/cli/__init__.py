@@ -9,12 +9,13 @@ from typing import NoReturn
 def main() -> NoReturn:
     """The `mmsearch` command."""
     _die_of(signal.SIGINT)
+    from mmsearch.cli.codes import INTERRUPTED
     from mmsearch.cli.program import run
     from mmsearch.cli.signals import stoppable
 
     with stoppable() as stop:
         code = run(sys.argv[1:])
-        if stop.signal is not None:
+        if code == INTERRUPTED:
             code = stop.exit_code
     _die_of(signal.SIGINT)
     if threading.active_count() > 1:

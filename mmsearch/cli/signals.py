@@ -78,11 +78,17 @@ def end_now(code: int, sentence: str = "") -> None:
     os._exit(code)
 
 
+_active: list[Stop] = []  # of this process, at most one
+
+
 @contextlib.contextmanager
 def stoppable() -> Iterator[Stop]:
     """Catch SIGINT, SIGTERM and SIGHUP for the time of a command or a run. What the parent had us ignore (nohup) stays
-    ignored. Once a signal came the process ends within `LIMIT_S`, also when this context has ended. For the main
-    thread."""
+    ignored. Once a signal came the process ends within `LIMIT_S`, also when this context has ended. Inside another one
+    it is that one. For the main thread."""
+    if _active:  # a run inside a command
+        yield _active[0]
+        return
     stop = Stop()
     before = {number: signal.getsignal(number) for number in _SIGNALS}
     reader, writer = os.pipe()
@@ -90,12 +96,14 @@ def stoppable() -> Iterator[Stop]:
     outer = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
     watcher = threading.Thread(target=stop.watch, args=(reader,), name="signals", daemon=True)
     watcher.start()
+    _active.append(stop)
     try:
         for number in _SIGNALS:
             if before[number] is not signal.SIG_IGN:
                 signal.signal(number, stop.handle)
         yield stop
     finally:
+        _active.clear()
         for number, handler in before.items():
             signal.signal(number, handler)
         signal.set_wakeup_fd(outer)
