@@ -18,8 +18,8 @@ def main() -> NoReturn:
         if code == INTERRUPTED:
             code = stop.exit_code
     _die_of(signal.SIGINT)
-    if threading.active_count() > 1:
-        _leave_models_behind(code)
+    if stop.signal is not None or _is_in_a_model():
+        _end_at_once(code)
     sys.exit(code)
 
 
@@ -30,16 +30,22 @@ def _die_of(number: signal.Signals) -> None:
         signal.signal(number, signal.SIG_DFL)
 
 
-def _leave_models_behind(code: int) -> None:
-    """End the process at once where a stage is still inside a model: a run that was stopped waits for a batch, but
-    not for ever. Python's own end would tear the thread out of the library, which aborts the process: no exit code."""
+def _is_in_a_model() -> bool:
+    """Whether a stage of a run is still inside a model: a run that was stopped does not wait for it for ever."""
+    if threading.active_count() == 1:
+        return False
+    from mmsearch.encoding.jobs import Stage
+
+    return any(isinstance(thread, Stage) for thread in threading.enumerate())
+
+
+def _end_at_once(code: int) -> None:
+    """End the process without Python's own end. That would tear a thread out of a library, which aborts the process,
+    and after an interrupted import it kills itself with SIGINT, whatever the exit code."""
     import contextlib
     import os
 
-    from mmsearch.encoding.jobs import Stage
-
-    if any(isinstance(thread, Stage) for thread in threading.enumerate()):
-        for stream in (sys.stdout, sys.stderr):
-            with contextlib.suppress(OSError, ValueError):  # its reader may be gone
-                stream.flush()
-        os._exit(code)
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError, AttributeError):  # its reader may be gone
+            stream.flush()
+    os._exit(code)
