@@ -40,10 +40,11 @@ def embed(
     things: Annotated[list[str], typer.Argument(metavar="FILE|TEXT...", help="What to embed; - is standard input.")],
     model: Annotated[str, typer.Option("--model", metavar="MODEL[:VIEW,VIEW]", help="Which model.")] = "builtin",
     role: Annotated[
-        Role, typer.Option("--role", help="Models may put queries and documents differently.")
+        Role, typer.Option("--role", help="Many models encode queries and documents differently.")
     ] = Role.DOCUMENT,
     format: Annotated[
-        Format, typer.Option("--format", help="npy: a float32 matrix, a row a vector; jsonl: with what each is of.")
+        Format,
+        typer.Option("--format", help="npy: a float32 matrix, one row per vector; jsonl: vectors with their places."),
     ] = Format.NPY,
     text: naming.AsText = False,
     file: naming.AsFile = False,
@@ -52,7 +53,7 @@ def embed(
     instruct: naming.Instruct = "",
     dim: Annotated[
         int | None,
-        typer.Option("--dim", metavar="N", min=1, help="Cut vectors to so many numbers, where a model allows it."),
+        typer.Option("--dim", metavar="N", min=1, help="Cut vectors to N dimensions, where the model allows it."),
     ] = None,
     max_pixels: naming.MaxPixels = None,
     frames: naming.Frames = None,

@@ -21,14 +21,12 @@ COLUMNS = ("input", "path", "path_bytes", "text", "kind", "view", "rank", "score
 
 
 def rank(
-    query: Annotated[str, typer.Argument(metavar="QUERY", help="What they should answer: a text, or a file.")],
+    query: Annotated[str, typer.Argument(metavar="QUERY", help="The query: a text, or a file.")],
     things: Annotated[list[str], typer.Argument(metavar="FILE|TEXT...", help="What to rank; - is standard input.")],
     model: Annotated[
         str, typer.Option("--model", metavar="MODEL[:VIEW,VIEW]", help="A reranker, or an embedder.")
     ] = "builtin",
-    k: Annotated[
-        int | None, typer.Option("-k", metavar="N", min=1, help="How many at most; all of them otherwise.")
-    ] = None,
+    k: Annotated[int | None, typer.Option("-k", metavar="N", min=1, help="How many at most; by default all.")] = None,
     min_score: options.MinScore = None,
     text: naming.AsText = False,
     file: naming.AsFile = False,
@@ -44,7 +42,7 @@ def rank(
     allow_download: options.AllowDownload = False,
     format: options.Lists = options.ListFormat.TABLE,
     null: Annotated[
-        bool, typer.Option("-0", "--null", help="What was named, each ended by a NUL byte, for `xargs -0`.")
+        bool, typer.Option("-0", "--null", help="The arguments, each ended by a NUL byte, for `xargs -0`.")
     ] = False,
     quiet: options.Quiet = False,
     debug: options.Debug = False,

@@ -16,7 +16,7 @@ def verify(
     repair: Annotated[
         bool, typer.Option("--repair", help="Rebuild what can be made again from the catalogue.")
     ] = False,
-    deep: Annotated[bool, typer.Option("--deep", help="Look at every row and every vector; takes longer.")] = False,
+    deep: Annotated[bool, typer.Option("--deep", help="Check every row and every vector; takes longer.")] = False,
     format: options.Reports = options.ReportFormat.TABLE,
     index: options.Index = None,
     quiet: options.Quiet = False,
