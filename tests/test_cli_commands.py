@@ -209,6 +209,7 @@ def test_status_json_is_the_whole_status(capfd):
         ({"failed": 9}, 0),
         ({"pending": 1}, 5),
         ({"stale": 1}, 5),
+        ({"outdated": 1}, 5),
         ({"last_run": {"started": 1.0, "ended": None}}, 5),
         ({"last_run": {"started": 1.0, "ended": None}, "writing": "process 7"}, 0),
         ({"last_run": None}, 0),

@@ -17,7 +17,7 @@ EXAMPLES = codes.epilog(
 
 
 def status(
-    check: Annotated[bool, typer.Option("--check", help="Exit 5 when anything is pending or stale.")] = False,
+    check: Annotated[bool, typer.Option("--check", help="Exit 5 when anything is pending, outdated or stale.")] = False,
     format: options.Reports = options.ReportFormat.TABLE,
     index: options.Index = None,
     quiet: options.Quiet = False,
@@ -37,4 +37,4 @@ def status(
         summary.put_status(found)
     last = found.last_run or {"ended": 0.0}
     cut_off = last.get("ended") is None and not found.writing
-    return codes.STOPPED_EARLY if check and (found.pending or found.stale or cut_off) else codes.DONE
+    return codes.STOPPED_EARLY if check and (found.pending or found.outdated or found.stale or cut_off) else codes.DONE
