@@ -33,8 +33,8 @@ def rows(setting: Setting) -> list[Row]:
 
 
 def ready(index: Path, vectors: Path) -> None:
-    """The index with the query encoder that a run of the program puts into it, as this version knows the built-in
-    model; and its vectors for the plain script, float32 (n, dimension)."""
+    """The index, the query encoder in the cache that a run of the program makes for the built-in model as this version
+    knows it, and its vectors for the plain script, float32 (n, dimension)."""
     import numpy as np
 
     from mmsearch.encoding import encoders
@@ -51,7 +51,7 @@ def ready(index: Path, vectors: Path) -> None:
     with transaction(connection, place):
         connection.execute("UPDATE spaces SET fingerprint = ?", (json.dumps(builtin.fingerprint()),))
     row = spaces.spaces(connection)[0]
-    encoders.provide(place, row, load(spec), spec, ModelOptions())
+    encoders.provide(row, load(spec), spec, ModelOptions())
     if not vectors.is_file():
         halves = b"".join(one for (one,) in connection.execute("SELECT vector FROM embeddings ORDER BY id"))
         np.save(vectors, np.frombuffer(halves, np.float16).reshape(-1, row.dimension).astype(np.float32))

@@ -4,6 +4,8 @@ MmsearchError                 1..70 as the class says
 ├── UsageError            2   bad arguments or configuration
 ├── IndexUnusable         3   no index here, or not usable
 │   ├── NoIndex
+│   ├── UntrustedIndex
+│   ├── UntrustedModel
 │   ├── ModelMismatch
 │   ├── NewerSchema
 │   └── DamagedIndex
@@ -47,6 +49,14 @@ class IndexUnusable(MmsearchError):
 
 class NoIndex(IndexUnusable):
     """No index where one was looked for."""
+
+
+class UntrustedIndex(IndexUnusable):
+    """An index that was found and not named, and that this user's mmsearch did not make where it lies."""
+
+
+class UntrustedModel(IndexUnusable):
+    """A model that an index names and that the user never allowed for it."""
 
 
 class ModelMismatch(IndexUnusable):

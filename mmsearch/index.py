@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mmsearch.config import Settings
-from mmsearch.errors import UsageError
+from mmsearch.errors import IndexUnusable, UsageError
 from mmsearch.store.layout import IndexFolder
 from mmsearch.types import Answer, Event, FailedFile, Failure, Finding, Group, Query, Status
 
@@ -54,6 +56,9 @@ class Index:
         `targets` are paths, as bytes: folders become roots, files are taken one by one; None refreshes all roots;
         with `listed` every target is a single file. `stop` is asked often: a word from it ("interrupted") ends the
         run after the batch under way. Yields events as they happen, last `Finished` with the run's record.
+
+        An index that is not the user's own (see `mmsearch/trust.py`) is data: of its roots only those beside or below
+        it are walked, and those that are named here, and no model outside the box is loaded for it.
 
         Raises `LockHeld`, `UsageError`, `ModelMismatch`, `ModelUnavailable`, `IndexUnusable`. Closing the iterator
         early loses nothing that was committed.
@@ -102,11 +107,13 @@ class Index:
 
     def status(self) -> Status:
         """What the index holds, what is missing, how the last run ended."""
+        from mmsearch.encoding.encoder_checks import wrong_encoders
         from mmsearch.store.catalogue import speaking
         from mmsearch.store.report import status
 
         with speaking(self.folder):
-            return status(self.folder)
+            found = status(self.folder)
+            return replace(found, notes=(*found.notes, *wrong_encoders(self.folder)))
 
     def failed(self, notes: bool = False) -> list[FailedFile]:
         """Files that could not be indexed, wholly or in part, by path; with `notes` then those of which something was
@@ -139,9 +146,15 @@ class Index:
     def verify(cls, folder: Path, repair: bool = False, deep: bool = False) -> list[Finding]:
         """Hold every promise of the index against what is there. `deep` reads all vectors and files; `repair` makes
         derived things again. Raises `NoIndex`, `LockHeld` (with `repair`)."""
+        from mmsearch.encoding.encoder_checks import verified
+        from mmsearch.store.catalogue import speaking
         from mmsearch.store.check import verify
 
-        return verify(IndexFolder(folder), repair, deep)
+        place = IndexFolder(folder)
+        findings = verify(place, repair, deep)
+        with contextlib.suppress(IndexUnusable), speaking(place):  # a damaged catalogue is told above
+            findings.append(verified(place, repair, deep))
+        return findings
 
     def close(self) -> None:
         """Nothing is held between queries; here for symmetry with `open`."""

@@ -12,7 +12,6 @@ import fcntl
 import hashlib
 import json
 import os
-import secrets
 import stat
 import tempfile
 import threading
@@ -86,7 +85,7 @@ class RecordUnwritable(UsageError):
 
 def new_id() -> str:
     """A fresh id for an index: 128 random bits, as hexadecimal digits."""
-    return secrets.token_hex(16)
+    return os.urandom(16).hex()
 
 
 def digest(fingerprint: Mapping[str, Any]) -> str:
@@ -103,11 +102,12 @@ def standing(folder: Path, index_id: str | None) -> Standing:
     """How the index in `folder` stands to this user. `index_id` is the id in its catalogue; None where an older version
     made it, or where it can't be read.
 
-    An index directly in the user's own data folder is the user's own, whatever its id: nobody else writes there. At any
-    other path the record must hold both path and id. Raises `UsageError` for a record that can't be read or is damaged.
+    An index directly in the user's own data folder, or linked from there, is the user's own, whatever its id: nobody
+    else writes there. At any other path the record must hold both path and id. Raises `UsageError` for a record that
+    can't be read or is damaged.
     """
     place = _real(folder)
-    if in_data_home(folder):
+    if _real(folder.absolute().parent) == _real(data_home()):
         return Standing(State.OWN)
     known = _read()
     if place in known and known[place].index_id == index_id:
@@ -137,6 +137,8 @@ def register(folder: Path, index_id: str) -> None:
     """Record that the index with this id, at this path, is the user's own. Its models are kept where the id is the one
     that was recorded. Raises `RecordUnwritable`, and `UsageError` for a damaged record."""
     place = _real(folder)
+    if (there := _read().get(place)) is not None and there.index_id == index_id:
+        return
     with _changing() as known:
         before = known.get(place)
         if before is None or before.index_id != index_id:
@@ -147,6 +149,9 @@ def allow_model(folder: Path, index_id: str, grant: Grant) -> None:
     """Allow a model for a registered index; a grant of the same source and fingerprint is replaced. An index that is
     not registered at this path with this id is registered by it. Raises as `register`."""
     place = _real(folder)
+    there = _read().get(place)
+    if there is not None and there.index_id == index_id and grant in there.models:
+        return
     with _changing() as known:
         entry = known.get(place)
         if entry is None or entry.index_id != index_id:

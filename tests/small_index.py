@@ -10,8 +10,9 @@ from pathlib import Path
 import numpy as np
 
 from mmsearch.config import Settings
-from mmsearch.encoding import opening, queries, spaces  # noqa: F401 (a first import while patched would stay so)
+from mmsearch.encoding import encoders, opening, queries, spaces  # noqa: F401 (a first import while patched would stay so)
 from mmsearch.encoding.extract import ExtractStage
+from mmsearch.errors import ModelUnavailable
 from mmsearch.index import Index
 from mmsearch.models import builtin, query_encoder, registry
 from mmsearch.models.embedder import Pace
@@ -58,7 +59,7 @@ class WordModel:
 class WordEncoder:
     """The same for queries."""
 
-    def __init__(self, folder, threads=1):
+    def __init__(self):
         self.fingerprint = builtin.fingerprint()["text"]
         self.single_signs = self.takes_instruction = False
 
@@ -73,12 +74,20 @@ class WordEncoder:
         ]
 
 
+def opened_word_encoder(row) -> WordEncoder:
+    """The encoder of the model of words; no other model has one."""
+    if row.fingerprint != builtin.fingerprint():
+        raise ModelUnavailable("Only the model of words has a query encoder here.")
+    return WordEncoder()
+
+
 def use_word_model(patch) -> None:
     """Put it where runs and queries take their model from; `patch` sets attributes (`monkeypatch.setattr`)."""
     patch(opening, "DEFAULT", ("builtin",))
-    patch(spaces, "load_embedder", lambda name, settings: WordModel())
+    patch(spaces, "load_embedder", lambda row, grant, settings: WordModel())
     patch(spaces.Models, "_export", lambda self, row: None)
-    patch(query_encoder, "OnnxTextEncoder", WordEncoder)
+    patch(encoders, "opened", opened_word_encoder)
+    patch(encoders, "problem", lambda place, deep=False: "")
 
 
 def load_word_model(patch) -> None:

@@ -167,7 +167,7 @@ def test_a_run_with_two_replicas_holds_what_one_with_a_single_device_holds(tmp_p
         write(tmp_path / "docs" / f"{number}.txt", f"note {number} about ferries and piers")
     made: list[Replica] = []
 
-    def opened(row, settings):
+    def opened(row, grant, settings):
         made.append(Replica(settings.device))
         return made[-1]
 

@@ -4,30 +4,30 @@ import os
 
 import pytest
 
-from mmsearch.encoding import queries
-from mmsearch.models import query_encoder
+from mmsearch.encoding import encoders, queries
+from mmsearch.store.snapshot import SpaceRow
+
+ROW = SpaceRow(1, "toy", {"text": {"weights": "of a toy"}}, {}, 2, ("text",))
 
 
 @pytest.fixture
-def loaded(monkeypatch):
-    folders = []
-
-    class Encoder:
-        def __init__(self, folder):
-            folders.append(folder)
-
-    monkeypatch.setattr(query_encoder, "OnnxTextEncoder", Encoder)
-    queries._loaded.cache_clear()
-    yield folders
-    queries._loaded.cache_clear()
+def loaded(tmp_path, monkeypatch):
+    rows = []
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr(encoders, "opened", lambda row: rows.append(row.fingerprint) or object())
+    queries._cached.cache_clear()
+    yield rows
+    queries._cached.cache_clear()
 
 
-def test_the_same_files_are_loaded_once_and_changed_ones_again(tmp_path, loaded):
+def test_the_same_files_are_loaded_once_and_changed_ones_again(loaded):
+    place = encoders.place_of(ROW.fingerprint["text"])
+    place.mkdir(parents=True)
     for name in ("text.onnx", "encoder.json"):
-        (tmp_path / name).write_text("1")
-    first = queries._exported(tmp_path)
-    assert queries._exported(tmp_path) is first
-    facts = (tmp_path / "text.onnx").stat()
-    os.utime(tmp_path / "text.onnx", ns=(facts.st_atime_ns, facts.st_mtime_ns + 1))
-    assert queries._exported(tmp_path) is not first
-    assert loaded == [tmp_path, tmp_path]
+        (place / name).write_text("1")
+    first = queries._exported(ROW, encoders.signature(ROW))
+    assert queries._exported(ROW, encoders.signature(ROW)) is first
+    facts = (place / "text.onnx").stat()
+    os.utime(place / "text.onnx", ns=(facts.st_atime_ns, facts.st_mtime_ns + 1))
+    assert queries._exported(ROW, encoders.signature(ROW)) is not first
+    assert loaded == [ROW.fingerprint, ROW.fingerprint]

@@ -52,7 +52,7 @@ def words(monkeypatch):
     """The built-in model is one of words; all others are what they are."""
     load = spaces.load_embedder
     use_word_model(monkeypatch.setattr)
-    model = lambda row, settings: WordModel() if spaces.plain_name(row) == "builtin" else load(row, settings)  # noqa: E731
+    model = lambda row, *how: WordModel() if spaces.plain_name(row) == "builtin" else load(row, *how)  # noqa: E731
     monkeypatch.setattr(spaces, "load_embedder", model)
 
 
@@ -293,9 +293,7 @@ def test_what_was_set_of_a_model_is_stored_and_used_again(tmp_path, docs, clip, 
     write_png(docs / "green.png", 77)
     loaded = []
     load = spaces.load_embedder
-    monkeypatch.setattr(
-        spaces, "load_embedder", lambda row, settings: loaded.append(row.recorded) or load(row, settings)
-    )
+    monkeypatch.setattr(spaces, "load_embedder", lambda row, *how: loaded.append(row.recorded) or load(row, *how))
     assert run(index).indexed == 1
     assert loaded[-1]["options"] == {"max_pixels": 2000}
     assert Index.open(index).status().spaces[1].options == {"max_pixels": 2000}
@@ -337,7 +335,7 @@ def test_a_model_that_nothing_asks_for_is_not_loaded(tmp_path, docs, clip, words
     write(docs / "more.txt", "More words.")
     loaded = []
     load = spaces.load_embedder
-    monkeypatch.setattr(spaces, "load_embedder", lambda row, settings: loaded.append(row.name) or load(row, settings))
+    monkeypatch.setattr(spaces, "load_embedder", lambda row, *how: loaded.append(row.name) or load(row, *how))
     assert run(index).indexed == 1 and loaded == ["builtin"]
     write_png(docs / "green.png", 77)
     assert run(index).indexed == 1 and loaded == ["builtin", "tiny-clip"]
@@ -348,7 +346,7 @@ def test_a_model_that_was_loaded_to_describe_a_new_space_is_not_loaded_again_to_
 ):
     loaded = []
     load = spaces.load_embedder
-    monkeypatch.setattr(spaces, "load_embedder", lambda row, settings: loaded.append(row.name) or load(row, settings))
+    monkeypatch.setattr(spaces, "load_embedder", lambda row, *how: loaded.append(row.name) or load(row, *how))
     index = tmp_path / "index"
     assert run(index, docs, models=("builtin", f"{clip}:image")).failed == 0
     filled = "SELECT count(*) > 0 FROM embeddings e JOIN spaces s ON s.id = e.space_id WHERE s.name = 'tiny-clip'"

@@ -402,7 +402,7 @@ def test_another_model_for_an_existing_index_is_refused(docs: Path, index: Path,
 
 
 def test_a_model_that_is_gone_ends_the_run(docs: Path, index: Path, monkeypatch) -> None:
-    def load(name, settings):
+    def load(row, grant, settings):
         raise ModelUnavailable("It is gone.", "Bring it back.")
 
     monkeypatch.setattr("mmsearch.encoding.spaces.load_embedder", load)

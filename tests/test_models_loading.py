@@ -244,7 +244,9 @@ def test_what_a_space_remembers_of_its_options_wins_over_what_a_later_run_says()
     stored = made.recorded()
     assert stored == {"dim": 64, "max_pixels": 4096, "revision": "abc", "trust_remote_code": True}
     later = ModelOptions(device="cuda", dim=32, frames=9, dtype="float16").with_recorded(json.loads(json.dumps(stored)))
-    assert later == replace(made, device="cuda", dtype="float16")
+    assert later == replace(made, device="cuda", dtype="float16", trust_remote_code=False)
+    trusting = ModelOptions(trust_remote_code=True).with_recorded({})
+    assert trusting.trust_remote_code  # the user's word, whatever is stored
 
 
 def test_a_pair_is_found_and_judged_like_the_model_itself(tmp_path, families):

@@ -5,6 +5,8 @@ import json
 import os
 import shutil
 import subprocess
+import tempfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,10 +16,10 @@ from replicas_towers import tiny_clap
 from small_index import WordEncoder, WordModel, run, use_word_model, write, write_wav
 
 from mmsearch.cli.program import run as mmsearch
-from mmsearch.encoding import queries, spaces
+from mmsearch.encoding import encoders, queries, spaces
 from mmsearch.errors import ModelUnavailable, UsageError
 from mmsearch.index import Index
-from mmsearch.models import export, query_encoder, registry
+from mmsearch.models import builtin, export, registry
 from mmsearch.models.options import ModelOptions
 from mmsearch.retrieval.compose import compose
 from mmsearch.retrieval.signals import Words, score
@@ -26,6 +28,7 @@ from mmsearch.store.snapshot import Snapshot
 from mmsearch.types import Part, Query, View
 
 EXACT = ModelOptions(device="cpu", dtype="float32")
+CACHE = tempfile.TemporaryDirectory(prefix="mmsearch-tests-")  # no other test may see that models were refused
 
 
 def use_words(patch):
@@ -34,15 +37,18 @@ def use_words(patch):
     def refuse(embedder):
         raise ModelUnavailable(f"{embedder.name} is too large to be exported.")
 
-    load, provide, encoder = spaces.load_embedder, spaces.Models._export, query_encoder.OnnxTextEncoder
-    use_word_model(patch)
-    noted = lambda folder: encoder(folder) if folder.exists() else WordEncoder(folder)  # noqa: E731
-    patch(query_encoder, "OnnxTextEncoder", noted)
-    patch(spaces.Models, "_export", provide)
-    patch(export, "check_exportable", refuse)
-    plain = lambda row, settings: WordModel() if row.name == "builtin" else load(row, settings)  # noqa: E731
-    patch(spaces, "load_embedder", plain)
-    patch(queries, "load_embedder", plain)
+    load, provide = spaces.load_embedder, spaces.Models._export
+    opened, problem = encoders.opened, encoders.problem
+    use_word_model(patch.setattr)
+    patch.setenv("XDG_CACHE_HOME", CACHE.name)
+    words = {"text": builtin.fingerprint()["text"]}
+    patch.setattr(encoders, "opened", lambda row: WordEncoder() if row.fingerprint == words else opened(row))
+    patch.setattr(encoders, "problem", problem)
+    patch.setattr(spaces.Models, "_export", lambda self, row: None if row.name == "builtin" else provide(self, row))
+    patch.setattr(export, "check_exportable", refuse)
+    plain = lambda row, *how: WordModel() if row.name == "builtin" else load(row, *how)  # noqa: E731
+    patch.setattr(spaces, "load_embedder", plain)
+    patch.setattr(queries, "load_embedder", plain)
     queries._whole.cache_clear()
 
 
@@ -76,7 +82,7 @@ def media(tmp_path_factory):
 
 def built(media, top, models):
     with pytest.MonkeyPatch.context() as patch:
-        use_words(patch.setattr)
+        use_words(patch)
         assert run(top / "index", media, models=models, dtype="float32", device="cpu").indexed == 16
     return top / "index"
 
@@ -109,14 +115,14 @@ def whole_once(media, tmp_path_factory, qwen):
 @pytest.fixture
 def specialists(specialists_once, monkeypatch):
     """An index with a space for words, one for looks and one for sounds."""
-    use_words(monkeypatch.setattr)
+    use_words(monkeypatch)
     return specialists_once
 
 
 @pytest.fixture
 def whole(whole_once, monkeypatch):
     """An index with one space for texts, pictures and films."""
-    use_words(monkeypatch.setattr)
+    use_words(monkeypatch)
     return whole_once
 
 
@@ -266,14 +272,15 @@ def test_the_encoder_of_words_can_be_chosen(specialists):
 
 
 def test_a_missing_encoder_is_made_up_for_and_said(whole, tmp_path):
-    shutil.copytree(whole, tmp_path / "index")
-    for part in (tmp_path / "index" / "encoders" / "1").iterdir():
-        part.unlink()
-    answer = asked(tmp_path / "index", "ferry", query_encoder="auto")
+    for part in (Path(CACHE.name) / "mmsearch" / "encoders").iterdir():
+        shutil.rmtree(part)
+    answer = asked(whole, "ferry", query_encoder="auto")
     assert answer.notes == (
-        "There is no exported query encoder. qwen was loaded as a whole instead. `mmsearch index` makes a new one.",
+        "There is no exported query encoder. qwen was loaded as a whole instead."
+        " Queries will load the whole model: qwen is too large to be exported.",
     )
     assert names(answer)[0] == "ferry.txt"
+    assert asked(whole, "ferry", query_encoder="auto").notes == ()  # that is noted, and not told again
 
 
 def test_unwanted_words_weigh_against_pictures_and_pictures_against_words(specialists, media):

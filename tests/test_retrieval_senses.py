@@ -37,7 +37,7 @@ def senses_here(weights, monkeypatch):
     """The built-in reader is a model of words, eyes and ears are what they are."""
     load = spaces.load_embedder
     use_word_model(monkeypatch.setattr)
-    model = lambda row, settings: WordModel() if spaces.plain_name(row) == "builtin" else load(row, settings)  # noqa: E731
+    model = lambda row, *how: WordModel() if spaces.plain_name(row) == "builtin" else load(row, *how)  # noqa: E731
     monkeypatch.setattr(spaces, "load_embedder", model)
     monkeypatch.setattr("mmsearch.encoding.queries.load_embedder", model)
     monkeypatch.setattr(eyes, "folder", lambda: weights)

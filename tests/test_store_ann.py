@@ -219,13 +219,11 @@ def test_files_of_killed_runs_are_swept_and_others_left(small: Small) -> None:
     kept = {path.name for path in small.folder.path.iterdir()}
     (small.folder.path / "ann-1-text-77.faiss").write_bytes(b"x")
     (small.folder.path / ".ann-1-text-78.faiss.123.tmp").write_bytes(b"x")
-    (small.folder.encoders / ".half").mkdir(parents=True)
-    (small.folder.encoders / ".half" / "text.onnx").write_bytes(b"x")
-    (small.folder.encoders / "1").mkdir()
+    (small.folder.encoders / "1").mkdir(parents=True)  # where older versions kept query encoders
+    (small.folder.encoders / "1" / "text.onnx").write_bytes(b"x")
     (small.folder.path / "notes.txt").write_text("mine")
     ann.sweep(small.connection, small.folder)
-    assert {path.name for path in small.folder.path.iterdir()} == kept | {"notes.txt", "encoders"}
-    assert [path.name for path in small.folder.encoders.iterdir()] == ["1"]
+    assert {path.name for path in small.folder.path.iterdir()} == kept | {"notes.txt"}
 
 
 def test_a_file_that_can_not_be_written_stops_the_run_and_leaves_the_old_one(small: Small, monkeypatch) -> None:

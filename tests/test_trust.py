@@ -49,14 +49,15 @@ def test_the_path_is_the_real_one(tmp_path: Path) -> None:
     assert trust.standing(tmp_path / "real", ID).is_own and trust.standing(tmp_path / "link", ID).is_own
 
 
-def test_an_index_of_the_data_folder_is_own_unless_it_leads_elsewhere(tmp_path: Path) -> None:
+def test_an_index_of_the_data_folder_is_own(tmp_path: Path) -> None:
     elsewhere = tmp_path / "clone" / ".mmsearch"
     elsewhere.mkdir(parents=True)
     (data_home() / "photos").mkdir(parents=True)
     (data_home() / "linked").symlink_to(elsewhere)
     assert trust.standing(data_home() / "photos", None).is_own
     assert trust.standing(data_home() / "new", ID).is_own
-    assert not trust.standing(data_home() / "linked", None).is_own
+    assert trust.standing(data_home() / "linked", None).is_own  # the user made the link
+    assert trust.in_data_home(data_home() / "photos") and not trust.in_data_home(data_home() / "linked")
     assert not trust.standing(data_home() / "photos" / "deeper", None).is_own
 
 

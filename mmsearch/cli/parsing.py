@@ -35,7 +35,8 @@ def list_format(asked: ListFormat, null: bool) -> ListFormat:
 
 def index_folder(index: str | None, here: bool = False) -> Path:
     """The index folder that is meant. Raises `UsageError` for one that no file system can have, for a file of that
-    name, and where the working directory is gone."""
+    name, and where the working directory is gone; `UntrustedIndex` for an index that was found, not named, and not made
+    here by this user's mmsearch."""
     from mmsearch import config
 
     if index is not None and "\0" in index:
@@ -54,6 +55,10 @@ def index_folder(index: str | None, here: bool = False) -> Path:
     if problem:
         shown = str(folder) if len(str(folder)) <= _LONGEST_SHOWN else f"{str(folder)[:_LONGEST_SHOWN]}..."
         raise UsageError(f"--index can't be {shown}: {problem}.", "Choose another place for the index.")
+    if index is None and folder.parent != config.data_home():
+        from mmsearch.indexing.adopting import require_own
+
+        require_own(folder, here)
     return folder
 
 

@@ -20,7 +20,7 @@ from mmsearch.output import screen
 
 _GROUPS = {  # as `mmsearch --help` lists the commands
     "Search": ("query", "similar", "dupes", "rank"),
-    "Index": ("index", "forget", "failed"),
+    "Index": ("index", "forget", "failed", "trust"),
     "Inspect": ("status", "verify", "doctor", "eval"),
     "Models": ("models", "embed"),
 }

@@ -1,20 +1,30 @@
-"""Query encoders of an index: made once per model in the user's cache, copied into the index folder. Beside them lie
-everyday texts as the model embeds them, which tell how near any text is to what the index holds of another kind."""
+"""Exported query encoders: once per user in the cache folder, by the fingerprint of their model, and never in an index.
+
+Beside each lies the user's own record of its files (`files.json`): their SHA-256, and what `stat` said of them. Before
+an encoder is loaded `stat` is compared with the record, and where it differs the files are hashed again; what does not
+match is thrown away and made again. With an encoder lie the anchor texts as the model embeds them, which tell how near
+any text is to what an index holds of another kind.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
+import os
 import shutil
+import stat
 import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mmsearch.config import cache_home
 from mmsearch.errors import ModelUnavailable
 from mmsearch.models.known import ModelSpec
 from mmsearch.models.options import ModelOptions
-from mmsearch.store.layout import IndexFolder, sync
+from mmsearch.store.layout import sync
 from mmsearch.store.snapshot import SpaceRow
 from mmsearch.types import Remark, View
 
@@ -22,9 +32,10 @@ if TYPE_CHECKING:
     import numpy as np
 
     from mmsearch.models.embedder import Embedder
+    from mmsearch.models.query_encoder import OnnxTextEncoder
 
-
-_EVERYDAY = "everyday.npy"
+_RECORD, _EVERYDAY = "files.json", "everyday.npy"
+_STAT = ("size", "mtime_ns", "ctime_ns", "inode")
 EVERYDAY = (
     "a photo of a dog", "two children on a beach", "a red car in the street", "a plate of food", "a tall building",
     "a group of people at a party", "mountains with snow", "a screenshot of a program", "a bar chart of revenue",
@@ -38,83 +49,232 @@ EVERYDAY = (
 )  # fmt: skip
 
 
-def encoder_folder(folder: IndexFolder, row: SpaceRow) -> Path:
-    """Where the exported query encoder of a space lies."""
-    return folder.encoders / str(row.id)
+class EncoderUnusable(ModelUnavailable):
+    """An exported query encoder that is missing, damaged, or of another ONNX Runtime: it can be made again."""
 
 
-def provide(
-    folder: IndexFolder, row: SpaceRow, embedder: Embedder, spec: ModelSpec, options: ModelOptions
-) -> Remark | None:
-    """Put the query encoder of a space into the index folder where there is none, or none that works here.
+class CacheUnwritable(ModelUnavailable):
+    """The cache folder can't hold an encoder."""
 
-    `embedder` is the space's as the run has it; where an export is due, `spec` is loaded once more in float32 on the
-    CPU. Gives what there is to say where the model can't have one; that is noted in the folder, so that it is neither
-    tried nor said again."""
-    import numpy as np
 
-    from mmsearch.models.export import check_exportable
-    from mmsearch.models.query_encoder import is_refused, write_refusal
+def place_of(fingerprint: Mapping[str, Any]) -> Path:
+    """The folder of the query encoder of a model with this fingerprint of its text view."""
+    from mmsearch.models.query_encoder import EXPORTER
 
-    place = encoder_folder(folder, row)
-    fingerprint = embedder.fingerprint().get("text", {})
-    if is_refused(place, fingerprint) or works(place, fingerprint):
+    key = json.dumps([EXPORTER, fingerprint], sort_keys=True)
+    return cache_home() / "encoders" / hashlib.sha256(key.encode()).hexdigest()[:32]
+
+
+def opened(row: SpaceRow) -> OnnxTextEncoder:
+    """The query encoder of a space, its files held against the record. Raises `EncoderUnusable`, and `ModelUnavailable`
+    where the model can't have one."""
+    from mmsearch.models import query_encoder
+
+    fingerprint = _text_fingerprint(row)
+    place = place_of(fingerprint)
+    if why := problem(place):
+        raise EncoderUnusable(why)
+    try:
+        encoder = query_encoder.OnnxTextEncoder(place)
+    except ModelUnavailable as error:
+        if not error.hint:  # the model can't have one
+            raise
+        raise EncoderUnusable(error.sentence) from error
+    if encoder.fingerprint != fingerprint:
+        raise EncoderUnusable("The exported query encoder belongs to another model.")
+    return encoder
+
+
+def signature(row: SpaceRow) -> tuple[object, ...]:
+    """Changes with the files of a space's encoder; nothing of them is read."""
+    place = place_of(_text_fingerprint(row))
+    try:
+        names = sorted(os.listdir(place))
+        return (str(place), *((name, *_stat(place / name).values()) for name in names))
+    except OSError:
+        return (str(place),)
+
+
+def state(row: SpaceRow, deep: bool = False) -> str:
+    """What is wrong with the query encoder of a space, as a sentence; nothing where it is as it was written, or where
+    the space takes no words. With `deep` all bytes are read."""
+    if "text" not in row.fingerprint:
+        return ""
+    return problem(place_of(_text_fingerprint(row)), deep)
+
+
+def provide(row: SpaceRow, embedder: Embedder, spec: ModelSpec, options: ModelOptions) -> Remark | None:
+    """Make the query encoder of a model where there is none, or none that is sound and loads here.
+
+    `embedder` is the space's as the caller has it; unless it computes in float32 on the CPU, `spec` is loaded once more
+    for the export. Returns what to tell the user: that the model can't have one (noted in the cache, so that it is
+    neither tried nor told again), or that the cache can't hold it."""
+    from mmsearch.models.query_encoder import is_refused
+
+    fingerprint = dict(embedder.fingerprint().get("text", {}))
+    place = place_of(fingerprint)
+    if not problem(place) and (is_refused(place, fingerprint) or _loads(place)):
         return None
-    place.parent.mkdir(exist_ok=True)
-    said = None
-    with tempfile.TemporaryDirectory(prefix=".", dir=place.parent) as top:
-        draft = Path(top) / place.name
-        try:
-            check_exportable(embedder)
-            shutil.copytree(_exported(fingerprint, spec, options), draft)
-        except ModelUnavailable as error:
-            write_refusal(draft, fingerprint, error.sentence)
-            said = Remark(f"Queries will load the whole model: {error.sentence}", error.hint)
-        if len(embedder.views) > 1:
-            with (draft / _EVERYDAY).open("wb") as file:
-                np.save(file, embedder.embed(View.TEXT, EVERYDAY, role="query").astype(np.float16))
-        _put(draft, place)
+    try:
+        with _draft(place) as draft:
+            said = _export(draft, fingerprint, embedder, spec, options)
+    except CacheUnwritable as error:
+        return Remark(f"Queries will load the whole model: {error.sentence}", error.hint)
     return said
 
 
-def everyday(folder: IndexFolder, row: SpaceRow) -> np.ndarray:
-    """Everyday texts in a space, unit rows, float32 (n, dimension); none where the folder has none of this model."""
+def everyday(row: SpaceRow) -> np.ndarray:
+    """Anchor texts in a space, unit rows, float32 (n, dimension); none where the cache has none of this model."""
     import numpy as np
 
+    none = np.empty((0, row.dimension), np.float32)
+    place = place_of(_text_fingerprint(row))
+    if "text" not in row.fingerprint or problem(place):
+        return none
     try:
-        found = np.load(encoder_folder(folder, row) / _EVERYDAY, allow_pickle=False).astype(np.float32)
-    except (OSError, ValueError):
-        found = np.empty((0, row.dimension), np.float32)
-    return found if found.ndim == 2 and found.shape[1] == row.dimension else np.empty((0, row.dimension), np.float32)
+        found = np.load(place / _EVERYDAY, allow_pickle=False).astype(np.float32)
+    except (OSError, ValueError, EOFError):
+        return none
+    return found if found.ndim == 2 and found.shape[1] == row.dimension else none
 
 
-def works(place: Path, fingerprint: dict[str, object]) -> bool:
-    """Whether a folder holds a query encoder of this model that loads."""
-    from mmsearch.models.query_encoder import OnnxTextEncoder
+def problem(place: Path, deep: bool = False) -> str:
+    """What is wrong with an encoder's folder, as a sentence; nothing where its files are those that were written. They
+    are hashed where `stat` says that they were touched, or with `deep`."""
+    try:
+        for folder in (place.parent, place):
+            _check_folder(folder)
+        record = json.loads(_plain_bytes(place / _RECORD))
+        names = {name for name in os.listdir(place) if name != _RECORD}
+        if names != record.keys() or "encoder.json" not in names:
+            return "The exported query encoder is incomplete."
+        stats = {name: _stat(place / name) for name in record}
+        touched = [name for name in record if {key: record[name][key] for key in _STAT} != stats[name]]
+        for name in record if deep else touched:
+            if _sha256(place / name) != record[name]["sha256"]:
+                return "The exported query encoder is damaged."
+        if touched:  # by a backup that was played back, say
+            with contextlib.suppress(OSError):
+                _write_record(place, {name: {"sha256": record[name]["sha256"], **stats[name]} for name in record})
+    except (FileNotFoundError, NotADirectoryError):
+        return "There is no exported query encoder."
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        return "The exported query encoder is damaged."
+    return ""
+
+
+def _text_fingerprint(row: SpaceRow) -> dict[str, Any]:
+    return dict(row.fingerprint.get("text", {}))
+
+
+def _export(
+    draft: Path, fingerprint: dict[str, Any], embedder: Embedder, spec: ModelSpec, options: ModelOptions
+) -> Remark | None:
+    """Write the encoder of a model into a draft, or the note that it can't have one."""
+    import numpy as np
+
+    from mmsearch.models.export import check_exportable, export_query_encoder, export_text_tower
+    from mmsearch.models.query_encoder import write_refusal
+
+    said = None
+    try:
+        check_exportable(embedder)
+        if (embedder.precision.device, embedder.precision.dtype) == ("cpu", "float32"):
+            export_text_tower(embedder, draft)
+        else:
+            export_query_encoder(spec, draft, replace(options, device="cpu", dtype="float32"))
+    except ModelUnavailable as error:
+        shutil.rmtree(draft, ignore_errors=True)
+        write_refusal(draft, fingerprint, error.sentence)
+        said = Remark(f"Queries will load the whole model: {error.sentence}", error.hint)
+    if len(embedder.views) > 1:
+        with (draft / _EVERYDAY).open("wb") as file:
+            np.save(file, embedder.embed(View.TEXT, EVERYDAY, role="query").astype(np.float16))
+    return said
+
+
+@contextlib.contextmanager
+def _draft(place: Path) -> Iterator[Path]:
+    """A name beside `place` to make a folder of; at the end its files are recorded, and it takes the place in one step.
+    Where another process was quicker, its folder stays and this one goes. Raises `CacheUnwritable`."""
+    try:
+        place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _check_folder(place.parent)
+        top = Path(tempfile.mkdtemp(dir=place.parent, prefix=f".{place.name[:8]}-"))
+    except OSError as error:
+        raise _unwritable(error) from error
+    try:
+        draft = top / "encoder"
+        yield draft
+        try:
+            draft.chmod(0o700)
+            for path in draft.iterdir():
+                path.chmod(0o600)
+                sync(path)
+            files = sorted(draft.iterdir())
+            _write_record(draft, {path.name: {"sha256": _sha256(path), **_stat(path)} for path in files})
+            sync(draft)
+            if os.path.lexists(place) and problem(place):
+                place.rename(top / "damaged")  # a link is moved, not followed
+            if not os.path.lexists(place):
+                draft.rename(place)
+                sync(place.parent)
+        except OSError as error:
+            if problem(place):  # else another process made it in the same moment
+                raise _unwritable(error) from error
+    finally:
+        shutil.rmtree(top, ignore_errors=True)
+
+
+def _unwritable(error: OSError) -> CacheUnwritable:
+    where = cache_home() / "encoders"
+    return CacheUnwritable(
+        f"The cache folder {where} can't hold a query encoder ({error.strerror or error}).",
+        "Give yourself the right to write there, or set XDG_CACHE_HOME to a folder of yours.",
+    )
+
+
+def _check_folder(folder: Path) -> None:
+    """Raise `OSError` unless a folder is one, not a link to one, and the user's own."""
+    facts = os.lstat(folder)
+    if not stat.S_ISDIR(facts.st_mode):
+        raise PermissionError(13, "it is a link, or no folder", str(folder))
+    if facts.st_uid != os.getuid() or facts.st_mode & 0o022:
+        raise PermissionError(13, "other users can write there", str(folder))
+
+
+def _loads(place: Path) -> bool:
+    from mmsearch.models import query_encoder
 
     try:
-        return bool(OnnxTextEncoder(place).fingerprint == fingerprint)
+        query_encoder.OnnxTextEncoder(place)
     except ModelUnavailable:
         return False
+    return True
 
 
-def _exported(fingerprint: dict[str, object], spec: ModelSpec, options: ModelOptions) -> Path:
-    """The query encoder of a model in the user's cache, made there the first time: an export takes some ten seconds,
-    and every index of a model needs the same one."""
-    from mmsearch.models.export import export_query_encoder
-
-    digest = hashlib.sha256(json.dumps(fingerprint, sort_keys=True).encode()).hexdigest()[:24]
-    place = cache_home() / "encoders" / digest
-    if not works(place, fingerprint):
-        export_query_encoder(spec, place, options)
-    return place
+def _write_record(folder: Path, record: Mapping[str, Any]) -> None:
+    """Write the record of a folder's files beside them, in one step."""
+    descriptor, draft = tempfile.mkstemp(dir=folder.parent, prefix=".record-")
+    with open(descriptor, "w", encoding="utf-8") as file:
+        json.dump(record, file, indent=1)
+    os.replace(draft, folder / _RECORD)
 
 
-def _put(draft: Path, place: Path) -> None:
-    """A folder takes its place in one step, complete and on the disk."""
-    for path in [*draft.iterdir(), draft]:
-        sync(path)
-    if place.exists():
-        place.rename(draft.parent / "old")
-    draft.rename(place)
-    sync(place.parent)
+def _stat(path: Path) -> dict[str, int]:
+    """Raises `OSError` for what is no plain file."""
+    facts = os.lstat(path)
+    if not stat.S_ISREG(facts.st_mode):
+        raise OSError(f"{path} is no plain file")
+    return dict(zip(_STAT, (facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns, facts.st_ino), strict=True))
+
+
+def _plain_bytes(path: Path) -> bytes:
+    _stat(path)
+    with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC), "rb") as file:
+        return file.read()
+
+
+def _sha256(path: Path) -> str:
+    with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC), "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import shlex
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from mmsearch import trust
 from mmsearch.config import Settings
-from mmsearch.encoding.spaces import Models, check_identity, machine_options, model_of
-from mmsearch.errors import ModelMismatch, ModelUnavailable, UsageError
+from mmsearch.encoding import grants as granting
+from mmsearch.encoding.grants import model_of
+from mmsearch.encoding.spaces import Models, check_identity, machine_options
+from mmsearch.errors import ModelMismatch, ModelUnavailable, UntrustedModel, UsageError
 from mmsearch.models import builtin
 from mmsearch.models.known import ModelSpec
 from mmsearch.models.options import CHANGE_VECTORS, ModelOptions
 from mmsearch.models.registry import DEFAULT, check_here, check_loadable, load, resolve, resolve_all
 from mmsearch.store import spaces as rows_of
-from mmsearch.store.catalogue import transaction
+from mmsearch.store.catalogue import ensure_id, transaction
 from mmsearch.store.layout import IndexFolder
-from mmsearch.store.snapshot import SpaceRow, spaces
+from mmsearch.store.snapshot import SpaceRow, all_spaces, spaces
+from mmsearch.trust import Grant
 from mmsearch.types import Remark, View, chosen
 
 if TYPE_CHECKING:
@@ -44,7 +49,11 @@ def _check_here(wanted: Sequence[Wanted]) -> None:
 def named_models(settings: Settings) -> list[Wanted]:
     """The models that a run names, with their options; empty where it names none. Nothing is loaded or written.
     Raises `UsageError`, `ModelUnavailable`."""
-    specs = resolve_all([*settings.models, *settings.add_models])
+    return _wanted(resolve_all([*settings.models, *settings.add_models]), settings)
+
+
+def _wanted(specs: Sequence[ModelSpec], settings: Settings) -> list[Wanted]:
+    """Models with the options of a run. Raises `UsageError`, `ModelUnavailable`."""
     trusted = [resolve(name).source for name in settings.trust_remote_code]
     for name, source in zip(settings.trust_remote_code, trusted, strict=True):
         if specs and source not in [spec.source for spec in specs]:
@@ -100,19 +109,22 @@ def _vector_options(settings: Settings) -> dict[str, Any]:
     return {name: getattr(settings, name) or None for name in CHANGE_VECTORS if name != "revision"}
 
 
-def open_models(folder: IndexFolder, connection: sqlite3.Connection, settings: Settings) -> Models:
-    """The models of a run. A new index takes the built-in ones unless others are named.
+def open_models(folder: IndexFolder, connection: sqlite3.Connection, settings: Settings, own: bool) -> Models:
+    """The models of a run. A new index takes the built-in ones unless others are named. Of an `own` index the record of
+    trust is kept: its id, and the models that this run names; of another index no model outside the box is loaded.
 
-    Raises `ModelMismatch` when other models or options are asked for than the index was made with, or when a model
-    is not the one it was (the sentence says which part differs); `UsageError`, `ModelUnavailable`. Nothing is written
-    before every model that is named has been loaded.
+    Raises `UntrustedModel` for a model of the index that the user never allowed for it, `ModelMismatch` when other
+    models or options are asked for than the index was made with, or when a model is not the one it was (the sentence
+    says which part differs); `UsageError`, `ModelUnavailable`. Nothing is written before every model that is named has
+    been loaded.
     """
     wanted = named_models(settings)
     rows, said = spaces(connection), list[Remark]()
+    held = _held(folder, connection, wanted, settings, own)
     if settings.add_models:
         _check_addable(connection, rows, wanted)
     elif settings.rebuild and rows:
-        wanted, said = _rebuilt(folder, connection, rows, wanted, settings)
+        wanted, said = _rebuilt(folder, connection, rows, wanted, settings, held)
     elif rows:
         _check_same(rows, wanted, settings)
         wanted = []
@@ -120,14 +132,23 @@ def open_models(folder: IndexFolder, connection: sqlite3.Connection, settings: S
         wanted = [(resolve(name), machine_options(settings)) for name in DEFAULT]
     state = rows_of.BUILDING if settings.rebuild and rows else ""
     _check_here(wanted)
-    new = [_described(spec, options) for spec, options in wanted]
+    new = [(*_described(spec, options), options.trust_remote_code) for spec, options in wanted]
     ready: dict[int, Embedder] = {}
-    if new:
-        with transaction(connection, folder):
-            for described, embedder in new:
-                number = rows_of.add_space(connection, *described, state=state)
-                if embedder is not None:
-                    ready[number] = embedder
+    with transaction(connection, folder):
+        added = []
+        for described, embedder, remote_code in new:
+            number = rows_of.add_space(connection, *described, state=state)
+            added.append((number, remote_code))
+            if embedder is not None:
+                ready[number] = embedder
+        by_id = {row.id: row for row in all_spaces(connection)}
+        held |= {
+            number: granting.as_recorded(by_id[number], remote_code)
+            for number, remote_code in added
+            if not granting.in_box(by_id[number])
+        }
+        if own:  # before the spaces are committed: a run that is killed in between leaves no model that is not allowed
+            said += _registered(folder, ensure_id(connection), held)
     building = spaces(connection, rows_of.BUILDING)
     if building and not settings.rebuild:
         names = ", ".join(rows_of.plain_name(row) for row in building)
@@ -136,7 +157,42 @@ def open_models(folder: IndexFolder, connection: sqlite3.Connection, settings: S
     for row in filled:
         if rows_of.plain_name(row) == "builtin":  # the identity of others is known when they are loaded
             check_identity(row, builtin.fingerprint())
-    return Models(folder, filled, settings, said, ready)
+    return Models(filled, settings, held, said, ready)
+
+
+def _held(
+    folder: IndexFolder, connection: sqlite3.Connection, wanted: Sequence[Wanted], settings: Settings, own: bool
+) -> dict[int, Grant]:
+    """What the user has allowed of the models of an index, by space; `--trust-remote-code` without a model to go with
+    is of one of these. Raises `UntrustedModel`, and `UsageError` for a model that the index does not have."""
+    if not own:
+        for spec, _ in wanted:
+            if not builtin.is_part(spec.name):
+                raise UntrustedModel(
+                    f"{folder.path} is not an index of yours, so {spec.name} is not loaded for it.",
+                    f"If you know where it is from: mmsearch trust {shlex.quote(str(folder.path))}",
+                )
+    rows = [*spaces(connection), *spaces(connection, rows_of.BUILDING)]
+    held = granting.grants_of(folder, connection, rows)
+    if settings.trust_remote_code and rows and not wanted:
+        coded = granting.coded(rows, settings.trust_remote_code)
+        for row in rows:
+            if row.id in held and held[row.id].source in coded:
+                held[row.id] = granting.with_code(held[row.id])
+    return held
+
+
+def _registered(folder: IndexFolder, number: str, held: Mapping[int, Grant]) -> list[Remark]:
+    """Keep in the record of trust that an index is the user's own, and its models. Returns what to tell where the
+    record can't be written."""
+    try:
+        trust.register(folder.path, number)
+        for grant in held.values():
+            trust.allow_model(folder.path, number, grant)
+    except trust.RecordUnwritable as error:
+        models = " nor its models be loaded" if held else ""
+        return [Remark(f"{error.sentence} Later runs and searches won't know this index as yours{models}.", error.hint)]
+    return []
 
 
 def _check_addable(connection: sqlite3.Connection, rows: Sequence[SpaceRow], wanted: Sequence[Wanted]) -> None:
@@ -159,17 +215,25 @@ def _rebuilt(
     rows: Sequence[SpaceRow],
     wanted: Sequence[Wanted],
     settings: Settings,
+    held: Mapping[int, Grant],
 ) -> tuple[list[Wanted], list[Remark]]:
     """The models that a rebuild still has to begin with (none where one goes on), and what there is to say."""
     if not wanted:
-        again = replace(settings, models=tuple(_asked_as(row) for row in rows))
-        options = {model_of(row): row.recorded.get("options", {}) for row in rows}
-        wanted = [(spec, _merged(one, options.get(spec.source, {}))) for spec, one in named_models(again)]
+        coded = [grant.source for grant in held.values() if grant.remote_code]
+        again = replace(settings, trust_remote_code=(*settings.trust_remote_code, *coded))
+        found = _wanted([_as_was(row) for row in rows], again)
+        wanted = [
+            (spec, _merged(options, held[row.id])) if row.id in held else (spec, options)
+            for (spec, options), row in zip(found, rows, strict=True)
+        ]
     building = spaces(connection, rows_of.BUILDING)
     if not building:
         return list(wanted), []
     same = len(building) == len(wanted) and all(
-        any(_is_same(row, spec) and row.recorded.get("options", {}) == options.recorded() for row in building)
+        any(
+            _is_same(row, spec) and _vector_facts(row.recorded.get("options", {})) == _vector_facts(options.recorded())
+            for row in building
+        )
         for spec, options in wanted
     )
     if same:
@@ -178,16 +242,22 @@ def _rebuilt(
     return list(wanted), [Remark("The rebuild that was cut off was with other models or options: it starts over.")]
 
 
-def _merged(options: ModelOptions, stored: dict[str, Any]) -> ModelOptions:
-    """Stored options, those of this run over them."""
-    return options.with_recorded({**stored, **options.recorded()})
+def _merged(options: ModelOptions, grant: Grant) -> ModelOptions:
+    """The options that a model was allowed with, those of this run over them."""
+    granting.granted_options(grant, options)  # it checks the code
+    both = options.with_recorded({**grant.options, **options.recorded()})
+    return replace(both, trust_remote_code=grant.remote_code)
 
 
-def _asked_as(row: SpaceRow) -> str:
-    """A space as `--model` would name it."""
-    source = row.name if rows_of.plain_name(row) == "builtin" else model_of(row)
+def _vector_facts(recorded: Mapping[str, Any]) -> dict[str, Any]:
+    """The recorded options that change vectors."""
+    return {name: value for name, value in recorded.items() if name in CHANGE_VECTORS}
+
+
+def _as_was(row: SpaceRow) -> ModelSpec:
+    """The model of a space, limited to the views that are filled."""
     limited = set(row.views) != set(row.fingerprint)
-    return f"{source}:{','.join(row.views)}" if limited else source
+    return replace(granting.spec_of(row), limited_to=frozenset(View(view) for view in row.views) if limited else None)
 
 
 def _is_same(row: SpaceRow, spec: ModelSpec) -> bool:

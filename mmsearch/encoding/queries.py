@@ -1,4 +1,4 @@
-"""Queries as vectors: texts by the exported encoder in the index folder, without torch; all else by the whole model."""
+"""Queries as vectors: texts by the exported encoder in the user's cache, without torch; all else by the whole model."""
 
 from __future__ import annotations
 
@@ -6,16 +6,20 @@ import contextlib
 import functools
 import json
 from collections.abc import Iterable, Sequence
-from pathlib import Path
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mmsearch.config import Settings
-from mmsearch.encoding.encoders import encoder_folder
-from mmsearch.encoding.spaces import check_identity, load_embedder
+from mmsearch.encoding import encoders
+from mmsearch.encoding.grants import grant_of, in_box, spec_of
+from mmsearch.encoding.spaces import check_identity, load_embedder, model_options
 from mmsearch.errors import ModelUnavailable
 from mmsearch.models import builtin
+from mmsearch.models.options import ModelOptions
+from mmsearch.store.catalogue import open_reader
 from mmsearch.store.layout import IndexFolder
 from mmsearch.store.snapshot import SpaceRow
+from mmsearch.trust import Grant
 from mmsearch.types import Extracted, Needs, Query, View
 
 if TYPE_CHECKING:
@@ -49,26 +53,26 @@ def encode_text(folder: IndexFolder, row: SpaceRow, text: str, query: Query) -> 
     if row.name == "builtin":
         check_identity(row, builtin.fingerprint())
     if query.query_encoder == "torch":
-        return _by_torch(row, text, query, "")
+        return _by_torch(folder, row, text, query)
+    remake = ""
     try:
-        encoder = _exported(encoder_folder(folder, row))
+        encoder = _exported(row, encoders.signature(row))
         if query.instruct and encoder.takes_instruction:
             raise ModelUnavailable("An instruction is a matter of the whole model.")
-        if encoder.fingerprint == row.fingerprint["text"]:
-            tokens = encoder.tokenize([text])[0]
-            notes = _uninstructed(row, query)
-            return EncodedText(encoder.embed([text])[0], tokens.pieces, tokens.offsets, encoder.single_signs, notes)
-        problem, hint = "The exported query encoder belongs to another model.", "`mmsearch index` makes a new one."
-    except ModelUnavailable as error:
-        problem, hint = error.sentence, "`mmsearch index` makes a new one." if error.hint else ""
+        tokens = encoder.tokenize([text])[0]
+        notes = _uninstructed(row, query)
+        return EncodedText(encoder.embed([text])[0], tokens.pieces, tokens.offsets, encoder.single_signs, notes)
+    except encoders.EncoderUnusable as error:
+        problem = remake = error.sentence
+    except ModelUnavailable as error:  # that a model can't have one, is no news
+        problem = error.sentence
     if query.query_encoder == "onnx":
-        raise ModelUnavailable(f"{row.name} can't answer without torch: {problem}", hint or "--query-encoder torch")
-    note = f"{problem} {row.name} was loaded as a whole instead. {hint}" if hint else ""  # that it has none, is no news
-    return _by_torch(row, text, query, note)
+        raise ModelUnavailable(f"{row.name} can't answer without torch: {problem}", "--query-encoder torch")
+    return _by_torch(folder, row, text, query, remake)
 
 
 def encode_media(
-    row: SpaceRow, pieces: Sequence[Extracted], sound_rate: int, query: Query
+    folder: IndexFolder, row: SpaceRow, pieces: Sequence[Extracted], sound_rate: int, query: Query
 ) -> tuple[dict[View, np.ndarray], tuple[str, ...]]:
     """What the pieces of a file look and sound like in a space, by view: a unit vector, float32 (dimension,), the mean
     of its first items; and what there is to say. A view that the space lacks or of which the file has nothing is
@@ -77,7 +81,7 @@ def encode_media(
 
     views = query_views(row) - {View.TEXT}
     items: dict[View, list[Any]] = {}
-    embedder, instruction, notes = _instructed(row, query)
+    embedder, instruction, notes = _instructed(folder, row, query)
     for one in pieces:
         for view, item in contents(one, "", Space(row.id, embedder, views, row.fingerprint), sound_rate):
             items.setdefault(view, []).append(item)
@@ -88,10 +92,12 @@ def encode_media(
     return vectors, notes
 
 
-def encode_fused(row: SpaceRow, text: str, look: np.ndarray, query: Query) -> tuple[np.ndarray, tuple[str, ...]] | None:
+def encode_fused(
+    folder: IndexFolder, row: SpaceRow, text: str, look: np.ndarray, query: Query
+) -> tuple[np.ndarray, tuple[str, ...]] | None:
     """A text and a picture, uint8 (height, width, 3) RGB, as one input: a unit vector, float32 (dimension,), and what
     there is to say; None for a model that doesn't fuse them. Raises as `encode_text`."""
-    embedder, instruction, notes = _instructed(row, query)
+    embedder, instruction, notes = _instructed(folder, row, query)
     return (embedder.fused(text, look, role="query", instruction=instruction), notes) if embedder.fuses else None
 
 
@@ -109,29 +115,23 @@ def unit(vector: np.ndarray) -> np.ndarray:
     return (vector / max(float(np.linalg.norm(vector)), 1e-9)).astype(np.float32)
 
 
-def _exported(folder: Path) -> OnnxTextEncoder:
-    """The exported encoder of a folder; the same one again as long as its files are the same."""
-    stamps = []
-    with contextlib.suppress(OSError):  # the encoder says what is missing
-        for path in sorted(folder.iterdir()):
-            facts = path.stat()
-            stamps.append((path.name, facts.st_size, facts.st_mtime_ns, facts.st_ino))
-    return _loaded(folder, tuple(stamps))
-
-
 @functools.lru_cache(maxsize=4)
-def _loaded(folder: Path, stamps: tuple[tuple[str, int, int, int], ...]) -> OnnxTextEncoder:
-    from mmsearch.models.query_encoder import OnnxTextEncoder
-
-    return OnnxTextEncoder(folder)
+def _cached(place: tuple[object, ...], stored: str) -> OnnxTextEncoder:
+    return encoders.opened(SpaceRow(0, "", json.loads(stored), {}, 0, ()))
 
 
-def _by_torch(row: SpaceRow, text: str, query: Query, note: str) -> EncodedText:
+def _exported(row: SpaceRow, signature: tuple[object, ...]) -> OnnxTextEncoder:
+    """The exported encoder of a space; the same one again as long as its files are the same."""
+    return _cached(signature, json.dumps(row.fingerprint))
+
+
+def _by_torch(folder: IndexFolder, row: SpaceRow, text: str, query: Query, remake: str = "") -> EncodedText:
+    """Encode a text by the whole model. With `remake`, what was wrong with the exported encoder, that is made again."""
     from mmsearch.models.query_encoder import reads_single_signs
 
-    embedder, instruction, notes = _instructed(row, query)
+    embedder, instruction, notes = _instructed(folder, row, query)
     vector = embedder.embed(View.TEXT, [text], role="query", instruction=instruction)[0]
-    notes = (*notes, note) if note else notes
+    notes = (*notes, _remade(folder, row, embedder, remake)) if remake else notes
     tokenizer = getattr(getattr(embedder.model, "tokenizer", None), "backend_tokenizer", None)
     if tokenizer is None:
         return EncodedText(vector, [text], [(0, len(text))], True, notes)
@@ -140,10 +140,29 @@ def _by_torch(row: SpaceRow, text: str, query: Query, note: str) -> EncodedText:
     return EncodedText(vector, encoding.tokens, encoding.offsets, single, notes)
 
 
-def _instructed(row: SpaceRow, query: Query) -> tuple[Embedder, str | None, tuple[str, ...]]:
+def _remade(folder: IndexFolder, row: SpaceRow, embedder: Embedder, problem: str) -> str:
+    """Make the query encoder of a space again; what there is to tell."""
+    options = model_options(row, _grant(folder, row), ModelOptions())
+    said = encoders.provide(row, embedder, spec_of(row), options)
+    if said is not None:
+        return f"{problem} {row.name} was loaded as a whole instead. {said.sentence} {said.hint}".rstrip()
+    return f"{problem} {row.name} was loaded as a whole, and its query encoder made again: the next query is quick."
+
+
+def _grant(folder: IndexFolder, row: SpaceRow) -> Grant | None:
+    """What the user allowed of a space's model; None for one in the box, which needs no grant."""
+    if in_box(row):
+        return None
+    with contextlib.closing(open_reader(folder)) as connection:
+        return grant_of(folder, connection, row)
+
+
+def _instructed(folder: IndexFolder, row: SpaceRow, query: Query) -> tuple[Embedder, str | None, tuple[str, ...]]:
     """The model of a space, the instruction for it, and what there is to say about that."""
     settings = (query.device, query.dtype, query.allow_download)
-    embedder = _whole(row.id, row.name, json.dumps([row.fingerprint, row.recorded]), settings)
+    grant = _grant(folder, row)
+    allowed = None if grant is None else json.dumps(asdict(grant))
+    embedder = _whole(row.id, row.name, json.dumps([row.fingerprint, row.recorded]), allowed, settings)
     if query.instruct and embedder.takes_instruction:
         return embedder, query.instruct, ()
     return embedder, None, _uninstructed(row, query)
@@ -154,7 +173,7 @@ def _uninstructed(row: SpaceRow, query: Query) -> tuple[str, ...]:
 
 
 @functools.lru_cache(maxsize=4)
-def _whole(space_id: int, name: str, stored: str, settings: tuple[str, str, bool]) -> Embedder:
+def _whole(space_id: int, name: str, stored: str, allowed: str | None, settings: tuple[str, str, bool]) -> Embedder:
     """The model of a space. On a CPU in float32: a lower precision would have to be compared with it first, which costs
     more than a few queries gain."""
     from mmsearch.models.precision import preferred
@@ -164,6 +183,7 @@ def _whole(space_id: int, name: str, stored: str, settings: tuple[str, str, bool
     if dtype == "auto" and preferred(None if device == "auto" else device).device == "cpu":
         dtype = "float32"
     row = SpaceRow(space_id, name, fingerprint, recorded, 0, ())
-    embedder = load_embedder(row, Settings(device=device, dtype=dtype, allow_download=allow_download))
+    grant = None if allowed is None else Grant(**json.loads(allowed))
+    embedder = load_embedder(row, grant, Settings(device=device, dtype=dtype, allow_download=allow_download))
     check_identity(row, embedder.fingerprint())
     return embedder

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 from mmsearch.config import Settings
 from mmsearch.encoding import encoders
+from mmsearch.encoding import grants as granting
 from mmsearch.encoding.contents import Space, needs_of
 from mmsearch.encoding.read import SPEECH_RATE, Transcribes
-from mmsearch.errors import ModelMismatch
-from mmsearch.models.known import ModelSpec
+from mmsearch.errors import ModelMismatch, UntrustedModel
 from mmsearch.models.options import ModelOptions
 from mmsearch.models.precision import further_devices
 from mmsearch.models.registry import resolve
-from mmsearch.store.layout import IndexFolder
 from mmsearch.store.snapshot import SpaceRow
 from mmsearch.store.spaces import plain_name
+from mmsearch.trust import Grant
 from mmsearch.types import Needs, Remark, View
 
 if TYPE_CHECKING:
@@ -28,18 +28,18 @@ if TYPE_CHECKING:
 
 class Models:
     """The models of a run: the embedders of the spaces that it fills (`rows`), loaded when the first segment asks for
-    them unless they are `ready`, by space, and the readers."""
+    them unless they are `ready`, by space, and the readers. `grants` has what the user allowed, by space."""
 
     def __init__(
         self,
-        folder: IndexFolder,
         rows: Sequence[SpaceRow],
         settings: Settings,
+        grants: Mapping[int, Grant],
         said: Sequence[Remark] = (),
         ready: Mapping[int, Embedder] | None = None,
     ) -> None:
         self.rows = rows
-        self._folder = folder
+        self._grants = grants
         self._settings = settings
         self._loaded: dict[int, tuple[Embedder, ...]] = {}
         self._said = list(said)
@@ -83,11 +83,12 @@ class Models:
     def _replicas(self, row: SpaceRow) -> tuple[Embedder, ...]:
         """The embedder of a space, and the same model on each further GPU where no certain device was asked for."""
         if row.id not in self._loaded:
-            first = self._ready.pop(row.id, None) or load_embedder(row, self._settings)
+            first = self._ready.pop(row.id, None) or load_embedder(row, self._grants.get(row.id), self._settings)
             check_identity(row, first.fingerprint())
             settled = replace(self._settings, dtype=first.precision.dtype)
             devices = further_devices(first.precision.device)
-            others = [load_embedder(row, replace(settled, device=device)) for device in devices]
+            grant = self._grants.get(row.id)
+            others = [load_embedder(row, grant, replace(settled, device=device)) for device in devices]
             self._loaded[row.id] = (first, *others)
             beside = f", and on {len(others)} more of this machine's GPUs" if others else ""
             if choice := first.choice():
@@ -97,9 +98,9 @@ class Models:
         return self._loaded[row.id]
 
     def _export(self, row: SpaceRow) -> None:
-        """Put the query encoder into the index folder where there is none, or none that works here."""
-        options = ModelOptions().with_recorded(row.recorded.get("options", {}))
-        said = encoders.provide(self._folder, row, self._loaded[row.id][0], _spec(row), options)
+        """Have a query encoder in the user's cache where there is none, or none that works here."""
+        options = model_options(row, self._grants.get(row.id), ModelOptions())
+        said = encoders.provide(row, self._loaded[row.id][0], granting.spec_of(row), options)
         self._said += [said] if said else []
 
     def _transcriber(self) -> Transcribes:
@@ -110,22 +111,25 @@ class Models:
         return transcriber
 
 
-def load_embedder(row: SpaceRow, settings: Settings) -> Embedder:
-    """The embedder of a space with the options that are stored with it, on the device and in the precision of the
-    settings."""
+def load_embedder(row: SpaceRow, grant: Grant | None, settings: Settings) -> Embedder:
+    """The embedder of a space with the options that the user allowed it with, on the device and in the precision of the
+    settings. Raises `UntrustedModel` for a model outside the box without a grant."""
     from mmsearch.models.registry import load
 
-    return load(_spec(row), machine_options(settings).with_recorded(row.recorded.get("options", {})))
+    return load(granting.spec_of(row), model_options(row, grant, machine_options(settings)))
 
 
-def _spec(row: SpaceRow) -> ModelSpec:
-    name = plain_name(row)
-    return resolve(name if name == "builtin" else model_of(row))
-
-
-def model_of(row: SpaceRow) -> str:
-    """The hub id or the folder of a space's model."""
-    return str(row.recorded.get("model", row.name))
+def model_options(row: SpaceRow, grant: Grant | None, here: ModelOptions) -> ModelOptions:
+    """The options of a space's model: those of this machine, and those that were allowed; nothing of them is read from
+    the catalogue. Raises `UntrustedModel` for a model outside the box without a grant."""
+    if granting.in_box(row):
+        return here
+    if grant is None:
+        raise UntrustedModel(
+            f"The model {plain_name(row)} was never allowed for this index, so it is not loaded.",
+            "`mmsearch trust DIR` shows what an index would load, and allows it.",
+        )
+    return granting.granted_options(grant, here)
 
 
 def machine_options(settings: Settings) -> ModelOptions:

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from mmsearch.encoding.jobs import Job, Piece
 from mmsearch.encoding.pipeline import Pipeline, Workers
 from mmsearch.encoding.spaces import Models
+from mmsearch.indexing.scope import Reach
 from mmsearch.store import segments, spaces
 from mmsearch.store.catalogue import Root, roots, transaction
 from mmsearch.store.layout import IndexFolder
@@ -52,6 +53,7 @@ class CatchUp:
     workers: Workers
     record: RunRecord
     stopped: Callable[[], bool]
+    reach: Reach
     total: int = 0
     done: int = 0
     _rows: Sequence[SpaceRow] = ()
@@ -145,8 +147,11 @@ class CatchUp:
             (asset_id, asset_id),
         ):
             whole = os.path.join(places[root_id].path, path) if path else places[root_id].path
+            if not self.reach.holds(whole):
+                continue
             names = [name.encode("utf-8", "surrogateescape") for name, *_ in json.loads(sidecars)]
             beside = tuple(os.path.join(os.path.dirname(whole), name) for name in names)
+            beside = tuple(one for one in beside if self.reach.holds(one))
             found = Source(whole, kind, format_, (size, mtime_ns, inode), beside)
             if os.path.exists(whole):
                 break

@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from pathlib import Path
 
+from mmsearch import trust
 from mmsearch.allocation import keep_freed, spin_little
 from mmsearch.config import Settings
 from mmsearch.discovery.ignore import Globs
@@ -29,13 +30,14 @@ from mmsearch.indexing.catch_up import CatchUp
 from mmsearch.indexing.commits import Commits
 from mmsearch.indexing.look import Looks
 from mmsearch.indexing.plan import Plan
-from mmsearch.indexing.scope import Scope, check_targets, scopes
+from mmsearch.indexing.scope import Reach, Scope, check_targets, scopes
 from mmsearch.indexing.survey import Survey, remarks, survey
 from mmsearch.indexing.work import Ledger
 from mmsearch.store import files, spaces
 from mmsearch.store.catalogue import (
     begin_run,
     end_run,
+    index_id,
     is_network_file_system,
     open_writer,
     speaking,
@@ -68,7 +70,8 @@ def update(
         held.enter_context(writer_lock(place, command, settings.wait_s))
         connection = held.enter_context(contextlib.closing(open_writer(place)))
         held.enter_context(speaking(place))
-        run = _Run(place, connection, settings, stop, command)
+        own = fresh or trust.standing(folder, index_id(connection)).is_own
+        run = _Run(place, connection, settings, stop, command, Reach.of(place, targets, own))
         try:
             yield from run.dry_events(targets, listed) if settings.dry_run else run.events(targets, listed, fresh)
         finally:
@@ -82,13 +85,20 @@ class _Run:
     """The state of one run."""
 
     def __init__(
-        self, folder: IndexFolder, connection: sqlite3.Connection, settings: Settings, stop: StopAsked, command: str
+        self,
+        folder: IndexFolder,
+        connection: sqlite3.Connection,
+        settings: Settings,
+        stop: StopAsked,
+        command: str,
+        reach: Reach,
     ) -> None:
         self.folder = folder
         self.connection = connection
         self.settings = settings
         self.stop = stop
         self.command = command
+        self.reach = reach
         self.record = RunRecord()
         self.plan = Plan(connection, settings, self.record)
         self.began = time.monotonic()
@@ -111,12 +121,13 @@ class _Run:
             )
         if fresh:  # there will be work: the fork server imports what it needs while models are loaded here
             self.pools = first_pools(self._workers())
-        models = open_models(self.folder, self.connection, self.settings)
+        models = open_models(self.folder, self.connection, self.settings, self.reach.everywhere)
         yield from models.remarks()
         with transaction(self.connection, self.folder):
             number = begin_run(self.connection, self.command)
-            parts = scopes(self.connection, self.folder, targets, listed, self.settings)
+            parts = scopes(self.connection, self.folder, targets, listed, self.settings, self.reach)
         self.number = number
+        yield from self.reach.remarks()
         try:
             found = yield from self._survey(parts)
             yield from self._work(found, models)
@@ -160,7 +171,9 @@ class _Run:
         """Say what a run would do. All that it notes on the way is rolled back."""
         self.connection.execute("BEGIN IMMEDIATE")
         try:
-            found = yield from self._survey(scopes(self.connection, self.folder, targets, listed, self.settings))
+            parts = scopes(self.connection, self.folder, targets, listed, self.settings, self.reach)
+            yield from self.reach.remarks()
+            found = yield from self._survey(parts)
             self.plan.note_absent(found)
         finally:
             self.connection.execute("ROLLBACK")
@@ -196,7 +209,13 @@ class _Run:
     def _catch_up(self, models: Models) -> Iterator[Event]:
         """Fill spaces that were added or are being built with what the index already holds."""
         work = CatchUp(
-            self.folder, self.connection, models, self._workers(), self.record, lambda: bool(self._asked_to_stop())
+            self.folder,
+            self.connection,
+            models,
+            self._workers(),
+            self.record,
+            lambda: bool(self._asked_to_stop()),
+            self.reach,
         )
         self.ledger.added = len(spaces.lacking(self.connection, [row.id for row in models.rows]))
         self.total += self.ledger.added

@@ -6,7 +6,7 @@ import os
 import sqlite3
 import stat
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from mmsearch.config import Settings
 from mmsearch.discovery.mounts import PSEUDO, is_network, mount_points, type_at
@@ -15,7 +15,7 @@ from mmsearch.errors import UsageError
 from mmsearch.store.catalogue import Root, add_root, is_below, roots, set_forgotten, set_rules
 from mmsearch.store.files import move_file
 from mmsearch.store.layout import IndexFolder
-from mmsearch.types import ALL_FILES, FileRules
+from mmsearch.types import ALL_FILES, FileRules, Remark
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +30,50 @@ class Scope:
     for_now: bool = False  # the rules hold for this run only: what they leave out stays in the index
 
 
+@dataclass(slots=True)
+class Reach:
+    """Where a run may look for files. For an index of the user's own: everywhere. For another: at what lies beside or
+    below it, or is named in this run; a folder elsewhere that its catalogue names would pull the user's files into a
+    folder that somebody else has prepared. `refused` are the roots that were left alone for that."""
+
+    places: tuple[bytes, ...] = ()  # real paths; meaningless where everywhere
+    everywhere: bool = False
+    refused: list[bytes] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, folder: IndexFolder, targets: Sequence[bytes] | None, own: bool) -> Reach:
+        """The reach of a run over an index."""
+        beside = os.path.realpath(os.fsencode(folder.path.absolute().parent))
+        return cls((beside, *(os.path.realpath(target) for target in targets or ())), everywhere=own)
+
+    def holds(self, path: bytes) -> bool:
+        """Whether a run may open an absolute path: links are followed to where they lead."""
+        if self.everywhere:
+            return True
+        real = os.path.realpath(path)
+        return any(is_below(real, place) for place in self.places)
+
+    def remarks(self) -> list[Remark]:
+        """What to tell of the roots that were left alone."""
+        if not self.refused:
+            return []
+        shown = ", ".join(os.fsdecode(path) for path in self.refused[:3])
+        more = f" and {len(self.refused) - 3} more" if len(self.refused) > 3 else ""
+        return [
+            Remark(
+                f"This index is not yours, and names folders that lie elsewhere: they were left alone ({shown}{more}).",
+                "Name them to have them indexed, or adopt the index: mmsearch trust DIR",
+            )
+        ]
+
+
 def scopes(
     connection: sqlite3.Connection,
     folder: IndexFolder,
     targets: Sequence[bytes] | None,
     listed: bool,
     settings: Settings,
+    reach: Reach,
 ) -> list[Scope]:
     """The scopes of a run, inside the caller's transaction; new roots are taken in.
 
@@ -44,9 +82,9 @@ def scopes(
     a target that does not exist or is neither file nor folder.
     """
     if targets is None:
-        every = [_whole(connection, root) for root in roots(connection, folder)]
+        every = [scope for root in roots(connection, folder) if (scope := _whole(connection, root, reach)) is not None]
         every = [scope for scope in every if scope.root.walked or scope.files]
-        return _as_walked(connection, folder, every, settings)
+        return _as_walked(connection, folder, every, settings, reach)
     folders: list[bytes] = []
     single: list[bytes] = []
     for target in dict.fromkeys(os.path.realpath(target) for target in targets):
@@ -64,25 +102,29 @@ def scopes(
         root = _remembering(connection, root, path)
         before = by_root[root.id].files if root.id in by_root else ()
         by_root[root.id] = Scope(root, files=(*before, path))
-    return _as_walked(connection, folder, [*walked, *by_root.values()], settings)
+    return _as_walked(connection, folder, [*walked, *by_root.values()], settings, reach)
 
 
 def _as_walked(
-    connection: sqlite3.Connection, folder: IndexFolder, found: Sequence[Scope], settings: Settings
+    connection: sqlite3.Connection, folder: IndexFolder, found: Sequence[Scope], settings: Settings, reach: Reach
 ) -> list[Scope]:
     """The scopes with the rules of their roots, and the roots that lie in them."""
     walked = [root.path for root in roots(connection, folder) if root.walked]
-    return [replace(_with_rules(connection, scope, settings), apart=_inner(scope.root.path, walked)) for scope in found]
+    return [
+        replace(_with_rules(connection, scope, settings, reach), apart=_inner(scope.root.path, walked))
+        for scope in found
+    ]
 
 
 def _inner(root: bytes, others: Sequence[bytes]) -> frozenset[bytes]:
     return frozenset(os.path.relpath(other, root) for other in others if other != root and is_below(other, root))
 
 
-def _with_rules(connection: sqlite3.Connection, scope: Scope, settings: Settings) -> Scope:
+def _with_rules(connection: sqlite3.Connection, scope: Scope, settings: Settings, reach: Reach) -> Scope:
     """A scope with the rules of its root: what the settings say, else what the root remembers. What they say of a whole
-    root is remembered; of a part it holds for this run."""
-    known = ALL_FILES if settings.reset_filters else scope.root.rules
+    root is remembered; of a part it holds for this run. What a root of an index that is not the user's own remembers is
+    not heeded, and nothing is added to it."""
+    known = ALL_FILES if settings.reset_filters or not reach.everywhere else scope.root.rules
     rules = FileRules(
         include=settings.include or known.include,
         exclude=settings.exclude or known.exclude,
@@ -91,7 +133,7 @@ def _with_rules(connection: sqlite3.Connection, scope: Scope, settings: Settings
         max_bytes=known.max_bytes if settings.max_bytes is None else settings.max_bytes,
         network=known.network if settings.network is None else settings.network,
     )
-    whole = scope.root.walked and not scope.below and not scope.files
+    whole = scope.root.walked and not scope.below and not scope.files and reach.everywhere
     if rules != scope.root.rules and whole:
         set_rules(connection, scope.root.id, rules)
     return replace(scope, rules=rules, for_now=not whole and rules != scope.root.rules)
@@ -103,11 +145,18 @@ def check_targets(targets: Sequence[bytes] | None, listed: bool) -> None:
         _mode(os.path.realpath(target), listed)
 
 
-def _whole(connection: sqlite3.Connection, root: Root) -> Scope:
-    if root.walked:
+def _whole(connection: sqlite3.Connection, root: Root, reach: Reach) -> Scope | None:
+    """All of a root; None where the run may not look there."""
+    if root.walked and reach.holds(root.path):
         return Scope(root)
-    rows = connection.execute("SELECT path FROM files WHERE root_id = ? ORDER BY path", (root.id,))
-    return Scope(root, files=tuple(row[0] for row in rows))
+    if root.walked:
+        reach.refused.append(root.path)
+        return None
+    rows = connection.execute("SELECT path FROM files WHERE root_id = ? ORDER BY path", (root.id,)).fetchall()
+    kept = [path for (path,) in rows if reach.holds(os.path.join(root.path, path))]
+    if len(kept) < len(rows):
+        reach.refused.append(root.path)
+    return Scope(root, files=tuple(kept))
 
 
 def _mode(target: bytes, listed: bool) -> int | None:

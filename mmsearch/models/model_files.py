@@ -48,7 +48,7 @@ def find(name: str, source: str, options: ModelOptions, revision: str | None = N
     """The files of a model, `source` being a folder or a hub id: those on this machine, else, where `allow_download`
     permits it, fetched. Raises `ModelUnavailable`."""
     folder, commit = Path(source), None
-    if not folder.is_dir():
+    if not folder.is_absolute():  # of the hub: a folder of the working directory by that name is another model
         commit = commit_of(source, revision)
         folder = model_folder(source) / "snapshots" / (commit or "none")
         if not _complete(folder):

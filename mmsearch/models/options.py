@@ -16,7 +16,7 @@ class ModelOptions:
     default as many as measuring shows to pay) are of this machine. What changes vectors belongs to a space and is
     stored with it: `dim` (the first numbers of a Matryoshka vector), pixels of a picture or of a frame of a video,
     `frames` of a scene and how many of them a second at most (`fps`), and the weights' `revision` on the hub.
-    `trust_remote_code` lets a model run code of its own and is stored too.
+    `trust_remote_code` lets a model run code of its own; it is stored to be shown, and never read from there.
     """
 
     device: str | None = None
@@ -38,8 +38,8 @@ class ModelOptions:
         return {name: value for name, value in asdict(self).items() if name in names and value not in (None, False)}
 
     def with_recorded(self, stored: dict[str, Any]) -> ModelOptions:
-        """These options with what a space has stored in place of what they say about it."""
+        """These options with what a space has stored in place of what they say about it, but for `trust_remote_code`:
+        that is the user's word alone."""
         here = {one.name: getattr(self, one.name) for one in fields(self)}
-        open_ = dict.fromkeys((*CHANGE_VECTORS,)) | {"trust_remote_code": False}
-        known = {name: value for name, value in stored.items() if name in open_}
-        return ModelOptions(**(here | open_ | known))
+        known = {name: stored.get(name) for name in CHANGE_VECTORS}
+        return ModelOptions(**(here | known))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Sequence
 from dataclasses import replace
@@ -60,6 +61,16 @@ def resolve_all(names: Sequence[str]) -> list[ModelSpec]:
         if len({other.name for other in specs[: number + 1]}) <= number:
             raise UsageError(f"Two models are called {spec.name}.", "Rename one of the folders.")
     return specs
+
+
+def of_source(source: str) -> ModelSpec:
+    """The model of a source as `resolve` has given it, or of an alias: a local folder by its absolute path, all else is
+    of the hub. Nothing is looked for in the working directory, and nothing is loaded."""
+    if os.path.isabs(source):
+        return ModelSpec(name=Path(source).name, source=source)
+    by_id = {spec.source: spec for spec in KNOWN}
+    by_alias = {spec.name: spec for spec in KNOWN}
+    return by_id.get(source) or by_alias.get(source) or ModelSpec(name=source, source=source)
 
 
 def _known(base: str) -> ModelSpec | None:
@@ -156,7 +167,7 @@ def check_loadable(spec: ModelSpec, options: ModelOptions) -> None:
 
 def check_here(spec: ModelSpec, options: ModelOptions) -> None:
     """Raise `ModelUnavailable` where a model of the hub is not on this machine and must not be fetched."""
-    if options.allow_download or builtin.is_part(spec.name) or Path(spec.source).is_dir():
+    if options.allow_download or builtin.is_part(spec.name) or os.path.isabs(spec.source):
         return
     for source in filter(None, (spec.source, spec.pair)):
         revision = (options.revision or spec.revision) if source == spec.source else None

@@ -64,12 +64,13 @@ def shown(
     fused = set()
     looks = [one.look for one in pieces if one.look is not None]
     for row in able:
-        joined = encode_fused(row, text, looks[0], query) if text and looks and source.kind is Kind.IMAGE else None
+        both = text and looks and source.kind is Kind.IMAGE
+        joined = encode_fused(folder, row, text, looks[0], query) if both else None
         if joined is not None:
             fused.add(row.id)
             found, said = {View.IMAGE: joined[0]}, joined[1]
         else:
-            found, said = encode_media(row, pieces, needs.sound_rate, query)
+            found, said = encode_media(folder, row, pieces, needs.sound_rate, query)
         vectors |= {(row.id, view): vector for view, vector in found.items()}
         notes += said
     passages = words_of(pieces, PAGES_READ) if words or not vectors else []

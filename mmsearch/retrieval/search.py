@@ -6,6 +6,7 @@ import os
 import time
 from dataclasses import dataclass, replace
 
+from mmsearch.encoding.grants import leave_out
 from mmsearch.retrieval.compose import compose
 from mmsearch.retrieval.folding import led
 from mmsearch.retrieval.names import Named, find_names, refused_files
@@ -38,7 +39,9 @@ def search(folder: IndexFolder, query: Query) -> Answer:
     """Answer a query over an index. Raises `UsageError` for one that asks nothing, `NoIndex` and the like."""
     began = time.monotonic()
     with Snapshot(folder, query.where) as snapshot:
+        left_out = leave_out(folder, snapshot)
         asked, notes = compose(folder, snapshot, query)
+        notes = [*left_out, *notes]
         hits, said = find(snapshot, asked, query)
         notes += said
         if snapshot.filtered and not hits and snapshot.nothing_allowed():

@@ -251,7 +251,7 @@ def _others(snapshot: Snapshot, vector: Vector) -> np.ndarray:
 
     from mmsearch.encoding.encoders import everyday
 
-    if vector.made_of == View.TEXT and len(texts := everyday(snapshot.folder, vector.space)):
+    if vector.made_of == View.TEXT and len(texts := everyday(vector.space)):
         return texts
     stored = snapshot.background(vector.space.id, vector.made_of)[:MOST_OTHERS]
     return stored if len(stored) else np.empty((0, vector.space.dimension), np.float32)

@@ -8,6 +8,7 @@ codes, whose `nprobe` is set by recall measured against the exact answer when it
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 import sqlite3
 import time
@@ -115,15 +116,17 @@ def drop(connection: sqlite3.Connection, generation_id: int) -> None:
 
 
 def strays(connection: sqlite3.Connection, folder: IndexFolder) -> list[Path]:
-    """What a killed run left behind: ann files that no row names, half-written ones, half-copied encoders."""
+    """What a killed run left behind: ann files that no row names, and half-written ones."""
     named = {row[0] for row in connection.execute("SELECT file FROM generations")}
-    found = [*folder.path.glob("ann-*.faiss"), *folder.path.glob(".ann-*.tmp"), *folder.encoders.glob(".*")]
+    found = [*folder.path.glob("ann-*.faiss"), *folder.path.glob(".ann-*.tmp")]
     return [path for path in found if path.name not in named]
 
 
 def sweep(connection: sqlite3.Connection, folder: IndexFolder) -> None:
-    """Remove the strays. The caller holds the writer lock."""
-    for path in strays(connection, folder):
+    """Remove the strays, and the query encoders that older versions kept here; a link goes, what it leads to stays. The
+    caller holds the writer lock."""
+    old = [folder.encoders] if os.path.lexists(folder.encoders) else []
+    for path in [*strays(connection, folder), *old]:
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path, ignore_errors=True)
         else:

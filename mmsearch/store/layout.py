@@ -31,7 +31,7 @@ class IndexFolder:
 
     @property
     def encoders(self) -> Path:
-        """Exported query encoders, a folder each."""
+        """Where older versions kept exported query encoders: the next run removes it."""
         return self.path / "encoders"
 
     def ann(self, space_id: int, view: str, generation: int) -> Path:

@@ -12,15 +12,19 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from mmsearch.errors import DamagedIndex
 from mmsearch.store import ann
 from mmsearch.store.catalogue import Root, open_reader, roots, speaking
 from mmsearch.store.filters import allow
 from mmsearch.store.layout import IndexFolder
 from mmsearch.store.segments import chunks, cues_of
-from mmsearch.types import Cue, Filter, Locator
+from mmsearch.types import Cue, Filter, Locator, View
 
 if TYPE_CHECKING:
     import numpy as np
+
+
+_VIEWS = [str(view) for view in View]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +62,29 @@ def spaces(connection: sqlite3.Connection, state: str = "") -> list[SpaceRow]:
 def all_spaces(connection: sqlite3.Connection) -> list[SpaceRow]:
     """Every space, also those that are being built beside the others, or are on their way out."""
     rows = connection.execute("SELECT id, name, fingerprint, recorded, dimension, views FROM spaces ORDER BY id")
-    return [SpaceRow(i, n, json.loads(f), json.loads(r), d, tuple(json.loads(v))) for i, n, f, r, d, v in rows]
+    return [_space(i, n, json.loads(f), json.loads(r), d, json.loads(v)) for i, n, f, r, d, v in rows]
+
+
+def _space(number: int, name: str, fingerprint: Any, recorded: Any, dimension: int, views: Any) -> SpaceRow:
+    """A space, of values of the right kind. Raises `DamagedIndex` for others, which no version has written."""
+    right = (
+        isinstance(name, str)
+        and isinstance(fingerprint, dict)
+        and all(isinstance(facts, dict) for facts in fingerprint.values())
+        and isinstance(recorded, dict)
+        and isinstance(recorded.get("options", {}), dict)
+        and isinstance(recorded.get("model", ""), str)
+        and isinstance(dimension, int)
+        and isinstance(views, list)
+        and isinstance(recorded.get("query_views", []), list)
+        and all(view in _VIEWS for view in [*views, *recorded.get("query_views", []), *fingerprint])
+    )
+    if not right:
+        raise DamagedIndex(
+            f"The catalogue's row of space {number} makes no sense.",
+            "Delete the index folder and index the files again, or use another index: --index NAME",
+        )
+    return SpaceRow(number, name, fingerprint, recorded, dimension, tuple(views))
 
 
 class Snapshot:
@@ -68,6 +94,7 @@ class Snapshot:
         """Open the catalogue (raises as `open_reader` does) and see only what the filter lets through."""
         self.folder = folder
         self.connection = open_reader(folder)
+        self.left_out: frozenset[int] = frozenset()  # spaces that this snapshot is not to see
         self._loaded: dict[tuple[int, str], tuple[ann.Generation | None, Any, np.ndarray, np.ndarray]] = {}
         with speaking(folder):
             self.connection.execute("BEGIN")
@@ -92,8 +119,8 @@ class Snapshot:
         return self.filtered and not self.connection.execute("SELECT 1 FROM temp.allowed_files LIMIT 1").fetchone()
 
     def spaces(self) -> list[SpaceRow]:
-        """The spaces of this index."""
-        return spaces(self.connection)
+        """The spaces of this index, but for those that are left out."""
+        return [row for row in spaces(self.connection) if row.id not in self.left_out]
 
     def background(self, space_id: int, view: str) -> np.ndarray:
         """The background sample of a view: float32 (at most 1,000, dimension)."""

@@ -8,7 +8,6 @@ in use has a mark before its name, which is unique.
 from __future__ import annotations
 
 import json
-import shutil
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
@@ -189,4 +188,3 @@ def remove_leaving(connection: sqlite3.Connection, folder: IndexFolder) -> Itera
                     connection.execute("DELETE FROM encoded WHERE space_id = ?", (row.id,))
                     connection.execute("DELETE FROM spaces WHERE id = ?", (row.id,))
             yield
-        shutil.rmtree(folder.encoders / str(row.id), ignore_errors=True)
