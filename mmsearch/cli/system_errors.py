@@ -18,6 +18,8 @@ _LACKING = (errno.EMFILE, errno.ENFILE, errno.EAGAIN, errno.ENOMEM)
 
 def translated(error: BaseException) -> MmsearchError | None:
     """The error to show for one that left a command; None where it may be a bug."""
+    if isinstance(error, StoppedEarly):  # it says which disk
+        return None
     chain = list(_chain(error))
     for one in chain:
         if getattr(one, "errno", None) in _FULL or any(words in str(one) for words in _FULL_SENTENCES):
