@@ -17,6 +17,7 @@ from collections import Counter
 from pathlib import Path
 
 from benchmarks import measure
+from benchmarks.torture_damage import damages
 from benchmarks.torture_round import Bench, Round
 
 # Stage, function, when, and among how many of its calls one is drawn. `COMMIT` is the statement, `worker:` a worker
@@ -103,6 +104,7 @@ def main() -> None:
     parser.add_argument("--each", type=int, default=45, help="kills at the fault points of each stage (45)")
     parser.add_argument("--random", type=int, default=85, help="kills at random moments (85)")
     parser.add_argument("--real", type=int, default=10, help="kills of whole commands with the built-in model (10)")
+    parser.add_argument("--damages", type=int, default=200, help="parts of an index that are damaged (200)")
     parser.add_argument("--seed", type=int, default=6)
     parser.add_argument("--first", type=int, default=0, help="the first round (0)")
     parser.add_argument("--rounds", type=int, help="no more rounds than these")
@@ -117,11 +119,12 @@ def main() -> None:
             bench.round(drawn(number, stage, options.seed))
             if number % 10 == 9:
                 print(f"{number + 1} of {len(rounds)}, {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
+        damaged = damages(bench, options.damages, options.seed)
         if options.real:
             from benchmarks.torture_real import real_kills
 
             real_kills(bench, options.real, options.seed)
-        report(bench, time.monotonic() - began)
+        report(bench, damaged, time.monotonic() - began)
     sys.exit(1 if bench.problems else 0)
 
 
@@ -143,7 +146,7 @@ def drawn(number: int, stage: str, seed: int) -> Round:
     return Round(number, stage, start, lots.randrange(1, 1000), fault, again=lots.random() < 0.2)
 
 
-def report(bench: Bench, seconds: float) -> None:
+def report(bench: Bench, damaged: Counter[tuple[str, str]], seconds: float) -> None:
     """The table, and every problem in full."""
     print(f"{measure.machine()}; commit {measure.commit()}; load {measure.busy():.1f}; {seconds / 60:.0f} minutes\n")
     print("| killed in | kills | main process | whole group | worker | fork server | problems |")
@@ -155,6 +158,14 @@ def report(bench: Bench, seconds: float) -> None:
         print(f"| {stage} | {' | '.join(map(str, cells))} | {wrong} |")
     kills = sum(found.total() for found in bench.kills.values())
     print(f"\n{kills} kills, {len(bench.problems)} problems. {bench.figures()}")
+    if damaged:
+        print("\n| damaged part | damages | told, exit 3 | healed and said | no effect | problems |")
+        print("| --- | --- | --- | --- | --- | --- |")
+        for part in sorted({part for part, _ in damaged}):
+            counts = [damaged[part, outcome] for outcome in ("told", "healed", "no effect")]
+            wrong = sum(one.startswith("damage:") and f"({part} " in one for one in bench.problems)
+            every = sum(number for (name, _), number in damaged.items() if name == part)
+            print(f"| {part} | {every} | {' | '.join(map(str, counts))} | {wrong} |")
     for problem in bench.problems:
         print(problem)
 

@@ -83,7 +83,13 @@ def update(index: Path, docs: Path, log: str) -> int:
         return error.exit_code
     assert isinstance(last, Finished)
     Log(log).note(
-        "record", {"outcome": last.record.outcome, "pending": last.record.pending, "failed": last.record.failed}
+        "record",
+        {
+            "outcome": last.record.outcome,
+            "pending": last.record.pending,
+            "failed": last.record.failed,
+            "notes": last.record.notes,
+        },
     )
     return 0
 
@@ -175,9 +181,9 @@ HALVES: dict[str, Callable] = {"send_packed": _send_half, "write_index": _write_
 
 def _arm_commit(calls: itertools.count, fault: dict[str, Any], strike: Callable[[], None]) -> None:
     """Strike `delay_s` after the n-th COMMIT has been handed to SQLite, from another thread."""
-    from mmsearch.indexing import run
+    from mmsearch.store import writing
 
-    real = run.open_writer
+    real = writing.open_writer
 
     def late() -> None:
         time.sleep(fault["delay_s"])
@@ -192,7 +198,7 @@ def _arm_commit(calls: itertools.count, fault: dict[str, Any], strike: Callable[
         connection.set_trace_callback(traced)
         return connection
 
-    run.open_writer = open_writer
+    writing.open_writer = open_writer
 
 
 def chosen(run: psutil.Process, victim: str, seed: int) -> list[psutil.Process]:

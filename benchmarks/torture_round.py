@@ -130,7 +130,7 @@ class Bench:
         fault = dict(one.fault)
         share, first = ("at", 0.02) if "at" in fault else ("call", 2 if fault["point"].startswith("worker:") else 1)
         for attempt in range(5):
-            if self._disturb(one.stage, fault):
+            if self.disturb(one.stage, fault):
                 break
             # The run has fewer calls than were drawn, is quicker, or had no such victim at that moment.
             fault[share] = max(fault[share] / 2, first) if share == "at" else first
@@ -143,7 +143,7 @@ class Bench:
             return
         problems = self._look(before)
         if one.again:
-            self._disturb("random", {"seed": one.number, "victim": "main", "at": (one.version % 97) / 97})
+            self.disturb("random", {"seed": one.number, "victim": "main", "at": (one.version % 97) / 97})
             problems += self._look(before)
         problems += self._complete(version)
         self.holds = version
@@ -166,7 +166,7 @@ class Bench:
         self.undisturbed(version)
         return held(self.index) & self.keys[version]
 
-    def _disturb(self, stage: str, fault: dict[str, Any]) -> bool:
+    def disturb(self, stage: str, fault: dict[str, Any]) -> bool:
         """A run that is killed, or has others killed; whether that came about."""
         victim, point = fault["victim"], fault.get("point", "")
         if point.startswith("worker:"):

@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from mmsearch.errors import NoIndex, UsageError
+from mmsearch.errors import IndexUnusable, NoIndex, UsageError
 from mmsearch.types import chosen
 
 FOLDER_NAME = ".mmsearch"  # the index folder that `index --here` makes
@@ -145,8 +145,17 @@ def index_folder(index: str | None, here: bool = False, start: Path | None = Non
 
 
 def require_index(folder: Path) -> None:
-    """Raise `NoIndex` with the next step unless there is an index in `folder`."""
-    if not (folder / "catalogue.db").is_file():
+    """Raise `NoIndex` with the next step unless there is an index, or what is left of one, in `folder`."""
+    try:
+        names = os.listdir(folder)
+    except PermissionError as error:
+        raise IndexUnusable(
+            f"The index {folder} can't be opened ({error.strerror}).",
+            "Build an index of your own: `mmsearch index FOLDER --index PLACE`.",
+        ) from error
+    except OSError:
+        names = []
+    if not any(name.startswith("catalogue.") for name in names):
         raise NoIndex(
             f"There is no index at {folder}.", "Build one with `mmsearch index FOLDER`, or name one with --index."
         )

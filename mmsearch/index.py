@@ -148,7 +148,7 @@ class Index:
         derived things again. Raises `NoIndex`, `LockHeld` (with `repair`)."""
         from mmsearch.encoding.encoder_checks import verified
         from mmsearch.store.catalogue import speaking
-        from mmsearch.store.check import verify
+        from mmsearch.store.verify import verify
 
         place = IndexFolder(folder)
         findings = verify(place, repair, deep)

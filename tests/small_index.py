@@ -158,7 +158,8 @@ def rows(index: Path, sql: str, *values) -> list[tuple]:
 
 
 def change(index: Path, *statements: str) -> None:
-    """Damage the catalogue, past all rules."""
+    """Damage the catalogue, past all rules and without its checksums."""
+    IndexFolder(index).sums.unlink(missing_ok=True)
     connection = sqlite3.connect(IndexFolder(index).catalogue, isolation_level=None)
     connection.execute("PRAGMA foreign_keys = OFF")
     for statement in statements:

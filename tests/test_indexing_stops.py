@@ -284,9 +284,9 @@ def test_a_note_of_decoding_stands_in_the_assets_details(tmp_path: Path, index: 
 
 def test_a_full_disk_is_said_and_nothing_is_lost(docs: Path, index: Path, monkeypatch) -> None:
     """SQLite's own limit on pages stands for the disk's."""
-    from mmsearch.indexing import run as running
+    from mmsearch.store import writing
 
-    real = running.open_writer
+    real = writing.open_writer
 
     def small(place):
         connection = real(place)
@@ -300,7 +300,7 @@ def test_a_full_disk_is_said_and_nothing_is_lost(docs: Path, index: Path, monkey
     for note in (docs / "more").iterdir():
         write(note, f"{note.name} is another note.\n")
     with monkeypatch.context() as patch:
-        patch.setattr(running, "open_writer", small)
+        patch.setattr(writing, "open_writer", small)
         said = events(index, docs)
     assert said[-1].record.outcome == "disk-full"
     assert soon_nothing_left_over()

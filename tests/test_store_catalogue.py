@@ -237,8 +237,8 @@ def _is_held(folder: IndexFolder) -> bool:
 
 def test_nothing_in_the_same_process_drops_the_lock(folder: IndexFolder, tmp_path: Path) -> None:
     """Closing any descriptor of a file lets go of all locks that the process has on it."""
-    (tmp_path / "link").symlink_to(folder.path)
-    other_name = IndexFolder(tmp_path / "link")
+    (tmp_path / "link").symlink_to(folder.path.parent)
+    other_name = IndexFolder(tmp_path / "link" / folder.path.name)
     with writer_lock(folder, "index"):
         for name in (folder, other_name):
             assert "(this one)" in lock_holder(name)

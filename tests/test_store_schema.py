@@ -107,6 +107,7 @@ def old(docs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     index = tmp_path / "index"
     run(index, docs)
     catalogue = IndexFolder(index).catalogue
+    (tmp_path / "index" / "catalogue.sums").unlink()  # an earlier mmsearch wrote none
     with contextlib.closing(sqlite3.connect(tmp_path / "first.db", isolation_level=None)) as connection:
         connection.executescript(FIRST)
         connection.execute("ATTACH ? AS new", (str(catalogue),))

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from mmsearch.encoding.spaces import Models
 from mmsearch.store import ann, spaces
-from mmsearch.store.catalogue import shrink_log
 from mmsearch.store.layout import IndexFolder
 from mmsearch.store.snapshot import SpaceRow
 from mmsearch.types import Remark, RunRecord, StageProfile
@@ -21,13 +20,12 @@ PROBES = 200  # queries that an ann file's recall is measured with
 
 
 def build_ann(connection: sqlite3.Connection, folder: IndexFolder, models: Models) -> None:
-    """Build the ann files that are due, and make the log small."""
+    """Build the ann files that are due."""
     ann.sweep(connection, folder)
     for row in models.rows:
         for view in row.views:
             if ann.is_due(connection, row.id, view, run_ends=True):
                 ann.build(connection, folder, row.id, view, row.dimension, partial(_probes, connection, models, row))
-    shrink_log(connection)
 
 
 def _probes(connection: sqlite3.Connection, models: Models, row: SpaceRow) -> np.ndarray:

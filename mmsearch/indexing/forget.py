@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 from collections.abc import Sequence
 from pathlib import Path
 
 from mmsearch.config import Settings, require_index
 from mmsearch.errors import UsageError
-from mmsearch.store.catalogue import is_below, open_writer, roots, set_forgotten, transaction
+from mmsearch.store.catalogue import is_below, roots, set_forgotten, transaction
 from mmsearch.store.files import known_files, remove_file, remove_orphans
 from mmsearch.store.layout import IndexFolder
-from mmsearch.store.lock import writer_lock
+from mmsearch.store.writing import writing
 
 
 def forget(folder: Path, targets: Sequence[bytes], settings: Settings) -> int:
@@ -20,7 +19,8 @@ def forget(folder: Path, targets: Sequence[bytes], settings: Settings) -> int:
     leaves whole; a part of one is remembered, so that the next walk leaves it alone. Gives how many files went."""
     require_index(folder)
     place = IndexFolder(folder)
-    with writer_lock(place, "forget", settings.wait_s), contextlib.closing(open_writer(place)) as connection:
+    with writing(place, "forget", settings.wait_s) as writer:
+        connection = writer.connection
         with transaction(connection, place):
             removed = 0
             for target in targets:

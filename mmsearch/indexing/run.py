@@ -39,12 +39,11 @@ from mmsearch.store.catalogue import (
     end_run,
     index_id,
     is_network_file_system,
-    open_writer,
     speaking,
     transaction,
 )
 from mmsearch.store.layout import IndexFolder
-from mmsearch.store.lock import writer_lock
+from mmsearch.store.writing import writing
 from mmsearch.types import Event, Finished, Progress, Remark, RunRecord
 
 _TELL_S = 0.25  # between two progress events
@@ -67,12 +66,14 @@ def update(
         if settings.dry_run and fresh:
             place = IndexFolder(Path(held.enter_context(tempfile.TemporaryDirectory())) / folder.name)
         place.create()
-        held.enter_context(writer_lock(place, command, settings.wait_s))
-        connection = held.enter_context(contextlib.closing(open_writer(place)))
+        writer = held.enter_context(writing(place, command, settings.wait_s))
+        connection = writer.connection
         held.enter_context(speaking(place))
         own = fresh or trust.standing(folder, index_id(connection)).is_own
         run = _Run(place, connection, settings, stop, command, Reach.of(place, targets, own))
+        run.record.notes += writer.notes
         try:
+            yield from (Remark(note) for note in writer.notes)
             yield from run.dry_events(targets, listed) if settings.dry_run else run.events(targets, listed, fresh)
         finally:
             run.close()

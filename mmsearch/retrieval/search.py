@@ -43,7 +43,7 @@ def search(folder: IndexFolder, query: Query) -> Answer:
         asked, notes = compose(folder, snapshot, query)
         notes = [*left_out, *notes]
         hits, said = find(snapshot, asked, query)
-        notes += said
+        notes += said + snapshot.notes
         if snapshot.filtered and not hits and snapshot.nothing_allowed():
             notes.append("No file of the index passes the filters.")
         elif not hits and asked.parsed.phrases:

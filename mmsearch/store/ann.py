@@ -9,18 +9,19 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
 import sqlite3
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mmsearch.errors import StoppedEarly
 from mmsearch.store import shapes
-from mmsearch.store.catalogue import transaction
-from mmsearch.store.layout import IndexFolder, replaced
+from mmsearch.store.catalogue import BadRow, transaction
+from mmsearch.store.layout import IndexFolder, Signature, replaced
 
 if TYPE_CHECKING:
     import numpy as np
@@ -42,16 +43,49 @@ class Generation:
     last_embedding_id: int
     nprobe: int | None
     recall: float | None
+    sha256: str
 
 
 def generations(connection: sqlite3.Connection, space_id: int, view: str) -> list[Generation]:
-    """The ann files of a view, newest first."""
+    """The ann files of a view, newest first. Raises `BadRow` for one that names another file."""
     rows = connection.execute(
-        "SELECT id, file, shape, size, last_embedding_id, nprobe, recall FROM generations"
-        " WHERE space_id = ? AND view = ? ORDER BY id DESC",
-        (space_id, view),
+        f"SELECT {_COLUMNS} FROM generations WHERE space_id = ? AND view = ? ORDER BY id DESC", (space_id, view)
     )
-    return [Generation(*row) for row in rows]
+    return [_generation(row) for row in rows]
+
+
+def every_generation(connection: sqlite3.Connection) -> list[Generation]:
+    """The ann files of all views, by id. Raises `BadRow` for one that names another file."""
+    return [_generation(row) for row in connection.execute(f"SELECT {_COLUMNS} FROM generations ORDER BY id")]
+
+
+_COLUMNS = "id, file, shape, size, last_embedding_id, nprobe, recall, sha256"
+_NAME = re.compile(r"ann-\d+-[a-z]+-\d+\.faiss")
+
+
+def _generation(row: tuple[Any, ...]) -> Generation:
+    found = Generation(*row)
+    if not (isinstance(found.file, str) and _NAME.fullmatch(found.file) and found.shape in ("flat", "ivf")):
+        raise BadRow("an ann file has a name or a shape that none can have")
+    if not all(isinstance(value, int) and value >= 0 for value in (found.size, found.last_embedding_id, found.id)):
+        raise BadRow("an ann file has a size that none can have")
+    if found.shape == "ivf" and not (isinstance(found.nprobe, int) and isinstance(found.recall, float)):
+        raise BadRow("an ann file lacks its nprobe or its recall")
+    return found
+
+
+def is_as_written(folder: IndexFolder, generation: Generation, recorded: Mapping[str, Signature]) -> bool:
+    """Whether an ann file has the bytes that a run of ours wrote: by its stat signature as `recorded` in the sums, or
+    else by its SHA-256. FAISS crashes on files that are made to crash it."""
+    signature = folder.signature(generation.file)
+    if signature is None:
+        return False
+    if recorded.get(generation.file) == signature:
+        return True
+    try:
+        return digest(folder, generation.file) == generation.sha256
+    except OSError:
+        return False
 
 
 def is_due(connection: sqlite3.Connection, space_id: int, view: str, run_ends: bool) -> bool:
@@ -99,8 +133,8 @@ def build(
             "INSERT INTO generations"
             " (id, space_id, view, file, sha256, shape, size, last_embedding_id, nprobe, recall, created)"
             " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (number, space_id, view, path.name, digest(path), "flat" if nprobe is None else "ivf", index.ntotal, last,
-             nprobe, recall, time.time()),
+            (number, space_id, view, path.name, digest(folder, path.name), "flat" if nprobe is None else "ivf",
+             index.ntotal, last, nprobe, recall, time.time()),
         )  # fmt: skip
         old = generations(connection, space_id, view)[KEPT_GENERATIONS:]
         for generation in old:
@@ -115,10 +149,22 @@ def drop(connection: sqlite3.Connection, generation_id: int) -> None:
     connection.execute("DELETE FROM generations WHERE id = ?", (generation_id,))
 
 
+def drop_bad(connection: sqlite3.Connection, folder: IndexFolder, recorded: Mapping[str, Signature]) -> list[str]:
+    """Forget the ann files that are gone or have other bytes than were written, so that they are built again; gives
+    their names."""
+    bad = [one for one in every_generation(connection) if not is_as_written(folder, one, recorded)]
+    if bad:
+        with transaction(connection, folder):
+            for generation in bad:
+                drop(connection, generation.id)
+    return [generation.file for generation in bad]
+
+
 def strays(connection: sqlite3.Connection, folder: IndexFolder) -> list[Path]:
     """What a killed run left behind: ann files that no row names, and half-written ones."""
     named = {row[0] for row in connection.execute("SELECT file FROM generations")}
-    found = [*folder.path.glob("ann-*.faiss"), *folder.path.glob(".ann-*.tmp")]
+    drafts = [*folder.path.glob(".ann-*.tmp"), *folder.path.glob(".catalogue.sums.*.tmp")]
+    found = [*folder.path.glob("ann-*.faiss"), *drafts]
     return [path for path in found if path.name not in named]
 
 
@@ -133,19 +179,26 @@ def sweep(connection: sqlite3.Connection, folder: IndexFolder) -> None:
             path.unlink(missing_ok=True)
 
 
-def load(folder: IndexFolder, generation: Generation, dimension: int) -> Any | None:
+def load(folder: IndexFolder, generation: Generation, dimension: int, recorded: Mapping[str, Signature]) -> Any | None:
     """The memory-mapped FAISS index of a generation; None when its file is gone, damaged or another index's."""
+    if not is_as_written(folder, generation, recorded):
+        return None
     faiss = shapes.faiss_module()
 
     path = folder.path / generation.file
     flag = faiss.IO_FLAG_MMAP_IFC if generation.shape == "flat" else faiss.IO_FLAG_MMAP
+    before = folder.signature(generation.file)
     try:
-        if path.stat().st_size < generation.size * (dimension * 2 + 8):  # codes and ids: FAISS crashes on less
+        if before is None or before[0] < generation.size * (dimension * 2 + 8):  # codes and ids: FAISS crashes on less
             return None
         index = faiss.read_index(str(path), flag)
+        if generation.shape == "ivf":
+            faiss.extract_index_ivf(index)
+        elif not isinstance(index, faiss.IndexIDMap):
+            return None
     except (OSError, RuntimeError, MemoryError):
         return None
-    if index.d != dimension or index.ntotal != generation.size:
+    if index.d != dimension or index.ntotal != generation.size or folder.signature(generation.file) != before:
         return None
     return index
 
@@ -218,9 +271,9 @@ def search(
     return ids[0][found], scores[0][found]
 
 
-def digest(path: Path) -> str:
-    """SHA-256 of a file, in hex."""
-    with path.open("rb") as file:
+def digest(folder: IndexFolder, name: str) -> str:
+    """SHA-256 of a part, in hex. Raises `OSError`."""
+    with open(folder.open_part(name, os.O_RDONLY), "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 

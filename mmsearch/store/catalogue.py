@@ -6,13 +6,14 @@ import contextlib
 import json
 import os
 import sqlite3
+import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from mmsearch.errors import DamagedIndex, IndexUnusable, LockHeld, NoIndex, StoppedEarly
-from mmsearch.store import schema
+from mmsearch.store import rows, schema, schema_check, sums
 from mmsearch.store.layout import IndexFolder
 from mmsearch.trust import new_id
 from mmsearch.types import ALL_FILES, FileRules, RunRecord
@@ -30,9 +31,24 @@ class Root:
     rules: FileRules = ALL_FILES
 
 
+class BadRow(ValueError):
+    """A row that none of ours has written; `speaking` says that the index is damaged."""
+
+
 # Our statements are fixed, so an error in one (SQLITE_ERROR) means that the tables are not as they should be.
-_DAMAGE = ("SQLITE_CORRUPT", "SQLITE_NOTADB", "SQLITE_IOERR", "SQLITE_FORMAT", "SQLITE_ERROR")
+_DAMAGE = (
+    "SQLITE_CORRUPT",
+    "SQLITE_TOOBIG",
+    "SQLITE_MISMATCH",
+    "SQLITE_NOTADB",
+    "SQLITE_IOERR",
+    "SQLITE_FORMAT",
+    "SQLITE_ERROR",
+)
 _BUSY_S = 30.0  # a reader's checkpoint can hold a writer up for moments, never for this long
+_LOG_BYTES = 1 << 24  # a log that has grown by as much is moved into the catalogue
+_LARGEST_VALUE = 1 << 26  # bytes of a value or a row: what we write is far below
+_LARGEST_SQL = 1 << 20
 
 
 @contextlib.contextmanager
@@ -59,27 +75,32 @@ def speaking(folder: IndexFolder) -> Iterator[None]:
         undecodable = isinstance(error, sqlite3.OperationalError) and not code  # Python's own complaint about a row
         if (undecodable or code.startswith(_DAMAGE)) and not str(error).startswith("fts5: syntax error"):
             raise _damaged(folder, error) from error
+        if code.startswith("SQLITE_CONSTRAINT") and not _is_sound(folder):
+            raise _damaged(folder, error) from error
         raise
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:  # of a row, or of what SQLite has to say about damage
+    except (
+        UnicodeDecodeError,
+        json.JSONDecodeError,
+        BadRow,
+    ) as error:  # of a row, or of what SQLite has to say about damage
         raise _damaged(folder, error) from error
-    except (ValueError, TypeError, LookupError, AttributeError) as error:
+    except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError, MemoryError) as error:
         if _is_sound(folder):
             raise
         raise _damaged(folder, error) from error
 
 
 def _damaged(folder: IndexFolder, error: Exception) -> DamagedIndex:
-    return DamagedIndex(
-        f"The catalogue of {folder.path} is damaged ({(str(error) or type(error).__name__).splitlines()[0]}).",
-        "`mmsearch verify --deep` shows what is lost; deleting the folder and indexing again heals it.",
-    )
+    told = (str(error) or type(error).__name__).splitlines()[0]
+    return DamagedIndex(f"The catalogue of {folder.path} is damaged ({told}).", sums.anew(folder))
 
 
 def _is_sound(folder: IndexFolder) -> bool:
-    """Whether SQLite finds nothing wrong: then an error that makes no sense is a bug of ours, and not the damage's."""
+    """Whether pages and values are as they should be: then an error that makes no sense is a bug of ours."""
     try:
         with contextlib.closing(sqlite3.connect(f"{folder.catalogue.absolute().as_uri()}?mode=ro", uri=True)) as one:
-            return bool(one.execute("PRAGMA quick_check(1)").fetchone()[0] == "ok")
+            _harden(one)
+            return one.execute("PRAGMA quick_check(1)").fetchone()[0] == "ok" and not any(rows.odd(one))
     except (sqlite3.Error, UnicodeDecodeError):
         return False
 
@@ -89,9 +110,13 @@ def open_writer(folder: IndexFolder) -> sqlite3.Connection:
 
     Autocommit mode: transactions are begun by `transaction`. Raises `NewerSchema`, `DamagedIndex`, `IndexUnusable`.
     """
+    folder.check(writing=True)
+    check_present(folder)
     with speaking(folder):
         connection = sqlite3.connect(folder.catalogue, isolation_level=None, timeout=_BUSY_S)
         with _closed_on_error(connection):
+            _harden(connection)
+            folder.check(writing=True)
             fresh = _is_empty(connection)
             if not fresh:
                 _check_ours(connection, folder)  # before another program's file is written to
@@ -99,6 +124,7 @@ def open_writer(folder: IndexFolder) -> sqlite3.Connection:
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute("PRAGMA foreign_keys = ON")
             connection.execute("PRAGMA cache_size = -65536")
+            connection.execute("PRAGMA wal_autocheckpoint = 0")  # see `checkpoint`
             if fresh:
                 schema.create(connection)
                 set_meta(connection, "id", new_id())
@@ -114,8 +140,12 @@ def open_reader(folder: IndexFolder) -> sqlite3.Connection:
     Raises `NoIndex`, `NewerSchema`, `DamagedIndex`.
     """
     nothing = NoIndex(f"There is no index at {folder.path}.", "Build one: mmsearch index FOLDER")
+    folder.check()
+    check_present(folder)
     if not folder.exists():
         raise nothing
+    sums.check_reader(folder)
+    before = folder.identity()
     uri = f"{folder.catalogue.absolute().as_uri()}?mode=ro"
     with speaking(folder):
         connection = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=_BUSY_S)
@@ -132,13 +162,43 @@ def open_reader(folder: IndexFolder) -> sqlite3.Connection:
                 ) from None
             connection = sqlite3.connect(f"{uri}&immutable=1", uri=True, isolation_level=None)
         with _closed_on_error(connection):
+            folder.check()
+            if folder.identity() != before:
+                raise DamagedIndex(f"{folder.catalogue} was replaced while it was opened.", "Run the command again.")
+            _harden(connection)
             connection.execute("PRAGMA temp_store = MEMORY")  # filters are temporary tables; the file is open read-only
-            connection.execute("PRAGMA mmap_size = 1073741824")
+            if folder.owner() == os.geteuid():  # a file that another user cuts would end this process
+                connection.execute("PRAGMA mmap_size = 1073741824")
             if _is_empty(connection):  # its first run was killed before it had made the tables
                 raise nothing
             _check_ours(connection, folder)
             schema.stand_in(connection)
         return connection
+
+
+def check_present(folder: IndexFolder) -> None:
+    """Raise `DamagedIndex` where there was an index and its catalogue is gone or empty: it is no new index."""
+    found = folder.signature(folder.catalogue.name)
+    if (found is None or found[0] == 0) and (remains := folder.remains()):
+        raise DamagedIndex(
+            f"The catalogue of {folder.path} is {'gone' if found is None else 'empty'}, and {remains[0]} tells that"
+            " there was an index.",
+            sums.anew(folder),
+        )
+
+
+def _harden(connection: sqlite3.Connection) -> None:
+    """Trust nothing that the file says: no functions from its schema, no cells beyond a page, no oversized values."""
+    connection.execute("PRAGMA trusted_schema = OFF")
+    connection.execute("PRAGMA cell_size_check = ON")
+    connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _LARGEST_VALUE)
+    connection.setlimit(sqlite3.SQLITE_LIMIT_SQL_LENGTH, _LARGEST_SQL)
+    connection.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)
+    connection.setlimit(sqlite3.SQLITE_LIMIT_TRIGGER_DEPTH, 1)
+    if sys.version_info >= (3, 12):
+        connection.setconfig(sqlite3.SQLITE_DBCONFIG_DEFENSIVE, True)
+        connection.setconfig(sqlite3.SQLITE_DBCONFIG_ENABLE_TRIGGER, False)
+        connection.setconfig(sqlite3.SQLITE_DBCONFIG_ENABLE_VIEW, False)
 
 
 @contextlib.contextmanager
@@ -169,6 +229,10 @@ def _check_ours(connection: sqlite3.Connection, folder: IndexFolder) -> None:
             f"{folder.catalogue} is not an index of mmsearch.",
             "Choose another place with --index, or move that file away.",
         )
+    if what := schema_check.foreign(connection, version):
+        raise DamagedIndex(
+            f"The catalogue of {folder.path} is none that mmsearch makes ({what}). It is not used.", sums.anew(folder)
+        )
 
 
 @contextlib.contextmanager
@@ -183,12 +247,22 @@ def transaction(connection: sqlite3.Connection, folder: IndexFolder) -> Iterator
             with contextlib.suppress(sqlite3.Error):
                 connection.execute("ROLLBACK")
             raise
+        log = folder.signature(folder.log.name)
+        if log is not None and log[0] >= _LOG_BYTES:
+            checkpoint(connection, folder, wait_ms=0)
 
 
-def shrink_log(connection: sqlite3.Connection) -> None:
+def checkpoint(connection: sqlite3.Connection, folder: IndexFolder, wait_ms: int = 200) -> None:
     """Move the log into the catalogue and empty it, unless readers are in the way for longer than a moment: one may
-    stay for hours, and a log that is not empty does no harm."""
-    connection.execute("PRAGMA busy_timeout = 200")
+    stay for hours, and a log that is not empty does no harm. The blocks that change are marked open before."""
+    blocks = sums.logged_blocks(folder)
+    if not blocks:
+        return
+    try:
+        sums.mark_open(folder, blocks)
+    except OSError:  # a full disk, or none there
+        folder.sums.unlink(missing_ok=True)
+    connection.execute(f"PRAGMA busy_timeout = {wait_ms}")
     connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     connection.execute(f"PRAGMA busy_timeout = {_BUSY_S * 1000:.0f}")
 
@@ -223,7 +297,13 @@ def ensure_id(connection: sqlite3.Connection) -> str:
 def roots(connection: sqlite3.Connection, folder: IndexFolder) -> list[Root]:
     """Every root, with its absolute path as it is now."""
     base = os.fsencode(folder.path.absolute().parent)
-    rows = connection.execute("SELECT id, path, relative, walked, device, forgotten, rules FROM roots ORDER BY id")
+    found = connection.execute(
+        "SELECT id, path, relative, walked, device, forgotten, rules FROM roots ORDER BY id"
+    ).fetchall()
+    for _, path, relative, *_ in found:
+        stored = path.lstrip(b"/") if isinstance(path, bytes) and not relative else path
+        if not is_plain_path(stored) or (not relative and stored == path):
+            raise BadRow("a root has a path that none can have")
     return [
         Root(
             i,
@@ -233,20 +313,23 @@ def roots(connection: sqlite3.Connection, folder: IndexFolder) -> list[Root]:
             tuple(name.encode("utf-8", "surrogateescape") for name in json.loads(forgotten)),
             _loaded_rules(rules),
         )
-        for i, path, relative, walked, device, forgotten, rules in rows
+        for i, path, relative, walked, device, forgotten, rules in found
     ]
 
 
 def _loaded_rules(text: str) -> FileRules:
     saved = json.loads(text)
-    return FileRules(
-        include=tuple(str(glob) for glob in saved.get("include", ())),
-        exclude=tuple(str(glob) for glob in saved.get("exclude", ())),
-        hidden=bool(saved.get("hidden", False)),
-        ignore_files=bool(saved.get("ignore_files", True)),
-        max_bytes=None if saved.get("max_bytes") is None else int(saved["max_bytes"]),
-        network=bool(saved.get("network", False)),
-    )
+    try:
+        return FileRules(
+            include=tuple(str(glob) for glob in saved.get("include", ())),
+            exclude=tuple(str(glob) for glob in saved.get("exclude", ())),
+            hidden=bool(saved.get("hidden", False)),
+            ignore_files=bool(saved.get("ignore_files", True)),
+            max_bytes=None if saved.get("max_bytes") is None else int(saved["max_bytes"]),
+            network=bool(saved.get("network", False)),
+        )
+    except (AttributeError, TypeError, ValueError) as error:
+        raise BadRow("a root has rules that none can have") from error
 
 
 def set_rules(connection: sqlite3.Connection, root_id: int, rules: FileRules) -> None:
@@ -286,6 +369,13 @@ def set_forgotten(connection: sqlite3.Connection, root_id: int, paths: Iterable[
     """Remember which paths of a root a walk must leave alone."""
     names = sorted(path.decode("utf-8", "surrogateescape") for path in set(paths))
     connection.execute("UPDATE roots SET forgotten = ? WHERE id = ?", (json.dumps(names), root_id))
+
+
+def is_plain_path(path: object) -> bool:
+    """Whether a stored path stays below what it is relative to."""
+    if not isinstance(path, bytes) or b"\0" in path or path.startswith(b"/"):
+        return False
+    return b".." not in path or b".." not in path.split(b"/")
 
 
 def is_below(path: bytes, folder: bytes) -> bool:

@@ -1,17 +1,15 @@
-"""`verify`: every promise of the index, held against what is there. Derived things can be made again; true damage is
-said with what is lost and how to get it back."""
+"""Every promise of the index, held against what is there. Derived things can be made again; true damage is said with
+what is lost and how to get it back."""
 
 from __future__ import annotations
 
-import contextlib
 import sqlite3
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from mmsearch.errors import DamagedIndex
-from mmsearch.store.catalogue import open_reader, open_writer, speaking, transaction
+from mmsearch.store.catalogue import speaking, transaction
 from mmsearch.store.layout import IndexFolder
-from mmsearch.store.lock import writer_lock
 from mmsearch.store.promises import Promises
 from mmsearch.types import Finding
 
@@ -30,21 +28,11 @@ class _Check:
     deep: bool = False
 
 
-def verify(folder: IndexFolder, repair: bool, deep: bool) -> list[Finding]:
-    """Check all promises; with `repair` mend what is derived. Raises `NoIndex`, `LockHeld` (with `repair`)."""
-    with contextlib.ExitStack() as held:
-        if repair:
-            open_reader(folder).close()  # says so if there is no index, before a folder is touched
-            held.enter_context(writer_lock(folder, "verify --repair"))
-        connection = held.enter_context(contextlib.closing(open_writer(folder) if repair else open_reader(folder)))
-        held.enter_context(speaking(folder))
-        if not repair:
-            connection.execute("BEGIN")
-        findings = []
-        for check in _checks(folder, connection):
-            if deep or not check.deep:
-                findings.append(_run(folder, connection, check, repair))
-        return findings
+def findings(folder: IndexFolder, connection: sqlite3.Connection, repair: bool, deep: bool) -> Iterator[Finding]:
+    """Check all promises over one connection; with `repair`, one that may write, mend what is derived."""
+    for check in _checks(folder, connection):
+        if deep or not check.deep:
+            yield _run(folder, connection, check, repair)
 
 
 def _run(folder: IndexFolder, connection: sqlite3.Connection, check: _Check, repair: bool) -> Finding:
@@ -81,6 +69,7 @@ def _checks(folder: IndexFolder, connection: sqlite3.Connection) -> list[_Check]
     return [
         _Check("The catalogue's pages are whole", one.pages, deep=True),
         _Check("The catalogue's structure is sound", one.quick),
+        _Check("Every value is such as a run writes", one.values),
         _Check("Every row refers to one that is there", one.references),
         _Check("Every embedding is a unit vector of its space", one.vectors, deep=True),
         _Check("Every print of a file can be compared", one.prints, deep=True),

@@ -27,7 +27,7 @@ def writer_lock(folder: IndexFolder, command: str, wait_s: float = 0.0) -> Itera
     if _is_ours(folder):
         raise LockHeld("Another run of this process is writing this index.", "Wait for it to end.")
     try:
-        descriptor = os.open(folder.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        descriptor = folder.open_part(folder.lock.name, os.O_RDWR | os.O_CREAT)
     except OSError as error:
         raise IndexUnusable(
             f"The index folder {folder.path} can't be written ({error.strerror}).",
@@ -54,7 +54,7 @@ def _is_ours(folder: IndexFolder) -> bool:
     """Whether this process holds the lock. Then the file must not be opened: the kernel would give the lock a second
     time, and closing any descriptor of the file lets go of it."""
     with contextlib.suppress(OSError):
-        facts = os.stat(folder.lock)
+        facts = os.lstat(folder.lock)
         return (facts.st_dev, facts.st_ino) in _held
     return False
 
@@ -99,8 +99,12 @@ def lock_holder(folder: IndexFolder) -> str:
     flock: list[int] = [0] * 5
     for field, value in zip(order, (fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0), strict=True):
         flock[field] = value
-    with contextlib.suppress(OSError), open(folder.lock, "rb") as file:
-        answer = struct.unpack(layout, fcntl.fcntl(file, fcntl.F_GETLK, struct.pack(layout, *flock)))
-        if answer[order[0]] != fcntl.F_UNLCK:
-            return _note(file.fileno()) or "another process"
+    with contextlib.suppress(OSError):
+        descriptor = folder.open_part(folder.lock.name, os.O_RDONLY)
+        try:
+            answer = struct.unpack(layout, fcntl.fcntl(descriptor, fcntl.F_GETLK, struct.pack(layout, *flock)))
+            if answer[order[0]] != fcntl.F_UNLCK:
+                return _note(descriptor) or "another process"
+        finally:
+            os.close(descriptor)
     return ""

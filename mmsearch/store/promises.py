@@ -8,9 +8,9 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
-from mmsearch.store import ann, files
+from mmsearch.store import ann, files, rows, sums
 from mmsearch.store.catalogue import last_run
-from mmsearch.store.layout import IndexFolder
+from mmsearch.store.layout import IndexFolder, Signature
 from mmsearch.store.lock import lock_holder
 from mmsearch.store.segments import BACKGROUND_SIZE, draw, indexed_words, refresh_background
 from mmsearch.store.snapshot import SpaceRow, all_spaces
@@ -36,6 +36,10 @@ class Promises:
     def quick(self) -> Iterator[str]:
         """SQLite's own quick check."""
         yield from (f"SQLite: {row[0]}." for row in self._rows("PRAGMA quick_check(20)") if row[0] != "ok")
+
+    def values(self) -> Iterator[str]:
+        """Types and ranges of all values."""
+        yield from rows.odd(self.connection)
 
     def references(self) -> Iterator[str]:
         """Foreign keys."""
@@ -219,18 +223,24 @@ class Promises:
         for row in all_spaces(self.connection):
             for view in row.views:
                 for generation in ann.generations(self.connection, row.id, view):
-                    index = ann.load(self.folder, generation, row.dimension)
+                    index = ann.load(self.folder, generation, row.dimension, self._recorded())
                     if index is None or not ann.agrees(self.connection, generation, index):
                         self.bad_generations.add(generation.id)
                         yield f"{generation.file} is missing, damaged or another index's."
 
+    def _recorded(self) -> dict[str, Signature]:
+        try:
+            known = sums.read(self.folder)
+        except sums.BadSums:
+            known = None
+        return {} if known is None else known.files
+
     def ann_bytes(self) -> Iterator[str]:
         """Their hashes."""
-        for number, name, digest in self._rows("SELECT id, file, sha256 FROM generations"):
-            path = self.folder.path / name
-            if not path.is_file() or ann.digest(path) != digest:
-                self.bad_generations.add(number)
-                yield f"{name} has other bytes than were written."
+        for generation in ann.every_generation(self.connection):
+            if not ann.is_as_written(self.folder, generation, {}):
+                self.bad_generations.add(generation.id)
+                yield f"{generation.file} has other bytes than were written."
 
     def drop_ann(self) -> None:
         """Forget bad ann files: queries scan the catalogue until the next run builds them."""

@@ -11,6 +11,7 @@ from mmsearch.store.catalogue import is_network_file_system, last_run
 from mmsearch.store.files import HELD, OUTDATED, noted_files
 from mmsearch.store.layout import IndexFolder
 from mmsearch.store.lock import lock_holder
+from mmsearch.store.log import lost_commits
 from mmsearch.store.schema import is_older
 from mmsearch.store.snapshot import Snapshot, SpaceRow
 from mmsearch.store.spaces import BUILDING, plain_name, spaces
@@ -22,7 +23,7 @@ def status(folder: IndexFolder) -> Status:
     with Snapshot(folder) as snapshot:
         connection = snapshot.connection
         writing = lock_holder(folder)
-        notes = []
+        notes = list(snapshot.notes)
         if is_network_file_system(folder.path):
             notes.append("The index is on a network file system, where locks can't be relied on.")
         older = is_older(connection)
@@ -35,6 +36,8 @@ def status(folder: IndexFolder) -> Status:
         last = None if run is None else {"started": run[0], "ended": run[1], **run[2]}
         if run is not None and run[1] is None and not writing:
             notes.append("The last run was cut off; the next one goes on from there.")
+        if not writing and lost_commits(folder):
+            notes.append("The log of the last run is damaged; the next `mmsearch index` does again what it held.")
         return Status(
             folder=str(folder.path),
             roots=tuple(root.path for root in snapshot.roots.values() if root.walked),

@@ -204,6 +204,11 @@ _STEPS = {
 }
 
 
+def tables() -> str:
+    """The SQL that makes all tables of the newest schema."""
+    return _TABLES
+
+
 def create(connection: sqlite3.Connection) -> None:
     """Make all tables in one transaction. The connection is in autocommit mode and the database empty."""
     connection.executescript(f"BEGIN IMMEDIATE; {_TABLES} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")

@@ -7,16 +7,17 @@ the rows committed after it by brute force, minus what has left since.
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mmsearch.errors import DamagedIndex
-from mmsearch.store import ann
-from mmsearch.store.catalogue import Root, open_reader, roots, speaking
+from mmsearch.store import ann, sums
+from mmsearch.store.catalogue import BadRow, Root, is_plain_path, open_reader, roots, speaking
 from mmsearch.store.filters import allow
-from mmsearch.store.layout import IndexFolder
+from mmsearch.store.layout import IndexFolder, user_name
 from mmsearch.store.segments import chunks, cues_of
 from mmsearch.types import Cue, Filter, Locator, View
 
@@ -95,6 +96,15 @@ class Snapshot:
         self.folder = folder
         self.connection = open_reader(folder)
         self.left_out: frozenset[int] = frozenset()  # spaces that this snapshot is not to see
+        self.notes: list[str] = []  # what is wrong with the index, and the next run makes again
+        try:
+            known = sums.read(folder)
+        except sums.BadSums:
+            known = None
+            self.notes.append("The checksums of the catalogue are damaged; the next `mmsearch index` makes them again.")
+        if (owner := folder.owner()) != os.geteuid():
+            self.notes.append(f"The index belongs to {user_name(owner)}.")
+        self._recorded = {} if known is None else known.files
         self._loaded: dict[tuple[int, str], tuple[ann.Generation | None, Any, np.ndarray, np.ndarray]] = {}
         with speaking(folder):
             self.connection.execute("BEGIN")
@@ -253,6 +263,8 @@ class Snapshot:
 
     def absolute(self, root_id: int, path: bytes) -> bytes:
         """The absolute path of a file."""
+        if not is_plain_path(path):
+            raise BadRow("a file has a path that none can have")
         root = self.roots[root_id].path
         return root.rstrip(b"/") + b"/" + path if path else root
 
@@ -265,11 +277,12 @@ class Snapshot:
         if (space_id, view) not in self._loaded:
             chosen, index = None, None
             for generation in ann.generations(self.connection, space_id, view):
-                index = ann.load(self.folder, generation, dimension)
+                index = ann.load(self.folder, generation, dimension, self._recorded)
                 if index is not None and ann.agrees(self.connection, generation, index):
                     chosen = generation
                     break
                 index = None
+                self.notes.append(f"{generation.file} is damaged or missing; the next `mmsearch index` makes it again.")
             rows = self.connection.execute(
                 "SELECT id, vector FROM embeddings WHERE space_id = ? AND view = ? AND id > ? ORDER BY id",
                 (space_id, view, chosen.last_embedding_id if chosen else 0),
@@ -319,4 +332,10 @@ def _matrix(blobs: list[bytes]) -> np.ndarray:
 
     if not blobs:
         return np.empty((0, 0), np.float32)
-    return np.frombuffer(b"".join(blobs), np.float16).reshape(len(blobs), -1).astype(np.float32)
+    width = len(blobs[0])
+    if width % 2 or any(not isinstance(blob, bytes) or len(blob) != width for blob in blobs):
+        raise BadRow("vectors of one view have several lengths")
+    matrix = np.frombuffer(b"".join(blobs), np.float16).reshape(len(blobs), -1).astype(np.float32)
+    if not np.isfinite(matrix.sum()):
+        raise BadRow("a vector holds what is no number")
+    return matrix

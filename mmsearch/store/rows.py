@@ -1,0 +1,65 @@
+"""Whether the values in a catalogue are such as we write: asked when a value made no sense, and by `verify`."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+
+_TYPES = {"TEXT": "'text'", "INTEGER": "'integer'", "REAL": "'real', 'integer'", "BLOB": "'blob'"}
+_SIDE_TABLES = ("words_fts", "names_fts", "sqlite_")  # FTS5 checks its own
+_RULES = {  # what else a row must not be
+    "files": "id < 1 OR root_id < 1 OR size < 0 OR instr(path, x'00') OR substr(path, 1, 1) = x'2f'"
+    " OR path = x'2e2e' OR substr(path, 1, 3) = x'2e2e2f' OR instr(path, x'2f2e2e2f')"
+    " OR json_valid(sidecars) = 0 OR json_type(sidecars) <> 'array'",
+    "roots": "id < 1 OR instr(path, x'00') OR json_valid(forgotten) = 0 OR json_type(forgotten) <> 'array'"
+    " OR EXISTS (SELECT 1 FROM json_each(forgotten) WHERE type <> 'text')"
+    " OR (relative = 0 AND substr(path, 1, 1) <> x'2f')"
+    " OR (relative <> 0 AND (substr(path, 1, 1) = x'2f' OR path = x'2e2e' OR substr(path, 1, 3) = x'2e2e2f'))",
+    "assets": "id < 1 OR json_valid(details) = 0 OR json_type(details) <> 'object' OR json_valid(readers) = 0"
+    " OR json_type(details, '$.duration_s') NOT IN ('integer', 'real', 'null')"
+    " OR json_type(details, '$.pages') NOT IN ('integer', 'null')"
+    " OR json_type(details, '$.title') NOT IN ('text', 'null')"
+    " OR json_type(details, '$.language') NOT IN ('text', 'null')"
+    " OR json_type(details, '$.notes') NOT IN ('array', 'null')"
+    " OR json_type(readers) <> 'object' OR spans < 0 OR spans > 100000000 OR attempts < 0"
+    " OR state NOT IN ('pending', 'complete', 'partial', 'failed') OR visible NOT IN (0, 1)",
+    "segments": "id < 1 OR ordinal < 0 OR page < 1 OR start_s < 0 OR end_s < start_s OR line_start < 1"
+    " OR line_end < line_start OR abs(start_s) > 1e12 OR abs(end_s) > 1e12"
+    " OR json_valid(details) = 0 OR json_type(details) <> 'object'"
+    " OR json_type(details, '$.title') NOT IN ('text', 'null')"
+    " OR json_type(details, '$.cues') NOT IN ('array', 'null')"
+    " OR EXISTS (SELECT 1 FROM json_each(details, '$.cues') WHERE type <> 'array')",
+    "readings": "id < 1 OR start_s < 0 OR abs(start_s) > 1e12 OR abs(end_s) > 1e12",
+    "spaces": "id < 1 OR dimension < 1 OR dimension > 65536 OR json_valid(fingerprint) = 0 OR json_valid(recorded) = 0"
+    " OR json_type(fingerprint) <> 'object' OR json_type(recorded) <> 'object' OR json_valid(views) = 0"
+    " OR json_type(views) <> 'array' OR (json_extract(recorded, '$.state') <> ''"
+    " AND name NOT GLOB json_extract(recorded, '$.state') || ' *')",
+    "embeddings": "id < 1 OR part < 0 OR length(vector) <> 2 * (SELECT dimension FROM spaces s WHERE s.id = space_id)",
+    "background": "length(vector) <> 2 * (SELECT dimension FROM spaces s WHERE s.id = space_id)",
+    "generations": "id < 1 OR size < 0 OR last_embedding_id < 0 OR file NOT GLOB 'ann-[0-9]*-[a-z]*-[0-9]*.faiss'"
+    " OR instr(file, '/') OR shape NOT IN ('flat', 'ivf') OR (shape = 'ivf' AND (nprobe < 1 OR nprobe IS NULL OR"
+    " recall IS NULL))",
+    **{f"{name}_fts_content": "typeof(id) <> 'integer' OR typeof(c0) <> 'text'" for name in ("words", "names")},
+    **{f"{name}_fts_data": "typeof(block) <> 'blob'" for name in ("words", "names")},
+    **{f"{name}_fts_docsize": "typeof(sz) <> 'blob'" for name in ("words", "names")},
+    **{f"{name}_fts_config": "typeof(v) <> 'integer'" for name in ("words", "names")},
+    "runs": "summary IS NOT NULL AND (json_valid(summary) = 0 OR json_type(summary) <> 'object')",
+}
+
+
+def odd(connection: sqlite3.Connection) -> Iterator[str]:
+    """A sentence for each table with a row that no run has written."""
+    names = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
+    for (table,) in names:
+        if table.startswith(_SIDE_TABLES) and table not in _RULES:
+            continue
+        wrong = [f"({_RULES[table]})"] if table in _RULES else []
+        for column, kind, required in connection.execute(
+            'SELECT name, type, "notnull" FROM pragma_table_info(?)', (table,)
+        ):
+            if kind in _TYPES:
+                allowed = _TYPES[kind] + ("" if required else ", 'null'")
+                wrong.append(f"typeof({column}) NOT IN ({allowed})")
+        number = connection.execute(f"SELECT count(*) FROM {table} WHERE {' OR '.join(wrong)}").fetchone()[0]
+        if number:
+            yield f"{number} rows of {table} hold values that none can have."

@@ -1,0 +1,111 @@
+"""The one way to write to an index: the lock, the checks before, the catalogue, and its sums at the end."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from mmsearch.errors import DamagedIndex, IndexUnusable
+from mmsearch.store import ann, sums
+from mmsearch.store.catalogue import check_present, checkpoint, open_writer, speaking
+from mmsearch.store.check import findings
+from mmsearch.store.layout import IndexFolder
+from mmsearch.store.lock import writer_lock
+from mmsearch.store.log import lost_commits
+
+_LEFT_BY_KILLS = ("No left-over files lie in the index folder", "No asset is left that no file has")
+
+
+@dataclass(slots=True)
+class Writer:
+    """An open catalogue, and what was found wrong with the index and made again."""
+
+    connection: sqlite3.Connection
+    notes: list[str] = field(default_factory=list)
+    sound: bool = True  # else its bytes are not taken for right at the end
+
+
+@contextlib.contextmanager
+def writing(folder: IndexFolder, command: str, wait_s: float = 0.0, heal: bool = True) -> Iterator[Writer]:
+    """Hold the writer lock and the catalogue, checked and, with `heal`, made whole; on leaving, the log is moved in and
+    the sums are written.
+
+    Raises `LockHeld`, `DamagedIndex`, `NewerSchema`, `IndexUnusable`.
+    """
+    with writer_lock(folder, command, wait_s):
+        folder.check(writing=True)
+        check_present(folder)
+        known, sure, notes = _checked_sums(folder)
+        if (lost := lost_commits(folder)) > 0:
+            notes.append(f"The log of the last run was damaged: {lost} of its commits are done again.")
+        connection = open_writer(folder)
+        writer = Writer(connection, notes)
+        try:
+            if known is None and _is_new(connection):
+                sums.begin(folder)
+            elif heal:
+                notes += _healed(folder, connection, known, sure)
+            yield writer
+        except IndexUnusable:
+            writer.sound = False
+            raise
+        finally:
+            _close(folder, writer)
+
+
+def _checked_sums(folder: IndexFolder) -> tuple[sums.Sums | None, bool, list[str]]:
+    """The sums, held against the catalogue, and whether that is just as a run here left it: the stat signature can't be
+    brought along in a copy or an archive. Raises `DamagedIndex`."""
+    if not folder.exists():
+        return None, False, []
+    try:
+        known = sums.read(folder)
+    except sums.BadSums:
+        folder.sums.unlink(missing_ok=True)
+        said = "The checksums of the catalogue were damaged; they are made again, and the catalogue is checked."
+        return None, False, [said]
+    if known is None or (known.open == set() and not sums.changed(folder, known)):
+        return known, known is not None, []
+    if bad := sums.damaged_blocks(folder, known):
+        raise sums.damage(folder, bad)
+    return known, False, []
+
+
+def _is_new(connection: sqlite3.Connection) -> bool:
+    return not connection.execute("SELECT 1 FROM runs LIMIT 1").fetchone()
+
+
+def _healed(folder: IndexFolder, connection: sqlite3.Connection, known: sums.Sums | None, sure: bool) -> list[str]:
+    """Make again what is derived and damaged; unless the catalogue is surely as a run left it, hold what can be checked
+    quickly against it. Gives what was found. Raises `DamagedIndex`."""
+    notes = []
+    for finding in () if sure else findings(folder, connection, repair=True, deep=False):
+        if finding.state == "broken":
+            raise DamagedIndex(f"{finding.promise}: that does not hold. {finding.sentence}", sums.anew(folder))
+        if finding.state == "repaired" and finding.promise not in _LEFT_BY_KILLS:
+            notes.append(f"{finding.promise}: that did not hold ({finding.sentence.rstrip('.')}); it was made again.")
+    with speaking(folder):
+        for name in ann.drop_bad(connection, folder, {} if known is None else known.files):
+            notes.append(f"{name} was damaged or missing; it is built again from the catalogue.")
+    return notes
+
+
+def _close(folder: IndexFolder, writer: Writer) -> None:
+    """Move the log in, close the catalogue, and sum what has changed. Where a reader keeps the log, or the disk is
+    full, the sums stay open."""
+    try:
+        with contextlib.suppress(sqlite3.DatabaseError, sqlite3.ProgrammingError):
+            checkpoint(writer.connection, folder)
+    finally:
+        writer.connection.close()
+    log = folder.signature(folder.log.name)
+    if not writer.sound or not folder.exists() or (log is not None and log[0] > 0):
+        return
+    with contextlib.suppress(OSError, IndexUnusable):
+        try:
+            known = sums.read(folder)
+        except sums.BadSums:
+            known = None
+        sums.seal(folder, known)
