@@ -63,6 +63,7 @@ def evil_model(folder: Path, canary: Path) -> Path:
 
 def plant(index: Path, model: str, name: str = "evil", **options: object) -> None:
     """Write a further space into a catalogue, full of embeddings, whose model is whatever the attacker likes."""
+    (index / "catalogue.sums").unlink(missing_ok=True)  # else the change is told as damage
     with contextlib.closing(sqlite3.connect(index / "catalogue.db")) as one, one:
         fingerprint, dimension, views = one.execute("SELECT fingerprint, dimension, views FROM spaces").fetchone()
         recorded = {"model": model, "options": {"trust_remote_code": True, **options}, "query_views": ["text"]}
@@ -161,6 +162,7 @@ def test_an_id_that_was_copied_from_the_users_own_index_helps_nothing(
     evil = evil_model(clone / "model", tmp_path / "canary")
     plant(clone / ".mmsearch", str(evil))
     number = trust.entries()[0].index_id
+    (clone / ".mmsearch" / "catalogue.sums").unlink(missing_ok=True)  # else the change is told as damage
     with contextlib.closing(sqlite3.connect(clone / ".mmsearch" / "catalogue.db")) as one, one:
         one.execute("UPDATE meta SET value = ? WHERE key = 'id'", (number,))
     monkeypatch.chdir(clone)
@@ -185,6 +187,7 @@ def test_other_things_by_that_name_are_refused(
         (here / ".mmsearch").mkdir()
     else:
         shutil.copytree(clone / ".mmsearch", here / ".mmsearch")
+        (here / ".mmsearch" / "catalogue.sums").unlink(missing_ok=True)  # else the change is told as damage
         with contextlib.closing(sqlite3.connect(here / ".mmsearch" / "catalogue.db")) as one, one:
             one.execute("DELETE FROM meta" if how == "no rows" else "DELETE FROM meta WHERE key = 'id'")
     monkeypatch.chdir(here)
@@ -239,6 +242,7 @@ def test_a_run_over_a_foreign_index_takes_in_what_lies_beside_it_or_is_named(clo
         (folder / "secret.txt").write_text("The password of the safe.")
     (clone / "link").symlink_to(private)
     index = clone / ".mmsearch"
+    (index / "catalogue.sums").unlink(missing_ok=True)  # else the change is told as damage
     with contextlib.closing(sqlite3.connect(index / "catalogue.db")) as one, one:
         for path, relative in ((private, 0), ("../private", 1), ("link", 1), (private / ".." / "private", 0)):
             one.execute(
@@ -292,6 +296,7 @@ def granted(index: Path) -> None:
 
 def changed(index: Path, **facts: object) -> None:
     """Change what the catalogue says of the planted space."""
+    (index / "catalogue.sums").unlink(missing_ok=True)  # else the change is told as damage
     with contextlib.closing(sqlite3.connect(index / "catalogue.db")) as one, one:
         for name, value in facts.items():
             one.execute(f"UPDATE spaces SET {name} = ? WHERE name = 'evil'", (json.dumps(value),))
@@ -376,6 +381,7 @@ def test_an_index_of_an_older_version_in_the_data_folder_goes_on(
     for index in (data_home() / "default", tmp_path / ".mmsearch"):
         run(index, tmp_path / "notes.txt")
         forgotten(index)
+        (index / "catalogue.sums").unlink(missing_ok=True)  # else the change is told as damage
         with contextlib.closing(sqlite3.connect(index / "catalogue.db")) as one, one:
             one.execute("DELETE FROM meta WHERE key = 'id'")
     assert command(["query", "ferry", "--index", "default"]) == 0
