@@ -244,7 +244,7 @@ def test_a_run_over_a_foreign_index_takes_in_what_lies_beside_it_or_is_named(clo
     index = clone / ".mmsearch"
     (index / "catalogue.sums").unlink(missing_ok=True)  # else the change is told as damage
     with contextlib.closing(sqlite3.connect(index / "catalogue.db")) as one, one:
-        for path, relative in ((private, 0), ("../private", 1), ("link", 1), (private / ".." / "private", 0)):
+        for path, relative in ((private, 0), ("link", 1)):  # one with `..` is refused as damage
             one.execute(
                 "INSERT INTO roots (path, relative, walked, device) VALUES (?, ?, 1, 0)",
                 (os.fsencode(path), relative),
@@ -252,7 +252,7 @@ def test_a_run_over_a_foreign_index_takes_in_what_lies_beside_it_or_is_named(clo
         single = one.execute(
             "INSERT INTO roots (path, relative, walked, device) VALUES (?, 1, 0, 0)", (b"./",)
         ).lastrowid
-        for path in (b"../private/secret.txt", b"link/secret.txt", os.fsencode(private / "secret.txt")):
+        for path in (b"link/secret.txt",):
             one.execute(
                 "INSERT INTO files (root_id, path, size, mtime_ns, inode, format, sidecars)"
                 " VALUES (?, ?, 1, 1, 1, 'text', '[]')",
