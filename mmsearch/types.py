@@ -482,8 +482,8 @@ class Status:
     writing: str = ""  # who holds the writer lock now
     notes: tuple[str, ...] = ()
     by_words: Mapping[str, int] = field(default_factory=dict)  # files with words that are searched, by kind
-    rules: tuple[FileRules, ...] = ()  # of each root
-    forgotten: tuple[tuple[bytes, ...], ...] = ()  # what `forget` took out of each root, as paths in it
+    rules: Mapping[bytes, FileRules] = field(default_factory=dict)  # by root
+    forgotten: Mapping[bytes, tuple[bytes, ...]] = field(default_factory=dict)  # by root: relative paths
     failed_by: Mapping[str, int] = field(default_factory=dict)  # files of which nothing is held, by failure code
     outdated: int = 0  # files of which an older content is held
     noted: int = 0  # files of which something was left out

@@ -18,6 +18,7 @@ from mmsearch.errors import NewerSchema
 from mmsearch.store import schema
 from mmsearch.store.catalogue import open_reader, open_writer
 from mmsearch.store.layout import IndexFolder
+from mmsearch.types import FileRules
 
 TOKENIZE = "unicode61 remove_diacritics 2 categories 'L* N* M* Co'"
 FIRST = """
@@ -122,6 +123,36 @@ def old(docs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         beside.unlink()
     os.replace(tmp_path / "first.db", catalogue)
     return index
+
+
+def test_an_index_of_the_second_schema_answers_the_same_and_keeps_its_rules(
+    docs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use_word_model(monkeypatch.setattr)
+    index = tmp_path / "index"
+    write(docs / ".hidden.txt", "A hidden gull.")
+    run(index, docs, hidden=True)
+    before = found(index, "gull")
+    for sql in (
+        "INSERT INTO meta SELECT 'walk ' || id, '{\"hidden\": true, \"ignore_files\": true}' FROM roots",
+        "ALTER TABLE roots DROP COLUMN rules",
+        "ALTER TABLE files DROP COLUMN ctime_ns",
+        "DROP TABLE mounts",
+        "PRAGMA user_version = 2",
+    ):
+        change(index, sql)
+    assert (found(index, "gull"), version(index)) == (before, 2)
+    assert Index.open(index).status().rules == {os.fsencode(docs): FileRules(hidden=True)}
+    assert counts(run(index)) == {"seen": 4, "unchanged": 4}
+    assert (found(index, "gull"), version(index)) == (before, schema.SCHEMA_VERSION)
+    assert Index.open(index).status().rules == {os.fsencode(docs): FileRules(hidden=True)}
+    assert rows(index, "SELECT count(*) FROM meta WHERE key LIKE 'walk %'") == [(0,)]
+    assert rows(index, "SELECT count(*) FROM files WHERE ctime_ns IS NULL") == [(0,)]
+    fresh = tmp_path / "fresh"
+    IndexFolder(fresh).create()
+    open_writer(IndexFolder(fresh)).close()
+    assert shape(index) == shape(fresh)
+    assert broken(index, deep=True) == {}
 
 
 def shape(index: Path) -> list[tuple]:

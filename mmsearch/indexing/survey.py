@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from mmsearch.config import Settings
 from mmsearch.discovery.ignore import Globs
-from mmsearch.discovery.mounts import PSEUDO
+from mmsearch.discovery.mounts import PSEUDO, mount_points, type_at
 from mmsearch.discovery.walk import Entry, Walk, single
 from mmsearch.indexing.guard import GUARD_FILES, Missing, judge, mounts_of_single
 from mmsearch.indexing.look import Wanted
@@ -166,8 +166,12 @@ def _is_file(path: bytes) -> bool:
 
 
 def _singles(scope: Scope, known: Mapping[bytes, FileRow], result: Survey) -> Iterator[Entry]:
+    points = mount_points()
     for path in scope.files:
         absolute = os.path.join(scope.root.path, path)
+        if (type_ := type_at(os.path.dirname(absolute), points)) in PSEUDO:
+            result.missing.append((absolute, f"It lies on a pseudo file system ({type_}), which keeps no files."))
+            continue
         entry = single(scope.root.path, path)
         if entry is not None:
             yield entry

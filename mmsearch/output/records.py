@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from mmsearch.output.plain import shown
@@ -89,8 +90,15 @@ def finding_record(finding: Finding) -> dict[str, Any]:
 
 
 def status_record(status: Status) -> dict[str, Any]:
-    """The state of an index, schema `mmsearch.status/1`."""
-    return {"schema": "mmsearch.status/1", **asdict(status), "roots": [named(path) for path in status.roots]}
+    """The state of an index, schema `mmsearch.status/1`. `rules` has an object for each root, `forgotten` one for each
+    path that `forget` took out."""
+    return {
+        "schema": "mmsearch.status/1",
+        **asdict(replace(status, rules={}, forgotten={})),
+        "roots": [named(path) for path in status.roots],
+        "rules": [{**named(root), **asdict(rules)} for root, rules in status.rules.items()],
+        "forgotten": [named(os.path.join(root, path)) for root, paths in status.forgotten.items() for path in paths],
+    }
 
 
 def run_record(record: RunRecord) -> dict[str, Any]:

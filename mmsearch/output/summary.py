@@ -12,7 +12,7 @@ from typing import Any
 from mmsearch.output import layout
 from mmsearch.output.plain import counted, duration, shown, size
 from mmsearch.output.screen import put_lines, width
-from mmsearch.types import Finding, RunRecord, Status
+from mmsearch.types import ALL_FILES, Finding, RunRecord, Status
 
 _STOPPED = {
     "interrupted": "Interrupted. What was committed is kept; the same command goes on from here.",
@@ -78,7 +78,7 @@ def put_status(status: Status) -> None:
     """What an index holds, for people."""
     lines = [
         ("index", f"{shown(status.folder)} ({size(status.bytes_on_disk)})"),
-        *(("root", shown(os.fsdecode(root))) for root in status.roots),
+        *_roots(status),
         ("files", f"{status.files:,}{_files(status)}"),
         ("segments", f"{status.segments:,}"),
     ]
@@ -106,6 +106,27 @@ def _files(status: Status) -> str:
     held = [*status.by_kind.items(), ("by name only", sum(status.skipped.values())), ("failed", status.failed)]
     named = [f"{name} {number:,}" for name, number in [*held, ("pending", status.pending)] if number]
     return f": {', '.join(named)}" if named else ""
+
+
+def _roots(status: Status) -> list[tuple[str, str]]:
+    """Each root, which of its files are left out, and what was forgotten of it."""
+    lines = []
+    for root in status.roots:
+        rules, forgotten = status.rules.get(root, ALL_FILES), status.forgotten.get(root, ())
+        lines.append(("root", shown(os.fsdecode(root))))
+        facts = [f"--include {shown(shlex.quote(glob))}" for glob in rules.include]
+        facts += [f"--exclude {shown(shlex.quote(glob))}" for glob in rules.exclude]
+        facts += [f"--max-size {rules.max_bytes}"] if rules.max_bytes is not None else []
+        facts += ["--hidden"] if rules.hidden else []
+        facts += ["--no-ignore"] if not rules.ignore_files else []
+        facts += ["--network-mounts"] if rules.network else []
+        if facts:
+            lines.append(("", f"remembered: {' '.join(facts)}"))
+        if forgotten:
+            named = ", ".join(shown(os.fsdecode(path)) for path in forgotten[:4])
+            more = f" and {len(forgotten) - 4:,} more" if len(forgotten) > 4 else ""
+            lines.append(("", f"forgotten: {named}{more}"))
+    return lines
 
 
 def _found_by(status: Status) -> list[tuple[str, str]]:

@@ -23,6 +23,7 @@ def status(folder: IndexFolder) -> Status:
     with Snapshot(folder) as snapshot:
         connection = snapshot.connection
         writing = lock_holder(folder)
+        walked = [root for root in snapshot.roots.values() if root.walked]
         notes = list(snapshot.notes)
         if is_network_file_system(folder.path):
             notes.append("The index is on a network file system, where locks can't be relied on.")
@@ -40,7 +41,9 @@ def status(folder: IndexFolder) -> Status:
             notes.append("The log of the last run is damaged; the next `mmsearch index` does again what it held.")
         return Status(
             folder=str(folder.path),
-            roots=tuple(root.path for root in snapshot.roots.values() if root.walked),
+            roots=tuple(root.path for root in walked),
+            rules={root.path: root.rules for root in walked},
+            forgotten={root.path: root.forgotten for root in walked},
             files=sum(held.values()),
             by_kind=_counts(
                 connection,
