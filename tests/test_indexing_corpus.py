@@ -15,7 +15,7 @@ from mmsearch.discovery.ignore import Globs
 from mmsearch.discovery.walk import Walk
 from mmsearch.errors import UsageError
 from mmsearch.index import Index
-from mmsearch.types import ALL_FILES, FileRules, Remark
+from mmsearch.types import ALL_FILES, FileRules, Remark, RunRecord
 
 
 @pytest.fixture(autouse=True)
@@ -40,6 +40,11 @@ def files(index: Path) -> list[str]:
     return [os.fsdecode(row[0]) for row in rows(index, "SELECT path FROM files ORDER BY path")]
 
 
+def left(record: RunRecord) -> int:
+    """How many files left the index since the rules of their root leave them out now."""
+    return record.removed_by.get("left out now", 0)
+
+
 def rules(index: Path, root: Path) -> FileRules:
     return Index.open(index).status().rules[os.fsencode(root)]
 
@@ -47,13 +52,13 @@ def rules(index: Path, root: Path) -> FileRules:
 def test_an_exclusion_holds_for_what_is_there_and_for_later_runs(docs: Path, index: Path) -> None:
     run(index, docs)
     record = run(index, docs, exclude=("*.log",))
-    assert (record.outcome, record.excluded, record.removed) == ("done", 2, 0)
+    assert (record.outcome, record.removed, left(record)) == ("done", 2, 2)
     for targets in ((), (docs,), (docs / "sub",)):
         record = run(index, *targets)
-        assert (record.excluded, record.removed) == (0, 0)
+        assert (record.removed, left(record)) == (0, 0)
         assert files(index) == ["sub/crane.txt", "walrus.txt"]
     assert rules(index, docs) == FileRules(exclude=("*.log",))
-    assert counts(run(index, reset_filters=True)) == {"seen": 4, "unchanged": 2, "indexed": 2}
+    assert counts(run(index, reset_filters=True)) == {"seen": 5, "unchanged": 2, "indexed": 2, "excluded": 1}
     assert rules(index, docs) == ALL_FILES
     assert broken(index, deep=True) == {}
 
@@ -83,7 +88,7 @@ def test_what_is_said_of_a_part_holds_for_one_run_and_removes_nothing(docs: Path
     run(index, docs)
     before = files(index)
     record = run(index, docs / "sub", exclude=("*.log",))
-    assert (counts(record), record.excluded) == ({"seen": 1, "unchanged": 1}, 0)
+    assert counts(record) == {"seen": 2, "unchanged": 1, "excluded": 1}
     assert (files(index), rules(index, docs)) == (before, ALL_FILES)
 
 
@@ -92,19 +97,19 @@ def test_many_excluded_files_are_no_mass_deletion(docs: Path, index: Path) -> No
         write(docs / "logs" / f"{number}.log", f"Line {number}.\n")
     run(index, docs)
     record = run(index, exclude=("logs/",))
-    assert (record.outcome, record.excluded) == ("done", 40)
+    assert (record.outcome, left(record)) == ("done", 40)
     write(docs / ".mmsearchignore", "*.log\n")
     record = run(index)
-    assert (record.outcome, record.excluded, record.removed) == ("done", 2, 0)
+    assert (record.outcome, record.removed, left(record)) == ("done", 2, 2)
     run(index, hidden=True)
     record = run(index, hidden=False)
-    assert (record.outcome, record.excluded, record.removed) == ("done", 2, 0)
+    assert (record.outcome, record.removed, left(record)) == ("done", 2, 2)
 
 
 def test_a_dry_run_counts_what_would_leave_and_remembers_nothing(docs: Path, index: Path, capfd) -> None:
     run(index, docs)
     assert command(["index", "--index", str(index), "--dry-run", "--exclude", "*.log", "--no-ocr", str(docs)]) == 0
-    assert "2 to remove as excluded" in capfd.readouterr().out
+    assert "2 to remove (left out now 2)" in capfd.readouterr().out
     assert (len(files(index)), rules(index, docs)) == (4, ALL_FILES)
 
 
@@ -166,7 +171,7 @@ def test_pseudo_and_network_mounts_are_left_out_counted_and_said(docs: Path, ind
     mounted(monkeypatch, **{str(docs / "nas"): "fuse.sshfs", str(docs / "proc"): "proc"})
     said = events(index, docs)
     record = said[-1].record
-    assert (record.skipped_by["network mount"], record.skipped_by["pseudo file system"]) == (1, 1)
+    assert (record.excluded_by["network mount"], record.excluded_by["pseudo file system"]) == (1, 1)
     remarks = [event.sentence for event in said if isinstance(event, Remark)]
     assert f"Left out, since pseudo file systems keep no files: {docs / 'proc'} (proc)." in remarks
     assert f"Left out, since they lie behind a network or another program: {docs / 'nas'} (fuse.sshfs)." in remarks
@@ -176,7 +181,7 @@ def test_pseudo_and_network_mounts_are_left_out_counted_and_said(docs: Path, ind
     assert holding(index, "film") == ["nas/film.txt"]
     assert holding(index, "processor") == []
     record = run(index, network=False)  # left out again: what the index holds stays as it is
-    assert (record.outcome, record.removed, record.excluded, holding(index, "film")) == ("done", 0, 0, ["nas/film.txt"])
+    assert (record.outcome, record.removed, holding(index, "film")) == ("done", 0, ["nas/film.txt"])
 
 
 @pytest.mark.parametrize("nas_first", [True, False])
@@ -211,5 +216,5 @@ def test_proc_is_refused_in_a_sentence(index: Path, capfd) -> None:
         assert command(["index", "--index", str(index), target]) == 2
         assert "pseudo file system" in capfd.readouterr().err
     for _ in range(2):  # named in a list it is a file that failed
-        assert counts(run(index, b"/proc/cpuinfo", listed=True)) == {"seen": 1, "failed": 1}
+        assert counts(run(index, b"/proc/cpuinfo", listed=True)) == {"seen": 1, "missing": 1}
     shutil.rmtree(index, ignore_errors=True)
