@@ -3,7 +3,8 @@
 A file system may report any value: a clock that is wrong by centuries, an inode number of 64 bits without a sign. The
 mapping of these is fixed, so that a file with such a value is unchanged in the next run:
 
-sizes and times     limited to -2**63 .. 2**63 - 1: a time after 2262-04-11 is stored as that moment
+sizes               limited to 0 .. 2**63 - 1
+times               limited to -2**63 .. 2**63 - 1: a time after 2262-04-11 is stored as that moment
 inodes, devices     taken modulo 2**64, as signed: two different numbers stay different
 """
 
@@ -21,10 +22,10 @@ def stat_values(facts: os.stat_result) -> tuple[int, int, int, int]:
         LOWEST <= mtime_ns <= HIGHEST
         and LOWEST <= ctime_ns <= HIGHEST
         and LOWEST <= inode <= HIGHEST
-        and LOWEST <= size <= HIGHEST
+        and 0 <= size <= HIGHEST
     ):
         return size, mtime_ns, inode, ctime_ns
-    return limited(size), limited(mtime_ns), wrapped(inode), limited(ctime_ns)
+    return max(limited(size), 0), limited(mtime_ns), wrapped(inode), limited(ctime_ns)
 
 
 def limited(value: int) -> int:

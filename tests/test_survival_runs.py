@@ -76,14 +76,14 @@ def test_what_was_walked_hidden_or_ignored_stays_walked(tmp_path: Path, index: P
     write(docs / ".hidden" / "otter.txt", "A hidden otter.\n")
     write(docs / ".gitignore", "*.log\n")
     write(docs / "heron.log", "A heron in a log.\n")
-    assert counts(run(index, docs)) == {"seen": 6, "indexed": 6}
+    assert counts(run(index, docs)) == {"seen": 9, "indexed": 6, "excluded": 3}
     assert counts(run(index, docs, hidden=True, ignore_files=False))["indexed"] == 3  # .gitignore is hidden, too
     later = [tmp_path / name for name in again]
     assert counts(run(index, *later)) == {"seen": 9, "unchanged": 9}
-    assert counts(run(index, docs, hidden=False)) == {"seen": 7, "unchanged": 7, "removed": 2}
-    assert counts(run(index, *later)) == {"seen": 7, "unchanged": 7}
+    assert counts(run(index, docs, hidden=False)) == {"seen": 9, "unchanged": 7, "removed": 2, "excluded": 2}
+    assert counts(run(index, *later)) == {"seen": 9, "unchanged": 7, "excluded": 2}
     write(tmp_path / "other" / ".lynx.txt", "Another folder.\n")
-    assert counts(run(index, tmp_path / "other")) == {}
+    assert counts(run(index, tmp_path / "other")) == {"seen": 1, "excluded": 1}
 
 
 def test_a_file_that_grows_while_it_is_read_is_whole_or_not_there(docs: Path, index: Path) -> None:
