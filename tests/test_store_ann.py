@@ -4,15 +4,18 @@ import contextlib
 import sqlite3
 from pathlib import Path
 
+import faiss
 import numpy as np
 import pytest
 
+from mmsearch import trust
 from mmsearch.errors import StoppedEarly
 from mmsearch.store import ann, files, shapes
-from mmsearch.store.catalogue import open_writer, transaction
+from mmsearch.store.catalogue import index_id, open_writer, transaction
 from mmsearch.store.layout import IndexFolder
 from mmsearch.store.segments import Chunk, Vectors, commit_chunk, refresh_background
 from mmsearch.store.snapshot import Snapshot
+from mmsearch.store.verify import verify
 from mmsearch.types import Filter, Locator, Probe, Segment, Span
 
 DIMENSION = 16
@@ -26,6 +29,7 @@ class Small:
         self.folder.create()
         self.lots = np.random.default_rng(5)
         self.connection = open_writer(self.folder)
+        trust.register(self.folder.path, str(index_id(self.connection)))
         self.root = path
         self.connection.execute("INSERT INTO roots (path, relative, walked, device) VALUES (x'2f64', 0, 1, 0)")
         self.connection.execute(
@@ -282,6 +286,25 @@ def test_words_that_sqlite_can_not_hold_are_cleaned(small: Small) -> None:
 def test_a_reader_writes_nothing(small: Small) -> None:
     with Snapshot(small.folder) as snapshot, pytest.raises(sqlite3.OperationalError):
         snapshot.connection.execute("DELETE FROM files")
+
+
+def test_the_files_of_an_index_that_is_not_the_users_own_are_never_given_to_faiss(small: Small, monkeypatch) -> None:
+    small.add(60)
+    small.build()
+    query = small.unit(1)[0]
+    with Snapshot(small.folder) as snapshot:
+        own = snapshot.nearest(1, "text", query, 10)
+    trust.forget(small.folder.path)
+
+    def refuse(*_: object) -> None:
+        raise AssertionError("FAISS was given a file of a foreign index")
+
+    monkeypatch.setattr(faiss, "read_index", refuse)
+    with Snapshot(small.folder) as snapshot:
+        foreign = snapshot.nearest(1, "text", query, 10)
+    assert [one for one, _ in foreign] == [one for one, _ in own]
+    said = {one.promise: one.state for one in verify(small.folder, repair=False, deep=True)}
+    assert said["The ann files are those of the catalogue"] == "ok"
 
 
 @pytest.mark.parametrize("shape", ["flat", "ivf"])

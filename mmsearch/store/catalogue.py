@@ -12,10 +12,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from mmsearch.errors import DamagedIndex, IndexUnusable, LockHeld, NoIndex, StoppedEarly
+from mmsearch.errors import DamagedIndex, IndexUnusable, LockHeld, NoIndex, StoppedEarly, UsageError
 from mmsearch.store import rows, schema, schema_check, sums
 from mmsearch.store.layout import IndexFolder
-from mmsearch.trust import new_id
+from mmsearch.trust import State, new_id, standing
 from mmsearch.types import ALL_FILES, FileRules, RunRecord
 
 
@@ -283,6 +283,15 @@ def set_meta(connection: sqlite3.Connection, key: str, value: str) -> None:
 def index_id(connection: sqlite3.Connection) -> str | None:
     """The id of an index: 128 random bits as hexadecimal digits; None where an older version made it."""
     return get_meta(connection, "id")
+
+
+def is_own(folder: IndexFolder, connection: sqlite3.Connection) -> bool:
+    """Whether this user's mmsearch made the index here, or the user adopted it (see `trust.standing`). False where the
+    user's record of trust can't be read."""
+    try:
+        return standing(folder.path, index_id(connection)).state is State.OWN
+    except UsageError:
+        return False
 
 
 def ensure_id(connection: sqlite3.Connection) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from mmsearch.store import ann, files, rows, sums
-from mmsearch.store.catalogue import last_run
+from mmsearch.store.catalogue import is_own, last_run
 from mmsearch.store.layout import IndexFolder, Signature
 from mmsearch.store.lock import lock_holder
 from mmsearch.store.segments import BACKGROUND_SIZE, draw, indexed_words, refresh_background
@@ -219,7 +219,10 @@ class Promises:
                 refresh_background(self.connection, row.id, view)
 
     def ann_files(self) -> Iterator[str]:
-        """Every named ann file opens and holds as many vectors as it should."""
+        """Every named ann file opens and holds as many vectors as it should. Files of an index that is not the
+        user's own are never opened (see `Snapshot`), so they are not checked."""
+        if not is_own(self.folder, self.connection):
+            return
         for row in all_spaces(self.connection):
             for view in row.views:
                 for generation in ann.generations(self.connection, row.id, view):

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from mmsearch.errors import DamagedIndex
 from mmsearch.store import ann, sums
-from mmsearch.store.catalogue import BadRow, Root, is_plain_path, open_reader, roots, speaking
+from mmsearch.store.catalogue import BadRow, Root, is_own, is_plain_path, open_reader, roots, speaking
 from mmsearch.store.filters import allow
 from mmsearch.store.layout import IndexFolder, user_name
 from mmsearch.store.segments import chunks, cues_of
@@ -276,7 +276,7 @@ class Snapshot:
 
         if (space_id, view) not in self._loaded:
             chosen, index = None, None
-            for generation in ann.generations(self.connection, space_id, view):
+            for generation in self._usable_generations(space_id, view):
                 index = ann.load(self.folder, generation, dimension, self._recorded)
                 if index is not None and ann.agrees(self.connection, generation, index):
                     chosen = generation
@@ -290,6 +290,12 @@ class Snapshot:
             ids = np.array([row[0] for row in rows], np.int64)
             self._loaded[space_id, view] = (chosen, index, ids, _matrix([row[1] for row in rows]))
         return self._loaded[space_id, view]
+
+    def _usable_generations(self, space_id: int, view: str) -> list[ann.Generation]:
+        """The ann files that may be loaded, newest first: none of an index that is not the user's own, since a crafted
+        file can crash FAISS. Such an index is searched by a scan of its catalogue."""
+        found = ann.generations(self.connection, space_id, view)
+        return found if found and is_own(self.folder, self.connection) else []
 
     def _segments(self, found: list[tuple[int, float]]) -> list[tuple[int, float]]:
         """Embeddings as segments, best part first. What an ann file holds and the catalogue does not, is dropped."""
