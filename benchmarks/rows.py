@@ -7,7 +7,20 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from benchmarks import cold, corpus, documents, films, gpu, measure, memory, million, ocr_pages, passages, photos
+from benchmarks import (
+    cold,
+    corpus,
+    documents,
+    films,
+    gpu,
+    measure,
+    memory,
+    million,
+    ocr_pages,
+    passages,
+    photos,
+    picture_query,
+)
 from benchmarks.measure import Setting
 from benchmarks.table import Row, times
 
@@ -45,6 +58,7 @@ ROWS: dict[str, Callable[[Setting], list[Row]]] = {
     "gpu-vlm": gpu.vlm,
     "no-change": no_change,
     "cold-query": cold.rows,
+    "picture-query": picture_query.rows,
 }
 
 

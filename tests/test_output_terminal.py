@@ -102,6 +102,19 @@ def test_the_bar_goes_away_and_the_summary_stays():
     assert any(line.endswith("ready") for line in plain(seen))
 
 
+def test_a_query_by_a_picture_says_meanwhile_what_it_does_and_takes_it_away(tmp_path):
+    picture = tmp_path / "harbour at dawn.jpg"
+    picture.write_bytes(b"")
+    code, seen = on_terminal("query", "--image", str(picture))
+    assert code == 0 and "Comparing harbour at dawn.jpg" in seen
+    assert seen.rindex("\x1b[2K") > seen.rindex("Comparing") and "Comparing" not in plain(seen)[-1]
+    assert seen.rindex("\x1b[?25h") > seen.rindex("\x1b[?25l")
+    code, seen = on_terminal("query", "--image", str(picture), "--quiet")
+    assert code == 0 and "Comparing" not in seen
+    code, seen = on_terminal("query", "harbour")
+    assert code == 0 and "Comparing" not in seen
+
+
 # --- values ----------------------------------------------------------------------------------------------------------
 
 

@@ -109,3 +109,18 @@ def test_status_a_text_query_and_a_run_without_changes_load_no_torch(tmp_path: P
     assert not modules_of("index", "--quiet", *index) & (heavy | {"numpy", "faiss", "onnxruntime", "PIL"})
     loaded = modules_of("query", "when does the boat go", *index)
     assert "onnxruntime" in loaded and not loaded & heavy
+
+
+def test_a_picture_outside_the_index_is_compared_without_torch(tmp_path: Path) -> None:
+    from PIL import Image
+
+    (tmp_path / "files").mkdir()
+    for name, colour in (("files/red.png", "red"), ("other.png", "blue")):
+        Image.new("RGB", (64, 64), colour).save(tmp_path / name)
+    index = ["--index", str(tmp_path / "index")]
+    command = [sys.executable, "-m", "mmsearch", "index", "--no-ocr", str(tmp_path / "files"), *index]
+    subprocess.run(command, check=True, timeout=240)
+    for asked in (("query", "--image"), ("similar",)):
+        loaded = modules_of(*asked, str(tmp_path / "other.png"), *index)
+        assert "onnxruntime" in loaded
+        assert not loaded & {"torch", "transformers", "sentence_transformers", "torchcodec"}

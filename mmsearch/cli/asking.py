@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from mmsearch.cli import codes
 from mmsearch.cli.options import ListFormat
 from mmsearch.output import records, screen, table
+from mmsearch.output.waiting import waiting
 
 if TYPE_CHECKING:
     from mmsearch.types import Answer
+
+
+def comparing(media: Sequence[str], quiet: bool) -> contextlib.AbstractContextManager[None]:
+    """Say on a terminal that the files of a query are read and compared; nothing for a query of words."""
+    if not media:
+        return contextlib.nullcontext()
+    return waiting(f"Comparing {os.path.basename(media[0]) if len(media) == 1 else f'{len(media)} files'}", quiet)
 
 
 def hand_over(answer: Answer, format: ListFormat, null: bool, explain: bool, quiet: bool) -> int:

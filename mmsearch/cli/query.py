@@ -151,7 +151,10 @@ def query(
             audios=given.files(audio, "--audio"),
             videos=given.files(video, "--video"),
         )
-        with Index.open(parsing.index_folder(index)) as opened:
+        media = [os.fsdecode(path) for path in (*one.images, *one.audios, *one.videos)]
+        media += [os.fsdecode(part.file) for part in one.like if part.file is not None]
+        folder = parsing.index_folder(index)
+        with Index.open(folder) as opened, asking.comparing(media, quiet):
             answer = opened.search(one)
     code = asking.hand_over(answer, format, null, explain, quiet)
     if open:

@@ -55,8 +55,9 @@ def similar(
     )
     from mmsearch.index import Index
 
-    with Index.open(parsing.index_folder(index)) as opened:
-        answer = opened.similar(parsing.absolute(file), asked)
+    target, folder = parsing.absolute(file), parsing.index_folder(index)
+    with Index.open(folder) as opened, asking.comparing([file], quiet):
+        answer = opened.similar(target, asked)
     code = asking.hand_over(answer, format, null, explain, quiet)
     if open:
         open_hit(answer.hits, open)

@@ -3,6 +3,7 @@ processes as when indexing."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 from collections.abc import Sequence
@@ -18,6 +19,7 @@ from mmsearch.filestat import stat_values
 from mmsearch.types import Extracted, Failure, Kind, Needs, Probe, Source
 
 TIME_LIMIT_S = 60.0  # for one span: somebody waits for the answer
+OCR_THREADS = 2
 
 
 class Contents(NamedTuple):
@@ -107,6 +109,13 @@ _NAMES = {
 }
 
 
+def ocr_loading() -> contextlib.AbstractContextManager[None]:
+    """Load the OCR engine beside what is done in the `with`, for `words_of` after it."""
+    from mmsearch.models.ocr import loading
+
+    return loading(OCR_THREADS)
+
+
 def words_of(pieces: Sequence[Extracted], pictures: int | None = None) -> list[str]:
     """All words of each piece: its own text and what OCR reads from its page; of the first `pictures` pages only, where
     given. Empty strings where there are none. An OCR engine that is not installed reads nothing."""
@@ -125,7 +134,7 @@ def _read(one: Extracted) -> str:
 
     assert one.page is not None
     try:
-        reply, _ = handle({"threads": 2}, [one.page])
+        reply, _ = handle({"threads": OCR_THREADS}, [one.page])
     except ModelUnavailable:
         return ""
     return str(reply["pages"][0]["text"])

@@ -175,12 +175,13 @@ def _uninstructed(row: SpaceRow, query: Query) -> tuple[str, ...]:
 @functools.lru_cache(maxsize=4)
 def _whole(space_id: int, name: str, stored: str, allowed: str | None, settings: tuple[str, str, bool]) -> Embedder:
     """The model of a space. On a CPU in float32: a lower precision would have to be compared with it first, which costs
-    more than a few queries gain."""
+    more than a few queries gain. What computes without torch has no choice of devices."""
     from mmsearch.models.precision import preferred
 
     fingerprint, recorded = json.loads(stored)
     device, dtype, allow_download = settings
-    if dtype == "auto" and preferred(None if device == "auto" else device).device == "cpu":
+    torchless = name != "builtin" and builtin.is_part(name)
+    if not torchless and dtype == "auto" and preferred(None if device == "auto" else device).device == "cpu":
         dtype = "float32"
     row = SpaceRow(space_id, name, fingerprint, recorded, 0, ())
     grant = None if allowed is None else Grant(**json.loads(allowed))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import threading
 from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -55,6 +56,23 @@ def read(picture: np.ndarray, threads: int = 1) -> list[Word]:
     return [
         Word(np.asarray(box, np.float32) - offset, text.strip(), float(p)) for box, text, p in words if text.strip()
     ]
+
+
+@contextlib.contextmanager
+def loading(threads: int = 1) -> Iterator[None]:
+    """Load the engine in a thread of its own during the `with`, at whose end it is ready for `read`. One that can't be
+    loaded is left to `read` to complain about."""
+
+    def load() -> None:
+        with contextlib.suppress(Exception):
+            _load(threads)
+
+    thread = threading.Thread(target=load, name="ocr", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        thread.join()
 
 
 def _padding(height: int, width: int) -> tuple[int, int]:

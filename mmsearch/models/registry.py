@@ -181,8 +181,6 @@ def check_here(spec: ModelSpec, options: ModelOptions) -> None:
 
 def load(spec: ModelSpec, options: ModelOptions | None = None) -> Embedder:
     """The embedder, ready for use. Raises `ModelUnavailable`, and `UsageError` where it lacks a view of the spec."""
-    from mmsearch.models.sentence_transformer import SentenceTransformerEmbedder
-
     options = options or ModelOptions()
     check_loadable(spec, options)
     check_here(spec, options)
@@ -190,6 +188,8 @@ def load(spec: ModelSpec, options: ModelOptions | None = None) -> Embedder:
         from mmsearch.models.senses import SenseEmbedder
 
         return SenseEmbedder(spec.name)
+    from mmsearch.models.sentence_transformer import SentenceTransformerEmbedder
+
     source = spec.source
     known = None
     if spec.name == "builtin":

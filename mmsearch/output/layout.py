@@ -72,6 +72,14 @@ def _broken(word: str, width: int) -> list[str]:
     return pieces
 
 
+def clipped(text: str, width: int) -> str:
+    """A text on one line of at most `width` cells: what is longer ends with `…`."""
+    from rich.cells import set_cell_size
+
+    line = " ".join(text.split())
+    return line if cells(line) <= width else set_cell_size(line, max(width - 1, 0)).rstrip() + "…"
+
+
 def fitted_path(path: str, width: int | None) -> str:
     """A path in at most `width` cells: folders in its middle give way to `…`, the file's name never does."""
     if width is None or cells(path) <= width or "/" not in path.strip("/"):

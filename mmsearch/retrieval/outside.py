@@ -3,12 +3,13 @@ words."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mmsearch.encoding.files import Files, source_of, words_of
+from mmsearch.encoding.files import Files, ocr_loading, source_of, words_of
 from mmsearch.encoding.queries import encode_fused, encode_media, encode_text, media_needs, query_views, unit
 from mmsearch.errors import ExtractionError, UsageError
 from mmsearch.models import builtin
@@ -58,25 +59,41 @@ def shown(
     able = [row for row in rows if query_views(row) & TAKEN_BY[source.kind]]
     needs = media_needs(able, "always" if source.kind is Kind.IMAGE else "auto")
     words = words or all(builtin.is_part(row.name) for row in able)
-    pieces = _pieces(source, needs, words)
+    with ocr_loading() if words and source.kind is Kind.IMAGE else contextlib.nullcontext():
+        pieces = _pieces(source, needs, words)
+        vectors, fused, notes = _media_vectors(folder, able, pieces, needs.sound_rate, source.kind, text, query)
+    passages = words_of(pieces, PAGES_READ) if words or not vectors else []
+    passages = [passage for passage in passages if passage.strip()]
+    own, said = _text_vectors(folder, rows, passages, query)
+    return Shown(os.fsdecode(os.path.basename(path)), own | vectors, passages, fused, (*notes, *said))
+
+
+def _media_vectors(
+    folder: IndexFolder,
+    rows: Iterable[SpaceRow],
+    pieces: Sequence[Extracted],
+    sound_rate: int,
+    kind: Kind,
+    text: str,
+    query: Query,
+) -> tuple[dict[tuple[int, View], np.ndarray], frozenset[int], list[str]]:
+    """What the pieces of a file look and sound like in every space; the spaces that took the text together with the
+    picture; and what there is to say."""
     vectors: dict[tuple[int, View], np.ndarray] = {}
+    fused: set[int] = set()
     notes: list[str] = []
-    fused = set()
     looks = [one.look for one in pieces if one.look is not None]
-    for row in able:
-        both = text and looks and source.kind is Kind.IMAGE
+    for row in rows:
+        both = text and looks and kind is Kind.IMAGE
         joined = encode_fused(folder, row, text, looks[0], query) if both else None
         if joined is not None:
             fused.add(row.id)
             found, said = {View.IMAGE: joined[0]}, joined[1]
         else:
-            found, said = encode_media(folder, row, pieces, needs.sound_rate, query)
+            found, said = encode_media(folder, row, pieces, sound_rate, query)
         vectors |= {(row.id, view): vector for view, vector in found.items()}
         notes += said
-    passages = words_of(pieces, PAGES_READ) if words or not vectors else []
-    passages = [passage for passage in passages if passage.strip()]
-    own, said = _text_vectors(folder, rows, passages, query)
-    return Shown(os.fsdecode(os.path.basename(path)), own | vectors, passages, frozenset(fused), (*notes, *said))
+    return vectors, frozenset(fused), notes
 
 
 def _text_vectors(

@@ -1,0 +1,31 @@
+"""A command that takes seconds says on a terminal what it does, until its answer is there."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Iterator
+
+from mmsearch.output import layout
+from mmsearch.output.plain import shown
+from mmsearch.output.screen import console, is_terminal, width
+
+_BESIDE = 12  # cells of the sign that turns and of the time
+
+
+@contextlib.contextmanager
+def waiting(sentence: str, quiet: bool) -> Iterator[None]:
+    """A turning sign, the sentence and the seconds so far on stderr, which go away at the end. Nothing where no
+    terminal shows it, and nothing with `quiet`."""
+    if quiet or not is_terminal(sys.stderr):
+        yield
+        return
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    line = layout.clipped(shown(sentence), max((width(sys.stderr) or 80) - _BESIDE, 1))
+    columns = (SpinnerColumn("line"), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
+    with Progress(
+        *columns, console=console(sys.stderr), transient=True, redirect_stdout=False, redirect_stderr=False
+    ) as bar:
+        bar.add_task(line, total=None)
+        yield
