@@ -17,6 +17,12 @@ MmsearchError                 1..70 as the class says
 
 from __future__ import annotations
 
+import errno
+from collections.abc import Iterator
+
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+_FULL_SENTENCES = ("No space left on device", "Disk quota exceeded", "database or disk is full")
+
 
 class MmsearchError(Exception):
     """A sentence for the user, a hint for the next step, and the exit code of the command that meets it."""
@@ -89,3 +95,21 @@ class ExtractionError(MmsearchError):
     def __init__(self, code: str, sentence: str) -> None:
         super().__init__(sentence)
         self.code = code
+
+
+def chain(error: BaseException) -> Iterator[BaseException]:
+    """An error, what caused it, and what it was raised amid of."""
+    seen: set[int] = set()
+    found: BaseException | None = error
+    while found is not None and id(found) not in seen:
+        seen.add(id(found))
+        yield found
+        found = found.__cause__ or found.__context__
+
+
+def disk_full(error: BaseException) -> BaseException | None:
+    """The error in a chain that says that a disk is full, or the user's share of it; None where none does."""
+    for one in chain(error):
+        if getattr(one, "errno", None) in _FULL or any(words in str(one) for words in _FULL_SENTENCES):
+            return one
+    return None

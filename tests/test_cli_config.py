@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from test_cli_errors import index  # noqa: F401 (a fixture)
 
-from mmsearch.cli import program
+from mmsearch.cli import program, running
 from mmsearch.cli.config_file import line_of
 from mmsearch.cli.program import run
 
@@ -89,10 +89,36 @@ def test_what_was_typed_is_blamed_on_nothing_else(config, monkeypatch, capfd):
     assert told(capfd) == "--size can't be 'big'."
 
 
-def test_a_contradiction_names_the_part_that_was_not_typed(monkeypatch, capfd):
+@pytest.mark.parametrize(
+    ("variables", "settings", "typed", "made"),
+    [
+        ({"INDEX": "{top}/work/"}, "", ["--here"], "files/.mmsearch"),
+        ({"INDEX_HERE": "1"}, "", ["--index", "{top}/work/"], "work"),
+        ({"INDEX": "{top}/work/"}, "[index]\nhere = true\n", [], "work"),
+        ({"INDEX_HERE": "1"}, '[index]\nindex = "{top}/work/"\n', [], "files/.mmsearch"),
+    ],
+)
+def test_of_here_and_index_the_one_nearer_to_the_user_wins(
+    variables, settings, typed, made, config, tmp_path, monkeypatch, capfd
+):
+    (tmp_path / "files").mkdir()
+    monkeypatch.chdir(tmp_path / "files")
+    config.write_text(settings.format(top=tmp_path))
+    for name, value in variables.items():
+        monkeypatch.setenv(f"MMSEARCH_{name}", value.format(top=tmp_path))
+    named = []
+    monkeypatch.setattr(running, "update", lambda folder, *_, **__: named.append(folder) or 0)
+    assert run(["index", ".", *[word.format(top=tmp_path) for word in typed]]) == 0
+    assert named == [tmp_path / made]
+
+
+def test_here_and_index_from_the_same_place_contradict_each_other(monkeypatch, capfd):
+    assert run(["index", "--here", "--index", "work"]) == 2
+    assert told(capfd) == "--here and --index name two places."
     monkeypatch.setenv("MMSEARCH_INDEX", "work")
-    assert run(["index", "--here"]) == 2
-    assert told(capfd) == "MMSEARCH_INDEX: --here and --index name two places."
+    monkeypatch.setenv("MMSEARCH_INDEX_HERE", "1")
+    assert run(["index"]) == 2
+    assert told(capfd) == "MMSEARCH_INDEX_HERE, MMSEARCH_INDEX: --here and --index name two places."
 
 
 def test_an_index_that_is_not_there_is_told_with_the_variable_that_names_it(monkeypatch, capfd):

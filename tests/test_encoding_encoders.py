@@ -1,11 +1,13 @@
 """Exported query encoders: once per user, in the cache, loaded as they were written or made again."""
 
+import errno
 import os
 import shutil
 import stat
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -157,6 +159,40 @@ def test_where_the_cache_can_not_be_written_the_whole_model_answers(
     (note,) = notes(made)
     assert note.startswith("There is no exported query encoder. tiny was loaded as a whole instead.")
     assert "can't hold a query encoder" in note and "XDG_CACHE_HOME" in note
+
+
+@pytest.mark.parametrize("step", ["torch", "onnxruntime", "tokenizers"])
+def test_a_full_disk_is_told_as_such_and_says_nothing_about_the_model(
+    made: Path, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    import onnxruntime
+    import tokenizers
+    import torch
+
+    def full(*_: object, **__: object) -> None:
+        if step == "torch":
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        raise RuntimeError("Fail" if step == "onnxruntime" else "No space left on device (os error 28)")
+
+    shutil.rmtree(place(made))
+    with monkeypatch.context() as patch:
+        if step == "torch":
+            patch.setattr(torch.onnx, "export", full)
+        elif step == "onnxruntime":
+            patch.setattr(onnxruntime, "InferenceSession", full)
+            patch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=0))
+        else:
+            patch.setattr(tokenizers.Tokenizer, "save", full)
+        (note,) = notes(made)
+        where = made / "cache" / "mmsearch" / "encoders"
+        assert note.endswith(
+            f"Queries will load the whole model: The cache folder {where} can't hold a query encoder (no space left on"
+            " its disk). Make room there, or set XDG_CACHE_HOME to a folder that has room."
+        )
+        assert list(where.iterdir()) == []
+    (note,) = notes(made)
+    assert note.endswith("its query encoder made again: the next query is quick.")
+    assert notes(made) == ()
 
 
 def test_a_link_in_the_place_of_the_encoders_is_not_followed(made: Path) -> None:

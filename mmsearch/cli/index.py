@@ -23,6 +23,7 @@ EXAMPLES = codes.epilog(
 
 
 def index(
+    context: typer.Context,
     path: Annotated[
         list[str] | None,
         typer.Argument(metavar="PATH", help="Folders and files. Without any: all that the index covers."),
@@ -185,8 +186,7 @@ def index(
         raise UsageError("--files-from names the files, and there is a PATH too.", "Leave one of them out.")
     if null and files_from is None:
         raise UsageError("-0 says how names in --files-from end.", "Add --files-from FILE.")
-    if here and index is not None:
-        raise UsageError("--here and --index name two places.", "Leave one of them out.")
+    here, index = _place(context, here, index)
     settings = Settings(
         models=tuple(model or ()),
         ocr="never" if no_ocr else ocr,
@@ -237,6 +237,18 @@ def index(
         index=index,
         profile=profile,
     )
+
+
+def _place(context: typer.Context, here: bool, index: str | None) -> tuple[bool, str | None]:
+    """--here and --index, of which one is left: a flag wins over a variable, that over the config file."""
+    if not here or index is None:
+        return here, index
+    order = ("DEFAULT_MAP", "ENVIRONMENT", "COMMANDLINE")
+    sources = [context.get_parameter_source(name) for name in ("here", "index")]
+    first, second = (order.index(source.name) if source and source.name in order else -1 for source in sources)
+    if first == second:
+        raise UsageError("--here and --index name two places.", "Leave one of them out.")
+    return (True, None) if first > second else (False, index)
 
 
 def _targets(paths: list[str] | None, files_from: str | None, null: bool) -> list[bytes] | None:

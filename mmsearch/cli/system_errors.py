@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterator
 
-from mmsearch.errors import MmsearchError, StoppedEarly, UsageError
+from mmsearch.errors import MmsearchError, StoppedEarly, UsageError, chain, disk_full
 
-_FULL = (errno.ENOSPC, errno.EDQUOT)
-_FULL_SENTENCES = ("No space left on device", "Disk quota exceeded", "database or disk is full")
 _REFUSED = (
     errno.EACCES, errno.EPERM, errno.EROFS, errno.ENAMETOOLONG, errno.ENOTDIR, errno.ELOOP, errno.EISDIR,
 )  # fmt: skip
@@ -20,16 +17,14 @@ def translated(error: BaseException) -> MmsearchError | None:
     """The error to show for one that left a command; None where it may be a bug."""
     if isinstance(error, StoppedEarly):  # it says which disk
         return None
-    chain = list(_chain(error))
-    for one in chain:
-        if getattr(one, "errno", None) in _FULL or any(words in str(one) for words in _FULL_SENTENCES):
-            return StoppedEarly(
-                f"The disk is full{_at(one)}; what was committed is kept.",
-                "Make room, or keep the index on another disk (--index DIR/); TMPDIR names the temporary folder.",
-            )
+    if (full := disk_full(error)) is not None:
+        return StoppedEarly(
+            f"The disk is full{_at(full)}; what was committed is kept.",
+            "Make room, or keep the index on another disk (--index DIR/); TMPDIR names the temporary folder.",
+        )
     if isinstance(error, MmsearchError):
         return None
-    if any("No usable temporary directory" in str(one) for one in chain):
+    if any("No usable temporary directory" in str(one) for one in chain(error)):
         return StoppedEarly("There is no temporary folder that can be written.", "Set TMPDIR to one that has room.")
     if isinstance(error, FileNotFoundError) and not _has_working_directory():
         return UsageError("The working directory does not exist any more.", "Change to another one.")
@@ -47,16 +42,6 @@ def translated(error: BaseException) -> MmsearchError | None:
             "Give yourself the right to it, or choose another place: --index, HOME, XDG_CACHE_HOME, TMPDIR.",
         )
     return None
-
-
-def _chain(error: BaseException) -> Iterator[BaseException]:
-    """An error, what caused it, and what it was raised amid of."""
-    seen: set[int] = set()
-    found: BaseException | None = error
-    while found is not None and id(found) not in seen:
-        seen.add(id(found))
-        yield found
-        found = found.__cause__ or found.__context__
 
 
 def _at(error: BaseException) -> str:

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mmsearch.config import cache_home
-from mmsearch.errors import ModelUnavailable
+from mmsearch.errors import ModelUnavailable, disk_full
 from mmsearch.models.known import ModelSpec
 from mmsearch.models.options import ModelOptions
 from mmsearch.store.layout import sync
@@ -118,8 +118,12 @@ def provide(row: SpaceRow, embedder: Embedder, spec: ModelSpec, options: ModelOp
     try:
         with _draft(place) as draft:
             said = _export(draft, fingerprint, embedder, spec, options)
-    except CacheUnwritable as error:
-        return Remark(f"Queries will load the whole model: {error.sentence}", error.hint)
+    except Exception as error:  # a full disk comes in as many classes as there are libraries that write
+        full = disk_full(error)
+        if full is None and not isinstance(error, CacheUnwritable):
+            raise
+        told = error if isinstance(error, CacheUnwritable) else _unwritable(full or error)
+        return Remark(f"Queries will load the whole model: {told.sentence}", told.hint)
     return said
 
 
@@ -184,6 +188,8 @@ def _export(
         else:
             export_query_encoder(spec, draft, replace(options, device="cpu", dtype="float32"))
     except ModelUnavailable as error:
+        if disk_full(error) is not None:  # which says nothing about the model
+            raise
         shutil.rmtree(draft, ignore_errors=True)
         write_refusal(draft, fingerprint, error.sentence)
         said = Remark(f"Queries will load the whole model: {error.sentence}", error.hint)
@@ -226,12 +232,14 @@ def _draft(place: Path) -> Iterator[Path]:
         shutil.rmtree(top, ignore_errors=True)
 
 
-def _unwritable(error: OSError) -> CacheUnwritable:
+def _unwritable(error: BaseException) -> CacheUnwritable:
     where = cache_home() / "encoders"
-    return CacheUnwritable(
-        f"The cache folder {where} can't hold a query encoder ({error.strerror or error}).",
-        "Give yourself the right to write there, or set XDG_CACHE_HOME to a folder of yours.",
-    )
+    if disk_full(error) is not None:
+        reason, hint = "no space left on its disk", "Make room there, or set XDG_CACHE_HOME to a folder that has room."
+    else:
+        reason = str(getattr(error, "strerror", None) or error)
+        hint = "Give yourself the right to write there, or set XDG_CACHE_HOME to a folder of yours."
+    return CacheUnwritable(f"The cache folder {where} can't hold a query encoder ({reason}).", hint)
 
 
 def _check_folder(folder: Path) -> None:

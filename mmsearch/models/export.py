@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import io
 import json
@@ -164,7 +165,12 @@ def _optimise(plain: Path, target: Path) -> None:
     options.add_session_config_entry("session.optimized_model_external_initializers_file_name", WEIGHTS)
     options.add_session_config_entry("session.optimized_model_external_initializers_min_size_in_bytes", "1024")
     options.log_severity_level = 4
-    onnxruntime.InferenceSession(str(plain), options, providers=["CPUExecutionProvider"])
+    try:
+        onnxruntime.InferenceSession(str(plain), options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # it has classes of its own, which don't say why a file can't be written
+        if shutil.disk_usage(target.parent).free < plain.stat().st_size:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(target)) from error
+        raise ModelUnavailable("This model's text encoder can't be exported for quick queries.") from error
 
 
 def _write_tokenizer(embedder: Embedder, target: Path) -> None:
