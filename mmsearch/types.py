@@ -326,6 +326,7 @@ class Progress:
     read_done: int = 0  # pictures and stretches of sound put through OCR or speech recognition
     read_total: int = 0
     work: tuple[Work, ...] = ()  # by kind; empty: it is not told
+    waits_for: str = ""  # what keeps files from being done just now: `loading builtin`
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 from dataclasses import replace
 
 import pytest
@@ -22,6 +23,7 @@ from small_index import (
     write_wav,
 )
 
+from mmsearch.config import Settings
 from mmsearch.encoding import opening, spaces
 from mmsearch.encoding.pipeline import Pipeline, first_pools
 from mmsearch.errors import ModelMismatch, ModelUnavailable, UsageError
@@ -30,7 +32,7 @@ from mmsearch.index import Index
 from mmsearch.indexing import catch_up
 from mmsearch.indexing import run as run_module
 from mmsearch.indexing.commits import Commits
-from mmsearch.types import Remark
+from mmsearch.types import Progress, Remark
 
 
 @pytest.fixture(scope="module")
@@ -371,3 +373,22 @@ def test_the_workers_of_a_new_index_end_where_its_model_is_refused(tmp_path, doc
     assert not os.path.exists(f"/proc/{pool.server_pid}")
     with pytest.raises(RuntimeError, match="closed"):
         pool.submit({})
+
+
+def test_a_run_says_that_it_loads_its_model_while_it_does(tmp_path, monkeypatch):
+    seen = threading.Event()
+
+    def load(row, grant, settings):
+        assert seen.wait(60)
+        return WordModel()
+
+    use_word_model(monkeypatch.setattr)
+    monkeypatch.setattr(spaces, "load_embedder", load)
+    (tmp_path / "a.txt").write_text("the ferry leaves at nine")
+    told = []
+    for event in Index.update(tmp_path / "index", [bytes(tmp_path / "a.txt")], Settings(ocr="never", workers=1)):
+        if isinstance(event, Progress):
+            told.append((event.waits_for, event.done))
+            if event.waits_for:
+                seen.set()
+    assert ("loading builtin", 0) in told and told[-1] == ("", 1)

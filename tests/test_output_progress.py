@@ -131,6 +131,19 @@ def test_without_a_terminal_a_plain_line_comes_every_ten_seconds(clock, capsys):
     )
 
 
+def test_a_run_that_waits_for_its_model_says_so(clock, capsys):
+    steps = [
+        (11, step(0, 4, read_done=4, read_total=4, waits_for="loading builtin")),
+        (22, step(2, 4, segments=2, read_done=4, read_total=4)),
+        (23, Finished(RunRecord())),
+    ]
+    run(clock, steps)
+    assert capsys.readouterr().err == (
+        "0% done; 0 of 4 files, 0 segments, 4 of 4 read, loading builtin\n"
+        "50% done; 2 of 4 files, 2 segments, 4 of 4 read\n"
+    )
+
+
 def test_the_warning_comes_once_with_advice_and_before_twenty_seconds(clock, capsys):
     steps = [(at, step(1, 100_000)) for at in range(0, 30, 3)]
     run(clock, [*steps, (31, Finished(RunRecord()))], advice="Try --no-ocr.")

@@ -44,6 +44,7 @@ class Models:
         self._loaded: dict[int, tuple[Embedder, ...]] = {}
         self._said = list(said)
         self._ready = dict(ready or {})
+        self.waits_for = ""  # what the encode stage is busy with before it can encode: `loading builtin`
         self.hear: Callable[[], Transcribes] | None = self._transcriber if settings.transcribe else None
 
     @property
@@ -83,22 +84,31 @@ class Models:
     def _replicas(self, row: SpaceRow) -> tuple[Embedder, ...]:
         """The embedder of a space, and the same model on each further GPU where no certain device was asked for."""
         if row.id not in self._loaded:
-            first = self._ready.pop(row.id, None) or load_embedder(row, self._grants.get(row.id), self._settings)
-            check_identity(row, first.fingerprint())
-            settled = replace(self._settings, dtype=first.precision.dtype)
-            devices = further_devices(first.precision.device)
-            grant = self._grants.get(row.id)
-            others = [load_embedder(row, grant, replace(settled, device=device)) for device in devices]
-            self._loaded[row.id] = (first, *others)
-            beside = f", and on {len(others)} more of this machine's GPUs" if others else ""
-            if choice := first.choice():
-                self._said.append(Remark(f"The model {plain_name(row)} computes in {choice}{beside}."))
-            if View.TEXT in first.views:
-                self._export(row)
+            self.waits_for = f"loading {plain_name(row)}"
+            try:
+                self._load(row)
+            finally:
+                self.waits_for = ""
         return self._loaded[row.id]
+
+    def _load(self, row: SpaceRow) -> None:
+        """Load the model of a space, and have its query encoder."""
+        first = self._ready.pop(row.id, None) or load_embedder(row, self._grants.get(row.id), self._settings)
+        check_identity(row, first.fingerprint())
+        settled = replace(self._settings, dtype=first.precision.dtype)
+        devices = further_devices(first.precision.device)
+        grant = self._grants.get(row.id)
+        others = [load_embedder(row, grant, replace(settled, device=device)) for device in devices]
+        self._loaded[row.id] = (first, *others)
+        beside = f", and on {len(others)} more of this machine's GPUs" if others else ""
+        if choice := first.choice():
+            self._said.append(Remark(f"The model {plain_name(row)} computes in {choice}{beside}."))
+        if View.TEXT in first.views:
+            self._export(row)
 
     def _export(self, row: SpaceRow) -> None:
         """Have a query encoder in the user's cache where there is none, or none that works here."""
+        self.waits_for = f"exporting the query encoder of {plain_name(row)}"
         options = model_options(row, self._grants.get(row.id), ModelOptions())
         said = encoders.provide(row, self._loaded[row.id][0], granting.spec_of(row), options)
         self._said += [said] if said else []

@@ -106,6 +106,7 @@ class _Run:
         self.told = 0.0
         self.total = self.total_bytes = 0
         self.ledger = Ledger()
+        self.models: Models | None = None
         self.pipeline: Pipeline | None = None
         self.pools: dict[str, WorkerPool] = {}  # those that were started before the pipeline
         self.commits: Commits | None = None
@@ -122,7 +123,7 @@ class _Run:
             )
         if fresh:  # there will be work: the fork server imports what it needs while models are loaded here
             self.pools = first_pools(self._workers())
-        models = open_models(self.folder, self.connection, self.settings, self.reach.everywhere)
+        self.models = models = open_models(self.folder, self.connection, self.settings, self.reach.everywhere)
         yield from models.remarks()
         with transaction(self.connection, self.folder):
             number = begin_run(self.connection, self.command)
@@ -327,6 +328,7 @@ class _Run:
         return Progress(
             planned, self.record.seen, done + self.caught_up, self.total, done_bytes, self.total_bytes,
             self.record.failed, self.record.segments, self.record.embeddings, *read, self.ledger.work(),
+            self.models.waits_for if self.models is not None else "",
         )  # fmt: skip
 
     def _settle_record(self) -> None:

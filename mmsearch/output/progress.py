@@ -158,6 +158,8 @@ def _facts(progress: Progress) -> list[str]:
         facts.append(f"{progress.read_done:,} of {progress.read_total:,} read")
     if progress.failed:
         facts.append(f"{progress.failed:,} failed")
+    if progress.waits_for:
+        facts.append(progress.waits_for)
     return facts
 
 
@@ -213,6 +215,8 @@ class _Bar:
         elapsed = time.monotonic() - self._start
         if progress.done and elapsed > 2.0:
             facts.insert(1, f"{progress.done / elapsed:.1f} files/s")
+        if progress.waits_for:
+            facts = [progress.waits_for, *facts[:-1]]
         facts = _left(remaining) + facts  # in this order, as a narrow terminal cuts the end off
         self._bar.update(
             self._task,
