@@ -39,7 +39,7 @@ def ready(index: Path, vectors: Path) -> None:
 
     from mmsearch.encoding import encoders
     from mmsearch.models import builtin
-    from mmsearch.models.options import ModelOptions
+    from mmsearch.models.model_options import ModelOptions
     from mmsearch.models.registry import load, resolve
     from mmsearch.store import spaces
     from mmsearch.store.catalogue import open_writer, transaction

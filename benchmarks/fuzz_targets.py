@@ -48,7 +48,7 @@ from mmsearch.discovery.ignore import Globs, Rules
 from mmsearch.discovery.sniff import sniff
 from mmsearch.errors import ExtractionError, MmsearchError, UsageError
 from mmsearch.evaluation.judgements import read_queries
-from mmsearch.extraction import messages, wire, worker
+from mmsearch.extraction import serialization, wire, worker
 from mmsearch.extraction.cues import parse_lrc
 from mmsearch.extraction.subtitles import cue_lines, parse_subtitles
 from mmsearch.index import Index
@@ -270,11 +270,16 @@ def worker_messages(body: bytes, announced: int, payload: bytes, reply: object) 
             header, arrays = wire.receive(theirs)
             assert isinstance(header, dict) and sum(array.nbytes for array in arrays) == announced
             json.dumps(header, allow_nan=False).encode()
-    for load in (messages.load_probe, messages.load_failure, messages.load_source, messages.load_needs):
+    for load in (
+        serialization.load_probe,
+        serialization.load_failure,
+        serialization.load_source,
+        serialization.load_needs,
+    ):
         with contextlib.suppress(wire.WireError):
             load(reply)
     with contextlib.suppress(wire.WireError):
-        found = messages.load_extracted(reply, [])
+        found = serialization.load_extracted(reply, [])
         assert len({one.segment.ordinal for one in found}) == len(found)
     if isinstance(reply, dict):
         with contextlib.suppress(ExtractionError):
@@ -301,7 +306,7 @@ def texts(content: str | bytes, format_: str) -> None:
         try:
             reply, arrays = worker.handle(worker.opening(source, Needs()), [])
         except ExtractionError as error:
-            assert error.code in messages.FAILURE_CODES
+            assert error.code in serialization.FAILURE_CODES
             return
         opened = worker.opened(json.loads(json.dumps(reply)), arrays)
     assert opened.failure is None, opened.failure

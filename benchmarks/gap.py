@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from mmsearch.models import registry
-from mmsearch.models.options import ModelOptions
+from mmsearch.models.model_options import ModelOptions
 from mmsearch.retrieval.ranking import standardise, view_offset, view_spread
 from mmsearch.types import View
 

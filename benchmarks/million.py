@@ -102,7 +102,7 @@ def _fill(
     from mmsearch.store import files
     from mmsearch.store.catalogue import transaction
     from mmsearch.store.layout import IndexFolder
-    from mmsearch.store.segments import Chunk, Vectors, commit_chunk, refresh_background
+    from mmsearch.store.segments import SpanResult, Vectors, commit_span, refresh_background
     from mmsearch.types import Locator, Probe, Segment, Span
 
     assert isinstance(connection, sqlite3.Connection) and isinstance(place, IndexFolder)
@@ -122,9 +122,9 @@ def _fill(
             asset_id, _ = files.put_asset(connection, f"key{number}", "text", "text")
             files.link(connection, file_id, asset_id)
             segments = [Segment(at, Locator(line_start=at, line_end=at), next(texts)) for at in range(size)]
-            chunk = Chunk(asset_id, f"key{number}", 0, Probe((Span(0, 1),)), segments)
+            chunk = SpanResult(asset_id, f"key{number}", 0, Probe((Span(0, 1),)), segments)
             chunk.vectors = [Vectors(at, 1, "text", next(matrix)[None]) for at in range(size)]
-            commit_chunk(connection, chunk, [1])
+            commit_span(connection, chunk, [1])
             if number % 100 == 0 or size == 5:
                 refresh_background(connection, 1, "text")
 
@@ -195,7 +195,7 @@ def _exact(snapshot: Snapshot, queries: np.ndarray) -> list[list[int]]:
 
 def _best(snapshot: Snapshot, text: str) -> None:
     """The words signal's candidates."""
-    from mmsearch.retrieval.parse import parse
+    from mmsearch.retrieval.query_parsing import parse
     from mmsearch.retrieval.signals import POOL, Words
 
     words = Words(snapshot, parse(text).words)

@@ -25,11 +25,11 @@ from pathlib import Path
 import numpy as np
 
 from mmsearch.config import Settings
-from mmsearch.evaluation.judgements import Judged, read_queries
+from mmsearch.evaluation.judgements import JudgedQuery, read_queries
 from mmsearch.evaluation.metrics import bootstrap, scores
-from mmsearch.evaluation.runner import Ranked, base_folder, relative, run
+from mmsearch.evaluation.runner import RankedAnswer, base_folder, relative, run
 from mmsearch.index import Index
-from mmsearch.retrieval.compose import compose
+from mmsearch.retrieval.query_building import compose
 from mmsearch.store.layout import IndexFolder
 from mmsearch.store.snapshot import Snapshot
 from mmsearch.store.vocabulary import WORDS, Vocabulary, quoted
@@ -60,13 +60,13 @@ class Lab:
 
     def __init__(self, queries: Path, base: str | None, folder: Path, wanted: Sequence[str] | None) -> None:
         self.base, self.folder = base_folder(str(queries), base), folder
-        self.judged: dict[str, list[Judged]] = {}
+        self.judged: dict[str, list[JudgedQuery]] = {}
         for one in read_queries(queries):
             if one.text and one.gallery:
                 self.judged.setdefault(one.gallery.strip("/"), []).append(one)
         least = {name for name, asked in self.judged.items() if len(asked) >= FEWEST}
         self.judged = {name: self.judged[name] for name in wanted or sorted(least)}
-        self.own: dict[str, list[Ranked]] = {}
+        self.own: dict[str, list[RankedAnswer]] = {}
 
     def index(self, gallery: str) -> Path:
         """The index of a gallery, made where there is none."""
@@ -78,12 +78,12 @@ class Lab:
                 pass
         return folder
 
-    def asked(self, gallery: str, folder: Path) -> list[Ranked]:
+    def asked(self, gallery: str, folder: Path) -> list[RankedAnswer]:
         """What an index answers to a gallery's queries."""
         with Index.open(folder) as index:
             return list(run(index, self.judged[gallery], self.base, K, names=False))
 
-    def answers(self, gallery: str) -> list[Ranked]:
+    def answers(self, gallery: str) -> list[RankedAnswer]:
         """What a gallery's own index answers."""
         if gallery not in self.own:
             self.own[gallery] = self.asked(gallery, self.index(gallery))
@@ -102,16 +102,16 @@ def signals(lab: Lab) -> Iterator[tuple[str, ...]]:
         yield gallery, f"{len(ours)}", *(spanned(values, 3) for values in (ours, words, meaning)), gain
 
 
-def per_query(ranked: Sequence[Ranked]) -> np.ndarray:
+def per_query(ranked: Sequence[RankedAnswer]) -> np.ndarray:
     """nDCG@10 by query."""
     found = scores(ranked, K)
     return np.array([found[one.judged.qid].get(f"nDCG@{K}", 0.0) for one in ranked])
 
 
-def plain(lab: Lab, gallery: str) -> tuple[list[Ranked], list[Ranked]]:
+def plain(lab: Lab, gallery: str) -> tuple[list[RankedAnswer], list[RankedAnswer]]:
     """The same queries by BM25 alone and by cosine alone; a file is as good as its best place."""
     folder = IndexFolder(lab.index(gallery))
-    ranked: tuple[list[Ranked], list[Ranked]] = ([], [])
+    ranked: tuple[list[RankedAnswer], list[RankedAnswer]] = ([], [])
     with Snapshot(folder) as snapshot:
         table = Vocabulary(snapshot.connection, WORDS, False)
         for one in lab.judged[gallery]:
@@ -121,7 +121,7 @@ def plain(lab: Lab, gallery: str) -> tuple[list[Ranked], list[Ranked]]:
             near = snapshot.nearest(texts.space.id, texts.view, texts.vector, DEEP) if texts else []
             for places, into in zip((table.best(expression, DEEP), [i for i, _ in near]), ranked, strict=True):
                 files = [path for path in files_of(snapshot, places, lab.base) if one.judges(path)][:K]
-                into.append(Ranked(one, tuple((path, Locator()) for path in files), (0.0,) * len(files), 0.0))
+                into.append(RankedAnswer(one, tuple((path, Locator()) for path in files), (0.0,) * len(files), 0.0))
     return ranked
 
 

@@ -56,8 +56,8 @@ commit    mmsearch.indexing.commits:Commits.commit          after    6
 commit    COMMIT                                               now      10
 commit    COMMIT                                               late     10
 commit    COMMIT                                               late     10
-commit    mmsearch.store.segments:commit_chunk                 before   12
-commit    mmsearch.store.segments:commit_chunk                 after    12
+commit    mmsearch.store.segments:commit_span                 before   12
+commit    mmsearch.store.segments:commit_span                 after    12
 commit    mmsearch.store.segments:refresh_background           before   5
 commit    mmsearch.store.segments:_write                       after    8
 commit    mmsearch.store.segments:_finish                      before   8

@@ -103,7 +103,7 @@ _TRIALS = (
 )
 
 
-def look(folder: Path) -> list[Check]:
+def run_checks(folder: Path) -> list[Check]:
     """Every check, for the index in `folder`, in the order in which they are shown."""
     tries = [_trying(trial) for trial in _TRIALS]
     parts: list[Callable[[], Check]] = [

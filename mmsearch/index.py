@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from mmsearch.config import Settings
 from mmsearch.errors import IndexUnusable, UsageError
 from mmsearch.store.layout import IndexFolder
-from mmsearch.types import Answer, Event, FailedFile, Failure, Finding, Group, Query, Status
+from mmsearch.types import Answer, CopyGroup, Event, FailedFile, Failure, Finding, Query, Status
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -71,9 +71,9 @@ class Index:
         """The best places for a query. Raises `UsageError` for a query that asks nothing, a picture that is none, a
         file that is not there or holds nothing to compare."""
         from mmsearch.retrieval.search import search
-        from mmsearch.store.catalogue import speaking
+        from mmsearch.store.catalogue import translate_sqlite_errors
 
-        with speaking(self.folder):
+        with translate_sqlite_errors(self.folder):
             return search(self.folder, query)
 
     def similar(self, target: bytes, query: Query) -> Answer:
@@ -81,48 +81,48 @@ class Index:
         The file itself is not among them; one that is not in the index is compared by the words in it. Raises
         `UsageError` for a file that is not there, or that holds nothing to compare."""
         from mmsearch.retrieval.search import similar
-        from mmsearch.store.catalogue import speaking
+        from mmsearch.store.catalogue import translate_sqlite_errors
 
-        with speaking(self.folder):
+        with translate_sqlite_errors(self.folder):
             return similar(self.folder, target, query)
 
-    def duplicates(self, within: Sequence[bytes] = (), *, exact: bool = False) -> list[Group]:
+    def duplicates(self, within: Sequence[bytes] = (), *, exact: bool = False) -> list[CopyGroup]:
         """The groups of files that are the same thing: the same bytes, the same picture or pages at other sizes and
         encodings, the same sound or film encoded anew, the same text with other line breaks or letters of another
         charset; with `exact` the same bytes only. `within` are absolute paths: groups with a file there or below."""
         from mmsearch.retrieval.duplicates import groups
-        from mmsearch.store.catalogue import speaking
+        from mmsearch.store.catalogue import translate_sqlite_errors
         from mmsearch.store.snapshot import Snapshot
 
-        with speaking(self.folder), Snapshot(self.folder) as snapshot:
+        with translate_sqlite_errors(self.folder), Snapshot(self.folder) as snapshot:
             return groups(snapshot, within, exact)
 
     def paths(self) -> set[bytes]:
         """The absolute paths of all files that a query could find, by content or by name."""
-        from mmsearch.store.catalogue import speaking
+        from mmsearch.store.catalogue import translate_sqlite_errors
         from mmsearch.store.snapshot import Snapshot
 
-        with speaking(self.folder), Snapshot(self.folder) as snapshot:
+        with translate_sqlite_errors(self.folder), Snapshot(self.folder) as snapshot:
             return snapshot.paths()
 
     def status(self) -> Status:
         """What the index holds, what is missing, how the last run ended."""
         from mmsearch.encoding.encoder_checks import wrong_encoders
-        from mmsearch.store.catalogue import speaking
-        from mmsearch.store.report import status
+        from mmsearch.store.catalogue import translate_sqlite_errors
+        from mmsearch.store.status_report import status
 
-        with speaking(self.folder):
+        with translate_sqlite_errors(self.folder):
             found = status(self.folder)
             return replace(found, notes=(*found.notes, *wrong_encoders(self.folder)))
 
     def failed(self, notes: bool = False) -> list[FailedFile]:
         """Files that could not be indexed, wholly or in part, by path; with `notes` then those of which something was
         left out, once for each thing."""
-        from mmsearch.store.catalogue import speaking
+        from mmsearch.store.catalogue import translate_sqlite_errors
         from mmsearch.store.files import failed_files, noted_files
         from mmsearch.store.snapshot import Snapshot
 
-        with speaking(self.folder), Snapshot(self.folder) as snapshot:
+        with translate_sqlite_errors(self.folder), Snapshot(self.folder) as snapshot:
             found = failed_files(snapshot.connection)
             if notes:
                 noted = noted_files(snapshot.connection)
@@ -136,7 +136,7 @@ class Index:
     def forget(cls, folder: Path, targets: Sequence[bytes], settings: Settings) -> int:
         """Take files or whole folders out of the index, and leave them alone from now on; gives how many files went.
         Raises `UsageError` for a path that the index does not hold, `LockHeld`."""
-        from mmsearch.indexing.forget import forget
+        from mmsearch.indexing.removal import forget
 
         if not targets:
             raise UsageError("Nothing was named to forget.", "mmsearch forget PATH...")
@@ -147,12 +147,12 @@ class Index:
         """Hold every promise of the index against what is there. `deep` reads all vectors and files; `repair` makes
         derived things again. Raises `NoIndex`, `LockHeld` (with `repair`)."""
         from mmsearch.encoding.encoder_checks import verified
-        from mmsearch.store.catalogue import speaking
+        from mmsearch.store.catalogue import translate_sqlite_errors
         from mmsearch.store.verify import verify
 
         place = IndexFolder(folder)
         findings = verify(place, repair, deep)
-        with contextlib.suppress(IndexUnusable), speaking(place):  # a damaged catalogue is told above
+        with contextlib.suppress(IndexUnusable), translate_sqlite_errors(place):  # a damaged catalogue is told above
             findings.append(verified(place, repair, deep))
         return findings
 

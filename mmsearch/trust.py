@@ -70,7 +70,7 @@ class Grant:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class TrustedIndex:
     """An index in the record: its real path, its id, when it was registered (seconds since 1970), and its models."""
 
     folder: Path
@@ -142,7 +142,7 @@ def register(folder: Path, index_id: str) -> None:
     with _changing() as known:
         before = known.get(place)
         if before is None or before.index_id != index_id:
-            known[place] = Entry(Path(place), index_id, time.time())
+            known[place] = TrustedIndex(Path(place), index_id, time.time())
 
 
 def allow_model(folder: Path, index_id: str, grant: Grant) -> None:
@@ -155,7 +155,7 @@ def allow_model(folder: Path, index_id: str, grant: Grant) -> None:
     with _changing() as known:
         entry = known.get(place)
         if entry is None or entry.index_id != index_id:
-            entry = Entry(Path(place), index_id, time.time())
+            entry = TrustedIndex(Path(place), index_id, time.time())
         others = [one for one in entry.models if (one.source, one.fingerprint) != (grant.source, grant.fingerprint)]
         known[place] = replace(entry, models=(*others, grant))
 
@@ -179,7 +179,7 @@ def forget(folder: Path) -> bool:
         return known.pop(place, None) is not None
 
 
-def entries() -> list[Entry]:
+def entries() -> list[TrustedIndex]:
     """Every index in the record, by path. Raises `UsageError` for a damaged record."""
     known = _read()
     return [known[place] for place in sorted(known)]
@@ -196,7 +196,7 @@ def _damaged(why: str) -> UsageError:
     )
 
 
-def _read() -> dict[str, Entry]:
+def _read() -> dict[str, TrustedIndex]:
     """The record by real path; empty where there is none. Raises `UsageError` for one that is no plain file of the
     user's, or is damaged."""
     try:
@@ -226,7 +226,7 @@ def _read() -> dict[str, Entry]:
         raise _damaged("is damaged") from error
 
 
-def _parsed(data: bytes) -> dict[str, Entry]:
+def _parsed(data: bytes) -> dict[str, TrustedIndex]:
     """Raises `ValueError`, `TypeError`, `KeyError` or `AttributeError` for what this module has not written."""
     if len(data) > _LONGEST:
         raise ValueError("too long")
@@ -236,7 +236,7 @@ def _parsed(data: bytes) -> dict[str, Entry]:
     found = {}
     for place, facts in whole["indexes"].items():
         models = tuple(_grant(one) for one in facts["models"])
-        found[place] = Entry(Path(place), _text(facts["id"]), float(facts["since"]), models)
+        found[place] = TrustedIndex(Path(place), _text(facts["id"]), float(facts["since"]), models)
     return found
 
 
@@ -254,7 +254,7 @@ def _text(value: Any) -> str:
 
 
 @contextlib.contextmanager
-def _changing() -> Iterator[dict[str, Entry]]:
+def _changing() -> Iterator[dict[str, TrustedIndex]]:
     """The record to change, under the lock; written at the end if it has changed."""
     folder = record_file().parent
     with _writing, contextlib.ExitStack() as held:
@@ -282,7 +282,7 @@ def _unwritable(error: OSError) -> RecordUnwritable:
     )
 
 
-def _write(known: Mapping[str, Entry]) -> None:
+def _write(known: Mapping[str, TrustedIndex]) -> None:
     """Replace the record in one step."""
     whole = {
         "version": _VERSION,

@@ -77,7 +77,7 @@ class Segment:
 
 
 @dataclass(frozen=True, slots=True)
-class Print:
+class Fingerprint:
     """A fingerprint by which a copy is known. Keys are compared first, bodies then decide; `extraction/prints.py` says
     what is in them. `at` is the page, counted from 1 (of a picture: 1), the second, or for words the span."""
 
@@ -91,7 +91,7 @@ class Print:
 class Extracted:
     """A segment on its way through the pipeline, with the media that the read and encode stages asked for.
 
-    look:   uint8 (height, width, 3) RGB, upright, at most `Needs.look_pixels` pixels: for image views.
+    look:   uint8 (height, width, 3) RGB, upright, at most `Needs.image_pixels` pixels: for image views.
     page:   uint8 (height, width, 3) RGB, for OCR; None where no OCR is due or it could add nothing.
     sound:  float32 (samples,) mono at `Needs.sound_rate`: for audio views and speech recognition.
     frames: uint8 (frames, height, width, 3) RGB, evenly spaced over the segment, each of at most `Needs.frame_pixels`
@@ -104,17 +104,17 @@ class Extracted:
     page: np.ndarray | None = None
     sound: np.ndarray | None = None
     frames: np.ndarray | None = None
-    prints: tuple[Print, ...] = ()
+    prints: tuple[Fingerprint, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Needs:
     """What a run wants from extraction besides words. Zero: not wanted."""
 
-    look_pixels: int = 0
+    image_pixels: int = 0
     sound_rate: int = 0  # Hz
     frames: int = 0  # frames per scene
-    frame_pixels: int = 0  # of each of these; 0: as `look_pixels`
+    frame_pixels: int = 0  # of each of these; 0: as `image_pixels`
     ocr: str = "auto"  # auto | always | never
 
 
@@ -416,7 +416,7 @@ class Copy:
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class CopyGroup:
     """Files that are the same thing, the largest first; `exact` where all have the same bytes."""
 
     files: tuple[Copy, ...]

@@ -11,7 +11,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from mmsearch.models.eyes import folder
+from mmsearch.models.picture_classifier import folder
 from training.dataset import CHUNK, PICTURES, draw_pictures
 from training.vocabulary import LABELS
 
@@ -75,10 +75,10 @@ def run_export(options: argparse.Namespace) -> None:
     """Stage three."""
     import torch
 
-    from mmsearch.models.eyes_network import Tower
+    from mmsearch.models.picture_network import PictureTower
     from training.train import export
 
-    tower = Tower()
+    tower = PictureTower()
     tower.load_state_dict(torch.load(options.work / "final.pt", weights_only=True)["tower"])
     export(tower.eval(), options.out or folder())
     write_card(options.out or folder(), ())
@@ -127,7 +127,7 @@ A small picture encoder into the space of
 {milliseconds} ms a picture on one core of a CPU. It knows what kind of picture something is: a bar chart, a scatter
 plot, a table, a page of text, a receipt, a map, a diagram, a screenshot, a drawing, a photo.
 
-    from mmsearch.models.eyes import Eyes             # ONNX Runtime, without torch
+    from mmsearch.models.picture_classifier import Eyes             # ONNX Runtime, without torch
     vectors, likeness = Eyes().embed([picture])       # uint8 (height, width, 3)
 
     from sentence_transformers import SentenceTransformer

@@ -11,14 +11,14 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from mmsearch.models import ears
-from mmsearch.models.ears import RATE, Ears
+from mmsearch.models import audio_features
+from mmsearch.models.audio_features import RATE, AudioFeatures
 
 
 def sound(seed: int, number: int) -> np.ndarray:
-    """float32 mono at `ears.RATE`, two to six seconds: noises and tones of every colour under every envelope."""
+    """float32 mono at `audio_features.RATE`, 2 to 6 s: noises and tones under every envelope."""
     rng = np.random.default_rng([seed, number])
-    count = int(ears.RATE * rng.uniform(2, 6))
+    count = int(audio_features.RATE * rng.uniform(2, 6))
     total = np.zeros(count)
     for _ in range(int(rng.integers(1, 4))):
         source = noise(rng, count) if rng.random() < 0.55 else voice(rng, count)
@@ -30,7 +30,7 @@ def sound(seed: int, number: int) -> np.ndarray:
 def noise(rng: np.random.Generator, count: int) -> np.ndarray:
     """Noise with a slope and a band."""
     spectrum = np.fft.rfft(rng.normal(0, 1, count))
-    hertz = np.fft.rfftfreq(count, 1 / ears.RATE) + 20
+    hertz = np.fft.rfftfreq(count, 1 / audio_features.RATE) + 20
     shape = hertz ** rng.uniform(-1.5, 0.5)
     if rng.random() < 0.5:
         middle = 2 ** rng.uniform(7, 12.5)
@@ -40,16 +40,16 @@ def noise(rng: np.random.Generator, count: int) -> np.ndarray:
 
 def voice(rng: np.random.Generator, count: int) -> np.ndarray:
     """A harmonic tone that glides and wavers, as voices, engines and birds do."""
-    seconds = np.arange(count) / ears.RATE
+    seconds = np.arange(count) / audio_features.RATE
     wobble = 1 + rng.uniform(0, 0.2) * np.sin(2 * np.pi * rng.uniform(0.3, 8) * seconds + rng.uniform(0, 6))
     pitch = 2 ** rng.uniform(5.5, 11) * 2 ** (rng.uniform(-0.7, 0.7) * seconds / seconds[-1]) * wobble
-    phase = 2 * np.pi * np.cumsum(pitch) / ears.RATE
+    phase = 2 * np.pi * np.cumsum(pitch) / audio_features.RATE
     return sum(np.sin(phase * k) * k ** -rng.uniform(0.3, 2) for k in range(1, int(rng.integers(2, 16))))
 
 
 def envelope(rng: np.random.Generator, count: int, kinds: Sequence[int] = (0, 1, 2, 3)) -> np.ndarray:
     """Steady (0), swelling (1), a few bursts (2), or many short ones, regular or not (3)."""
-    seconds, kind = np.arange(count) / ears.RATE, kinds[int(rng.integers(len(kinds)))]
+    seconds, kind = np.arange(count) / audio_features.RATE, kinds[int(rng.integers(len(kinds)))]
     if kind == 0:
         return np.ones(count)
     if kind == 1:
@@ -66,8 +66,8 @@ def envelope(rng: np.random.Generator, count: int, kinds: Sequence[int] = (0, 1,
 
 def middle(count: int = 240, seed: int = 5) -> tuple[np.ndarray, np.ndarray]:
     """The constants of `ears`: float (3, CEPSTRA) middle, and (3,) usual distance from it."""
-    found = [ears.log_mel(sound(seed, number)) for number in range(count)]
-    rows = np.stack([ears.describe(bands) for bands in found if bands is not None])
+    found = [audio_features.log_mel(sound(seed, number)) for number in range(count)]
+    rows = np.stack([audio_features.describe(bands) for bands in found if bands is not None])
     return rows.mean(0), np.sqrt(((rows - rows.mean(0)) ** 2).sum(2).mean(0))
 
 
@@ -76,7 +76,7 @@ PHRASE = (3, 15)  # syllables between two pauses
 
 
 def speech(rng: np.random.Generator, seconds: float) -> np.ndarray:
-    """Float (samples,) at `ears.RATE`: one voice, or several over each other."""
+    """Float (samples,) at `audio_features.RATE`: one voice, or several over each other."""
     total = np.zeros(int(seconds * RATE))
     for _ in range(int(rng.choice(VOICES))):
         total += talk(rng, len(total)) * rng.uniform(0.3, 1)
@@ -147,7 +147,7 @@ HIGHEST = 3500.0  # hertz of a note
 
 
 def music(rng: np.random.Generator, seconds: float) -> np.ndarray:
-    """Float (samples,) at `ears.RATE`: one to three instruments, each with its own step and register."""
+    """Float (samples,) at `audio_features.RATE`: one to three instruments, each with its own step and register."""
     total = np.zeros(int(seconds * RATE))
     beat, root, scale = 60 / rng.uniform(60, 170), 55 * 2 ** rng.uniform(0, 1), SCALES[rng.integers(len(SCALES))]
     for _ in range(int(rng.integers(1, 4))):
@@ -221,7 +221,7 @@ RIDGE = 0.01  # weight of the squared length of a direction in the logistic loss
 
 
 def made(kind: str, number: int, seed: int = SEED) -> np.ndarray:
-    """One sound of a kind, float32 mono at `ears.RATE`, as if recorded in some room with some microphone."""
+    """One sound of a kind, float32 mono at `audio_features.RATE`, as if recorded in some room with some microphone."""
     rng = np.random.default_rng([seed, KINDS.index(kind), number])
     seconds = rng.uniform(2.5, 8)
     if kind == "speech":
@@ -264,7 +264,7 @@ def recorded(rng: np.random.Generator, wave: np.ndarray) -> np.ndarray:
 
 def features(count: int, seed: int = SEED) -> np.ndarray:
     """float32 (kinds, count, `Ears.size`)."""
-    listen = Ears().likeness
+    listen = AudioFeatures().likeness
     return np.stack([np.stack([listen(made(kind, number, seed)) for number in range(count)]) for kind in KINDS])
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from mmsearch.models.eyes import fit, nearest_shape
+from mmsearch.models.picture_classifier import fit, nearest_shape
 from training import (
     charts,
     diagrams,

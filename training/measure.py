@@ -16,9 +16,9 @@ import numpy as np
 from PIL import Image
 
 from mmsearch.models import ocr
-from mmsearch.models.ears import RATE, Ears
-from mmsearch.models.ears_words import named_sound
-from mmsearch.models.eyes import Eyes, as_array, named_look, plain_words
+from mmsearch.models.audio_classes import named_sound
+from mmsearch.models.audio_features import RATE, AudioFeatures
+from mmsearch.models.picture_classifier import PictureClassifier, as_array, named_picture_kind, plain_words
 from mmsearch.retrieval.ranking import DEFAULT_CUTOFF, HALF
 from training.dataset import UNSEEN_KINDS, draw_picture, embed_texts, unseen_picture
 from training.vocabulary import LABELS, PHRASES
@@ -50,7 +50,7 @@ UNSEEN = {
 
 def measure(folder: Path, model: Path | None, cache: Path) -> Iterator[str]:
     """Print-ready lines, one figure each."""
-    eyes = Eyes(model)
+    eyes = PictureClassifier(model)
     galleries = {name: gallery(folder, name, eyes) for name in CLASSES}
     queries = [json.loads(text) for text in (folder / "queries.jsonl").read_text().splitlines()]
     yield from types(galleries["charts"], cache)
@@ -63,7 +63,7 @@ def measure(folder: Path, model: Path | None, cache: Path) -> Iterator[str]:
     yield speed(eyes)
 
 
-def gallery(folder: Path, name: str, eyes: Eyes) -> dict[str, Any]:
+def gallery(folder: Path, name: str, eyes: PictureClassifier) -> dict[str, Any]:
     """Pictures below a folder with their vectors: `paths` (relative), `pictures`, `vectors`, `likeness`."""
     endings = {".png", ".jpg", ".jpeg", ".gif", ".webp", ".avif", ".pgm"}
     paths = sorted(path for path in (folder / name).rglob("*") if path.suffix.lower() in endings)
@@ -117,7 +117,7 @@ def classes(galleries: dict[str, dict[str, Any]], cache: Path) -> Iterator[str]:
         yield figure(f"  of {len(own)} {name}", float(own.mean()), low, high)
 
 
-def unseen_manner(eyes: Eyes, cache: Path, each: int = 40) -> Iterator[str]:
+def unseen_manner(eyes: PictureClassifier, cache: Path, each: int = 40) -> Iterator[str]:
     """Kinds told apart on drawn pictures of a manner that training never saw."""
     pictures = [np.asarray(unseen_picture(kind, i)) for kind in UNSEEN_KINDS for i in range(each)]
     truth = np.repeat(np.arange(len(UNSEEN_KINDS)), each)
@@ -149,7 +149,9 @@ def changed(picture: np.ndarray) -> dict[str, np.ndarray]:
     }
 
 
-def copies(folder: Path, photos: dict[str, Any], queries: list[dict[str, Any]], eyes: Eyes) -> Iterator[str]:
+def copies(
+    folder: Path, photos: dict[str, Any], queries: list[dict[str, Any]], eyes: PictureClassifier
+) -> Iterator[str]:
     """Changed copies find their original, or a twin that the folder's answers name, first among all photos."""
     place = {path: i for i, path in enumerate(photos["paths"])}
     twins = np.eye(len(place), dtype=bool)
@@ -204,12 +206,12 @@ def descriptions(charts: dict[str, Any], queries: list[dict[str, Any]], cache: P
 
 def looks_signal(vectors: np.ndarray, texts: list[str], cache: Path) -> tuple[np.ndarray, np.ndarray]:
     """Standardised similarities (queries, pictures) to the label each query names, and 1 where it names one, else 0."""
-    phrases = [named_look(text) for text in texts]
+    phrases = [named_picture_kind(text) for text in texts]
     similarity = embed_texts([phrase or "picture" for phrase in phrases], cache) @ vectors.T
     return standardised(similarity), np.array([phrase is not None for phrase in phrases], np.float32)
 
 
-def speed(eyes: Eyes, runs: int = 20) -> str:
+def speed(eyes: PictureClassifier, runs: int = 20) -> str:
     """Processor time of one picture, already decoded and of usual size, on one thread."""
     picture = np.random.default_rng(0).integers(0, 256, (480, 640, 3), np.uint8)
     eyes.embed([picture])
@@ -223,7 +225,7 @@ def speed(eyes: Eyes, runs: int = 20) -> str:
 SEED = 1_000_003  # not a seed that anybody trains with
 
 
-def heldout(eyes: Eyes, cache: Path, count: int = 400) -> Iterator[str]:
+def heldout(eyes: PictureClassifier, cache: Path, count: int = 400) -> Iterator[str]:
     """Lines: R-precision of every label with at least five pictures, by its first phrase; quantiles of similarities."""
     drawn = [draw_picture(SEED, number) for number in range(count)]
     vectors = eyes.embed([np.asarray(picture) for picture, _, _ in drawn])[0]
@@ -302,7 +304,7 @@ def sound_vectors(folder: Path, paths: list[str]) -> np.ndarray:
     """float32 (n, `Ears.size`) of recordings."""
     from torchcodec.decoders import AudioDecoder
 
-    listen = Ears().likeness
+    listen = AudioFeatures().likeness
     decoders = (AudioDecoder(folder / path, sample_rate=RATE, num_channels=1) for path in paths)
     return np.stack([listen(decoder.get_all_samples().data[0].numpy()) for decoder in decoders])
 

@@ -19,8 +19,8 @@ import torch  # noqa: TID253 - training is torch work; nothing light imports thi
 from onnx import TensorProto, helper, numpy_helper
 from torch.nn import functional  # noqa: TID253
 
-from mmsearch.models import eyes_network as network
-from mmsearch.models.eyes import LIKENESS_SIZE, TEXT_NOTE, TEXT_SIZE
+from mmsearch.models import picture_network as network
+from mmsearch.models.picture_classifier import LIKENESS_SIZE, TEXT_NOTE, TEXT_SIZE
 from training.dataset import DRAWN, bank_vectors, embed_texts
 from training.vocabulary import query_phrases
 
@@ -219,7 +219,7 @@ def share_gradients(parameters: list[torch.nn.Parameter], ranks: int) -> None:
         gradient.copy_(part.view_as(gradient))
 
 
-def train(folder: Path, out: Path, plan: Plan, rank: int = 0, ranks: int = 1) -> tuple[network.Tower, Loss]:
+def train(folder: Path, out: Path, plan: Plan, rank: int = 0, ranks: int = 1) -> tuple[network.PictureTower, Loss]:
     """Train from the drawn pictures and return the averaged weights and the loss.
 
     A stopped run goes on from `out/checkpoint.pt`.
@@ -229,7 +229,7 @@ def train(folder: Path, out: Path, plan: Plan, rank: int = 0, ranks: int = 1) ->
     generator, rng = torch.Generator().manual_seed(own), np.random.default_rng(own)
     data = Pictures(folder, out)
     loss = Loss(*bank_vectors(out))
-    tower = network.Tower()
+    tower = network.PictureTower()
     tower.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     average = torch.optim.swa_utils.AveragedModel(
         tower, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(0.98), use_buffers=True
@@ -272,12 +272,12 @@ def train(folder: Path, out: Path, plan: Plan, rank: int = 0, ranks: int = 1) ->
             torch.save({**state, "step": step + 1}, kept.with_suffix(".new"))
             kept.with_suffix(".new").rename(kept)
     trained = average.module.eval()
-    assert isinstance(trained, network.Tower)
+    assert isinstance(trained, network.PictureTower)
     return trained, loss
 
 
 def one_step(
-    tower: network.Tower,
+    tower: network.PictureTower,
     loss: Loss,
     data: Pictures,
     size: tuple[int, int],
@@ -307,7 +307,7 @@ def one_step(
 OPSET = 20  # the first with Gelu
 
 
-def export(tower: network.Tower, folder: Path) -> None:
+def export(tower: network.PictureTower, folder: Path) -> None:
     """Write the model directory; `tower` with its normalisations, as trained."""
     image = folder / "image"
     (folder / "text").mkdir(parents=True, exist_ok=True)
@@ -316,7 +316,7 @@ def export(tower: network.Tower, folder: Path) -> None:
     network.save(network.fold(tower), image / "model.safetensors")
     (folder / "text" / "README.txt").write_text(TEXT_NOTE)
     write_onnx(image / "model.safetensors", image / "model.onnx")
-    base, own = "sentence_transformers.base.modules", "mmsearch.models.eyes_routes"
+    base, own = "sentence_transformers.base.modules", "mmsearch.models.picture_routes"
     router = {
         "types": {"text": f"{own}.InstalledMiniLM", "image": f"{own}.PictureRoute"},
         "structure": {"text": ["text"], "image": ["image"]},

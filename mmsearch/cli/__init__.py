@@ -11,7 +11,7 @@ def main() -> NoReturn:
     _die_of(signal.SIGINT)
     from mmsearch.cli.codes import INTERRUPTED
     from mmsearch.cli.program import run
-    from mmsearch.cli.signals import stoppable
+    from mmsearch.cli.stop_signals import stoppable
 
     with stoppable() as stop:
         code = run(sys.argv[1:])

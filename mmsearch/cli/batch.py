@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import IO, Any
 
 from mmsearch.cli import codes, parsing
-from mmsearch.cli.asking import put_answer
 from mmsearch.cli.options import ListFormat
+from mmsearch.cli.rendering import put_answer
 from mmsearch.errors import UsageError
 from mmsearch.output import records, screen
 from mmsearch.output.plain import one_line

@@ -56,7 +56,7 @@ def index_folder(index: str | None, here: bool = False) -> Path:
         shown = str(folder) if len(str(folder)) <= _LONGEST_SHOWN else f"{str(folder)[:_LONGEST_SHOWN]}..."
         raise UsageError(f"--index can't be {shown}: {problem}.", "Choose another place for the index.")
     if index is None and folder.parent != config.data_home():
-        from mmsearch.indexing.adopting import require_own
+        from mmsearch.indexing.adoption import require_own
 
         require_own(folder, here)
     return folder

@@ -150,7 +150,7 @@ def _program(names: Sequence[str]) -> Any:
     )
     app.callback(invoke_without_command=True)(_root)
     for name in names:
-        module = importlib.import_module(f"mmsearch.cli.{name}")
+        module = importlib.import_module(f"mmsearch.cli.{name}_command")
         app.command(name, epilog=module.EXAMPLES)(_kept(getattr(module, name)))
     group = typer.main.get_command(app)
     for name, command in group.commands.items():  # type: ignore[attr-defined]

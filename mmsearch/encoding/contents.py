@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mmsearch.encoding.fitting import fewer, in_parts, resampled
-from mmsearch.encoding.jobs import Piece
+from mmsearch.encoding.jobs import SpanMedia
 from mmsearch.models.embedder import Clip, Embedder
 from mmsearch.types import Extracted, Needs, View
 
@@ -45,7 +45,7 @@ def needs_of(fingerprints: Iterable[Mapping[str, Mapping[str, Any]]], ocr: str, 
         return max((int(one.get(name) or 0) for view in views for one in limits[view]), default=0)
 
     return Needs(
-        look_pixels=largest("max_pixels", View.IMAGE, View.VIDEO),
+        image_pixels=largest("max_pixels", View.IMAGE, View.VIDEO),
         sound_rate=max(sound_rate, largest("rate", View.AUDIO)),
         frames=largest("frames", View.VIDEO),
         frame_pixels=largest("max_pixels", View.VIDEO),
@@ -71,7 +71,7 @@ def contents(one: Extracted, words: str, space: Space, sound_rate: int) -> list[
     return found
 
 
-def present(pieces: Sequence[Piece]) -> frozenset[View]:
+def present(pieces: Sequence[SpanMedia]) -> frozenset[View]:
     """What there is to embed in some pieces."""
     every = [one for piece in pieces for one in piece.extracted]
     texts = (text for piece in pieces for text in read_words(piece).values())
@@ -84,7 +84,7 @@ def present(pieces: Sequence[Piece]) -> frozenset[View]:
     return frozenset(view for view, found in there.items() if found)
 
 
-def read_words(piece: Piece) -> dict[int, str]:
+def read_words(piece: SpanMedia) -> dict[int, str]:
     """By ordinal, all words of each segment of a piece: its own, then those read from it."""
     words = {one.segment.ordinal: [one.segment.text] for one in piece.extracted}
     for reading in piece.chunk.readings:
@@ -92,7 +92,7 @@ def read_words(piece: Piece) -> dict[int, str]:
     return {number: "\n".join(part for part in parts if part.strip()) for number, parts in words.items()}
 
 
-def media_bytes(piece: Piece) -> int:
+def media_bytes(piece: SpanMedia) -> int:
     """The memory that the pictures and sounds of a piece hold."""
     held = (medium for one in piece.extracted for medium in (one.look, one.page, one.sound, one.frames))
     return sum(medium.nbytes for medium in held if medium is not None)

@@ -16,7 +16,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from mmsearch.encoding.contents import Space, contents, media_bytes, present, read_words
-from mmsearch.encoding.jobs import Channel, Piece, Stage
+from mmsearch.encoding.jobs import Channel, SpanMedia, Stage
 from mmsearch.errors import ExtractionError
 from mmsearch.models.embedder import Embedder
 from mmsearch.store.segments import Vectors
@@ -38,7 +38,7 @@ LANES, GPU_LANES = 2, 3  # for each replica
 class _Item:
     """One thing to embed: a part of one view of one segment, for one space."""
 
-    piece: Piece
+    piece: SpanMedia
     ordinal: int
     space: Space
     view: View
@@ -126,9 +126,9 @@ class EncodeStage:
                 self.lanes = LANES * self.replicas
             return found
 
-    def _gather(self) -> tuple[list[Piece], bool]:
+    def _gather(self) -> tuple[list[SpanMedia], bool]:
         """The next pieces, and whether there may be more."""
-        pieces: list[Piece] = []
+        pieces: list[SpanMedia] = []
         weight, held, wait = 0, 0, 0.2
         while weight < min(self._most, self._most_items) and held < self._most_bytes:
             try:
@@ -145,7 +145,7 @@ class EncodeStage:
             wait = GATHER_S if len(pieces) == 1 else 0.05
         return pieces, True
 
-    def _encode(self, pieces: Sequence[Piece], spaces: Sequence[Space], lane: int) -> None:
+    def _encode(self, pieces: Sequence[SpanMedia], spaces: Sequence[Space], lane: int) -> None:
         began = time.monotonic()
         groups: dict[tuple[int, View], list[_Item]] = {}
         for piece in pieces:
@@ -169,7 +169,7 @@ class EncodeStage:
             pace = weight / max(time.monotonic() - began, 1e-6)
             self._most = max(1, min(int(pace * LOAD_S), 4 * self._most))
 
-    def _items(self, piece: Piece, one: Extracted, words: str, space: Space) -> list[_Item]:
+    def _items(self, piece: SpanMedia, one: Extracted, words: str, space: Space) -> list[_Item]:
         parts: dict[View, int] = {}
         items = []
         for view, content in contents(one, words, space, self._sound_rate):

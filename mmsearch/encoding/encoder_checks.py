@@ -5,9 +5,9 @@ from __future__ import annotations
 from mmsearch.config import Settings
 from mmsearch.encoding import encoders
 from mmsearch.encoding.grants import grant_of, in_box, spec_of
-from mmsearch.encoding.spaces import load_embedder, model_options
+from mmsearch.encoding.space_models import load_embedder, model_options
 from mmsearch.errors import MmsearchError
-from mmsearch.models.options import ModelOptions
+from mmsearch.models.model_options import ModelOptions
 from mmsearch.store.layout import IndexFolder
 from mmsearch.store.snapshot import Snapshot, SpaceRow
 from mmsearch.store.spaces import plain_name

@@ -22,8 +22,8 @@ from typing import TYPE_CHECKING, Any
 
 from mmsearch.config import cache_home
 from mmsearch.errors import ModelUnavailable, disk_full
-from mmsearch.models.known import ModelSpec
-from mmsearch.models.options import ModelOptions
+from mmsearch.models.model_catalogue import ModelSpec
+from mmsearch.models.model_options import ModelOptions
 from mmsearch.store.layout import sync
 from mmsearch.store.snapshot import SpaceRow
 from mmsearch.types import Remark, View
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 _RECORD, _EVERYDAY = "files.json", "everyday.npy"
 _STAT = ("size", "mtime_ns", "ctime_ns", "inode")
-EVERYDAY = (
+ANCHOR_TEXTS = (
     "a photo of a dog", "two children on a beach", "a red car in the street", "a plate of food", "a tall building",
     "a group of people at a party", "mountains with snow", "a screenshot of a program", "a bar chart of revenue",
     "a scanned invoice", "a map of the city", "a page of a book", "handwritten notes", "a portrait of a woman",
@@ -127,7 +127,7 @@ def provide(row: SpaceRow, embedder: Embedder, spec: ModelSpec, options: ModelOp
     return said
 
 
-def everyday(row: SpaceRow) -> np.ndarray:
+def anchor_embeddings(row: SpaceRow) -> np.ndarray:
     """Anchor texts in a space, unit rows, float32 (n, dimension); none where the cache has none of this model."""
     import numpy as np
 
@@ -195,7 +195,7 @@ def _export(
         said = Remark(f"Queries will load the whole model: {error.sentence}", error.hint)
     if len(embedder.views) > 1:
         with (draft / _EVERYDAY).open("wb") as file:
-            np.save(file, embedder.embed(View.TEXT, EVERYDAY, role="query").astype(np.float16))
+            np.save(file, embedder.embed(View.TEXT, ANCHOR_TEXTS, role="query").astype(np.float16))
     return said
 
 

@@ -10,12 +10,12 @@ from collections.abc import Callable
 from concurrent.futures import CancelledError, Future
 from typing import Any
 
-from mmsearch.encoding.jobs import Job, Piece, Stop
+from mmsearch.encoding.jobs import Job, SpanMedia, StopSignal
 from mmsearch.errors import ExtractionError
 from mmsearch.extraction.pool import WorkerPool
 from mmsearch.extraction.wire import WireError
 from mmsearch.extraction.worker import decoded, decoding, opened, opening
-from mmsearch.store.segments import Chunk
+from mmsearch.store.segments import SpanResult
 from mmsearch.types import Extracted, Failure, Kind, Needs, Probe
 
 Task = tuple[Job, Probe | None, int | None]  # a None span: open the asset, which gives its first span too
@@ -36,7 +36,7 @@ class ExtractStage:
         pool: Callable[[], WorkerPool],
         workers: int,
         needs: Needs,
-        hand_on: Callable[[Piece], None],
+        hand_on: Callable[[SpanMedia], None],
         stopping: threading.Event,
     ) -> None:
         self._jobs: queue.PriorityQueue[tuple[int, int, Job | None]] = queue.PriorityQueue()
@@ -104,13 +104,13 @@ class ExtractStage:
                 return
             probe, first, failure = opened(*reply)
         except CancelledError as error:  # the pool was closed: the run ends now
-            raise Stop from error
+            raise StopSignal from error
         except (ExtractionError, WireError) as error:
             failure = _failure(error)
-            self._out(Piece(job, Chunk(job.asset_id, job.key, span, probe, failure=failure)))
+            self._out(SpanMedia(job, SpanResult(job.asset_id, job.key, span, probe, failure=failure)))
             return
         if not probe.spans:
-            self._out(Piece(job, Chunk(job.asset_id, job.key, None, probe, failure=failure)))
+            self._out(SpanMedia(job, SpanResult(job.asset_id, job.key, None, probe, failure=failure)))
             return
         rest = [number for number in range(1, len(probe.spans)) if number not in job.done]
         self._tasks.extendleft((job, probe, number) for number in reversed(rest))
@@ -123,9 +123,9 @@ class ExtractStage:
                 Failure("crash", "The worker that read this file sent an answer that makes no sense."),
             )
         segments = [one.segment for one in extracted]
-        chunk = Chunk(job.asset_id, job.key, span, probe, segments, failure=failure, kept=bool(segments))
+        chunk = SpanResult(job.asset_id, job.key, span, probe, segments, failure=failure, kept=bool(segments))
         chunk.prints = [print_ for one in extracted for print_ in one.prints]
-        self._out(Piece(job, chunk, extracted))
+        self._out(SpanMedia(job, chunk, extracted))
 
 
 def _failure(error: ExtractionError | WireError) -> Failure:

@@ -18,8 +18,8 @@ from typing import Any
 from mmsearch import trust
 from mmsearch.errors import UntrustedModel, UsageError
 from mmsearch.models import builtin
-from mmsearch.models.known import ModelSpec
-from mmsearch.models.options import CHANGE_VECTORS, ModelOptions
+from mmsearch.models.model_catalogue import ModelSpec
+from mmsearch.models.model_options import CHANGE_VECTORS, ModelOptions
 from mmsearch.models.registry import of_source, resolve
 from mmsearch.store.catalogue import index_id
 from mmsearch.store.layout import IndexFolder

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from mmsearch.store.segments import Chunk, Reading
+from mmsearch.store.segments import RecognizedText, SpanResult
 from mmsearch.types import Extracted, Source
 
 _LOOK_S = 0.1  # between two looks at whether the run ends
@@ -25,15 +25,15 @@ class Job:
     key: str
     source: Source
     done: frozenset[int] = frozenset()
-    read: tuple[Reading, ...] = ()
+    read: tuple[RecognizedText, ...] = ()
 
 
 @dataclass(slots=True, eq=False)
-class Piece:
+class SpanMedia:
     """A span's segments with their media, and the chunk that is being made of them."""
 
     job: Job
-    chunk: Chunk
+    chunk: SpanResult
     extracted: list[Extracted] = field(default_factory=list)
 
     def drop_media(self) -> None:
@@ -41,7 +41,7 @@ class Piece:
         self.extracted = []
 
 
-class Stop(Exception):
+class StopSignal(Exception):
     """Raised inside a stage's thread when the run is to end now."""
 
 
@@ -70,7 +70,7 @@ class Channel:
         with self._changed:
             while not self._placed(item):
                 if self._stopping.is_set():
-                    raise Stop
+                    raise StopSignal
                 self._changed.wait(_LOOK_S)
 
     def offer(self, item: Any) -> bool:
@@ -84,7 +84,7 @@ class Channel:
         with self._changed:
             while True:
                 if self._stopping.is_set():
-                    raise Stop
+                    raise StopSignal
                 if self._items:
                     item, weight = self._items.popleft()
                     self._held -= weight
@@ -122,7 +122,7 @@ class Stage(threading.Thread):
         """Run the stage to its end."""
         try:
             self._work()
-        except Stop:
+        except StopSignal:
             pass
         except BaseException as error:
             self.error = error

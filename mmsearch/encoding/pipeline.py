@@ -18,15 +18,15 @@ from functools import partial
 from mmsearch.encoding.contents import Space, media_bytes
 from mmsearch.encoding.encode import EncodeStage
 from mmsearch.encoding.extract import ExtractStage
-from mmsearch.encoding.jobs import Channel, Job, Piece, Stage, Stop
+from mmsearch.encoding.jobs import Channel, Job, SpanMedia, Stage, StopSignal
 from mmsearch.encoding.read import ReadStage, Transcribes
-from mmsearch.extraction.forkserver import Flavour
+from mmsearch.extraction.forkserver import WorkerKind
 from mmsearch.extraction.pool import WorkerPool
 from mmsearch.extraction.worker import AV, LIGHT
-from mmsearch.store.segments import Chunk
+from mmsearch.store.segments import SpanResult
 from mmsearch.types import Kind, Needs, StageProfile, View
 
-OCR = Flavour(
+OCR = WorkerKind(
     "ocr",
     "mmsearch.models.ocr:handle",
     preload=("mmsearch.models.ocr", "numpy", "cv2", "onnxruntime", "rapidocr"),
@@ -104,10 +104,10 @@ class Pipeline:
 
     def add(self, job: Job) -> None:
         """Queue an asset."""
-        flavour = "av" if job.source.kind in (Kind.AUDIO, Kind.VIDEO) else "light"
-        self._extracting[flavour].add(job)
+        worker_kind = "av" if job.source.kind in (Kind.AUDIO, Kind.VIDEO) else "light"
+        self._extracting[worker_kind].add(job)
 
-    def offer(self, piece: Piece) -> bool:
+    def offer(self, piece: SpanMedia) -> bool:
         """Hand a piece that needs neither extraction nor reading straight to the encode stage, if there is room."""
         return self._to_encode.offer(piece)
 
@@ -116,7 +116,7 @@ class Pipeline:
         for stage in self._extracting.values():
             stage.add(None)
 
-    def poll(self, wait_s: float) -> list[Chunk] | None:
+    def poll(self, wait_s: float) -> list[SpanResult] | None:
         """Chunks that are ready, waiting at most `wait_s` seconds for the first; None when all is done.
 
         Raises what a stage has died of.
@@ -124,7 +124,7 @@ class Pipeline:
         if self._ended:
             return None
         self._look_at_queues()
-        found: list[Chunk] = []
+        found: list[SpanResult] = []
         deadline = time.monotonic() + wait_s
         while True:
             for stage in self._stages:
@@ -141,11 +141,11 @@ class Pipeline:
                 return found or None
             found.append(chunk)
 
-    def wind_up(self) -> list[Chunk]:
+    def wind_up(self) -> list[SpanResult]:
         """Stop taking on work; returns the chunks that are finished within `_END` seconds."""
         self._early.set()
         self._patience = 0.1
-        found: list[Chunk] = []
+        found: list[SpanResult] = []
         deadline = time.monotonic() + _END
         while time.monotonic() < deadline:
             chunks = self.poll(0.1)
@@ -203,13 +203,13 @@ class Pipeline:
     def _pool(self, name: str, workers: int) -> WorkerPool:
         with self._pool_lock:
             if self._now.is_set():  # a pool made now would outlive the run
-                raise Stop
+                raise StopSignal
             if name not in self._pools:
-                flavour = {"light": LIGHT, "av": AV, "ocr": OCR}[name]
-                self._pools[name] = WorkerPool(flavour, workers)
+                worker_kind = {"light": LIGHT, "av": AV, "ocr": OCR}[name]
+                self._pools[name] = WorkerPool(worker_kind, workers)
             return self._pools[name]
 
-    def _route(self, piece: Piece) -> None:
+    def _route(self, piece: SpanMedia) -> None:
         ordinals = {one.segment.ordinal for one in piece.extracted}
         piece.chunk.readings += [reading for reading in piece.job.read if reading.ordinal in ordinals]
         if self._ocr_engine and piece.job.source.kind in (Kind.IMAGE, Kind.PDF, Kind.VIDEO):

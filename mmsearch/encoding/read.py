@@ -12,11 +12,11 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 from mmsearch.encoding.fitting import resampled
-from mmsearch.encoding.jobs import Channel, Piece, Stop
+from mmsearch.encoding.jobs import Channel, SpanMedia, StopSignal
 from mmsearch.errors import ExtractionError
 from mmsearch.extraction.pool import WorkerPool
 from mmsearch.extraction.wire import WireError
-from mmsearch.store.segments import Reading
+from mmsearch.store.segments import RecognizedText
 from mmsearch.types import Cue, Extracted, Failure
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ class Transcribes(Protocol):
 class _Open:
     """A piece whose pictures are being read, and how many of them are still out."""
 
-    piece: Piece
+    piece: SpanMedia
     missing: int
 
 
@@ -91,7 +91,7 @@ class ReadStage:
                         flying += self._take(piece)
             flying -= self._collect(wait=flying >= self._ahead or (flying > 0 and not more))
 
-    def _take(self, piece: Piece) -> int:
+    def _take(self, piece: SpanMedia) -> int:
         """Start reading a piece; gives how many pictures went out."""
         if self._hear is not None:
             self._listen(piece)
@@ -125,7 +125,7 @@ class ReadStage:
             opened.missing -= 1
             try:
                 if text := _text(future):
-                    opened.piece.chunk.readings.append(Reading(number, "ocr", self._engine, text))
+                    opened.piece.chunk.readings.append(RecognizedText(number, "ocr", self._engine, text))
             except ExtractionError as error:
                 sentence = f"The words in a picture could not be read: {error.sentence}"
                 opened.piece.chunk.failure, opened.piece.chunk.kept = Failure(error.code, sentence), True
@@ -133,7 +133,7 @@ class ReadStage:
                 opened.piece.chunk.readings.sort(key=lambda reading: reading.ordinal)
                 self._out.put(opened.piece)
 
-    def _listen(self, piece: Piece) -> None:
+    def _listen(self, piece: SpanMedia) -> None:
         """Recognise the speech of a piece as one stretch of sound, and give each stretch of words to the segment it
         lies in: recognisers work on 30 s, and windows of 10 s would cut words in two."""
         assert self._hear is not None
@@ -160,7 +160,7 @@ class ReadStage:
         for cue in cues:
             owner = _owner(heard, (cue.start_s + cue.end_s) / 2)
             piece.chunk.readings.append(
-                Reading(
+                RecognizedText(
                     owner.segment.ordinal, "speech", self._transcriber.fingerprint, cue.text, cue.start_s, cue.end_s
                 )
             )
@@ -175,7 +175,7 @@ def _text(future: Future[Any]) -> str:
         header, _ = future.result()
         return str(header["pages"][0]["text"])
     except CancelledError as error:
-        raise Stop from error
+        raise StopSignal from error
     except (WireError, LookupError, TypeError) as error:
         raise ExtractionError("crash", "The worker that read it sent an answer that makes no sense.") from error
 

@@ -20,7 +20,7 @@ _FORM = 'A line is {"query": "...", "relevant": ["a/file.pdf#page=3"]}; docs/usa
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class JudgedQuery:
     """A query with its right answers. Paths are relative to the base folder and use slashes.
 
     grades:   path -> how right it is, from 1; a path graded 0 or less is wrong, as one without a grade.
@@ -58,7 +58,7 @@ def _meets(wanted: Locator, found: Locator) -> bool:
     return found.start_s <= wanted_end + NEAR_S and found_end >= wanted.start_s - NEAR_S
 
 
-def read_queries(path: Path) -> list[Judged]:
+def read_queries(path: Path) -> list[JudgedQuery]:
     """The queries of a file, those of BEIR (`_id`, `text`, no answers) too. Raises `UsageError` with the line's number
     for one that can't be meant."""
     judged = [_judged(row, number, path.name) for number, row in _rows(path)]
@@ -88,7 +88,7 @@ def _is_whole(text: str) -> bool:
     return re.fullmatch(r"\s*[-+]?[0-9]+\s*", text) is not None
 
 
-def with_qrels(judged: Sequence[Judged], qrels: Mapping[str, Mapping[str, int]]) -> list[Judged]:
+def with_qrels(judged: Sequence[JudgedQuery], qrels: Mapping[str, Mapping[str, int]]) -> list[JudgedQuery]:
     """The queries that the judgements know, with their answers from there. Raises `UsageError` where there are none."""
     kept = [replace(one, grades=dict(qrels[one.qid]), places={}) for one in judged if one.qid in qrels]
     if not kept:
@@ -118,7 +118,7 @@ def _rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
         yield number, row
 
 
-def _judged(row: dict[str, Any], number: int, name: str) -> Judged:
+def _judged(row: dict[str, Any], number: int, name: str) -> JudgedQuery:
     text = row.get("query", row.get("text"))
     relevant, others = row.get("relevant", []), row.get("translations", [])
     if not isinstance(text, str) or not text.strip() or not _strings(relevant) or not _strings(others):
@@ -134,7 +134,7 @@ def _judged(row: dict[str, Any], number: int, name: str) -> Judged:
         grades[path] = max(grade, grades.get(path, grade))
     image = text.removeprefix("image:").strip() if text.startswith("image:") else ""
     gallery = str(row.get("gallery") or "").strip("/")
-    return Judged(
+    return JudgedQuery(
         qid=str(row.get("qid", row.get("_id", number))),
         text="" if image else text,
         grades=grades,
@@ -171,7 +171,7 @@ def _placed(answer: str) -> tuple[str, Locator | None]:
     return match["path"], Locator(start_s=float(match["start"]), end_s=float(match["end"]) if match["end"] else None)
 
 
-def _distinct(judged: list[Judged], name: str) -> list[Judged]:
+def _distinct(judged: list[JudgedQuery], name: str) -> list[JudgedQuery]:
     seen: set[str] = set()
     for one in judged:
         if one.qid in seen:

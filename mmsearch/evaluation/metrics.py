@@ -22,7 +22,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mmsearch.evaluation.measures import ndcg, recall, reciprocal_rank, success
-from mmsearch.evaluation.runner import Ranked
+from mmsearch.evaluation.runner import RankedAnswer
 
 FALSE = "false hits"
 RESAMPLES = 2_000
@@ -43,7 +43,7 @@ class Figure:
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class GroupFigures:
     """The figures of some of the queries, and their latency in seconds."""
 
     by: str  # overall, gallery or modality
@@ -78,7 +78,7 @@ def measures(k: int) -> tuple[str, ...]:
     return ("hit@1", f"recall@{k}", f"nDCG@{k}", "MRR", "place@1", "right@1", "kept", FALSE)
 
 
-def scores(ranked: Sequence[Ranked], k: int) -> dict[str, Scores]:
+def scores(ranked: Sequence[RankedAnswer], k: int) -> dict[str, Scores]:
     """Every measure of every query, by query id, as far as it can be judged by it."""
     answerable = {
         one.judged.qid: one
@@ -104,16 +104,16 @@ def scores(ranked: Sequence[Ranked], k: int) -> dict[str, Scores]:
     return result
 
 
-def grouped(ranked: Sequence[Ranked], found: Mapping[str, Scores], k: int) -> list[Group]:
+def grouped(ranked: Sequence[RankedAnswer], found: Mapping[str, Scores], k: int) -> list[GroupFigures]:
     """The figures over all queries, by gallery and by modality. A grouping into a single group says nothing new and is
     left out."""
     groups = [_group("overall", "all", ranked, found, k)]
-    keys: dict[str, Callable[[Ranked], str]] = {
+    keys: dict[str, Callable[[RankedAnswer], str]] = {
         "gallery": lambda one: one.judged.gallery,
         "modality": lambda one: one.judged.modality,
     }
     for by, key in keys.items():
-        members: defaultdict[str, list[Ranked]] = defaultdict(list)
+        members: defaultdict[str, list[RankedAnswer]] = defaultdict(list)
         for one in ranked:
             members[key(one)].append(one)
         if len(members) > 1:
@@ -121,7 +121,7 @@ def grouped(ranked: Sequence[Ranked], found: Mapping[str, Scores], k: int) -> li
     return groups
 
 
-def _group(by: str, name: str, ranked: Sequence[Ranked], found: Mapping[str, Scores], k: int) -> Group:
+def _group(by: str, name: str, ranked: Sequence[RankedAnswer], found: Mapping[str, Scores], k: int) -> GroupFigures:
     figures = {}
     for measure in measures(k):
         values = [found[one.judged.qid][measure] for one in ranked if measure in found.get(one.judged.qid, {})]
@@ -129,7 +129,7 @@ def _group(by: str, name: str, ranked: Sequence[Ranked], found: Mapping[str, Sco
             figures[measure] = figure(values)
     seconds = [one.seconds for one in ranked]
     p50, p95 = np.percentile(seconds, [50, 95]) if seconds else (0.0, 0.0)
-    return Group(by, name, len(ranked), figures, float(p50), float(p95))
+    return GroupFigures(by, name, len(ranked), figures, float(p50), float(p95))
 
 
 def figure(values: Sequence[float]) -> Figure:

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from mmsearch.errors import UsageError
-from mmsearch.evaluation.metrics import FALSE, Difference, Group, Scores, compare, grouped, measures, scores
-from mmsearch.evaluation.runner import Ranked
+from mmsearch.evaluation.metrics import FALSE, Difference, GroupFigures, Scores, compare, grouped, measures, scores
+from mmsearch.evaluation.runner import RankedAnswer
 from mmsearch.types import Status
 
 SCHEMA = "mmsearch.eval/1"
@@ -23,8 +23,8 @@ class Report:
 
     k: int
     names: bool
-    groups: tuple[Group, ...]
-    ranked: tuple[Ranked, ...]
+    groups: tuple[GroupFigures, ...]
+    ranked: tuple[RankedAnswer, ...]
     scores: Mapping[str, Scores]
     search: Mapping[str, str]
     notes: tuple[str, ...]
@@ -32,7 +32,7 @@ class Report:
 
 
 def report(
-    ranked: Sequence[Ranked],
+    ranked: Sequence[RankedAnswer],
     status: Status,
     k: int,
     names: bool,
@@ -49,7 +49,7 @@ def report(
     return Report(k, names, groups, tuple(ranked), found, views, told, changes)
 
 
-def _notes(ranked: Sequence[Ranked], groups: Sequence[Group]) -> list[str]:
+def _notes(ranked: Sequence[RankedAnswer], groups: Sequence[GroupFigures]) -> list[str]:
     """What a reader of the figures must know: galleries of which the index holds nothing that is right, queries that
     have no answer, and what the searches themselves had to say."""
     strangers = [

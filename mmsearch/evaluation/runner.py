@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from mmsearch.errors import UsageError
-from mmsearch.evaluation.judgements import Judged, right_place
+from mmsearch.evaluation.judgements import JudgedQuery, right_place
 from mmsearch.retrieval.ranking import DEFAULT_CUTOFF
 from mmsearch.types import Answer, Hit, Locator, Query
 
@@ -16,12 +16,12 @@ ASKED = 50  # files at least, of which unjudged ones are dropped
 
 
 @dataclass(frozen=True, slots=True)
-class Ranked:
+class RankedAnswer:
     """What an index answered to a judged query: judged files only, best first, each with the place of its hit.
 
     answerable: the index holds a right file. passes: the default cutoff leaves hits, judged or not."""
 
-    judged: Judged
+    judged: JudgedQuery
     files: tuple[tuple[str, Locator], ...]
     scores: tuple[float, ...]
     seconds: float
@@ -53,7 +53,7 @@ class Searching(Protocol):
         ...
 
 
-def present(judged: Sequence[Judged], base: bytes) -> tuple[list[Judged], list[str]]:
+def present(judged: Sequence[JudgedQuery], base: bytes) -> tuple[list[JudgedQuery], list[str]]:
     """The queries that can be asked, and a note about those whose picture is not there. Raises `UsageError` where
     none can."""
     kept = [one for one in judged if not one.image or os.path.isfile(_picture(one, base))]
@@ -64,11 +64,11 @@ def present(judged: Sequence[Judged], base: bytes) -> tuple[list[Judged], list[s
     return kept, [f"{count} ({missing[0]}{', ...' if len(missing) > 1 else ''})."] if missing else []
 
 
-def _picture(one: Judged, base: bytes) -> bytes:
+def _picture(one: JudgedQuery, base: bytes) -> bytes:
     return os.path.join(base, os.fsencode(one.image))
 
 
-def run(index: Searching, judged: Sequence[Judged], base: bytes, k: int, names: bool) -> Iterator[Ranked]:
+def run(index: Searching, judged: Sequence[JudgedQuery], base: bytes, k: int, names: bool) -> Iterator[RankedAnswer]:
     """Ask every query, names switched off if wanted, without a cutoff, and see whether the default one leaves hits.
     `base` is the absolute folder to which the judgements' paths are relative. Rankings end at `k` files. Raises
     `UsageError` for a picture that is none."""
@@ -83,11 +83,11 @@ def run(index: Searching, judged: Sequence[Judged], base: bytes, k: int, names: 
             passes = bool(index.search(replace(query, k=1, min_score=None)).hits)
         files, scores = _judged_files(answer.hits, one, folders)
         answerable = any(grade > 0 and path in held for path, grade in one.grades.items())
-        yield Ranked(one, tuple(files[:k]), tuple(scores[:k]), answer.seconds, answer.notes, answerable, passes)
+        yield RankedAnswer(one, tuple(files[:k]), tuple(scores[:k]), answer.seconds, answer.notes, answerable, passes)
 
 
 def _judged_files(
-    hits: Sequence[Hit], one: Judged, folders: Sequence[bytes]
+    hits: Sequence[Hit], one: JudgedQuery, folders: Sequence[bytes]
 ) -> tuple[list[tuple[str, Locator]], list[float]]:
     """The files of the hits of which the labels say something. A row of same contents stands for its right files, or
     for one wrong one; a file comes once."""

@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from typing import Any, BinaryIO
 
 from mmsearch.errors import ExtractionError
-from mmsearch.extraction import sound
+from mmsearch.extraction import audio_decoder
 from mmsearch.extraction.cues import cues_within, pack, parse_lrc, sidecar_cues
-from mmsearch.extraction.prints import RATE, sound_print
+from mmsearch.extraction.fingerprints import RATE, audio_fingerprint
 from mmsearch.extraction.source import open_source, ordinal
 from mmsearch.extraction.streams import DECODER_ERRORS, check_container, container_facts, decoding, left_out
 from mmsearch.extraction.tags import read_tags, tag_text
-from mmsearch.types import Extracted, Locator, Needs, Print, Probe, Segment, Source, Span
+from mmsearch.types import Extracted, Fingerprint, Locator, Needs, Probe, Segment, Source, Span
 
 WINDOW_S = 10.0
 SHORTEST_S = 1.0  # a shorter rest belongs to the window before it
@@ -37,12 +37,12 @@ def probe(source: Source, needs: Needs) -> Probe:
         check_container(handle)
         with decoding("sound"):
             try:
-                decoder = sound.open_sound(handle)
+                decoder = audio_decoder.open_sound(handle)
             except ValueError as error:
                 raise ExtractionError("decode-error", "There is no sound in this file.") from error
             metadata = decoder.metadata
             origin = float(metadata.begin_stream_seconds or 0.0)
-            if sound.samples_between(decoder, origin, origin + 1.0, tries=8) is None:
+            if audio_decoder.samples_between(decoder, origin, origin + 1.0, tries=8) is None:
                 raise ExtractionError("decode-error", "There is no sound in this file that can be decoded.")
             duration = _duration(handle, source, origin, metadata.duration_seconds, notes)
         tags = read_tags(handle)
@@ -64,7 +64,7 @@ def _duration(handle: BinaryIO, source: Source, origin: float, stated: float | N
     claimed = max(stated, 0.0) if stated is not None and math.isfinite(stated) else 0.0
     plausible = source.stat[0] >= claimed * LOWEST_BYTES_PER_S
     if claimed <= TRUSTED_S or not plausible or source.format in UNSTATED:
-        duration, certain = sound.measure_end(handle, origin, claimed, LONGEST_S)
+        duration, certain = audio_decoder.measure_end(handle, origin, claimed, LONGEST_S)
         if not certain:
             notes.append("The length is as the file states it; it could not be measured.")
         elif claimed > 60 and duration < claimed / 2:
@@ -101,19 +101,19 @@ def extract(source: Source, probe: Probe, number: int, needs: Needs) -> Iterator
     if needs.sound_rate > 0:
         with open_source(source) as handle:
             origin = float(probe.details.get("origin_s", 0.0))
-            samples = sound.sound_between(handle, needs.sound_rate, origin + span.start, origin + span.stop)
-    prints = print_of(source, probe, number)
+            samples = audio_decoder.sound_between(handle, needs.sound_rate, origin + span.start, origin + span.stop)
+    prints = fingerprint_of(source, probe, number)
     for place, (start, end) in enumerate(windows(span)):
         cues = cues_within(probe.details.get("cues", ()), start, end)
         words = [tag_text(probe.details)] if number == 0 and place == 0 else []
         text = "\n".join(filter(None, [*words, *(cue.text for cue in cues)]))
         locator = Locator(start_s=round(start, 3), end_s=round(end, 3))
         segment = Segment(ordinal(number, place), locator, text, cues)
-        heard = sound.part(samples, needs.sound_rate, start - span.start, end - span.start)
+        heard = audio_decoder.part(samples, needs.sound_rate, start - span.start, end - span.start)
         yield Extracted(segment, sound=heard, prints=() if place else prints)
 
 
-def print_of(source: Source, probe: Probe, number: int) -> tuple[Print, ...]:
+def fingerprint_of(source: Source, probe: Probe, number: int) -> tuple[Fingerprint, ...]:
     """The print of a span's sound: of the first and the last one, since each is decoded from the beginning on. None
     where it can't be decoded."""
     if number not in (0, len(probe.spans) - 1):
@@ -123,8 +123,8 @@ def print_of(source: Source, probe: Probe, number: int) -> tuple[Print, ...]:
     try:
         with open_source(source) as handle:
             stop = min(span.stop, span.start + PRINTED_S)
-            samples = sound.sound_between(handle, RATE, origin + span.start, origin + stop)
+            samples = audio_decoder.sound_between(handle, RATE, origin + span.start, origin + stop)
     except DECODER_ERRORS:
         return ()
-    made = sound_print(samples, span.start)
+    made = audio_fingerprint(samples, span.start)
     return (made,) if made else ()

@@ -41,7 +41,7 @@ _LINE_LIMIT = 4096
 
 
 @dataclass(frozen=True, slots=True)
-class Flavour:
+class WorkerKind:
     """A sort of worker: `handler` is "module:function", `preload` the modules that its server imports beforehand (one
     that can't be imported is left to the handler to complain about)."""
 

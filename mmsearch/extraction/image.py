@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, TypeVar
 from mmsearch.errors import ExtractionError
 from mmsearch.extraction import pixels
 from mmsearch.extraction.captions import read_captions
-from mmsearch.extraction.prints import look_print
+from mmsearch.extraction.fingerprints import image_fingerprint
 from mmsearch.extraction.source import open_source, ordinal
 from mmsearch.types import Extracted, Locator, Needs, Probe, Segment, Source, Span
 
@@ -68,12 +68,12 @@ def extract(source: Source, probe: Probe, number: int, needs: Needs) -> Iterator
         if page.image is None:
             yield Extracted(segment)
         else:
-            print_ = None if page.moves else look_print(page.image, int(span.start) + place + 1.0)
+            print_ = None if page.moves else image_fingerprint(page.image, int(span.start) + place + 1.0)
             media = pixels.look(page.image, needs), pixels.ocr_page(page.image, needs)
             yield Extracted(segment, *media, prints=(print_,) if print_ else ())
 
 
-class Page(NamedTuple):
+class PicturePage(NamedTuple):
     """A decoded page as RGB, if it could be read; the captions; a sentence about what is missing; and whether it is but
     a moment of an animation."""
 
@@ -83,13 +83,13 @@ class Page(NamedTuple):
     moves: bool = False
 
 
-def read_pages(source: Source, wanted: range, needs: Needs) -> list[Page]:
+def read_pages(source: Source, wanted: range, needs: Needs) -> list[PicturePage]:
     """Pages of a picture, in one go; where one of several is damaged, each for itself."""
 
-    def read(picture: Image.Image) -> list[Page]:
+    def read(picture: Image.Image) -> list[PicturePage]:
         text = read_captions(picture, source).text() if 0 in wanted else ""
         moves = picture.format in ANIMATED and bool(getattr(picture, "is_animated", False))
-        return [Page(frame(picture, page, needs), "" if page else text, moves=moves) for page in wanted]
+        return [PicturePage(frame(picture, page, needs), "" if page else text, moves=moves) for page in wanted]
 
     with open_source(source) as file:
         try:
@@ -105,17 +105,17 @@ def read_pages(source: Source, wanted: range, needs: Needs) -> list[Page]:
     return [checked(pages[0])]
 
 
-def read_single(source: Source, page: int, needs: Needs) -> list[Page]:
+def read_single(source: Source, page: int, needs: Needs) -> list[PicturePage]:
     """One of several pages. Its damage is a note: the others are as good as before."""
     try:
         return read_pages(source, range(page, page + 1), needs)
     except ExtractionError as error:
         if error.code not in ("decode-error", "too-large"):
             raise
-        return [Page(None, "", error.sentence)]
+        return [PicturePage(None, "", error.sentence)]
 
 
-def checked(page: Page) -> Page:
+def checked(page: PicturePage) -> PicturePage:
     """A damaged page, if at least half of its rows are there: half a photo mostly shows what the photo is of, a strip
     of sky does not. Raises `ExtractionError` otherwise."""
     if page.image is None or pixels.filled_share(page.image) < DECODED_SHARE:

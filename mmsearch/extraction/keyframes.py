@@ -9,8 +9,8 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 
-from mmsearch.extraction.film import Film
 from mmsearch.extraction.streams import PROBE_S, run_program
+from mmsearch.extraction.video_decoder import Film
 from mmsearch.types import Source
 
 STEP_S = 0.9  # key frames nearer to the last one than this are passed over

@@ -57,7 +57,7 @@ def extract(source: Source, probe: Probe, number: int, needs: Needs) -> Iterator
 def load(source: Source) -> tuple[Document, tuple[str, ...]]:
     """The file as text, and what there is to say about it."""
     text, encoding, notes = read_whole(source)
-    document = Page(text, data=source.format == "xml").read()
+    document = MarkupText(text, data=source.format == "xml").read()
     document.details["encoding"] = encoding
     return document, notes
 
@@ -83,7 +83,7 @@ def unescape(text: str) -> str:
     return html.unescape(HUGE_NUMBER.sub("", text))  # int() refuses thousands of digits
 
 
-class Page:
+class MarkupText:
     """One reading of a page, from its first character to its last. `lines` and `numbers` grow together: the text so
     far, and the line of the source that each of its lines came from. In `data` (XML) every tag parts words, and
     attributes are read like text."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from mmsearch.errors import ExtractionError
 from mmsearch.extraction import pixels
-from mmsearch.extraction.prints import look_print
+from mmsearch.extraction.fingerprints import image_fingerprint
 from mmsearch.extraction.source import open_source, ordinal
 from mmsearch.types import Extracted, Locator, Needs, Probe, Segment, Source, Span
 
@@ -69,7 +69,7 @@ def extract(source: Source, probe: Probe, number: int, needs: Needs) -> Iterator
             text, image, note, print_ = "", None, {}, None
             try:
                 text, image, readable = read_page(document, index, needs)
-                print_ = look_print(image, index + 1.0) if image is not None and index < PRINTED_PAGES else None
+                print_ = image_fingerprint(image, index + 1.0) if image is not None and index < PRINTED_PAGES else None
             except ExtractionError:
                 raise
             except MemoryError as error:
@@ -166,9 +166,9 @@ def is_picture(page: pypdfium2.PdfPage) -> bool:
 def render(page: pypdfium2.PdfPage, needs: Needs, ocr: bool, printed: bool) -> Image.Image | None:
     """The page as RGB, as large as OCR, a look at it or its print needs; None if none is due or it has no size."""
     width, height = page.get_size()
-    if not (ocr or printed or needs.look_pixels) or not (0 < width < math.inf and 0 < height < math.inf):
+    if not (ocr or printed or needs.image_pixels) or not (0 < width < math.inf and 0 < height < math.inf):
         return None
-    look = math.sqrt(needs.look_pixels / width / height)
+    look = math.sqrt(needs.image_pixels / width / height)
     edge = pixels.PAGE_EDGE if ocr else PRINT_EDGE if printed else 0
     scale = min(SCALE, max(look, edge / max(width, height)))
     # Of a page a thousand times as long as wide, neither edge may leave the range of a bitmap.

@@ -29,7 +29,7 @@ def draft_size(width: int, height: int, needs: Needs) -> tuple[int, int]:
 
 def scale_for(width: int, height: int, needs: Needs) -> float:
     """How far a picture may be shrunk and still serve `needs`: a factor in (0, 1]."""
-    look = math.sqrt(needs.look_pixels / (width * height))
+    look = math.sqrt(needs.image_pixels / (width * height))
     edge = SMALLEST_EDGE if needs.ocr == "never" else PAGE_EDGE
     return min(1.0, max(look, edge / max(width, height)))
 
@@ -66,14 +66,14 @@ def shrunk(image: Image.Image, width: int, height: int) -> Image.Image:
 
 
 def look(image: Image.Image, needs: Needs) -> np.ndarray | None:
-    """uint8 (height, width, 3) of at most `look_pixels` pixels; None if no look is wanted."""
+    """uint8 (height, width, 3) of at most `image_pixels` pixels; None if no look is wanted."""
     import numpy as np
 
-    if needs.look_pixels <= 0:
+    if needs.image_pixels <= 0:
         return None
-    factor = min(1.0, math.sqrt(needs.look_pixels / (image.width * image.height)))
+    factor = min(1.0, math.sqrt(needs.image_pixels / (image.width * image.height)))
     width, height = max(1, int(image.width * factor)), max(1, int(image.height * factor))
-    return np.array(shrunk(image, min(width, needs.look_pixels // height or 1), min(height, needs.look_pixels)))
+    return np.array(shrunk(image, min(width, needs.image_pixels // height or 1), min(height, needs.image_pixels)))
 
 
 def ocr_page(image: Image.Image, needs: Needs) -> np.ndarray | None:

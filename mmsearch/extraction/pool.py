@@ -21,8 +21,8 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from mmsearch.errors import ExtractionError
-from mmsearch.extraction.forkserver import Flavour
-from mmsearch.extraction.watch import resident_bytes
+from mmsearch.extraction.forkserver import WorkerKind
+from mmsearch.extraction.resource_watch import resident_bytes
 from mmsearch.extraction.wire import Message
 from mmsearch.extraction.workers import ForkServer, Worker, WorkerDied
 
@@ -56,15 +56,15 @@ class _Task:
 class WorkerPool:
     """Workers of one flavour, forked when first needed. Tasks are begun in the order of `submit`."""
 
-    def __init__(self, flavour: Flavour, workers: int) -> None:
-        self.flavour = flavour
-        self._server = ForkServer(flavour)
+    def __init__(self, worker_kind: WorkerKind, workers: int) -> None:
+        self.worker_kind = worker_kind
+        self._server = ForkServer(worker_kind)
         self._queue: queue.SimpleQueue[_Task | None] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._closed = False
         self._slots = [_Slot(self._server) for _ in range(workers)]
         self._threads = [
-            threading.Thread(target=self._serve, args=(slot,), name=f"{flavour.name} worker", daemon=True)
+            threading.Thread(target=self._serve, args=(slot,), name=f"{worker_kind.name} worker", daemon=True)
             for slot in self._slots
         ]
         for thread in self._threads:
@@ -84,8 +84,8 @@ class WorkerPool:
         `CancelledError` after `close`. Raises `RuntimeError` on a closed pool.
         """
         future: Future[Message] = Future()
-        timeout_s = self.flavour.timeout_s if timeout_s is None else timeout_s
-        memory_bytes = self.flavour.memory_bytes if memory_bytes is None else memory_bytes
+        timeout_s = self.worker_kind.timeout_s if timeout_s is None else timeout_s
+        memory_bytes = self.worker_kind.memory_bytes if memory_bytes is None else memory_bytes
         with self._lock:
             if self._closed:
                 raise RuntimeError("the pool is closed")

@@ -8,16 +8,16 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from mmsearch.errors import ExtractionError
-from mmsearch.extraction import audio, sound
+from mmsearch.extraction import audio, audio_decoder
 from mmsearch.extraction.cues import cues_within, embedded_cues, pack, sidecar_cues
-from mmsearch.extraction.film import SAMPLE_S, Film, fitted, frame_at, inspect, open_film, samples_of
+from mmsearch.extraction.fingerprints import image_fingerprint
 from mmsearch.extraction.keyframes import key_times
-from mmsearch.extraction.prints import look_print
 from mmsearch.extraction.scenes import FLAT_LEVEL, Sample, cuts, key_sample, looks_same, split
 from mmsearch.extraction.source import open_source, ordinal
 from mmsearch.extraction.streams import check_container, container_facts, decoding, left_out
 from mmsearch.extraction.tags import container_tags, read_tags, tag_text
-from mmsearch.types import Cue, Extracted, Locator, Needs, Print, Probe, Segment, Source, Span
+from mmsearch.extraction.video_decoder import SAMPLE_S, Film, fitted, frame_at, inspect, open_film, samples_of
+from mmsearch.types import Cue, Extracted, Fingerprint, Locator, Needs, Probe, Segment, Source, Span
 
 if TYPE_CHECKING:
     import numpy as np
@@ -126,7 +126,7 @@ def extract(source: Source, probe: Probe, number: int, needs: Needs) -> Iterator
     with open_source(source) as handle, decoding("film"):
         samples = samples_of(handle, film, span.start, span.stop, _first_times(source, film, span))
     heard = _sound(source, film, span, needs)
-    prints = (*frame_prints(film, samples), *audio.print_of(source, probe, number))
+    prints = (*frame_fingerprints(film, samples), *audio.fingerprint_of(source, probe, number))
     before: Sample | None = None
     with _pictures(source, film, needs) as pictures:
         for place, (start, end) in enumerate(split(span.start, span.stop, cuts(samples))):
@@ -135,7 +135,7 @@ def extract(source: Source, probe: Probe, number: int, needs: Needs) -> Iterator
             media: dict[str, Any] = {} if key is None else pictures.media(key, before, start, end)
             if needs.sound_rate > 0:
                 last = min(end, start + SOUND_S) - span.start
-                media["sound"] = sound.part(heard, needs.sound_rate, start - span.start, last)
+                media["sound"] = audio_decoder.part(heard, needs.sound_rate, start - span.start, last)
             before = key or before
             yield Extracted(segment, **media, prints=() if place else prints)
 
@@ -145,12 +145,12 @@ def _first_times(source: Source, film: Film, span: Span) -> list[float]:
     keys = key_times(source, film, span.start, span.stop)
     if not keys:
         return []
-    step = _print_step(film)
+    step = _fingerprint_step(film)
     every = (number * step for number in range(math.ceil(span.start / step), math.ceil(span.stop / step)))
     return keys + [time_s for time_s in every if min(abs(time_s - key) for key in keys) >= SAMPLE_S / 2]
 
 
-def _print_step(film: Film) -> float:
+def _fingerprint_step(film: Film) -> float:
     """Seconds between prints: a quarter of one times a power of two, so that a film has some 8 to 16."""
     step = SAMPLE_S
     while film.duration_s > step * FRAMES:
@@ -158,17 +158,17 @@ def _print_step(film: Film) -> float:
     return step
 
 
-def frame_prints(film: Film, samples: Sequence[Sample]) -> Iterator[Print]:
+def frame_fingerprints(film: Film, samples: Sequence[Sample]) -> Iterator[Fingerprint]:
     """Prints of frames at fixed times, the multiples of a step, so that copies have them at the same times."""
     from PIL import Image
 
-    step = _print_step(film)
+    step = _fingerprint_step(film)
     seen = -1
     for one in samples:
         number = round(one.time_s / step)
         if number > seen and abs(one.time_s - number * step) < SAMPLE_S / 2:
             seen = number
-            if made := look_print(Image.fromarray(one.picture), number * step, "frame"):
+            if made := image_fingerprint(Image.fromarray(one.picture), number * step, "frame"):
                 yield made
 
 
@@ -184,7 +184,9 @@ def _sound(source: Source, film: Film, span: Span, needs: Needs) -> np.ndarray |
     if needs.sound_rate <= 0:
         return None
     with open_source(source) as handle:
-        return sound.sound_between(handle, needs.sound_rate, film.origin_s + span.start, film.origin_s + span.stop)
+        return audio_decoder.sound_between(
+            handle, needs.sound_rate, film.origin_s + span.start, film.origin_s + span.stop
+        )
 
 
 class _pictures:
@@ -193,8 +195,8 @@ class _pictures:
     def __init__(self, source: Source, film: Film, needs: Needs) -> None:
         self._film, self._needs = film, needs
         page = fitted(film.width, film.height, long_edge=PAGE_EDGE) if needs.ocr != "never" else (0, 0)
-        look = fitted(film.width, film.height, pixels=needs.look_pixels) if needs.look_pixels > 0 else (0, 0)
-        pixels = needs.frame_pixels or needs.look_pixels or FRAME_PIXELS
+        look = fitted(film.width, film.height, pixels=needs.image_pixels) if needs.image_pixels > 0 else (0, 0)
+        pixels = needs.frame_pixels or needs.image_pixels or FRAME_PIXELS
         small = fitted(film.width, film.height, pixels=pixels) if needs.frames else (0, 0)
         self._page, self._look, self._small = page, look, small
         self._handle = open_source(source)

@@ -12,8 +12,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, cast
 
 from mmsearch.errors import ExtractionError
-from mmsearch.extraction.forkserver import Flavour
-from mmsearch.extraction.messages import (
+from mmsearch.extraction.forkserver import WorkerKind
+from mmsearch.extraction.serialization import (
     dump_extracted,
     dump_failure,
     dump_needs,
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 _HANDLER = "mmsearch.extraction.worker:handle"
 
-LIGHT = Flavour(
+LIGHT = WorkerKind(
     "light",
     _HANDLER,
     preload=(
@@ -54,7 +54,7 @@ LIGHT = Flavour(
     timeout_s=60,
     memory_bytes=2 << 30,
 )
-AV = Flavour(
+AV = WorkerKind(
     "av",
     _HANDLER,
     preload=("mmsearch.extraction.audio", "mmsearch.extraction.video", "numpy", "PIL.Image", "torchcodec.decoders"),
@@ -84,7 +84,7 @@ class _Extractor(Protocol):
     def extract(self, source: Source, probe: Probe, number: int, needs: Needs) -> Iterator[Extracted]: ...
 
 
-def flavour_of(kind: Kind) -> Flavour:
+def worker_kind_of(kind: Kind) -> WorkerKind:
     """The workers that read this kind."""
     return AV if kind in (Kind.AUDIO, Kind.VIDEO) else LIGHT
 
@@ -161,9 +161,9 @@ def _with_words(source: Source, segments: list[Extracted], number: int) -> list[
     and those beside pictures and sound may be added to any copy."""
     if source.kind not in (Kind.TEXT, Kind.PDF) or source.format == "svg" or not segments:
         return segments
-    from mmsearch.extraction.prints import words_print
+    from mmsearch.extraction.fingerprints import text_fingerprint
 
-    made = words_print((one.segment.text for one in segments), number, lines=source.format in ("code", "csv"))
+    made = text_fingerprint((one.segment.text for one in segments), number, lines=source.format in ("code", "csv"))
     return [replace(segments[0], prints=(*segments[0].prints, made)), *segments[1:]] if made else segments
 
 

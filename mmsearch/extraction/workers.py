@@ -17,9 +17,9 @@ from typing import Any
 
 from mmsearch.config import torch_cache
 from mmsearch.errors import ExtractionError, StoppedEarly
-from mmsearch.extraction.forkserver import Flavour
-from mmsearch.extraction.messages import load_failure
-from mmsearch.extraction.watch import LOOK_EVERY_S, Watch
+from mmsearch.extraction.forkserver import WorkerKind
+from mmsearch.extraction.resource_watch import LOOK_EVERY_S, Watch
+from mmsearch.extraction.serialization import load_failure
 from mmsearch.extraction.wire import HungUp, Message, WireError, pack, receive, send_packed
 
 _START = "import json, sys; sys.path[:] = json.loads(sys.argv[1]); " + (
@@ -73,8 +73,8 @@ class WorkerDied(Exception):
 class ForkServer:
     """A running fork server of one flavour; started again when it was killed. Safe to use from many threads."""
 
-    def __init__(self, flavour: Flavour) -> None:
-        self.flavour = flavour
+    def __init__(self, worker_kind: WorkerKind) -> None:
+        self.worker_kind = worker_kind
         self.not_loaded: tuple[str, ...] = ()
         self._lock = threading.Lock()
         self._closed = False
@@ -100,7 +100,7 @@ class ForkServer:
                     self._restart()
             time.sleep(0.1 * attempt)
         raise StoppedEarly(
-            f"No worker of the sort {self.flavour.name} can be started: {reason}.",
+            f"No worker of the sort {self.worker_kind.name} can be started: {reason}.",
             "See `mmsearch doctor`; a limit on processes or memory (`ulimit -a`) may be in the way.",
         )
 
@@ -145,7 +145,7 @@ class ForkServer:
         ours.settimeout(_PRELOAD_S)
         debug = bool(os.environ.get("MMSEARCH_DEBUG"))
         path = [os.path.abspath(entry) for entry in sys.path if entry]
-        arguments = [json.dumps(path), self.flavour.handler, json.dumps(self.flavour.preload)]
+        arguments = [json.dumps(path), self.worker_kind.handler, json.dumps(self.worker_kind.preload)]
         with theirs:
             self._process = subprocess.Popen(
                 [sys.executable, "-P", "-c", _START, *arguments],

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 import time
 
-from mmsearch.encoding.spaces import Models
+from mmsearch.encoding.space_models import Models
 from mmsearch.indexing.plan import Plan
 from mmsearch.store import segments, spaces
 from mmsearch.store.catalogue import transaction
@@ -24,7 +24,7 @@ class Commits:
     ) -> None:
         self.folder, self.connection = folder, connection
         self.plan, self.record, self.models = plan, record, models
-        self.waiting: list[segments.Chunk] = []
+        self.waiting: list[segments.SpanResult] = []
         self.last = time.monotonic()
         self.done = self.done_bytes = 0
         self.any = False
@@ -43,7 +43,7 @@ class Commits:
         with transaction(self.connection, self.folder):
             views: set[tuple[int, str]] = set()
             for chunk in self.waiting:
-                state = segments.commit_chunk(self.connection, chunk, self._whole_in(chunk.asset_id))
+                state = segments.commit_span(self.connection, chunk, self._whole_in(chunk.asset_id))
                 views.update((vectors.space_id, vectors.view) for vectors in chunk.vectors)
                 self.record.segments += len(chunk.segments)
                 self.record.embeddings += sum(len(vectors.matrix) for vectors in chunk.vectors)
@@ -59,7 +59,7 @@ class Commits:
         """The spaces that an asset is wholly encoded in when its last span is committed."""
         return [row.id for row in self.models.rows if asset_id not in spaces.behind(row)]
 
-    def _finished(self, chunk: segments.Chunk, state: str) -> None:
+    def _finished(self, chunk: segments.SpanResult, state: str) -> None:
         if chunk.asset_id not in self.plan.waiting:  # told already
             return
         row = self.connection.execute("SELECT code, reason FROM assets WHERE id = ?", (chunk.asset_id,)).fetchone()

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from mmsearch.config import Settings
 from mmsearch.discovery.walk import Entry
 from mmsearch.encoding.jobs import Job
-from mmsearch.indexing.look import Look
-from mmsearch.indexing.survey import Survey, lacks_reading, sidecar_note, skip
+from mmsearch.indexing.inspection import Inspection
+from mmsearch.indexing.scan import Scan, lacks_reading, sidecar_note, skip
 from mmsearch.store import files
 from mmsearch.store.catalogue import Root, set_mounts
 from mmsearch.store.files import FileRow
@@ -30,7 +30,7 @@ class Plan:
     removed_assets: set[int] = field(default_factory=set)  # of files that went in this run
     failures: list[FileFailed] = field(default_factory=list)  # not told yet
 
-    def settle(self, survey: Survey) -> list[Job]:
+    def settle(self, survey: Scan) -> list[Job]:
         """Write what the survey found without looking into files: deletions, folders that can't be listed, work that
         an earlier run left. Gives the jobs that can start at once."""
         for root, devices in survey.mounts:
@@ -42,7 +42,7 @@ class Plan:
         again = [(root, entry) for root, entry, _ in survey.retry]
         return [job for root, entry in [*survey.resume, *again] if (job := self._resumed(root, entry)) is not None]
 
-    def note_absent(self, survey: Survey) -> None:
+    def note_absent(self, survey: Scan) -> None:
         """Write which files went, which folders can't be listed, and which paths were named that are no files."""
         for row, why in [*((row, "gone") for row in survey.gone), *((row, "left out now") for row in survey.excluded)]:
             asset = self.connection.execute("SELECT asset_id FROM files WHERE id = ?", (row.id,)).fetchone()
@@ -56,7 +56,7 @@ class Plan:
             self.record.missing += 1
             self.failures.append(FileFailed(path, Failure("vanished", why), missing=True))
 
-    def take(self, looks: Iterable[Look]) -> list[Job]:
+    def take(self, looks: Iterable[Inspection]) -> list[Job]:
         """Write what was seen of some files; gives the jobs that follow."""
         return [job for look in looks if (job := self._take_one(look)) is not None]
 
@@ -74,7 +74,7 @@ class Plan:
             elif failure is not None:
                 self._failed(path, failure)
 
-    def _take_one(self, look: Look) -> Job | None:
+    def _take_one(self, look: Inspection) -> Job | None:
         root, entry, row = look.wanted.root, look.wanted.entry, look.wanted.row
         path = os.path.join(root.path, entry.path)
         facts = files.FileFacts(
@@ -175,7 +175,7 @@ class Plan:
         self.failures.append(FileFailed(path, failure))
 
 
-def _reason(look: Look) -> str:
+def _reason(look: Inspection) -> str:
     """Why a file is left alone; empty where its extension says it."""
     if look.failure is None:
         return ""

@@ -20,27 +20,27 @@ from mmsearch.allocation import keep_freed, spin_little
 from mmsearch.config import Settings
 from mmsearch.discovery.ignore import Globs
 from mmsearch.encoding.jobs import Job
-from mmsearch.encoding.opening import check_models, open_models
+from mmsearch.encoding.model_selection import check_models, open_models
 from mmsearch.encoding.pipeline import Pipeline, Workers, first_pools
-from mmsearch.encoding.spaces import Models
+from mmsearch.encoding.space_models import Models
 from mmsearch.errors import StoppedEarly
 from mmsearch.extraction.pool import WorkerPool
-from mmsearch.indexing import closing
-from mmsearch.indexing.catch_up import CatchUp
+from mmsearch.indexing import finalize
+from mmsearch.indexing.backfill import Backfill
 from mmsearch.indexing.commits import Commits
-from mmsearch.indexing.look import Looks
+from mmsearch.indexing.inspection import Inspector
 from mmsearch.indexing.plan import Plan
+from mmsearch.indexing.scan import Scan, remarks, survey
 from mmsearch.indexing.scope import Reach, Scope, check_targets, scopes
-from mmsearch.indexing.survey import Survey, remarks, survey
-from mmsearch.indexing.work import Ledger
+from mmsearch.indexing.work_units import Ledger
 from mmsearch.store import files, spaces
 from mmsearch.store.catalogue import (
     begin_run,
     end_run,
     index_id,
     is_network_file_system,
-    speaking,
     transaction,
+    translate_sqlite_errors,
 )
 from mmsearch.store.layout import IndexFolder
 from mmsearch.store.writing import writing
@@ -68,7 +68,7 @@ def update(
         place.create()
         writer = held.enter_context(writing(place, command, settings.wait_s))
         connection = writer.connection
-        held.enter_context(speaking(place))
+        held.enter_context(translate_sqlite_errors(place))
         own = fresh or trust.standing(folder, index_id(connection)).is_own
         run = _Run(place, connection, settings, stop, command, Reach.of(place, targets, own))
         run.record.notes += writer.notes
@@ -145,9 +145,9 @@ class _Run:
                 end_run(self.connection, number, self.record)
         yield Finished(self.record)
 
-    def _survey(self, parts: list[Scope]) -> Generator[Event, None, Survey]:
+    def _survey(self, parts: list[Scope]) -> Generator[Event, None, Scan]:
         """Walk the scopes. Returns the complete survey."""
-        found = Survey()
+        found = Scan()
         began = time.monotonic()
         gc.disable()  # a row for every file and no cycles: looking for some costs a tenth of a run without changes
         try:
@@ -184,18 +184,18 @@ class _Run:
         yield from self._failures()
         yield Finished(self.record)
 
-    def _work(self, found: Survey, models: Models) -> Iterator[Event]:
+    def _work(self, found: Scan, models: Models) -> Iterator[Event]:
         """Plan, extract, read, encode and commit what the survey found."""
         with transaction(self.connection, self.folder):
             jobs = self.plan.settle(found)
-        looks = Looks(iter(found.wanted))
+        looks = Inspector(iter(found.wanted))
         try:
             yield from self._loop(jobs, looks, models)
         finally:
             looks.close()
             if self.pipeline is not None:
                 self.record.stages |= {name: round(spent, 3) for name, spent in self.pipeline.busy().items()}
-                self.record.profile = closing.profile(self.record, self.pipeline.profile())
+                self.record.profile = finalize.profile(self.record, self.pipeline.profile())
                 self.pipeline.close()
         if self.record.outcome == "done" or self.record.outcome == "guard":
             with transaction(self.connection, self.folder):
@@ -203,14 +203,14 @@ class _Run:
             yield from self._catch_up(models)
         began = time.monotonic()
         if self.record.outcome != "interrupted":  # building takes minutes in a large index; who stops wants an end
-            closing.build_ann(self.connection, self.folder, models)
+            finalize.build_ann(self.connection, self.folder, models)
         yield from models.remarks()
         self.record.stages["ann"] = time.monotonic() - began
         yield from self._swap()
 
     def _catch_up(self, models: Models) -> Iterator[Event]:
         """Fill spaces that were added or are being built with what the index already holds."""
-        work = CatchUp(
+        work = Backfill(
             self.folder,
             self.connection,
             models,
@@ -233,13 +233,13 @@ class _Run:
         """Put spaces that were built in use when the run has come to its end."""
         if self.record.outcome not in ("done", "guard"):
             return
-        for remark in closing.swap(self.connection, self.folder, self._asked_to_stop):
+        for remark in finalize.swap(self.connection, self.folder, self._asked_to_stop):
             if remark is not None:
                 yield remark
             else:
                 self.got_on = True
 
-    def _loop(self, jobs: list[Job], looks: Looks, models: Models) -> Iterator[Event]:
+    def _loop(self, jobs: list[Job], looks: Inspector, models: Models) -> Iterator[Event]:
         """Take what looks and pipeline give, until both have ended or the run is to stop."""
         self.commits = commits = Commits(self.folder, self.connection, self.plan, self.record, models)
         self._start(jobs, models)

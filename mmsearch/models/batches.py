@@ -16,8 +16,8 @@ import numpy as np
 
 from mmsearch.errors import ExtractionError
 from mmsearch.models.budget import Budget, budget_for
-from mmsearch.models.copies import copies
-from mmsearch.models.embedder import Pace
+from mmsearch.models.device_transfer import copies
+from mmsearch.models.embedder import Throughput
 
 OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "Cannot allocate memory", "ALLOC_FAILED")
 
@@ -36,7 +36,7 @@ class Batches:
         wanted: tuple[str, ...] = ("sentence_embedding",),
     ) -> None:
         self.budgets: dict[str, Budget] = {}
-        self.pace = Pace()
+        self.pace = Throughput()
         self._size = size
         self._key = ""
         self._model = model
@@ -81,7 +81,7 @@ class Batches:
         from samples, counts no more."""
         self._key = key
         self.budgets.clear()
-        self.pace = Pace()
+        self.pace = Throughput()
 
     def _budget(self, kind: str) -> Budget:
         with self._noting:

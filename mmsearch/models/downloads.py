@@ -20,9 +20,9 @@ from mmsearch.config import data_home
 from mmsearch.errors import ModelUnavailable, StoppedEarly, UsageError
 from mmsearch.models.builtin import is_part
 from mmsearch.models.cache import bytes_on_disk, hub_cache, model_folder
-from mmsearch.models.known import ModelSpec
-from mmsearch.models.options import ModelOptions
-from mmsearch.models.trial import tried
+from mmsearch.models.load_check import check_loads
+from mmsearch.models.model_catalogue import ModelSpec
+from mmsearch.models.model_options import ModelOptions
 
 WANTED = ("*.safetensors", "*.safetensors.index.json", "*.json", "*.txt", "*.model", "*.tiktoken", "*.jinja")
 UNWANTED = ("onnx/*", "openvino/*", "coreml/*", "*.fp16.safetensors", "*.fp32*.safetensors", "*.msgpack")
@@ -55,7 +55,7 @@ def pull(spec: ModelSpec, options: ModelOptions) -> Iterator[Fetched]:
             facts = {"revision": version, "commit": commit, "bytes": size, "files": len(sizes)}
     record = {"name": spec.name, "source": spec.source, **facts, "pulled": round(time.time())}
     _write(spec, record)
-    told = tried(spec, options, size)
+    told = check_loads(spec, options, size)
     _write(spec, {**record, **told})
     if told["loads"] is False:
         hint = f"`mmsearch models rm {spec.name}` frees its place; `mmsearch models show {spec.name}` says more."

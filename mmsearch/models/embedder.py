@@ -24,7 +24,7 @@ class Clip:
 
 
 @dataclass(slots=True)
-class Pace:
+class Throughput:
     """The seconds that a model's inputs took to be prepared, and that its device was busy, summed over all threads."""
 
     prepared_s: float = 0.0
@@ -54,7 +54,7 @@ class Embedder(Protocol):
         """The device and the number format in use, with the reason."""
 
     @property
-    def pace(self) -> Pace:
+    def pace(self) -> Throughput:
         """What the model has done so far."""
 
     def fingerprint(self) -> dict[str, dict[str, Any]]:

@@ -20,8 +20,8 @@ import numpy as np
 
 from mmsearch.errors import ModelUnavailable
 from mmsearch.models.embedder import Embedder
-from mmsearch.models.known import ModelSpec
-from mmsearch.models.options import ModelOptions
+from mmsearch.models.model_catalogue import ModelSpec
+from mmsearch.models.model_options import ModelOptions
 from mmsearch.models.parity import parity_texts
 from mmsearch.models.query_encoder import GRAPH, NOTE, TOKENIZER, WEIGHTS, TextGraph, reads_single_signs
 from mmsearch.models.registry import load
@@ -112,7 +112,7 @@ def _fixed_length(model: Any) -> int | None:
 def _write_graph(embedder: Embedder, target: Path) -> None:
     import torch
 
-    class Tower(torch.nn.Module):
+    class TextTower(torch.nn.Module):
         def __init__(self) -> None:
             super().__init__()
             self.model = embedder.model
@@ -125,7 +125,7 @@ def _write_graph(embedder: Embedder, target: Path) -> None:
             tokens = output.get("token_embeddings")
             return (vectors,) if tokens is None else (vectors, torch.nn.functional.normalize(tokens, dim=-1))
 
-    tower = Tower().eval()
+    tower = TextTower().eval()
     sample = _features(embedder.model, ["a b c d e", "a b"])
     with torch.inference_mode():
         outputs = len(tower(**sample))

@@ -10,7 +10,7 @@ import numpy as np
 
 from mmsearch.errors import UsageError
 from mmsearch.models.embedder import Clip
-from mmsearch.models.options import ModelOptions
+from mmsearch.models.model_options import ModelOptions
 from mmsearch.types import View
 
 PAGE_PIXELS = 1_843_200  # where a model takes more: 1,800 tokens of 32 x 32 pixels

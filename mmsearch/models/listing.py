@@ -9,7 +9,7 @@ from mmsearch.config import data_home
 from mmsearch.models import builtin
 from mmsearch.models.cache import bytes_on_disk, commit_of
 from mmsearch.models.downloads import recorded
-from mmsearch.models.known import KNOWN, ModelSpec
+from mmsearch.models.model_catalogue import KNOWN, ModelSpec
 from mmsearch.models.registry import resolve, state
 
 

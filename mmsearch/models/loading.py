@@ -8,7 +8,7 @@ from typing import Any
 from mmsearch.errors import ModelUnavailable
 from mmsearch.models.libraries import quiet
 from mmsearch.models.model_files import LIST, ModelFiles, first_line, is_lco
-from mmsearch.models.options import ModelOptions
+from mmsearch.models.model_options import ModelOptions
 from mmsearch.models.precision import Precision, preferred
 from mmsearch.models.weights import free_memory, stored
 

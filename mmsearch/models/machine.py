@@ -22,7 +22,7 @@ class Machine(NamedTuple):
     gpu_memory: int | None = None
 
 
-def look() -> Machine:
+def probe() -> Machine:
     """This machine."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     name, memory = _gpu()

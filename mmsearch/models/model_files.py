@@ -11,7 +11,7 @@ from typing import Any
 from mmsearch.errors import ModelUnavailable
 from mmsearch.models.cache import commit_of, model_folder
 from mmsearch.models.libraries import quiet
-from mmsearch.models.options import ModelOptions
+from mmsearch.models.model_options import ModelOptions
 from mmsearch.models.weights import pickled
 
 LIST = "`mmsearch models` lists what mmsearch knows."

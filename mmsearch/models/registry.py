@@ -12,8 +12,8 @@ from mmsearch.errors import ModelUnavailable, UsageError
 from mmsearch.models import builtin
 from mmsearch.models.cache import commit_of, snapshots
 from mmsearch.models.embedder import Embedder
-from mmsearch.models.known import KNOWN, ModelSpec
-from mmsearch.models.options import ModelOptions
+from mmsearch.models.model_catalogue import KNOWN, ModelSpec
+from mmsearch.models.model_options import ModelOptions
 from mmsearch.types import View, chosen
 
 HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
@@ -185,9 +185,9 @@ def load(spec: ModelSpec, options: ModelOptions | None = None) -> Embedder:
     check_loadable(spec, options)
     check_here(spec, options)
     if builtin.is_part(spec.name) and spec.name != "builtin":
-        from mmsearch.models.senses import SenseEmbedder
+        from mmsearch.models.builtin_media import BuiltinMediaEmbedder
 
-        return SenseEmbedder(spec.name)
+        return BuiltinMediaEmbedder(spec.name)
     from mmsearch.models.sentence_transformer import SentenceTransformerEmbedder
 
     source = spec.source

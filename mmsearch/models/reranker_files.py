@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from mmsearch.errors import ModelUnavailable
-from mmsearch.models.known import ModelSpec
+from mmsearch.models.model_catalogue import ModelSpec
 from mmsearch.models.model_files import KINDS, ModelFiles, check_role, find, role_of
-from mmsearch.models.options import ModelOptions
+from mmsearch.models.model_options import ModelOptions
 from mmsearch.models.registry import check_here, check_loadable
 
 HINT = "`mmsearch models` lists rerankers."

@@ -12,10 +12,10 @@ import numpy as np
 from mmsearch.errors import ExtractionError, ModelUnavailable, UsageError
 from mmsearch.models.batches import OUT_OF_MEMORY
 from mmsearch.models.budget import budget_for
-from mmsearch.models.known import ModelSpec
-from mmsearch.models.late import LateReranker
+from mmsearch.models.late_interaction import LateReranker
 from mmsearch.models.loading import first_precision, load
-from mmsearch.models.options import ModelOptions
+from mmsearch.models.model_catalogue import ModelSpec
+from mmsearch.models.model_options import ModelOptions
 from mmsearch.models.precision import device_name
 from mmsearch.models.reranker import Candidate, Reranker, visible
 from mmsearch.models.reranker_files import HINT, checked, is_late

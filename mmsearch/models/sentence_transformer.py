@@ -17,12 +17,12 @@ import numpy as np
 from mmsearch.errors import UsageError
 from mmsearch.models import weights
 from mmsearch.models.batches import Batches
-from mmsearch.models.embedder import Pace, Role
+from mmsearch.models.embedder import Role, Throughput
 from mmsearch.models.inputs import Inputs
-from mmsearch.models.known import ModelSpec
 from mmsearch.models.loading import LCO_ASK, first_precision, load, lower_case, paired
+from mmsearch.models.model_catalogue import ModelSpec
 from mmsearch.models.model_files import check_role, find, is_lco
-from mmsearch.models.options import ModelOptions
+from mmsearch.models.model_options import ModelOptions
 from mmsearch.models.precision import (
     LOWEST_COSINE,
     SAMPLE,
@@ -79,7 +79,7 @@ class SentenceTransformerEmbedder:
         self.batches.remember(f"{device_name(self.precision.device)}/{self.precision.dtype}/{self._weights()}")
 
     @property
-    def pace(self) -> Pace:
+    def pace(self) -> Throughput:
         """See `Embedder`."""
         return self.batches.pace
 

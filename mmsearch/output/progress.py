@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterable
 from typing import IO, TYPE_CHECKING, Any, cast
 
-from mmsearch.output import layout
+from mmsearch.output import text_layout
 from mmsearch.output.estimate import Estimate
 from mmsearch.output.plain import counted, roughly, shown, shown_path, size
 from mmsearch.output.screen import console, is_terminal, remark, say, width
@@ -35,7 +35,7 @@ def follow(events: Iterable[Event], quiet: bool = False, advice: str = "", lists
     """
     failures = _Failures(lists)
     shows: _Bar | _Lines | None = None if quiet else _Bar() if is_terminal(sys.stderr) else _Lines()
-    pace = Pace()
+    pace = ProgressRate()
     told = quiet
     record = RunRecord()
     try:
@@ -66,7 +66,9 @@ def follow(events: Iterable[Event], quiet: bool = False, advice: str = "", lists
 def failure_line(event: FileFailed, columns: int | None = None) -> str:
     """A failure on one line: the path once, the reason once. On a terminal of `columns` the path fits."""
     what = "in part" if event.partial else "failed"
-    path = layout.fitted_path(shown_path(event.path), None if columns is None else max(columns - len(what) - 3, 20))
+    path = text_layout.fitted_path(
+        shown_path(event.path), None if columns is None else max(columns - len(what) - 3, 20)
+    )
     return f"{what}: {path}: {shown(event.failure.sentence)} ({event.failure.code})"
 
 
@@ -103,7 +105,7 @@ def _tell(shows: _Bar | _Lines | None, sentence: str, hint: str = "") -> None:
         remark(sentence, hint)
 
 
-class Pace:
+class ProgressRate:
     """How far a run is and how long it still takes, at the time that it is asked."""
 
     def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
@@ -229,13 +231,13 @@ class _Bar:
     def _fitting(self, facts: list[str]) -> str:
         """As many facts as there is room for: the first ones, none in part."""
         room = (width(sys.stderr) or 80) - _BESIDE
-        while len(facts) > 1 and layout.cells(", ".join(facts)) > room:
+        while len(facts) > 1 and text_layout.cells(", ".join(facts)) > room:
             facts = facts[:-1]
         return ", ".join(facts)
 
     def above(self, line: str) -> None:
         """A line that stays, above the bar."""
-        for row in layout.wrapped(line, width(sys.stderr), indent=2):
+        for row in text_layout.wrapped(line, width(sys.stderr), indent=2):
             self._console.print(row, soft_wrap=True)
 
     def close(self) -> None:

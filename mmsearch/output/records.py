@@ -17,7 +17,7 @@ from typing import Any
 
 from mmsearch.output.plain import shown
 from mmsearch.output.screen import is_terminal, put
-from mmsearch.types import Answer, FailedFile, Finding, Group, Hit, Locator, RunRecord, Status
+from mmsearch.types import Answer, CopyGroup, FailedFile, Finding, Hit, Locator, RunRecord, Status
 
 # Valid in JSON as they are, but a terminal may obey them, a line reader may split at them, and surrogates are no UTF-8.
 _ESCAPED = re.compile("[\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
@@ -72,13 +72,13 @@ def failed_record(file: FailedFile) -> dict[str, Any]:
     return {"schema": "mmsearch.failed/1", **named(file.path), "state": file.state, **failure}
 
 
-def group_record(group: Group) -> dict[str, Any]:
+def group_record(group: CopyGroup) -> dict[str, Any]:
     """One group of copies, schema `mmsearch.group/1`."""
     files = [{**named(one.path), "kind": one.kind, "size": one.size, "content": one.content} for one in group.files]
     return {"schema": "mmsearch.group/1", "exact": group.exact, "files": files}
 
 
-def copy_rows(groups: Sequence[Group]) -> Iterator[dict[str, Any]]:
+def copy_rows(groups: Sequence[CopyGroup]) -> Iterator[dict[str, Any]]:
     """Groups as rows, one a file; groups are numbered from 1."""
     for number, group in enumerate(groups, 1):
         yield from ({"group": number, "exact": group.exact, **row} for row in group_record(group)["files"])

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from typing import IO, TYPE_CHECKING
 
 from mmsearch.errors import MmsearchError, StoppedEarly
-from mmsearch.output import layout
+from mmsearch.output import text_layout
 from mmsearch.output.plain import shown
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def say(*lines: str) -> None:
     """Write lines to stderr, on a terminal broken at words. A stderr that is closed, broken or full is no reason to
     stop."""
     columns = width(sys.stderr)
-    rows = [row for line in lines for row in (layout.wrapped(line, columns, indent=2) if columns else [line])]
+    rows = [row for line in lines for row in (text_layout.wrapped(line, columns, indent=2) if columns else [line])]
     with contextlib.suppress(OSError, ValueError, AttributeError):
         sys.stderr.write("".join(f"{row}\n" for row in rows))
         sys.stderr.flush()

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from mmsearch.output import layout
+from mmsearch.output import text_layout
 from mmsearch.output.plain import counted, duration, shown, size
 from mmsearch.output.screen import put_lines, width
 from mmsearch.types import ALL_FILES, Finding, RunRecord, Status
@@ -98,7 +98,7 @@ def put_status(status: Status) -> None:
             lines.append((label, f"{number:,}: {remedy}"))
     lines.append(("last run", _last_run(status.last_run, status.writing)))
     lines += [("note", shown(note)) for note in status.notes]
-    put_lines(layout.pairs(lines, width(sys.stdout)))
+    put_lines(text_layout.pairs(lines, width(sys.stdout)))
 
 
 def _files(status: Status) -> str:
@@ -179,7 +179,7 @@ def put_findings(findings: Sequence[Finding]) -> None:
         lines.append((finding.state, f"{shown(finding.promise)}{detail}"))
         if finding.hint and finding.state not in ("ok", "repaired"):
             lines.append(("", f"hint: {shown(finding.hint)}"))
-    put_lines(layout.pairs(lines, width(sys.stdout)))
+    put_lines(text_layout.pairs(lines, width(sys.stdout)))
 
 
 def verdict(findings: Sequence[Finding], index: str | None = None) -> str:
@@ -200,7 +200,7 @@ def put_checks(checks: Sequence[tuple[str, str, str, str]]) -> None:
         lines.append((f"{state:<7}  {name:<{wide}}", shown(found)))
         if remedy:
             lines.append(("", f"hint: {shown(remedy)}"))
-    put_lines(layout.pairs(lines, width(sys.stdout)))
+    put_lines(text_layout.pairs(lines, width(sys.stdout)))
 
 
 def health(missing: int, warnings: int) -> str:

@@ -14,10 +14,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from mmsearch.output import layout
+from mmsearch.output import text_layout
 from mmsearch.output.plain import counted, one_line, place, shown, shown_path, size
 from mmsearch.output.screen import console, is_terminal, put_lines, put_text, width
-from mmsearch.types import FailedFile, Group, Hit, Signal
+from mmsearch.types import CopyGroup, FailedFile, Hit, Signal
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -35,7 +35,7 @@ def put_hits(hits: Sequence[Hit], explain: bool = False) -> None:
 
 def put_columns(rows: Sequence[Sequence[str]], right: Sequence[int] = (), notes: Sequence[list[str]] = ()) -> None:
     """Aligned columns on stdout, two spaces apart; those in `right` are numbers. `notes` are lines below each row."""
-    put_lines(layout.columns(rows, right, notes))
+    put_lines(text_layout.columns(rows, right, notes))
 
 
 def put_failed(files: Sequence[FailedFile]) -> None:
@@ -44,15 +44,17 @@ def put_failed(files: Sequence[FailedFile]) -> None:
     columns = width(sys.stdout)
     if columns is None:
         rows = [(shown_path(file.path), file.state, file.failure.code, shown(file.failure.sentence)) for file in files]
-        put_lines(layout.columns(rows))
+        put_lines(text_layout.columns(rows))
         return
     for file in files:
         what = f"{file.state}, {file.failure.code}: {shown(file.failure.sentence)}"
-        path = layout.fitted_path(shown_path(file.path), columns)
-        put_lines([*layout.wrapped(path, columns), *(f"  {row}" for row in layout.wrapped(what, columns - 2))])
+        path = text_layout.fitted_path(shown_path(file.path), columns)
+        put_lines(
+            [*text_layout.wrapped(path, columns), *(f"  {row}" for row in text_layout.wrapped(what, columns - 2))]
+        )
 
 
-def put_groups(groups: Sequence[Group]) -> None:
+def put_groups(groups: Sequence[CopyGroup]) -> None:
     """Groups of copies on stdout, an empty line between two: how many and how alike, then a line a file."""
     for number, group in enumerate(groups):
         alike = "the same bytes" if group.exact else "copies"
@@ -60,8 +62,8 @@ def put_groups(groups: Sequence[Group]) -> None:
         columns = width(sys.stdout)
         for one in group.files:
             start = f"  {size(one.size):>8}  {one.kind:<5}  "
-            left = None if columns is None else columns - layout.cells(start)
-            put_lines([start + layout.fitted_path(shown_path(one.path), left)])
+            left = None if columns is None else columns - text_layout.cells(start)
+            put_lines([start + text_layout.fitted_path(shown_path(one.path), left)])
 
 
 def _row(hit: Hit) -> list[str]:
@@ -104,7 +106,7 @@ def _put_rich_hits(hits: Sequence[Hit], explain: bool) -> None:
     columns = width(sys.stdout) or 80
     room = max(columns - 2 * 3 - max(5, *(len(f"{hit.score:.2f}") for hit in hits)) - 8, 20)
     for hit in hits:
-        path = layout.fitted_path(shown_path(hit.path), room)
+        path = text_layout.fitted_path(shown_path(hit.path), room)
         cell = Text(path, style=Style(bold=True, link=link(hit)))
         aside = _aside(hit)
         cell = Text.assemble(cell, *((f"  {part}", "green" if part == place(hit.locator) else "dim") for part in aside))

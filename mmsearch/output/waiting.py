@@ -6,7 +6,7 @@ import contextlib
 import sys
 from collections.abc import Iterator
 
-from mmsearch.output import layout
+from mmsearch.output import text_layout
 from mmsearch.output.plain import shown
 from mmsearch.output.screen import console, is_terminal, width
 
@@ -22,7 +22,7 @@ def waiting(sentence: str, quiet: bool) -> Iterator[None]:
         return
     from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-    line = layout.clipped(shown(sentence), max((width(sys.stderr) or 80) - _BESIDE, 1))
+    line = text_layout.clipped(shown(sentence), max((width(sys.stderr) or 80) - _BESIDE, 1))
     columns = (SpinnerColumn("line"), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
     with Progress(
         *columns, console=console(sys.stderr), transient=True, redirect_stdout=False, redirect_stderr=False

@@ -13,12 +13,18 @@ from functools import lru_cache
 
 import numpy as np
 
-from mmsearch.extraction.prints import joined_words
-from mmsearch.retrieval.likeness import KEY_DISTANCE, Look, key_distances, same_look, same_sound
+from mmsearch.extraction.fingerprints import joined_words
+from mmsearch.retrieval.fingerprint_matching import (
+    KEY_DISTANCE,
+    ImageFingerprint,
+    key_distances,
+    same_audio,
+    same_image,
+)
 from mmsearch.store.catalogue import is_below
-from mmsearch.store.prints import Prints, body, prints_of
 from mmsearch.store.snapshot import Snapshot
-from mmsearch.types import Copy, Group
+from mmsearch.store.stored_fingerprints import AssetFingerprints, body, fingerprints_of
+from mmsearch.types import Copy, CopyGroup
 
 LEAST_WORDS = {"html": 50, "xml": 50}  # of markup, which says more than its words; of other text one will do
 DURATION = 0.01  # of a recording's length, and at least
@@ -38,7 +44,7 @@ class Comparer:
         self.snapshot = snapshot
         self._look = lru_cache(maxsize=512)(self._read_look)
 
-    def same(self, one: Prints, other: Prints) -> bool:
+    def same(self, one: AssetFingerprints, other: AssetFingerprints) -> bool:
         """Whether two assets are the same thing, as far as their prints tell."""
         kinds = {one.kind, other.kind}
         if kinds == {"text"}:
@@ -49,7 +55,7 @@ class Comparer:
             return False
         return self._same_sound(one, other) if kinds == {"audio"} else self._same_film(one, other)
 
-    def _same_pages(self, one: Prints, other: Prints) -> bool:
+    def _same_pages(self, one: AssetFingerprints, other: AssetFingerprints) -> bool:
         """Every page is the same, and where both have words of their own, all of these."""
         if one.pages != other.pages or not one.of or one.of.keys() != other.of.keys():
             return False
@@ -57,14 +63,14 @@ class Comparer:
             return False
         return all(self._same_look(one.of[place], other.of[place]) for place in one.of)
 
-    def _same_sound(self, one: Prints, other: Prints) -> bool:
+    def _same_sound(self, one: AssetFingerprints, other: AssetFingerprints) -> bool:
         sounds = [place for place in one.of if place[0] == "sound"]
         others = [place for place in other.of if place[0] == "sound"]
         if not sounds or sounds != others:
             return False
-        return all(same_sound(self._body(one, place), self._body(other, place)) for place in sounds)
+        return all(same_audio(self._body(one, place), self._body(other, place)) for place in sounds)
 
-    def _same_film(self, one: Prints, other: Prints) -> bool:
+    def _same_film(self, one: AssetFingerprints, other: AssetFingerprints) -> bool:
         """Nearly all frames at the same times are the same, and the sound, where both have one."""
         frames = [place for place in one.of if place[0] == "frame"]
         both = [place for place in frames if place in other.of]
@@ -72,7 +78,7 @@ class Comparer:
         if len(both) < max(LEAST_FRAMES, FRAMES * fewer):
             return False
         sounds = [place for place in one.of if place[0] == "sound" and place in other.of]
-        if not all(same_sound(self._body(one, place), self._body(other, place)) for place in sounds):
+        if not all(same_audio(self._body(one, place), self._body(other, place)) for place in sounds):
             return False
         few = both[:: max(len(both) // MOST_FRAMES, 1)]
         if sum(self._same_look(one.of[place], other.of[place]) for place in few) < FRAMES * len(few) - 1:
@@ -85,19 +91,19 @@ class Comparer:
         if int(key_distances(one[1], np.frombuffer(other[1], np.uint8)[None])[0]) > KEY_DISTANCE:
             return False
         a, b = self._look(one[0]), self._look(other[0])
-        return a is not None and b is not None and same_look(a, b)
+        return a is not None and b is not None and same_image(a, b)
 
-    def _read_look(self, print_id: int) -> Look | None:
+    def _read_look(self, print_id: int) -> ImageFingerprint | None:
         try:
-            return Look(body(self.snapshot, print_id))
+            return ImageFingerprint(body(self.snapshot, print_id))
         except ValueError:  # damage, which `verify` tells; here it is no copy of anything
             return None
 
-    def _body(self, one: Prints, place: tuple[str, float]) -> bytes:
+    def _body(self, one: AssetFingerprints, place: tuple[str, float]) -> bytes:
         return body(self.snapshot, one.of[place][0])
 
 
-def _same_text(one: Prints, other: Prints) -> bool:
+def _same_text(one: AssetFingerprints, other: AssetFingerprints) -> bool:
     if not one.words or not other.words:
         return False
     number, value = joined_words(one.words)
@@ -105,12 +111,12 @@ def _same_text(one: Prints, other: Prints) -> bool:
     return number >= least and (number, value) == joined_words(other.words)
 
 
-def _same_length(one: Prints, other: Prints) -> bool:
+def _same_length(one: AssetFingerprints, other: AssetFingerprints) -> bool:
     longer = max(one.duration_s, other.duration_s)
     return abs(one.duration_s - other.duration_s) <= max(DURATION_S, DURATION * longer)
 
 
-def groups(snapshot: Snapshot, within: Sequence[bytes] = (), exact: bool = False) -> list[Group]:
+def groups(snapshot: Snapshot, within: Sequence[bytes] = (), exact: bool = False) -> list[CopyGroup]:
     """The groups of files that are the same thing, each largest file first, by the path of that. With `within` only
     groups that have a file at or below one of these paths; with `exact` only files of the same bytes."""
     files = _files(snapshot)
@@ -124,7 +130,7 @@ def groups(snapshot: Snapshot, within: Sequence[bytes] = (), exact: bool = False
         ]
         named = not within or any(is_below(copy.path, folder) for copy in copies for folder in within)
         if len(copies) > 1 and named:
-            found.append(Group(tuple(copies), len(asset_ids) == 1))
+            found.append(CopyGroup(tuple(copies), len(asset_ids) == 1))
     return sorted(found, key=lambda group: group.files[0].path)
 
 
@@ -140,7 +146,7 @@ def _files(snapshot: Snapshot) -> dict[int, list[tuple[bytes, str, int]]]:
 
 def _alike(snapshot: Snapshot, files: dict[int, list[tuple[bytes, str, int]]]) -> dict[int, list[int]]:
     """Assets by the largest one that they are like, itself first. Of several equally large the first by path leads."""
-    prints, comparer = prints_of(snapshot), Comparer(snapshot)
+    prints, comparer = fingerprints_of(snapshot), Comparer(snapshot)
     order = sorted(files, key=lambda asset_id: (-files[asset_id][0][2], files[asset_id][0][0]))
     near = neighbours([prints[asset_id] for asset_id in order if asset_id in prints])
     rank = {asset_id: number for number, asset_id in enumerate(order)}
@@ -155,7 +161,7 @@ def _alike(snapshot: Snapshot, files: dict[int, list[tuple[bytes, str, int]]]) -
     return led
 
 
-def neighbours(prints: Sequence[Prints]) -> dict[int, set[int]]:
+def neighbours(prints: Sequence[AssetFingerprints]) -> dict[int, set[int]]:
     """By asset the others that it is worth while to compare it with. Of many that share all, those that come first are
     surely compared with the others."""
     texts: dict[tuple[int, int], int] = {}

@@ -6,8 +6,8 @@ import os
 import re
 import unicodedata
 
-from mmsearch.retrieval.parse import Parsed
-from mmsearch.store.words import tokens
+from mmsearch.retrieval.query_parsing import Parsed
+from mmsearch.store.tokenization import tokens
 
 SHORTEST = 4  # letters and digits of an identifier
 _SIGNS = ".,;:!?()[]{}<>'\u2018\u2019\u201a\u201e\u00ab\u00bb"  # what a sentence puts around a word

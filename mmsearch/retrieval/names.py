@@ -7,13 +7,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from mmsearch.retrieval.identifiers import is_name, names_meant
-from mmsearch.retrieval.parse import Parsed
+from mmsearch.retrieval.query_parsing import Parsed
 from mmsearch.retrieval.ranking import Term, idf
 from mmsearch.retrieval.signals import POOL, Asked, Words
 from mmsearch.retrieval.typos import close_words, slips
 from mmsearch.store.snapshot import Snapshot
+from mmsearch.store.tokenization import FAMILY, family, prepare_name, tokens
 from mmsearch.store.vocabulary import quoted
-from mmsearch.store.words import FAMILY, family, prepare_name, tokens
 
 WEIGHT = 0.9  # of a name that answers the whole query: nothing but a better name comes before it
 EXACT_WEIGHT = 0.999  # of the very name that was typed: nothing comes before it

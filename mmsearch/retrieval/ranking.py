@@ -32,7 +32,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from mmsearch.store.words import FAMILY, family
+from mmsearch.store.tokenization import FAMILY, family
 
 Floats = npt.NDArray[np.float64]
 

@@ -7,11 +7,11 @@ import time
 from dataclasses import dataclass, replace
 
 from mmsearch.encoding.grants import leave_out
-from mmsearch.retrieval.compose import compose
-from mmsearch.retrieval.folding import led
+from mmsearch.retrieval.collapsing import group_leaders
 from mmsearch.retrieval.names import Named, find_names, refused_files
+from mmsearch.retrieval.proximity_reranking import BUILTIN, SHARE, merge_into_ranks, term_proximity
+from mmsearch.retrieval.query_building import compose
 from mmsearch.retrieval.ranking import DEFAULT_CUTOFF, FAINT
-from mmsearch.retrieval.rerank import BUILTIN, SHARE, nearness, seated
 from mmsearch.retrieval.signals import Asked, Scored, Words, score
 from mmsearch.retrieval.snippet import placed, snippet
 from mmsearch.store.layout import IndexFolder
@@ -95,7 +95,7 @@ def _lifted(rows: list[_Row], asked: Asked, words: Words, scored: Scored, query:
     places = list(dict.fromkeys(row.at for row in rows if row.at is not None))[: query.rerank_top]
     held = words.table.words([scored.segments[at] for at in places])
     texts = [held.get(scored.segments[at], []) for at in places]
-    near = dict(zip(places, nearness(asked.parsed.words, scored.weights, texts), strict=True))
+    near = dict(zip(places, term_proximity(asked.parsed.words, scored.weights, texts), strict=True))
     seen = []
     for row in rows:
         if row.at is not None and row.at in near:
@@ -110,14 +110,16 @@ def _judged(
     rows: list[_Row], snapshot: Snapshot, asked: Asked, scored: Scored, query: Query
 ) -> tuple[list[_Row], list[str]]:
     """Rows in the order that a model gives them (see `rerank.py`), and what it could not judge."""
-    from mmsearch.retrieval.judging import judge
+    from mmsearch.retrieval.model_reranking import rerank_by_model
 
     typed = {row.at for row in rows if row.at is not None and _as_typed(row, scored)}
     places = list(dict.fromkeys(row.at for row in rows if row.at is not None and row.at not in typed))
-    judged = judge(snapshot, asked.parsed.text, query, [scored.segments[at] for at in places[: query.rerank_top]])
+    judged = rerank_by_model(
+        snapshot, asked.parsed.text, query, [scored.segments[at] for at in places[: query.rerank_top]]
+    )
     said = [None if row.at is None else judged.scores.get(scored.segments[row.at]) for row in rows]
     result = []
-    for number, new in seated([row.score for row in rows], said):
+    for number, new in merge_into_ranks([row.score for row in rows], said):
         row, own = rows[number], said[number]
         if own is not None:
             rank = 1 + sum(other > own for other in judged.scores.values())
@@ -184,7 +186,7 @@ def _grouped(rows: list[_Row], query: Query, snapshot: Snapshot) -> list[list[_R
     wanted. With `fold` the rows of copies stand behind those of the best of them."""
     folds = query.fold and not query.all_segments
     found = [row.asset_id for row in rows if row.asset_id is not None]
-    leaders = led(snapshot, found, query.k) if folds else {}
+    leaders = group_leaders(snapshot, found, query.k) if folds else {}
     groups: dict[object, list[_Row]] = {}
     for number, row in enumerate(rows):
         key: object = number if query.all_segments else row.files[0][0]

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING
 
+from mmsearch.retrieval.candidate_matching import candidate_expression
 from mmsearch.retrieval.identifiers import folded, identifiers, stands_in
-from mmsearch.retrieval.lookup import lookup
-from mmsearch.retrieval.parse import Parsed
+from mmsearch.retrieval.query_parsing import Parsed
 from mmsearch.retrieval.ranking import (
     HALF,
     PRIOR_MEAN,
@@ -108,7 +108,7 @@ class Words:
     def expression(self) -> str:
         """The FTS5 expression that brings up candidates: any of the rarer words or their families."""
         rare = self.table.rare([term.word for term in self.terms], self.frequency)
-        return lookup(rare, self.frequency, bounded=not self.filtered)
+        return candidate_expression(rare, self.frequency, bounded=not self.filtered)
 
 
 def score(snapshot: Snapshot, asked: Asked, words: Words, extra: Sequence[int] = ()) -> Scored:
@@ -249,9 +249,9 @@ def _others(snapshot: Snapshot, vector: Vector) -> np.ndarray:
     space stores of that kind."""
     import numpy as np
 
-    from mmsearch.encoding.encoders import everyday
+    from mmsearch.encoding.encoders import anchor_embeddings
 
-    if vector.made_of == View.TEXT and len(texts := everyday(vector.space)):
+    if vector.made_of == View.TEXT and len(texts := anchor_embeddings(vector.space)):
         return texts
     stored = snapshot.background(vector.space.id, vector.made_of)[:MOST_OTHERS]
     return stored if len(stored) else np.empty((0, vector.space.dimension), np.float32)

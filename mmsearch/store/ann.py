@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mmsearch.errors import StoppedEarly
-from mmsearch.store import shapes
+from mmsearch.store import ann_build
 from mmsearch.store.catalogue import BadRow, transaction
 from mmsearch.store.layout import IndexFolder, Signature, replaced
 
@@ -120,9 +120,9 @@ def build(
         "SELECT count(*), coalesce(max(id), 0) FROM embeddings WHERE space_id = ? AND view = ?", (space_id, view)
     ).fetchone()
     if total <= FLAT_UP_TO:
-        index, nprobe, recall = shapes.flat(connection, space_id, view, dimension, last), None, None
+        index, nprobe, recall = ann_build.flat(connection, space_id, view, dimension, last), None, None
     else:
-        index, nprobe, recall = shapes.ivf(connection, space_id, view, dimension, total, last, queries())
+        index, nprobe, recall = ann_build.ivf(connection, space_id, view, dimension, total, last, queries())
     number = (
         1 + (connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'generations'").fetchone() or (0,))[0]
     )
@@ -183,7 +183,7 @@ def load(folder: IndexFolder, generation: Generation, dimension: int, recorded: 
     """The memory-mapped FAISS index of a generation; None when its file is gone, damaged or another index's."""
     if not is_as_written(folder, generation, recorded):
         return None
-    faiss = shapes.faiss_module()
+    faiss = ann_build.faiss_module()
 
     path = folder.path / generation.file
     flag = faiss.IO_FLAG_MMAP_IFC if generation.shape == "flat" else faiss.IO_FLAG_MMAP
@@ -222,7 +222,7 @@ def agrees(connection: sqlite3.Connection, generation: Generation, index: Any) -
 
 def _some_codes(index: Any, generation: Generation) -> Iterator[tuple[int, bytes]]:
     """Ids of some vectors of an ann file with their float16 codes."""
-    faiss = shapes.faiss_module()
+    faiss = ann_build.faiss_module()
 
     width = index.d * 2
     if generation.shape == "flat":
@@ -252,7 +252,7 @@ def search(
     """
     import numpy as np
 
-    faiss = shapes.faiss_module()
+    faiss = ann_build.faiss_module()
 
     selector: Any = None
     if allowed is not None:
@@ -278,7 +278,7 @@ def digest(folder: IndexFolder, name: str) -> str:
 
 
 def _write(index: Any, path: Path) -> None:
-    faiss = shapes.faiss_module()
+    faiss = ann_build.faiss_module()
 
     try:
         with replaced(path) as temporary:

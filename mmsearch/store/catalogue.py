@@ -52,7 +52,7 @@ _LARGEST_SQL = 1 << 20
 
 
 @contextlib.contextmanager
-def speaking(folder: IndexFolder) -> Iterator[None]:
+def translate_sqlite_errors(folder: IndexFolder) -> Iterator[None]:
     """Turn SQLite's errors into ours: a full disk stops a run early, damage is said to be damage."""
     try:
         yield
@@ -112,7 +112,7 @@ def open_writer(folder: IndexFolder) -> sqlite3.Connection:
     """
     folder.check(writing=True)
     check_present(folder)
-    with speaking(folder):
+    with translate_sqlite_errors(folder):
         connection = sqlite3.connect(folder.catalogue, isolation_level=None, timeout=_BUSY_S)
         with _closed_on_error(connection):
             _harden(connection)
@@ -147,7 +147,7 @@ def open_reader(folder: IndexFolder) -> sqlite3.Connection:
     sums.check_reader(folder)
     before = folder.identity()
     uri = f"{folder.catalogue.absolute().as_uri()}?mode=ro"
-    with speaking(folder):
+    with translate_sqlite_errors(folder):
         connection = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=_BUSY_S)
         try:
             connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
@@ -238,7 +238,7 @@ def _check_ours(connection: sqlite3.Connection, folder: IndexFolder) -> None:
 @contextlib.contextmanager
 def transaction(connection: sqlite3.Connection, folder: IndexFolder) -> Iterator[None]:
     """All or nothing: commit at the end, roll back on any error."""
-    with speaking(folder):
+    with translate_sqlite_errors(folder):
         connection.execute("BEGIN IMMEDIATE")
         try:
             yield

@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from mmsearch.errors import DamagedIndex
-from mmsearch.store.catalogue import speaking, transaction
+from mmsearch.store.catalogue import transaction, translate_sqlite_errors
+from mmsearch.store.invariants import Invariants
 from mmsearch.store.layout import IndexFolder
-from mmsearch.store.promises import Promises
 from mmsearch.types import Finding
 
 _AGAIN = "Take the files in again: delete the index folder and run `mmsearch index` on them."
@@ -55,7 +55,7 @@ def _run(folder: IndexFolder, connection: sqlite3.Connection, check: _Check, rep
 
 def _broken(folder: IndexFolder, check: _Check) -> list[str]:
     try:
-        with speaking(folder):
+        with translate_sqlite_errors(folder):
             return list(check.find())
     except DamagedIndex as error:
         return [error.sentence]
@@ -65,7 +65,7 @@ def _broken(folder: IndexFolder, check: _Check) -> list[str]:
 
 def _checks(folder: IndexFolder, connection: sqlite3.Connection) -> list[_Check]:
     """Every promise that can be checked on this index."""
-    one = Promises(folder, connection)
+    one = Invariants(folder, connection)
     return [
         _Check("The catalogue's pages are whole", one.pages, deep=True),
         _Check("The catalogue's structure is sound", one.quick),

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from mmsearch.store.words import prepare_name
+from mmsearch.store.tokenization import prepare_name
 from mmsearch.types import EXTRACTOR_VERSION, Failure
 
 

@@ -16,7 +16,7 @@ from __future__ import annotations
 import sqlite3
 
 from mmsearch.errors import NewerSchema
-from mmsearch.store.words import FAMILY, TOKENIZE
+from mmsearch.store.tokenization import FAMILY, TOKENIZE
 
 SCHEMA_VERSION = 3
 

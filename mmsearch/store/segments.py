@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from mmsearch.store import files
-from mmsearch.store.words import prepare
-from mmsearch.types import Cue, Failure, Print, Probe, Segment
+from mmsearch.store.tokenization import prepare
+from mmsearch.types import Cue, Failure, Fingerprint, Probe, Segment
 
 if TYPE_CHECKING:
     import numpy as np
@@ -21,7 +21,7 @@ BACKGROUND_SIZE = 1000  # a mean and a spread need no more; 1,000 x 384 in float
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class RecognizedText:
     """Words read out of one segment's picture or sound."""
 
     ordinal: int
@@ -43,7 +43,7 @@ class Vectors:
 
 
 @dataclass(slots=True, eq=False)
-class Chunk:
+class SpanResult:
     """One span of one asset on its way into the catalogue. With a `failure` the span is missing; without a span
     (None) the asset itself could not be opened."""
 
@@ -52,15 +52,15 @@ class Chunk:
     span: int | None
     probe: Probe | None = None  # None where the asset could not be opened
     segments: list[Segment] = field(default_factory=list)
-    readings: list[Reading] = field(default_factory=list)
+    readings: list[RecognizedText] = field(default_factory=list)
     vectors: list[Vectors] = field(default_factory=list)
-    prints: list[Print] = field(default_factory=list)
+    prints: list[Fingerprint] = field(default_factory=list)
     readers: dict[str, str] = field(default_factory=dict)  # engine by reader that looked at this span
     failure: Failure | None = None
     kept: bool = False  # with a failure: the segments are good all the same, only words of theirs are missing
 
 
-def commit_chunk(connection: sqlite3.Connection, chunk: Chunk, space_ids: Iterable[int]) -> str:
+def commit_span(connection: sqlite3.Connection, chunk: SpanResult, space_ids: Iterable[int]) -> str:
     """Write a chunk, inside the caller's transaction. Gives the asset's state after it: pending while spans are
     missing, else complete, partial or failed; `later` for a failure that may pass, of which nothing is written. A span
     that is in already is left alone, so a repeated one is harmless.
@@ -93,7 +93,7 @@ def commit_chunk(connection: sqlite3.Connection, chunk: Chunk, space_ids: Iterab
     return _finish(connection, chunk.asset_id, None, space_ids) if done >= total else "pending"
 
 
-def _write(connection: sqlite3.Connection, chunk: Chunk, visible: bool) -> None:
+def _write(connection: sqlite3.Connection, chunk: SpanResult, visible: bool) -> None:
     ids: dict[int, int] = {}
     for segment in chunk.segments:
         place, details = segment.locator, dict(segment.details)
@@ -122,7 +122,7 @@ def _write(connection: sqlite3.Connection, chunk: Chunk, visible: bool) -> None:
             "INSERT INTO embeddings (segment_id, space_id, view, part, draw, vector) VALUES (?, ?, ?, ?, ?, ?)",
             [
                 (ids[vectors.ordinal], vectors.space_id, vectors.view, part,
-                 draw(chunk.key, vectors.ordinal, vectors.view, part), row.tobytes())
+                 sampling_hash(chunk.key, vectors.ordinal, vectors.view, part), row.tobytes())
                 for part, row in enumerate(half)
             ],
         )  # fmt: skip
@@ -138,7 +138,7 @@ def _write(connection: sqlite3.Connection, chunk: Chunk, visible: bool) -> None:
         files.write_words(connection, list(ids.values()))
 
 
-def _add_notes(connection: sqlite3.Connection, chunk: Chunk) -> None:
+def _add_notes(connection: sqlite3.Connection, chunk: SpanResult) -> None:
     """Say of the asset what decoding had to say of its segments."""
     said = [str(segment.details["note"]) for segment in chunk.segments if segment.details.get("note")]
     if said:
@@ -172,7 +172,7 @@ def _finish(connection: sqlite3.Connection, asset_id: int, failure: Failure | No
     return state
 
 
-def draw(key: str, ordinal: int, view: str, part: int) -> int:
+def sampling_hash(key: str, ordinal: int, view: str, part: int) -> int:
     """The lot that an embedding draws for the background sample: it depends on what it shows, never on the order of
     work. 63 bits, so that SQLite takes it as an integer."""
     digest = hashlib.blake2b(f"{key}/{ordinal}/{view}/{part}".encode(), digest_size=8).digest()

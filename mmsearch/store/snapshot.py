@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from mmsearch.errors import DamagedIndex
 from mmsearch.store import ann, sums
-from mmsearch.store.catalogue import BadRow, Root, is_own, is_plain_path, open_reader, roots, speaking
+from mmsearch.store.catalogue import BadRow, Root, is_own, is_plain_path, open_reader, roots, translate_sqlite_errors
 from mmsearch.store.filters import allow
 from mmsearch.store.layout import IndexFolder, user_name
 from mmsearch.store.segments import chunks, cues_of
@@ -106,7 +106,7 @@ class Snapshot:
             self.notes.append(f"The index belongs to {user_name(owner)}.")
         self._recorded = {} if known is None else known.files
         self._loaded: dict[tuple[int, str], tuple[ann.Generation | None, Any, np.ndarray, np.ndarray]] = {}
-        with speaking(folder):
+        with translate_sqlite_errors(folder):
             self.connection.execute("BEGIN")
             self.connection.execute("SELECT 1 FROM meta LIMIT 1").fetchone()  # the moment is fixed by the first read
             self.roots: dict[int, Root] = {root.id: root for root in roots(self.connection, folder)}

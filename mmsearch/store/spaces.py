@@ -15,7 +15,7 @@ from typing import Any
 from mmsearch.store import ann
 from mmsearch.store.catalogue import transaction
 from mmsearch.store.layout import IndexFolder
-from mmsearch.store.segments import Chunk, Reading, chunks, draw
+from mmsearch.store.segments import RecognizedText, SpanResult, chunks, sampling_hash
 from mmsearch.store.snapshot import SpaceRow, spaces
 from mmsearch.types import Failure, Locator, Segment
 
@@ -78,7 +78,7 @@ def lacking(connection: sqlite3.Connection, space_ids: Sequence[int]) -> list[in
     return [row[0] for row in rows]
 
 
-def stored_words(connection: sqlite3.Connection, asset_id: int) -> tuple[list[Segment], list[Reading]]:
+def stored_words(connection: sqlite3.Connection, asset_id: int) -> tuple[list[Segment], list[RecognizedText]]:
     """An asset's segments and all that was read from them, as when they were committed."""
     found = connection.execute(
         "SELECT id, ordinal, page, start_s, end_s, line_start, line_end, text FROM segments WHERE asset_id = ?"
@@ -86,11 +86,11 @@ def stored_words(connection: sqlite3.Connection, asset_id: int) -> tuple[list[Se
         (asset_id,),
     ).fetchall()
     ordinals = {row[0]: row[1] for row in found}
-    read: list[Reading] = []
+    read: list[RecognizedText] = []
     for some in chunks(list(ordinals)):
         marks = ",".join("?" * len(some))
         read += [
-            Reading(ordinals[segment_id], reader, engine, text, start, end)
+            RecognizedText(ordinals[segment_id], reader, engine, text, start, end)
             for segment_id, reader, engine, start, end, text in connection.execute(
                 f"SELECT segment_id, reader, engine, start_s, end_s, text FROM readings WHERE segment_id IN ({marks})"
                 " ORDER BY id",
@@ -100,7 +100,7 @@ def stored_words(connection: sqlite3.Connection, asset_id: int) -> tuple[list[Se
     return [Segment(row[1], Locator(*row[2:7]), row[7]) for row in found], read
 
 
-def commit_vectors(connection: sqlite3.Connection, chunk: Chunk) -> int:
+def commit_vectors(connection: sqlite3.Connection, chunk: SpanResult) -> int:
     """Write the vectors of segments that are there already, inside the caller's transaction; a view that a segment has
     is left alone. Gives how many embeddings that were."""
     ids = dict(connection.execute("SELECT ordinal, id FROM segments WHERE asset_id = ?", (chunk.asset_id,)).fetchall())
@@ -118,7 +118,7 @@ def commit_vectors(connection: sqlite3.Connection, chunk: Chunk) -> int:
         connection.executemany(
             "INSERT INTO embeddings (segment_id, space_id, view, part, draw, vector) VALUES (?, ?, ?, ?, ?, ?)",
             [
-                (*place, part, draw(chunk.key, vectors.ordinal, vectors.view, part), row.tobytes())
+                (*place, part, sampling_hash(chunk.key, vectors.ordinal, vectors.view, part), row.tobytes())
                 for part, row in enumerate(vectors.matrix.astype("float16"))
             ],
         )

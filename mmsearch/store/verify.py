@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from mmsearch.errors import DamagedIndex
 from mmsearch.store import sums
-from mmsearch.store.catalogue import open_reader, speaking
+from mmsearch.store.catalogue import open_reader, translate_sqlite_errors
 from mmsearch.store.check import findings
 from mmsearch.store.layout import IndexFolder
 from mmsearch.store.lock import lock_holder
@@ -45,7 +45,7 @@ def verify(folder: IndexFolder, repair: bool, deep: bool) -> list[Finding]:
 
 
 def _findings(folder: IndexFolder, connection: sqlite3.Connection, repair: bool, deep: bool) -> list[Finding]:
-    with speaking(folder):
+    with translate_sqlite_errors(folder):
         return list(findings(folder, connection, repair, deep))
 
 

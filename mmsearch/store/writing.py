@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from mmsearch.errors import DamagedIndex, IndexUnusable
 from mmsearch.store import ann, sums
-from mmsearch.store.catalogue import check_present, checkpoint, open_writer, speaking
+from mmsearch.store.catalogue import check_present, checkpoint, open_writer, translate_sqlite_errors
 from mmsearch.store.check import findings
 from mmsearch.store.layout import IndexFolder
 from mmsearch.store.lock import writer_lock
@@ -86,7 +86,7 @@ def _healed(folder: IndexFolder, connection: sqlite3.Connection, known: sums.Sum
             raise DamagedIndex(f"{finding.promise}: that does not hold. {finding.sentence}", sums.anew(folder))
         if finding.state == "repaired" and finding.promise not in _LEFT_BY_KILLS:
             notes.append(f"{finding.promise}: that did not hold ({finding.sentence.rstrip('.')}); it was made again.")
-    with speaking(folder):
+    with translate_sqlite_errors(folder):
         for name in ann.drop_bad(connection, folder, {} if known is None else known.files):
             notes.append(f"{name} was damaged or missing; it is built again from the catalogue.")
     return notes

@@ -1,0 +1,146 @@
+"""What was named on the command line of `embed` and `rank`: files, texts, and standard input."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from mmsearch.cli import parsing, run_update
+from mmsearch.errors import UsageError
+from mmsearch.output import screen
+from mmsearch.output.plain import counted, one_line
+
+if TYPE_CHECKING:
+    from mmsearch.encoding.ad_hoc_embedding import AdHocInput, SkippedFile
+    from mmsearch.models.model_options import ModelOptions
+    from mmsearch.types import Locator
+
+LONGEST_STDIN = 1 << 30  # bytes
+
+AsText = Annotated[bool, typer.Option("--text", help="Everything is text, also what is called like a file.")]
+AsFile = Annotated[bool, typer.Option("--file", help="Everything is a file; what is none is an error.")]
+Lines = Annotated[
+    bool, typer.Option("--lines", help="Every line of standard input (`-`) is a file or text of its own.")
+]
+NoOcr = Annotated[bool, typer.Option("--no-ocr", help="Don't read words in pictures.")]
+Instruct = Annotated[
+    str, typer.Option("--instruct", metavar="TEXT", help="What the query is for, where a model heeds it.")
+]
+Revision = Annotated[
+    str | None, typer.Option("--revision", metavar="REV", help="The model's commit, branch or tag on the hub.")
+]
+MaxPixels = Annotated[
+    int | None, typer.Option("--max-pixels", metavar="N", min=1, help="Of a picture, or of a frame of a film.")
+]
+Frames = Annotated[
+    int | None, typer.Option("--frames", metavar="N", min=2, help="Frames of a scene, for models of film.")
+]
+
+
+@contextlib.contextmanager
+def things(typed: Sequence[str], as_text: bool, as_file: bool, lines: bool, quiet: bool) -> Iterator[list[AdHocInput]]:
+    """What was typed as files and texts: a file that exists is a file, all else is text, `-` is standard input. Says on
+    stderr which is which. A file out of standard input lives as long as this context. Raises `UsageError`."""
+    if as_text and as_file:
+        raise UsageError("--text and --file exclude each other.", "Leave one of them out.")
+    if list(typed).count("-") > 1:
+        raise UsageError("Standard input can be read once.", "Name `-` once.")
+    if lines and "-" not in typed:
+        raise UsageError("--lines is for standard input, and `-` was not named.", "Add `-`.")
+    with tempfile.TemporaryDirectory(prefix="mmsearch-") as folder:
+        found: list[AdHocInput] = []
+        for word in typed:
+            if word != "-":
+                found.append(_typed(os.fsencode(word), as_text, as_file))
+            elif lines:
+                found += [_thing(line, as_text, as_file) for line in run_update.read_list("-", False, "--lines")]
+            else:
+                found.append(_standard_input(folder, as_text))
+        if not found:
+            raise UsageError("There is nothing on standard input.", "Write a file or a text a line.")
+        if not quiet and any(not thing.path for thing in found) and any(thing.path for thing in found):
+            texts = [one_line(thing.text) for thing in found if thing.path is None]
+            files = counted(len(found) - len(texts), "file")
+            first = texts[0] if len(texts[0]) <= 40 else texts[0][:39] + "…"
+            screen.remark(f"{files}, {counted(len(texts), 'text')} (“{first}” is no file here).")
+        yield found
+
+
+def _typed(word: bytes, as_text: bool, as_file: bool) -> AdHocInput:
+    """A folder is a mistake here; among the lines of a list it is one of many."""
+    thing = _thing(word, as_text, as_file)
+    if thing.path is not None and os.path.isdir(thing.path):
+        raise UsageError(f"{os.fsdecode(word)!r} is a folder.", "Name files, or index it: mmsearch index FOLDER")
+    return thing
+
+
+def _thing(word: bytes, as_text: bool, as_file: bool) -> AdHocInput:
+    from mmsearch.encoding.ad_hoc_embedding import AdHocInput
+
+    there = not as_text and word and b"\0" not in word and os.path.lexists(word)
+    if there or as_file:
+        return AdHocInput(path=parsing.absolute(word))
+    text = word.decode("utf-8", "replace").strip()
+    if not text:
+        raise UsageError("A text is empty.", "Write words, or the name of a file.")
+    return AdHocInput(text)
+
+
+def _standard_input(folder: str, as_text: bool) -> AdHocInput:
+    """Standard input as a text if it is one, else as a file."""
+    from mmsearch.discovery.sniff import HEAD_BYTES, sniff
+    from mmsearch.encoding.ad_hoc_embedding import AdHocInput
+    from mmsearch.types import Kind
+
+    if sys.stdin is None:
+        raise UsageError("- reads standard input, which is closed.", "Give a file instead.")
+    data = sys.stdin.buffer.read(LONGEST_STDIN + 1)
+    if len(data) > LONGEST_STDIN:
+        raise UsageError("There is more than 1 GB on standard input.", "Write it to a file and name that.")
+    if not data.strip():
+        raise UsageError("There is nothing on standard input.", "Give a file or a text.")
+    if as_text or sniff(data[:HEAD_BYTES], b"standard input")[0] is Kind.TEXT:
+        return AdHocInput(data.decode("utf-8", "replace").strip())
+    path = os.path.join(folder, "standard input")
+    with open(path, "wb") as file:
+        file.write(data)
+    return AdHocInput(path=os.fsencode(path), alias=b"-")
+
+
+def model_options(name: str, trusted: Sequence[str] | None, **given: Any) -> ModelOptions:
+    """What was said about the model of that name; `auto` and nothing leave it to the model or the machine. `trusted`
+    are the models that may run code of their own. Raises `UsageError`."""
+    from mmsearch.config import Settings
+    from mmsearch.models.model_options import ModelOptions
+    from mmsearch.models.registry import resolve
+
+    Settings(device=given["device"], dtype=given["dtype"])  # it checks them
+    sources = {resolve(one).source for one in trusted or ()}
+    if sources - {resolve(name).source}:
+        raise UsageError(f"--trust-remote-code names another model than {name}.", f"--trust-remote-code {name}")
+    chosen = {option: value for option, value in given.items() if value not in (None, "auto")}
+    return ModelOptions(**chosen, trust_remote_code=bool(sources))
+
+
+def report(troubles: Sequence[SkippedFile]) -> None:
+    """What went wrong, one line each."""
+    for trouble in troubles:
+        screen.remark(trouble.sentence)
+
+
+def named(thing: AdHocInput) -> dict[str, Any]:
+    """A thing in JSON: its path, or its text."""
+    from mmsearch.output.records import named as path_of
+
+    return path_of(thing.name) if thing.path is not None else {"text": thing.text}
+
+
+def place_record(locator: Locator) -> dict[str, Any]:
+    """Where in a file something lies, as hits have it."""
+    return {name: getattr(locator, name) for name in ("page", "start_s", "end_s", "line_start", "line_end")}

@@ -1,0 +1,117 @@
+"""`mmsearch models`: which models there are, how each stands here, and getting and removing them."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from mmsearch.cli import codes, options
+from mmsearch.errors import UsageError
+from mmsearch.output import model_tables as shown
+from mmsearch.output import records, screen
+from mmsearch.output.plain import size
+from mmsearch.types import chosen
+
+ACTIONS = ("list", "show", "pull", "rm")
+EXAMPLES = codes.epilog(
+    "mmsearch models",
+    "mmsearch models show clip",
+    "mmsearch models pull clip   # then: mmsearch index --model photos ~/Pictures",
+    "mmsearch models rm clip",
+    "mmsearch models --format json | jq -r '.[] | .name + \" \" + .state'",
+)
+
+
+def models(
+    action: Annotated[str, typer.Argument(metavar="[list|show|pull|rm]", help="What to do.")] = "list",
+    name: Annotated[str | None, typer.Argument(metavar="NAME", help="A short name, OWNER/NAME, or a folder.")] = None,
+    revision: Annotated[str, typer.Option("--revision", metavar="REV", help="pull: this commit, branch or tag.")] = "",
+    trust_remote_code: Annotated[
+        bool, typer.Option("--trust-remote-code", help="pull: fetch the model's own code too, and run it.")
+    ] = False,
+    format: options.Lists = options.ListFormat.TABLE,
+    quiet: options.Quiet = False,
+    debug: options.Debug = False,
+) -> int:
+    """List the models that have a short name, and their state here.
+
+    `show` describes one model, `pull` fetches it from the hub and checks that it loads without a network, `rm` removes
+    it from this machine.
+    """
+    if action not in ACTIONS:
+        raise UsageError(f"models can't {action!r}.", f"Choose {chosen(ACTIONS)}.")
+    if format is options.ListFormat.PATHS:
+        raise UsageError("Models are no paths.", "Choose table, json, jsonl or csv.")
+    if (name is None) != (action == "list"):
+        wrong = f"models {action} needs a NAME." if name is None else "models list takes no NAME."
+        raise UsageError(wrong, "mmsearch models show NAME")
+    if action != "pull" and (revision or trust_remote_code):
+        raise UsageError("--revision and --trust-remote-code go with pull.", "Leave them out.")
+    if name is None:
+        return _list(format, quiet)
+    if action == "show":
+        return _show(name, format)
+    return _pull(name, revision, trust_remote_code, quiet) if action == "pull" else _remove(name, quiet)
+
+
+def _list(format: options.ListFormat, quiet: bool) -> int:
+    from mmsearch.models import machine
+    from mmsearch.models.listing import listing
+
+    found = listing()
+    _put([shown.model_record(model) for model in found], format)
+    if format is options.ListFormat.TABLE:
+        shown.put_models(found)
+    if not quiet:
+        preset, reason = machine.recommended(machine.probe())
+        how = f"--model {preset}" if preset != "builtin" else "no --model at all"
+        screen.say("", f"For this machine: {how} ({reason}).")
+    return codes.DONE
+
+
+def _show(name: str, format: options.ListFormat) -> int:
+    from mmsearch.models.listing import facts
+    from mmsearch.models.registry import resolve
+
+    found = facts(resolve(name))
+    _put([shown.model_record(found)], format)
+    if format is options.ListFormat.TABLE:
+        shown.put_model(found)
+    return codes.DONE
+
+
+def _put(found: list[dict[str, object]], format: options.ListFormat) -> None:
+    if format is options.ListFormat.JSON:
+        records.put_json(found)
+    elif format is options.ListFormat.JSONL:
+        records.put_jsonl(found)
+    elif format is options.ListFormat.CSV:
+        records.put_csv(found, shown.COLUMNS)
+
+
+def _pull(name: str, revision: str, trust: bool, quiet: bool) -> int:
+    from mmsearch.models import downloads
+    from mmsearch.models.model_options import ModelOptions
+    from mmsearch.models.registry import check_loadable, resolve
+
+    spec = resolve(name)
+    wanted = ModelOptions(revision=revision or None, trust_remote_code=trust, allow_download=True)
+    check_loadable(spec, wanted)
+    shown.follow_download(downloads.pull(spec, wanted), quiet)
+    if not quiet:
+        told = downloads.recorded(spec)
+        tried = "it loads without a network" if told.get("loads") else told.get("reason", "")
+        screen.say(f"{spec.name} is here, commit {told.get('commit')}: {tried}.")
+    return codes.DONE
+
+
+def _remove(name: str, quiet: bool) -> int:
+    from mmsearch.models import downloads
+    from mmsearch.models.registry import resolve
+
+    spec = resolve(name)
+    freed = downloads.remove(spec)
+    if not quiet:
+        screen.say(f"{spec.name} is gone: {size(freed)} freed.")
+    return codes.DONE

@@ -1,0 +1,162 @@
+"""`mmsearch query`: find places by words, by a picture, by files to be like, or by all of them."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from typing import Annotated
+
+import typer
+
+from mmsearch.cli import batch, codes, options, parsing, rendering
+from mmsearch.cli.desktop_open import open_hit
+from mmsearch.errors import UsageError
+
+EXAMPLES = codes.epilog(
+    'mmsearch query "revenue chart"',
+    "mmsearch query invoice 4711 --kind pdf --since 2024 -k 3",
+    "mmsearch query --image photo.jpg --in ~/Pictures",
+    "mmsearch query at night --image https://example.org/bridge.jpg",
+    "ffmpeg -v error -i talk.mp4 -t 10 -f wav - | mmsearch query --audio -",
+    "mmsearch query beach --like holiday.jpg@0.5 --minus crowd",
+    "mmsearch query --like 'report.pdf#page=3' --minus draft.pdf",
+    "mmsearch query 'meeting notes' -0 | xargs -0 ls -l",
+    'mmsearch query "who signed for it" --rerank builtin --rerank-seconds 10',
+    "mmsearch query --queries-from questions.txt --format jsonl",
+)
+
+
+def query(
+    text: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="TEXT",
+            help='What to look for. Within quotes of the shell, "a phrase" must be there and -word must not.',
+        ),
+    ] = None,
+    image: Annotated[
+        list[str] | None,
+        typer.Option("--image", metavar="FILE|URL|-", help="A picture to look for; TEXT may go with it. Repeatable."),
+    ] = None,
+    audio: Annotated[
+        list[str] | None,
+        typer.Option("--audio", metavar="FILE|URL|-", help="A sound to look for, in the same way. Repeatable."),
+    ] = None,
+    video: Annotated[
+        list[str] | None,
+        typer.Option("--video", metavar="FILE|URL|-", help="A video to look for, in the same way. Repeatable."),
+    ] = None,
+    like: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--like",
+            metavar="FILE[@WEIGHT]",
+            help="Add a file, or a place in one (FILE#page=3, FILE#t=75); @0.5: half as much as TEXT. Repeatable.",
+        ),
+    ] = None,
+    minus: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--minus",
+            metavar="TEXT|FILE[@WEIGHT]",
+            help="Subtract words or a file: places like it rank lower (-word in TEXT leaves out). Repeatable.",
+        ),
+    ] = None,
+    queries_from: Annotated[
+        str | None, typer.Option("--queries-from", metavar="FILE|-", help="Ask every line of FILE.")
+    ] = None,
+    k: options.Count = 10,
+    all_segments: options.AllSegments = False,
+    no_fold: options.NoFold = False,
+    min_score: options.MinScore = None,
+    kind: options.Kinds = None,
+    within: options.Within = None,
+    since: options.Since = None,
+    before: options.Before = None,
+    size: options.Size = None,
+    lang: options.Languages = None,
+    min_duration: options.MinDuration = None,
+    max_duration: options.MaxDuration = None,
+    pages: options.Pages = None,
+    rerank: options.Rerank = None,
+    rerank_top: options.RerankTop = 50,
+    rerank_seconds: options.RerankSeconds = None,
+    device: options.Device = "auto",
+    dtype: options.Dtype = "auto",
+    trust_remote_code: options.TrustCode = None,
+    allow_download: options.AllowDownload = False,
+    instruct: Annotated[
+        str, typer.Option("--instruct", metavar="TEXT", help="What the search is for: for models that follow that.")
+    ] = "",
+    query_encoder: Annotated[
+        str,
+        typer.Option("--query-encoder", metavar="WHICH", help="onnx: never load torch for words; torch: always; auto."),
+    ] = "auto",
+    explain: options.Explain = False,
+    open: options.Open = 0,
+    format: options.Lists = options.ListFormat.TABLE,
+    null: options.Null = False,
+    index: options.Index = None,
+    quiet: options.Quiet = False,
+    debug: options.Debug = False,
+) -> int:
+    """Find places by words, pictures, sounds, videos or similar files.
+
+    The best place is first. Exit code 1: nothing found.
+    """
+    from mmsearch.config import Settings
+    from mmsearch.types import Query
+
+    Settings(device=device, dtype=dtype)  # it checks them
+    # With --queries-from, -0 says how the queries end as well; paths of several answers can't be told apart.
+    format = parsing.list_format(format, null and queries_from is None)
+    where = parsing.filter_of(kind, within, since, before, size, lang, min_duration, max_duration, pages)
+    if query_encoder not in ("auto", "onnx", "torch"):
+        raise UsageError(f"--query-encoder can't be {query_encoder!r}.", "Choose auto, onnx or torch.")
+    one = Query(
+        like=tuple(parsing.like_part(typed) for typed in like or ()),
+        minus=tuple(parsing.minus_part(typed) for typed in minus or ()),
+        k=k,
+        all_segments=all_segments,
+        fold=not no_fold,
+        min_score=parsing.finite(min_score, "--min-score"),
+        where=where,
+        rerank=rerank,
+        rerank_top=rerank_top,
+        rerank_seconds=None if rerank_seconds is None else parsing.seconds(rerank_seconds, "--rerank-seconds"),
+        device=device,
+        dtype=dtype,
+        allow_download=allow_download,
+        trust_remote_code=tuple(trust_remote_code or ()),
+        instruct=instruct.strip(),
+        query_encoder=query_encoder,
+    )
+    pictured = bool(image or audio or video or like)
+    if queries_from is not None:
+        if text or pictured or open:
+            raise UsageError(
+                "--queries-from brings the queries.", "Leave out TEXT, --image, --audio, --video, --like and --open."
+            )
+        return batch.answer_lines(queries_from, one, index, format, null, explain, quiet)
+    words = os.fsencode(" ".join(text or [])).decode("utf-8", "replace").strip()  # without bytes that are no text
+    if not words and not pictured:
+        raise UsageError("There is nothing to look for.", 'Say what: mmsearch query "revenue chart"')
+    from mmsearch.index import Index
+
+    with parsing.Given() as given:
+        one = replace(
+            one,
+            text=words,
+            images=given.files(image, "--image"),
+            audios=given.files(audio, "--audio"),
+            videos=given.files(video, "--video"),
+        )
+        media = [os.fsdecode(path) for path in (*one.images, *one.audios, *one.videos)]
+        media += [os.fsdecode(part.file) for part in one.like if part.file is not None]
+        folder = parsing.index_folder(index)
+        with Index.open(folder) as opened, rendering.comparing(media, quiet):
+            answer = opened.search(one)
+    code = rendering.hand_over(answer, format, null, explain, quiet)
+    if open:
+        open_hit(answer.hits, open)
+    return code

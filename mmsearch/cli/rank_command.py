@@ -1,0 +1,123 @@
+"""`mmsearch rank`: files and texts by how well they answer a query, without an index."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from mmsearch.cli import codes, input_arguments, options, parsing
+from mmsearch.output import records, screen, table
+from mmsearch.output.plain import one_line, place, shown_path
+
+EXAMPLES = codes.epilog(
+    'mmsearch rank "a boat in the harbour" *.jpg --model clip',
+    "mmsearch rank 'who pays for it' *.pdf --model qwen3-reranker-0.6b",
+    "ls ~/Notes/* | mmsearch rank 'garden plans' - --lines --format paths",
+    "mmsearch rank photo.jpg other/*.jpg --model clip -k 3 -0 | xargs -0 ls -l",
+)
+COLUMNS = ("input", "path", "path_bytes", "text", "kind", "view", "rank", "score", "page", "start_s", "end_s",
+           "line_start", "line_end", "snippet")  # fmt: skip
+
+
+def rank(
+    query: Annotated[str, typer.Argument(metavar="QUERY", help="The query: a text, or a file.")],
+    things: Annotated[list[str], typer.Argument(metavar="FILE|TEXT...", help="What to rank; - is standard input.")],
+    model: Annotated[
+        str, typer.Option("--model", metavar="MODEL[:VIEW,VIEW]", help="A reranker, or an embedder.")
+    ] = "builtin",
+    k: Annotated[int | None, typer.Option("-k", metavar="N", min=1, help="How many at most; by default all.")] = None,
+    min_score: options.MinScore = None,
+    text: input_arguments.AsText = False,
+    file: input_arguments.AsFile = False,
+    lines: input_arguments.Lines = False,
+    no_ocr: input_arguments.NoOcr = False,
+    instruct: input_arguments.Instruct = "",
+    max_pixels: input_arguments.MaxPixels = None,
+    frames: input_arguments.Frames = None,
+    revision: input_arguments.Revision = None,
+    device: options.Device = "auto",
+    dtype: options.Dtype = "auto",
+    trust_remote_code: options.TrustCode = None,
+    allow_download: options.AllowDownload = False,
+    format: options.Lists = options.ListFormat.TABLE,
+    null: Annotated[
+        bool, typer.Option("-0", "--null", help="The arguments, each ended by a NUL byte, for `xargs -0`.")
+    ] = False,
+    quiet: options.Quiet = False,
+    debug: options.Debug = False,
+) -> int:
+    """Rank files and texts by how well they answer a query.
+
+    The best is first; the score of a file is that of its best place. A score is a reranker's judgement, 0 to 1, or
+    with an embedder the cosine to the query. Exit code 1: nothing is left; 4: one of them gave nothing to score.
+    """
+    format = parsing.list_format(format, null)
+    least = parsing.finite(min_score, "--min-score")
+    chosen = input_arguments.model_options(
+        model, trust_remote_code, device=device, dtype=dtype, max_pixels=max_pixels, frames=frames, revision=revision,
+        allow_download=allow_download,
+    )  # fmt: skip
+    with (
+        input_arguments.things([query], text, False, False, True) as (asked,),
+        input_arguments.things(things, text, file, lines, quiet) as named,
+    ):
+        ranking = _ranked(asked, named, model, instruct, "never" if no_ocr else "auto", chosen)
+        kept = [one for one in ranking.ranked if least is None or one.score >= least][:k]
+        _put([_record(number, one, named) for number, one in enumerate(kept, 1)], kept, named, format, null)
+    if not quiet:
+        for note in ranking.notes:
+            screen.remark(note)
+    input_arguments.report(ranking.troubles)
+    if ranking.troubles:
+        return codes.SOME_FAILED
+    return codes.DONE if kept else codes.NOTHING_FOUND
+
+
+def _ranked(query: Any, things: list[Any], name: str, instruct: str, ocr: str, chosen: Any) -> Any:
+    from mmsearch.models.registry import load, resolve
+    from mmsearch.models.reranker_files import is_reranker
+    from mmsearch.models.rerankers import load_reranker
+    from mmsearch.retrieval.ad_hoc_ranking import ranked_by_embedding, reranked
+
+    spec = resolve(name)
+    if is_reranker(spec, chosen):
+        return reranked(load_reranker(spec, chosen), query, things, instruct or None, ocr)
+    return ranked_by_embedding(load(spec, chosen), spec.limited_to, query, things, instruct or None, ocr)
+
+
+def _record(rank: int, one: Any, things: list[Any]) -> dict[str, Any]:
+    """One thing, schema `mmsearch.ranked/1`."""
+    return {
+        "schema": "mmsearch.ranked/1",
+        "input": one.thing + 1,
+        **input_arguments.named(things[one.thing]),
+        "kind": str(one.kind),
+        "view": one.view,
+        "rank": rank,
+        "score": one.score,
+        **input_arguments.place_record(one.locator),
+        "snippet": " ".join(one.words.split())[:200],
+    }
+
+
+def _put(
+    rows: list[dict[str, Any]], kept: list[Any], things: list[Any], format: options.ListFormat, null: bool
+) -> None:
+    if format is options.ListFormat.JSON:
+        records.put_json(rows)
+    elif format is options.ListFormat.JSONL:
+        records.put_jsonl(rows)
+    elif format is options.ListFormat.CSV:
+        records.put_csv(rows, COLUMNS)
+    elif format is options.ListFormat.PATHS:
+        named = [things[one.thing] for one in kept]
+        records.put_paths((thing.name for thing in named), null)
+    else:
+        table.put_columns([_row(rank, one, things[one.thing]) for rank, one in enumerate(kept, 1)], right=(0, 1))
+
+
+def _row(rank: int, one: Any, thing: Any) -> list[str]:
+    where = " ".join(part for part in (shown_path(thing.name), place(one.locator)) if part) if thing.path else ""
+    said = one_line(one.words)
+    return [str(rank), f"{one.score:.3f}", str(one.kind), where, said if len(said) <= 120 else said[:119] + "…"]

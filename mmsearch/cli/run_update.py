@@ -1,0 +1,123 @@
+"""A run that changes an index, for `index` and `failed --retry`: events to the screen, a record to the exit code."""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mmsearch.cli import codes
+from mmsearch.cli.stop_signals import stoppable
+from mmsearch.errors import UsageError
+from mmsearch.output import records, screen
+from mmsearch.output.profile import profile_lines
+from mmsearch.output.progress import follow
+from mmsearch.output.summary import again, run_summary
+
+if TYPE_CHECKING:
+    from mmsearch.config import Settings
+    from mmsearch.types import RunRecord
+
+
+def update(
+    folder: Path,
+    targets: Sequence[bytes] | None,
+    settings: Settings,
+    *,
+    listed: bool = False,
+    command: str = "index",
+    quiet: bool = False,
+    summary_json: str | None = None,
+    index: str | None = None,
+    profile: bool = False,
+) -> int:
+    """Run `Index.update`, show it, write its record to `summary_json`, and return the exit code. `profile` shows how
+    its stages fared, also when it is to be quiet."""
+    from mmsearch.config import require_index
+    from mmsearch.index import Index
+
+    if targets is None:
+        require_index(folder)  # to bring up to date what is not there would make an empty index
+    if summary_json:
+        _clear(summary_json)
+    advice = ["`--no-ocr` leaves out reading words from pictures;"] if settings.ocr != "never" else []
+    advice += ["Ctrl-C keeps what is done, and the same command goes on from there."]
+    with stoppable() as stop:
+        events = Index.update(folder, targets, settings, listed=listed, command=command, stop=stop)
+        try:
+            record = follow(stop.watched(events), quiet, " ".join(advice), again("failed", index))
+        except KeyboardInterrupt:
+            return stop.exit_code
+        code = exit_code(record, stop.exit_code, settings.dry_run)
+        if summary_json:
+            _write(summary_json, record)
+        _close(record, code, quiet, settings.dry_run, index)
+        if profile and not settings.dry_run:
+            screen.say(*profile_lines(record.profile))
+    return code
+
+
+def exit_code(record: RunRecord, interrupted: int, dry_run: bool = False) -> int:
+    """What a run's record means to the shell: stopped early wins over failures, both over success."""
+    if record.outcome == "interrupted":
+        return interrupted
+    if record.outcome != "done" or ((record.pending or record.behind) and not dry_run):
+        return codes.STOPPED_EARLY
+    some_failed = record.failed or record.missing or record.partial or record.caught_up_partly
+    return codes.SOME_FAILED if some_failed else codes.DONE
+
+
+def _close(record: RunRecord, code: int, quiet: bool, dry_run: bool, index: str | None) -> None:
+    """The summary. A plan is what `--dry-run` was asked for: it is data; so the rest of the talk stays on stderr."""
+    lines = run_summary(record, index, dry_run)
+    if dry_run:
+        screen.put_text("".join(f"{line}\n" for line in lines))
+    elif not quiet:
+        screen.say(*lines)
+    elif code not in (codes.DONE, codes.SOME_FAILED):
+        screen.say(*lines[1:])
+
+
+def _clear(path: str) -> None:
+    """Remove an older run's record, which a run that can't start would leave to be taken for its own."""
+    if path == "-":
+        return
+    parent = os.path.dirname(os.path.abspath(path))
+    if not os.access(parent, os.W_OK) or os.path.isdir(path):
+        raise UsageError(f"The summary can't be written to {path}.", "Choose a file in a folder that you can write to.")
+    if os.path.lexists(path) and stat.S_ISREG(os.lstat(path).st_mode):
+        os.unlink(path)
+
+
+def _write(path: str, record: RunRecord) -> None:
+    if path == "-":
+        records.put_json(records.run_record(record))
+        return
+    try:
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(records.dumped(records.run_record(record), indent=2) + "\n")
+    except OSError as error:
+        raise UsageError(
+            f"The summary can't be written to {path}: {error.strerror}.", "Choose another file."
+        ) from error
+
+
+def read_list(source: str, null: bool, option: str) -> list[bytes]:
+    """The entries of a list in a file, or for `-` on stdin: lines, or with `null` what stands between NUL bytes.
+
+    Empty entries are left out. Raises `UsageError` for a list that can't be read.
+    """
+    try:
+        if source == "-":
+            if sys.stdin is None:
+                raise UsageError(f"{option} - reads standard input, which is closed.", "Give a file instead.")
+            data = sys.stdin.buffer.read()
+        else:
+            data = Path(source).read_bytes()
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise UsageError(f"{option} can't be read from {source}: {reason}.", "Give a file, or - for stdin.") from error
+    return [entry for entry in data.split(b"\0" if null else b"\n") if entry]

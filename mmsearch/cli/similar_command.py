@@ -1,0 +1,64 @@
+"""`mmsearch similar`: find what is like a file, or like one place in it."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from mmsearch.cli import codes, options, parsing, rendering
+from mmsearch.cli.desktop_open import open_hit
+
+EXAMPLES = codes.epilog(
+    "mmsearch similar holiday/beach.jpg",
+    "mmsearch similar 'report.pdf#page=3' --kind pdf",
+    "mmsearch similar 'talk.mp4#t=75' -k 5",
+)
+
+
+def similar(
+    file: Annotated[str, typer.Argument(metavar="FILE[#page=N|#t=S]", help="A file, or a page or second of it.")],
+    k: options.Count = 10,
+    all_segments: options.AllSegments = False,
+    no_fold: options.NoFold = False,
+    min_score: options.MinScore = None,
+    kind: options.Kinds = None,
+    within: options.Within = None,
+    since: options.Since = None,
+    before: options.Before = None,
+    size: options.Size = None,
+    lang: options.Languages = None,
+    min_duration: options.MinDuration = None,
+    max_duration: options.MaxDuration = None,
+    pages: options.Pages = None,
+    explain: options.Explain = False,
+    open: options.Open = 0,
+    format: options.Lists = options.ListFormat.TABLE,
+    null: options.Null = False,
+    index: options.Index = None,
+    quiet: options.Quiet = False,
+    debug: options.Debug = False,
+) -> int:
+    """Find what is most like a file: `query --like FILE`.
+
+    Exit code 1: nothing found.
+    """
+    from mmsearch.types import Query
+
+    format = parsing.list_format(format, null)
+    asked = Query(
+        k=k,
+        all_segments=all_segments,
+        fold=not no_fold,
+        min_score=parsing.finite(min_score, "--min-score"),
+        where=parsing.filter_of(kind, within, since, before, size, lang, min_duration, max_duration, pages),
+    )
+    from mmsearch.index import Index
+
+    target, folder = parsing.absolute(file), parsing.index_folder(index)
+    with Index.open(folder) as opened, rendering.comparing([file], quiet):
+        answer = opened.similar(target, asked)
+    code = rendering.hand_over(answer, format, null, explain, quiet)
+    if open:
+        open_hit(answer.hits, open)
+    return code

@@ -1,0 +1,140 @@
+"""Single files opened for a question, not for the index: their words, pictures, frames and sound, out of worker
+processes as when indexing."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+from collections.abc import Sequence
+from types import TracebackType
+from typing import NamedTuple
+
+from mmsearch.discovery.sniff import HEAD_BYTES, sniff
+from mmsearch.errors import ExtractionError, ModelUnavailable, UsageError
+from mmsearch.extraction.forkserver import WorkerKind
+from mmsearch.extraction.pool import WorkerPool
+from mmsearch.extraction.worker import Decoded, Opened, decoded, decoding, opened, opening, worker_kind_of
+from mmsearch.filestat import stat_values
+from mmsearch.types import Extracted, Failure, Kind, Needs, Probe, Source
+
+TIME_LIMIT_S = 60.0  # for one span: somebody waits for the answer
+OCR_THREADS = 2
+
+
+class Contents(NamedTuple):
+    """A file's plan, the pieces of the spans that were decoded, and what kept the rest of them from being it."""
+
+    source: Source
+    probe: Probe
+    pieces: list[Extracted]
+    failure: Failure | None
+
+
+class Files:
+    """Worker processes for single files, one a flavour, started when first needed. A context manager."""
+
+    def __init__(self) -> None:
+        self._pools: dict[WorkerKind, WorkerPool] = {}
+
+    def read(self, source: Source, needs: Needs, spans: int | None = None, enough: int | None = None) -> Contents:
+        """The pieces of the first `spans` spans of a file (None: of all), until its own text has `enough` characters.
+
+        Raises `ExtractionError` for a file that can't be opened or that gives nothing at all."""
+        probe, pieces, failure = self.open(source, needs)
+        for number in range(1, len(probe.spans) if spans is None else min(spans, len(probe.spans))):
+            if enough is not None and sum(len(one.segment.text) for one in pieces) >= enough:
+                break
+            more = self.span(source, probe, number, needs)
+            pieces += more.segments
+            failure = failure or more.failure
+        if failure is not None and not pieces:
+            raise ExtractionError(failure.code, failure.sentence)
+        return Contents(source, probe, pieces, failure)
+
+    def open(self, source: Source, needs: Needs) -> Opened:
+        """A file's plan and the pieces of its first span. Raises `ExtractionError`."""
+        return opened(*self._pool(source).submit(opening(source, needs), timeout_s=TIME_LIMIT_S).result())
+
+    def span(self, source: Source, probe: Probe, number: int, needs: Needs) -> Decoded:
+        """The pieces of another span. Raises `ExtractionError`."""
+        request = decoding(source, probe, number, needs)
+        return decoded(*self._pool(source).submit(request, timeout_s=TIME_LIMIT_S).result())
+
+    def close(self) -> None:
+        """End the workers."""
+        while self._pools:
+            self._pools.popitem()[1].close()
+
+    def __enter__(self) -> Files:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _pool(self, source: Source) -> WorkerPool:
+        worker_kind = worker_kind_of(source.kind)
+        if worker_kind not in self._pools:
+            self._pools[worker_kind] = WorkerPool(worker_kind, 1)
+        return self._pools[worker_kind]
+
+
+def source_of(path: bytes, kind: Kind | None = None) -> Source:
+    """A file as something to extract from. Raises `UsageError` when it can't be read, is no regular file, or is not of
+    the `kind` asked for (None: any of ours)."""
+    shown = os.fsdecode(path)
+    try:
+        if not stat.S_ISREG(os.stat(path).st_mode):  # opening a pipe would wait
+            raise UsageError(f"{shown!r} is no file.", "Name a single file.")
+        with open(path, "rb") as file:
+            facts = os.fstat(file.fileno())
+            found, format_ = sniff(file.read(HEAD_BYTES), os.path.basename(path))
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise UsageError(f"{shown!r} can't be read: {reason}.", "Check the path.") from error
+    if found is None or kind not in (None, found):
+        what = _NAMES[kind] if kind is not None else "text, picture, PDF, sound or video"
+        raise UsageError(f"{shown!r} is no {what}.", "Name another file, or say in words what to look for.")
+    return Source(os.path.realpath(path), found, format_, stat_values(facts)[:3])
+
+
+_NAMES = {
+    Kind.TEXT: "text",
+    Kind.IMAGE: "picture",
+    Kind.PDF: "PDF",
+    Kind.AUDIO: "sound",
+    Kind.VIDEO: "video",
+}
+
+
+def ocr_loading() -> contextlib.AbstractContextManager[None]:
+    """Load the OCR engine beside what is done in the `with`, for `words_of` after it."""
+    from mmsearch.models.ocr import loading
+
+    return loading(OCR_THREADS)
+
+
+def words_of(pieces: Sequence[Extracted], pictures: int | None = None) -> list[str]:
+    """All words of each piece: its own text and what OCR reads from its page; of the first `pictures` pages only, where
+    given. Empty strings where there are none. An OCR engine that is not installed reads nothing."""
+    words = []
+    for one in pieces:
+        said = [one.segment.text]
+        if one.page is not None and (pictures is None or pictures > 0):
+            said.append(_read(one))
+            pictures = None if pictures is None else pictures - 1
+        words.append("\n".join(part for part in said if part.strip()))
+    return words
+
+
+def _read(one: Extracted) -> str:
+    from mmsearch.models.ocr import handle
+
+    assert one.page is not None
+    try:
+        reply, _ = handle({"threads": OCR_THREADS}, [one.page])
+    except ModelUnavailable:
+        return ""
+    return str(reply["pages"][0]["text"])

@@ -1,0 +1,196 @@
+"""Filling spaces that came later: words from the catalogue, looks and sounds from the files, and nothing read twice.
+
+Each run ends with it. An asset is done in a space when a row of `encoded` says so, written with its last vectors; a
+killed run goes on from there. Assets without a view to decode in these spaces are encoded from what the catalogue
+holds of them; the others are decoded again, but OCR and speech recognition are left out: their words are there.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from mmsearch.encoding.jobs import Job, SpanMedia
+from mmsearch.encoding.pipeline import Pipeline, Workers
+from mmsearch.encoding.space_models import Models
+from mmsearch.indexing.scope import Reach
+from mmsearch.store import segments, spaces
+from mmsearch.store.catalogue import Root, roots, transaction
+from mmsearch.store.layout import IndexFolder
+from mmsearch.store.snapshot import SpaceRow
+from mmsearch.types import EXTRACTOR_VERSION, Extracted, Failure, FileFailed, Kind, Remark, RunRecord, Source
+
+COMMIT_S = 1.0
+_AHEAD = 12  # assets on their way: enough to fill a batch, few enough to hold in memory
+_VIEWS = {  # what of a kind has to be decoded for which views
+    Kind.IMAGE: {"image"},
+    Kind.PDF: {"image"},
+    Kind.AUDIO: {"audio"},
+    Kind.VIDEO: {"image", "audio", "video"},
+}
+
+
+@dataclass(slots=True)
+class _Open:
+    """An asset on its way: the spans that are not back yet (None: not known), and what failed of them."""
+
+    path: bytes
+    missing: set[int] | None = None
+    failure: Failure | None = None
+
+
+@dataclass(slots=True)
+class Backfill:
+    """What is done for the spaces of `rows` that lack assets. `total` and `done` count assets."""
+
+    folder: IndexFolder
+    connection: sqlite3.Connection
+    models: Models
+    workers: Workers
+    record: RunRecord
+    stopped: Callable[[], bool]
+    reach: Reach
+    total: int = 0
+    done: int = 0
+    _rows: Sequence[SpaceRow] = ()
+    _flying: dict[int, _Open] = field(default_factory=dict)
+    _chunks: list[segments.SpanResult] = field(default_factory=list)
+    _committed: float = 0.0
+
+    def steps(self) -> Iterator[FileFailed | Remark | None]:
+        """Do it, until all is done or the run is to stop; yields what there is to say, and None for a sign of life."""
+        self._rows = [row for row in self.models.rows if spaces.lacking(self.connection, [row.id])]
+        assets = spaces.lacking(self.connection, [row.id for row in self._rows])
+        self.total = len(assets)
+        if not assets:
+            return
+        rows = self._rows
+        pipeline = Pipeline(
+            self.models.needs(rows, reading=False),
+            self.workers,
+            lambda present: self.models.load(present, rows),
+            "",
+            None,
+        )
+        try:
+            yield from self._loop(pipeline, assets)
+        finally:
+            for stage, spent in pipeline.busy().items():
+                self.record.stages[stage] = round(self.record.stages.get(stage, 0.0) + spent, 3)
+            pipeline.close()
+        left = len(spaces.lacking(self.connection, [row.id for row in rows]))
+        self.record.behind = left
+        if left and not self.stopped():
+            names = ", ".join(spaces.plain_name(row) for row in rows)
+            what, it = ("1 file", "it") if left == 1 else (f"{left:,} files", "them")
+            yield Remark(
+                f"{what} could not be opened for {names}; searches find {it} by what is there.",
+                "The next run tries again; `mmsearch forget` takes files out for good.",
+            )
+
+    def _loop(self, pipeline: Pipeline, assets: list[int]) -> Iterator[FileFailed | None]:
+        self._committed = time.monotonic()
+        waiting = iter(assets)
+        ready: SpanMedia | None = None
+        more = True
+        while True:
+            while more and len(self._flying) < _AHEAD:
+                if ready is None:
+                    asset_id = next(waiting, None)
+                    if asset_id is None:
+                        more = False
+                        pipeline.end_jobs()
+                        break
+                    ready = self._begin(pipeline, asset_id)
+                if ready is not None:
+                    if not pipeline.offer(ready):
+                        break
+                    ready = None
+            chunks = pipeline.poll(0.05)
+            self._chunks += chunks or []
+            stop = chunks is not None and self.stopped()
+            if stop:
+                self._chunks += pipeline.wind_up()
+            if chunks is None or stop or time.monotonic() - self._committed >= COMMIT_S:
+                yield from self._commit()
+            if chunks is None or stop:
+                return
+            yield None
+
+    def _begin(self, pipeline: Pipeline, asset_id: int) -> SpanMedia | None:
+        """Start with an asset: a job for the pipeline where it must be decoded, else a piece for the encode stage."""
+        key, kind, format_, extractor = self.connection.execute(
+            "SELECT key, kind, format, extractor FROM assets WHERE id = ?", (asset_id,)
+        ).fetchone()
+        source = self._source(asset_id, Kind(kind), format_)
+        stored, read = spaces.stored_words(self.connection, asset_id)
+        job = Job(asset_id, key, source, read=tuple(read))
+        views = {view for row in self._rows for view in row.views}
+        self._flying[asset_id] = _Open(source.path)
+        if max(extractor, 1) == EXTRACTOR_VERSION and views & _VIEWS.get(Kind(kind), set()):
+            pipeline.add(job)
+            return None
+        chunk = segments.SpanResult(asset_id, key, None, segments=stored, readings=read)
+        return SpanMedia(job, chunk, [Extracted(segment) for segment in stored])
+
+    def _source(self, asset_id: int, kind: Kind, format_: str) -> Source:
+        """A file that shows an asset, one that is there before others."""
+        places: dict[int, Root] = {root.id: root for root in roots(self.connection, self.folder)}
+        found: Source | None = None
+        for root_id, path, size, mtime_ns, inode, sidecars in self.connection.execute(
+            "SELECT root_id, path, size, mtime_ns, inode, sidecars FROM files WHERE asset_id = ? OR next_asset_id = ?"
+            " ORDER BY id",
+            (asset_id, asset_id),
+        ):
+            whole = os.path.join(places[root_id].path, path) if path else places[root_id].path
+            if not self.reach.holds(whole):
+                continue
+            names = [name.encode("utf-8", "surrogateescape") for name, *_ in json.loads(sidecars)]
+            beside = tuple(os.path.join(os.path.dirname(whole), name) for name in names)
+            beside = tuple(one for one in beside if self.reach.holds(one))
+            found = Source(whole, kind, format_, (size, mtime_ns, inode), beside)
+            if os.path.exists(whole):
+                break
+        return found or Source(b"", kind, format_, (0, 0, 0))
+
+    def _commit(self) -> Iterator[FileFailed]:
+        """Write what is ready, in one transaction."""
+        self._committed = time.monotonic()
+        if not self._chunks:
+            return
+        failed: list[FileFailed] = []
+        with transaction(self.connection, self.folder):
+            for chunk in self._chunks:
+                self.record.embeddings += spaces.commit_vectors(self.connection, chunk)
+                failed += self._note(chunk)
+            for space_id, view in {(one.space_id, one.view) for chunk in self._chunks for one in chunk.vectors}:
+                segments.refresh_background(self.connection, space_id, view)
+        self._chunks = []
+        yield from failed
+
+    def _note(self, chunk: segments.SpanResult) -> list[FileFailed]:
+        """Note that a span is back, and with the last one that its asset is done."""
+        asset = self._flying.get(chunk.asset_id)
+        if asset is None:
+            return []
+        if chunk.failure is not None:
+            asset.failure = asset.failure or chunk.failure
+        if chunk.span is not None and chunk.probe is not None:
+            asset.missing = set(range(len(chunk.probe.spans))) if asset.missing is None else asset.missing
+            asset.missing.discard(chunk.span)
+        if chunk.span is not None and asset.missing:
+            return []
+        del self._flying[chunk.asset_id]
+        if asset.failure is not None and asset.failure.code in segments.PASSING:
+            return []  # the next run tries again
+        spaces.note_encoded(self.connection, chunk.asset_id, [row.id for row in self._rows], asset.failure)
+        self.done += 1
+        self.record.caught_up += 1
+        if asset.failure is None:
+            return []
+        self.record.caught_up_partly += 1
+        return [FileFailed(asset.path, asset.failure, partial=True)]

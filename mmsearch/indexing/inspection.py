@@ -1,0 +1,159 @@
+"""A closer look at a file that is new or has changed: what it is, and the hash that names its asset."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import stat
+import threading
+from collections.abc import Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from io import FileIO
+
+from mmsearch.discovery.sniff import HEAD_BYTES, sniff
+from mmsearch.discovery.walk import Entry
+from mmsearch.filestat import stat_values
+from mmsearch.store.catalogue import Root
+from mmsearch.store.files import FileRow
+from mmsearch.types import EXTRACTOR_VERSION, Failure, Kind
+
+_THREADS = 2  # hashing lets go of the interpreter lock; more threads only make a disk seek
+_AHEAD = 64
+_BLOCK = 1 << 20
+_HOLLOW_BYTES = 1 << 30
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A file that needs a look. `row` is what the catalogue knew of it; larger ones than `max_bytes` are left alone."""
+
+    root: Root
+    entry: Entry
+    row: FileRow | None
+    max_bytes: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Inspection:
+    """What a look told. `key` is None where there is nothing to extract; `failure` says why it could not be read, or
+    with code `skipped` why it is left alone."""
+
+    wanted: Wanted
+    kind: Kind | None
+    format: str
+    key: str | None
+    failure: Failure | None = None
+
+
+class Inspector:
+    """Looks at files in a few threads, a bounded number ahead of the one who takes the results."""
+
+    def __init__(self, wanted: Iterator[Wanted]) -> None:
+        self._wanted = wanted
+        self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="look")
+        self._flying: list[Future[Inspection]] = []
+        self._over = threading.Event()
+        self.ended = False
+        self._fill()
+
+    def _fill(self) -> None:
+        while len(self._flying) < _AHEAD:
+            wanted = next(self._wanted, None)
+            if wanted is None:
+                break
+            self._flying.append(self._pool.submit(inspect, wanted, self._over))
+        self.ended = not self._flying
+
+    def ready(self, wait_s: float) -> list[Inspection]:
+        """What is finished by now, whatever came before it: a huge file must not hold up the small ones after it. Waits
+        at most `wait_s` seconds for the first one."""
+        finished, flying = wait(self._flying, timeout=wait_s, return_when=FIRST_COMPLETED)
+        found = [future.result() for future in self._flying if future in finished]  # in their order
+        self._flying = [future for future in self._flying if future in flying]
+        self._fill()
+        return found
+
+    def close(self) -> None:
+        """Give up on what has not been looked at, also in the middle of a large file."""
+        self._over.set()
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+
+def inspect(wanted: Wanted, over: threading.Event) -> Inspection:
+    """Sniff a file and, where it is of a kind of ours, hash it and its sidecars. Never raises for a bad file. Ends soon
+    when `over` is set; nobody takes the result then."""
+    entry = wanted.entry
+    path = os.path.join(wanted.root.path, entry.path)
+    if entry.owner:
+        owner = entry.owner.decode("utf-8", "replace")
+        return Inspection(
+            wanted, None, "sidecar", None, Failure("skipped", f"It belongs to {owner} and is searched with it.")
+        )
+    if wanted.max_bytes is not None and entry.size > wanted.max_bytes:
+        return Inspection(wanted, None, "too-large", None, Failure("skipped", "It is larger than --max-size."))
+    try:
+        with _opened(path) as file:
+            head = file.read(HEAD_BYTES)
+            kind, format_ = sniff(head, os.path.basename(entry.path))
+            if kind is None:
+                return Inspection(wanted, None, format_, None)
+            if _is_hollow(os.fstat(file.fileno())):
+                hollow = Failure("skipped", "It is a sparse file: nearly all of it is a hole.")
+                return Inspection(wanted, None, "sparse", None, hollow)
+            digest = _digest(file, head, over)
+            facts = os.fstat(file.fileno())
+    except OSError as error:
+        return _unreadable(wanted, error)
+    if stat_values(facts)[:2] != (entry.size, entry.mtime_ns):
+        return Inspection(
+            wanted, kind, format_, None, Failure("vanished", "It changed while it was read; the next run takes it up.")
+        )
+    return Inspection(wanted, kind, format_, _key(digest, format_, wanted, over))
+
+
+def _digest(file: FileIO, head: bytes, over: threading.Event) -> str:
+    """SHA-256 of what was read of a file and of its rest, in hex."""
+    digest = hashlib.sha256(head)
+    while not over.is_set() and (block := file.read(_BLOCK)):
+        digest.update(block)
+    return digest.hexdigest()
+
+
+def _is_hollow(facts: os.stat_result) -> bool:
+    """Whether a file claims gigabytes and holds next to nothing: an unfinished download, or a trap. Reading the zeros
+    of a terabyte would take an hour."""
+    return facts.st_size > _HOLLOW_BYTES and facts.st_blocks * 512 < facts.st_size // 100
+
+
+def _opened(path: bytes) -> FileIO:
+    """A regular file, for reading; raises `OSError` for a link or a special file that has taken its place."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, "it is no file any more")
+    return FileIO(descriptor)
+
+
+def _key(digest: str, format_: str, wanted: Wanted, over: threading.Event) -> str:
+    """The asset's key: everything that decides what extraction gives."""
+    folder = os.path.dirname(os.path.join(wanted.root.path, wanted.entry.path))
+    sidecars = []
+    for name, _, _ in wanted.entry.sidecars:
+        try:
+            with _opened(os.path.join(folder, name)) as file:
+                sidecars.append(_digest(file, b"", over))
+        except OSError:
+            sidecars.append("unreadable")
+    return hashlib.sha256("/".join([digest, format_, str(EXTRACTOR_VERSION), *sidecars]).encode()).hexdigest()
+
+
+def _unreadable(wanted: Wanted, error: OSError) -> Inspection:
+    if isinstance(error, PermissionError):
+        failure = Failure("permission", "No permission to read it.")
+    elif isinstance(error, FileNotFoundError):
+        failure = Failure("vanished", "It went away during the run.")
+    else:
+        failure = Failure("vanished", f"It can't be read: {error.strerror or type(error).__name__}.")
+    return Inspection(wanted, None, "unreadable", None, failure)

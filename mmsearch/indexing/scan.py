@@ -1,0 +1,282 @@
+"""What changed: a walk through each scope, held against the catalogue. Reads only; `plan` does the writing."""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+import stat
+from collections import Counter
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from mmsearch.config import Settings
+from mmsearch.discovery.ignore import Globs
+from mmsearch.discovery.mounts import PSEUDO, mount_points, type_at
+from mmsearch.discovery.walk import Entry, Walk, single
+from mmsearch.indexing.guard import GUARD_FILES, Missing, judge, mounts_of_single
+from mmsearch.indexing.inspection import Wanted
+from mmsearch.indexing.scope import Scope
+from mmsearch.store.catalogue import Root, get_meta, is_below, mounts
+from mmsearch.store.files import FileRow, known_files
+from mmsearch.store.schema import CTIMES_SINCE
+from mmsearch.types import EXTRACTOR_VERSION, Kind, Remark, RunRecord
+
+_FEW = 1000  # entries between two looks at whether the run is to stop
+
+
+@dataclass(slots=True)
+class Scan:
+    """What a run has found out about its scopes before it looks into any file."""
+
+    wanted: list[Wanted] = field(default_factory=list)  # new or changed: to be looked at
+    resume: list[tuple[Root, Entry]] = field(default_factory=list)  # unchanged, but an earlier run did not finish them
+    retry: list[tuple[Root, Entry, FileRow]] = field(
+        default_factory=list
+    )  # failed before or not read, to be done again
+    gone: list[FileRow] = field(default_factory=list)
+    excluded: list[FileRow] = field(default_factory=list)  # left out now by the rules of their root
+    unreadable: list[tuple[Root, bytes, str]] = field(default_factory=list)  # folders that can't be listed
+    missing: list[tuple[bytes, str]] = field(default_factory=list)  # absolute paths that were named and are no files
+    guarded: list[str] = field(default_factory=list)  # why deletions were not believed, a sentence each
+    unwalked: list[tuple[bytes, str, int]] = field(
+        default_factory=list
+    )  # mounts that are not walked: absolute path, type, files that the index holds of it
+    mounts: list[tuple[Root, dict[bytes, int]]] = field(default_factory=list)  # to be remembered
+    change_times: list[tuple[int, int]] = field(default_factory=list)  # file id, ctime_ns: seen for the first time
+    touched: int = 0  # files of which nothing but the change time is another
+    seen: dict[int, set[bytes]] = field(default_factory=dict)  # by root, so that no file counts twice
+
+
+def survey(
+    connection: sqlite3.Connection, scopes: list[Scope], settings: Settings, record: RunRecord
+) -> Iterator[Scan]:
+    """Walk all scopes. Yields the growing survey now and then, so that the caller can stop or show progress, and
+    complete at the end. Only then does it hold deletions: a file may have moved to a root that is walked later."""
+    result = Scan()
+    lacks: list[Missing] = []
+    since = float(get_meta(connection, CTIMES_SINCE) or 0)
+    for scope in scopes:
+        found = yield from _one(connection, scope, settings, round(since * 1e9), record, result)
+        lacks += [found] if found is not None else []
+    moved = {(want.entry.size, want.entry.mtime_ns) for want in result.wanted}
+    for lack in lacks:
+        verdict = judge(lack, moved, settings.allow_mass_delete)
+        result.gone += verdict.gone.values()
+        result.guarded += verdict.reasons
+        if verdict.mounts != lack.before:
+            result.mounts.append((lack.scope.root, verdict.mounts))
+    yield result
+
+
+def _one(
+    connection: sqlite3.Connection, scope: Scope, settings: Settings, since: int, record: RunRecord, result: Scan
+) -> Generator[Scan, None, Missing | None]:
+    root, rules = scope.root, scope.rules
+    known = known_files(connection, root.id, scope.below)
+    if scope.files:
+        known = {path: known[path] for path in scope.files if path in known}
+    globs = Globs.of(rules.include, rules.exclude)
+    walk = Walk(root.path, globs, rules.hidden, rules.ignore_files, scope.below, rules.network, scope.apart)
+    if not scope.files and root.walked and not os.path.isdir(os.path.join(root.path, scope.below)):
+        _lost_root(scope, known, settings, result)
+        return None
+    seen = result.seen.setdefault(root.id, set())
+    entries = _singles(scope, known, result) if scope.files else walk.entries()
+    for number, entry in enumerate(entries):
+        if entry.path in seen:
+            continue
+        record.seen += 1
+        if root.forgotten and _is_any(entry.path, root.forgotten):
+            record.count("excluded", "forgotten")
+            continue
+        seen.add(entry.path)
+        _sort(scope, entry, known.get(entry.path), settings, since, record, result)
+        if number % _FEW == 0:
+            yield result
+    for reason, count in walk.left_out.items():
+        record.seen += count
+        record.count("excluded", reason, count)
+    unlisted = {folder: why for folder, why in walk.unreadable if not _is_any(folder, root.forgotten)}
+    result.unreadable += [(root, folder, why) for folder, why in unlisted.items()]
+    missing = _missing(scope, walk, known, seen, list(unlisted), result)
+    before = mounts(connection, root)
+    now = mounts_of_single(root.path, scope.files) if scope.files else _mounts_now(scope, walk, before)
+    unwalked = frozenset(mount.path for mount in walk.unwalked)
+    return Missing(scope, known, missing, unlisted, unwalked, frozenset(walk.empty), not seen, before, now)
+
+
+def _missing(
+    scope: Scope, walk: Walk, known: dict[bytes, FileRow], seen: set[bytes], unlisted: list[bytes], result: Scan
+) -> dict[bytes, FileRow]:
+    """The files that the catalogue knows, that should have been found, and were not. Notes those that the rules leave
+    out now, and those on mounts that are not walked."""
+    missing: dict[bytes, FileRow] = {}
+    kept = Counter[bytes]()
+    unwalked = [mount.path for mount in walk.unwalked]
+    for path in known.keys() - seen:
+        if _is_any(path, unlisted):
+            continue
+        if unwalked and (mount := next((folder for folder in unwalked if is_below(path, folder)), None)) is not None:
+            kept[mount] += 1
+        elif not scope.files and (_is_left_out(walk.globs, path) or _is_file(os.path.join(scope.root.path, path))):
+            result.excluded += [] if scope.for_now else [known[path]]
+        else:
+            missing[path] = known[path]
+    result.unwalked += [
+        (os.path.join(scope.root.path, mount.path), mount.type, kept[mount.path]) for mount in walk.unwalked
+    ]
+    return missing
+
+
+def _mounts_now(scope: Scope, walk: Walk, before: dict[bytes, int]) -> dict[bytes, int]:
+    """The mount points of a walk with their devices. A walk that starts in the middle of a file system has not seen
+    where that is mounted: it is where it was, as long as the device is the same."""
+    now = {mount.path: mount.device for mount in walk.mounts}
+    outer = scope.below
+    while outer and outer not in before:
+        outer = os.path.dirname(outer)
+    if outer != scope.below and now.get(scope.below) == before.get(outer):
+        now[outer] = now.pop(scope.below, 0)
+    return now
+
+
+def _is_any(path: bytes, folders: Sequence[bytes]) -> bool:
+    return any(is_below(path, folder) for folder in folders)
+
+
+def _is_left_out(globs: Globs, path: bytes) -> bool:
+    """Whether `--include` or `--exclude` leave a file out, or a folder above it."""
+    if globs.leaves_out_file(path):
+        return True
+    folder = os.path.dirname(path)
+    while folder:
+        if globs.leaves_out_folder(folder):
+            return True
+        folder = os.path.dirname(folder)
+    return False
+
+
+def _is_file(path: bytes) -> bool:
+    """Whether a regular file is there: one that the walk has not given is hidden or ignored."""
+    try:
+        return stat.S_ISREG(os.lstat(path).st_mode)
+    except OSError:
+        return False
+
+
+def _singles(scope: Scope, known: Mapping[bytes, FileRow], result: Scan) -> Iterator[Entry]:
+    points = mount_points()
+    for path in scope.files:
+        absolute = os.path.join(scope.root.path, path)
+        if (type_ := type_at(os.path.dirname(absolute), points)) in PSEUDO:
+            result.missing.append((absolute, f"It lies on a pseudo file system ({type_}), which keeps no files."))
+            continue
+        entry = single(scope.root.path, path)
+        if entry is not None:
+            yield entry
+        elif os.path.lexists(absolute):
+            what = "a folder; name the files in it" if os.path.isdir(absolute) else "no regular file"
+            result.missing.append((absolute, f"It is {what}."))
+        elif path not in known:
+            result.missing.append((absolute, "There is no such file."))
+
+
+def _sort(
+    scope: Scope, entry: Entry, row: FileRow | None, settings: Settings, since: int, record: RunRecord, result: Scan
+) -> None:
+    """Decide by its stat alone what a file needs. `since`, in nanoseconds, is when files that have no change time yet
+    were last looked at."""
+    root, limit = scope.root, scope.rules.max_bytes
+    if row is None or (entry.size, entry.mtime_ns, entry.inode, sidecar_note(entry)) != (
+        row.size, row.mtime_ns, row.inode, row.sidecars,
+    ):  # fmt: skip
+        result.wanted.append(Wanted(root, entry, row, limit))
+        return
+    if row.ctime_ns != entry.ctime_ns:
+        if row.ctime_ns is not None or entry.ctime_ns > since:
+            result.touched += 1
+            result.wanted.append(Wanted(root, entry, row, limit))
+            return
+        result.change_times.append((row.id, entry.ctime_ns))
+    belongs = bool(entry.owner)  # to another file; such a one has no asset of its own
+    is_large = limit is not None and entry.size > limit and not belongs
+    if (
+        settings.recheck
+        or (belongs or is_large) != (row.code == "skipped")
+        or (row.code is not None and not belongs and not is_large)
+    ):
+        result.wanted.append(Wanted(root, entry, row, limit))
+    elif row.state is None:
+        skip(record, entry, "sidecar" if belongs else "larger than --max-size" if is_large else "")
+    elif row.state == "pending":
+        result.resume.append((root, entry))
+    elif (row.state in ("failed", "partial") and settings.retry_failed) or lacks_reading(row, settings):
+        result.retry.append((root, entry, row))
+    elif settings.refresh and row.extractor is not None and row.extractor < EXTRACTOR_VERSION:
+        result.wanted.append(Wanted(root, entry, row, limit))
+    elif row.state == "failed":
+        record.count("known_failures", row.asset_code or "decode-error")
+    else:
+        record.unchanged += 1
+
+
+def lacks_reading(row: FileRow, settings: Settings) -> bool:
+    """Whether speech recognition is asked for by name and this file has not had it, or a refresh would read its
+    pictures for the first time."""
+    if not (settings.transcribe or settings.refresh):
+        return False
+    readers = json.loads(row.readers or "{}")
+    if settings.transcribe and row.kind in (Kind.AUDIO, Kind.VIDEO) and "speech" not in readers:
+        return True
+    pictured = row.kind in (Kind.IMAGE, Kind.PDF, Kind.VIDEO)
+    return settings.refresh and settings.ocr != "never" and pictured and "ocr" not in readers
+
+
+def skip(record: RunRecord, entry: Entry, reason: str) -> None:
+    """Count a file that is known by its name only; without a `reason`, by its extension."""
+    suffix = os.path.splitext(entry.path)[1].decode("utf-8", "replace").lower()
+    record.count("skipped", reason or ("empty file" if not entry.size else suffix or "no extension"))
+
+
+def sidecar_note(entry: Entry) -> str:
+    """A file's sidecars as the catalogue keeps them."""
+    if not entry.sidecars:
+        return "[]"
+    return json.dumps([[name.decode("utf-8", "surrogateescape"), size, time] for name, size, time in entry.sidecars])
+
+
+def _lost_root(scope: Scope, known: dict[bytes, FileRow], settings: Settings, result: Scan) -> None:
+    shown = os.fsdecode(os.path.join(scope.root.path, scope.below))
+    if settings.allow_mass_delete:
+        result.gone += known.values()
+    elif known:
+        result.guarded.append(f"{shown} is missing: its {len(known):,} files stay in the index.")
+    else:
+        result.guarded.append(f"{shown} is missing.")
+
+
+def remarks(found: Scan) -> Iterator[Remark]:
+    """What a run has to say of its walks: mounts that were left out, and why many files are read again."""
+    pseudo = [(path, type_) for path, type_, _ in found.unwalked if type_ in PSEUDO]
+    if pseudo:
+        yield Remark(f"Left out, since pseudo file systems keep no files: {_listed(pseudo)}.")
+    network = [(path, type_) for path, type_, _ in found.unwalked if type_ not in PSEUDO]
+    if network:
+        kept = sum(number for _, type_, number in found.unwalked if type_ not in PSEUDO)
+        stay = f" {kept:,} files that the index holds of them stay as they are." if kept else ""
+        yield Remark(
+            f"Left out, since they lie behind a network or another program: {_listed(network)}.{stay}",
+            "Name one to index it: mmsearch index PATH. Or walk all of them: --network-mounts.",
+        )
+    if found.touched >= GUARD_FILES and found.touched * 2 > sum(len(paths) for paths in found.seen.values()):
+        yield Remark(
+            f"{found.touched:,} files have another change time and nothing else that is new, as after a restored disk"
+            " or new permissions: each is read once to see whether its content is the same."
+        )
+
+
+def _listed(mounts: Sequence[tuple[bytes, str]], most: int = 4) -> str:
+    """The first few mount points with their types, and how many more there are."""
+    named = [f"{os.fsdecode(path)} ({type_})" for path, type_ in mounts[:most]]
+    return ", ".join(named) + (f" and {len(mounts) - most:,} more" if len(mounts) > most else "")

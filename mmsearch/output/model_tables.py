@@ -1,0 +1,108 @@
+"""Models for people and programs: the table, one model in full, and how far a download is."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from mmsearch.output import screen, text_layout
+from mmsearch.output.plain import shown, size
+from mmsearch.types import View
+
+if TYPE_CHECKING:
+    from mmsearch.models.downloads import Fetched
+    from mmsearch.models.listing import ModelFacts
+
+COLUMNS = (
+    "name", "source", "role", "takes", "dimension", "parameters", "weights_bytes", "licence", "state", "reason",
+    "bytes_here",
+)  # fmt: skip
+_USES = {"embedder": "index", "late": "late", "reranker": "--rerank", "speech": "--transcribe"}
+_LICENCE = 16  # characters of a licence in the table
+_TOLD_S = 5.0  # between two lines of progress where there is no terminal
+
+
+def model_record(model: ModelFacts) -> dict[str, Any]:
+    """One model, schema `mmsearch.model/1`."""
+    return {"schema": "mmsearch.model/1", **asdict(model)}
+
+
+def put_models(models: Sequence[ModelFacts]) -> None:
+    """The table: name, role, what it takes, dimension, weights, licence, how it stands here, bytes on this disk. On a
+    terminal too narrow for it, a block of two lines for each model."""
+    rows = [("name", "for", "takes", "dim", "weights", "licence", "state", "here")]
+    for model in models:
+        rows.append(
+            (
+                model.name,
+                _USES.get(model.role, model.role),
+                " ".join(view for view in View if view in model.takes) or "?",
+                str(model.dimension) if model.dimension else "?" if model.role == "embedder" else "",
+                size(model.weights_bytes) if model.weights_bytes else _parameters(model),
+                shown(_short(model.licence or "?")),
+                model.state,
+                size(model.bytes_here) if model.bytes_here else "",
+            )
+        )
+    columns = screen.width(sys.stdout)
+    lines = text_layout.columns(rows, right=(3, 4))
+    if columns is None or max(map(text_layout.cells, lines)) <= columns:
+        screen.put_lines(lines)
+        return
+    for name, use, takes, dimension, weights, licence, state, here in rows[1:]:
+        facts = [use, takes, f"{dimension} dimensions" if dimension.isdecimal() else "", weights, licence]
+        facts.append(f"{here} here" if here else "")
+        text = f"{state}: {', '.join(fact for fact in facts if fact.strip('?'))}"
+        screen.put_lines(
+            [*text_layout.wrapped(name, columns), *(f"  {row}" for row in text_layout.wrapped(text, columns - 2))]
+        )
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _LICENCE else f"{text[: _LICENCE - 1]}…"
+
+
+def _parameters(model: ModelFacts) -> str:
+    """The size by parameters, where that of the files is not known."""
+    if not model.parameters:
+        return "?"
+    millions = model.parameters / 1e6
+    return f"{millions:,.0f}M par." if millions < 1000 else f"{millions / 1000:.1f}B par."
+
+
+def put_model(model: ModelFacts) -> None:
+    """All that is known of one model, a fact a line."""
+    lines = []
+    for name, value in asdict(model).items():
+        if name.endswith("bytes") or name == "bytes_here":
+            text = size(value) if value else "unknown" if value is None else "none"
+        elif name == "matryoshka" and value:
+            text = f"{value[0]} to {value[1]}"
+        elif isinstance(value, bool):
+            text = "yes" if value else "no"
+        elif isinstance(value, dict):
+            text = ", ".join(f"{role}: {prompt!r}" for role, prompt in value.items()) or "its own files'"
+        elif isinstance(value, tuple):
+            text = ", ".join(value) or "none"
+        else:
+            text = "unknown" if value is None else f"{value:,}" if isinstance(value, int) else str(value)
+        lines.append((name.replace("_", " "), shown(text)))
+    screen.put_lines(text_layout.pairs(lines, screen.width(sys.stdout)))
+
+
+def follow_download(events: Iterable[Fetched], quiet: bool) -> None:
+    """Show how far a download is: a line that moves on a terminal, else a line now and then."""
+    told = 0.0
+    moving = screen.is_terminal(sys.stderr)
+    for event in events:
+        if quiet or (time.monotonic() - told < (0.0 if moving else _TOLD_S) and event.done < event.total):
+            continue
+        told = time.monotonic()
+        text = f"{event.source}: {size(event.done)} of {size(event.total)}"
+        if moving:
+            screen.say_over(text, last=event.done >= event.total)
+        else:
+            screen.say(text)

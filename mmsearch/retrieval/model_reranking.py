@@ -1,0 +1,165 @@
+"""A model judges the best places of a query: their words from the index, their looks from the files on disk.
+
+Places are judged best first, as many as the time allows. What a model can't take (a text-only one a photo without
+words), or had no time for, is not judged.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import os
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from mmsearch.encoding.ad_hoc_files import Files, source_of
+from mmsearch.errors import ExtractionError, UsageError
+from mmsearch.models.model_options import ModelOptions
+from mmsearch.models.reranker import Candidate, Reranker, visible
+from mmsearch.retrieval.rerank_media import RerankMedia, needs_of, with_image
+from mmsearch.store.snapshot import Place, Snapshot
+from mmsearch.types import Extracted, Kind, Query, View
+
+AT_ONCE = 16  # places whose pictures are held in memory
+
+
+@dataclass(slots=True)
+class RerankScores:
+    """What a model said of places, by segment id, in 0..1, and what there is to say about that."""
+
+    scores: dict[int, float] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+
+def rerank_by_model(snapshot: Snapshot, text: str, query: Query, segment_ids: Sequence[int]) -> RerankScores:
+    """Judge the places of these segments, best first. Raises `UsageError` and `ModelUnavailable` for a model that can't
+    be had or is no reranker; nothing is downloaded unless the query allows it."""
+    assert query.rerank is not None
+    reranker = _loaded(query.rerank, _options(query))
+    with Files() as files:
+        asked = _asked(files, reranker, text, query)
+        if not visible(asked, reranker.query_views).views:
+            return RerankScores(notes=[f"There is nothing in the query that {reranker.name} could judge by."])
+        return _Judge(snapshot, files, reranker, asked, query).rerank_by_model(segment_ids)
+
+
+def _options(query: Query) -> ModelOptions:
+    from mmsearch.models.registry import resolve
+
+    trusted = {resolve(name).source for name in query.trust_remote_code}
+    return ModelOptions(
+        device=None if query.device == "auto" else query.device,
+        dtype=None if query.dtype == "auto" else query.dtype,
+        trust_remote_code=bool(trusted) and resolve(query.rerank or "").source in trusted,
+        allow_download=query.allow_download,
+    )
+
+
+@functools.lru_cache(maxsize=1)
+def _loaded(name: str, options: ModelOptions) -> Reranker:
+    """The same one for all queries of a process."""
+    from mmsearch.models.registry import resolve
+    from mmsearch.models.rerankers import load_reranker
+
+    return load_reranker(resolve(name), options)
+
+
+def _asked(files: Files, reranker: Reranker, text: str, query: Query) -> Candidate:
+    """The query as the reranker sees it: its words, its first picture, its first film."""
+    asked = Candidate(text)
+    if query.images and View.IMAGE in reranker.query_views:
+        asked = with_image(asked, _first(files, query.images[0], Kind.IMAGE, reranker), reranker.query_views)
+    if query.videos and View.VIDEO in reranker.query_views:
+        asked = with_image(asked, _first(files, query.videos[0], Kind.VIDEO, reranker), reranker.query_views)
+    return asked
+
+
+def _first(files: Files, path: bytes, kind: Kind, reranker: Reranker) -> Extracted | None:
+    try:
+        pieces = files.read(source_of(path, kind), needs_of(kind, reranker), spans=1).pieces
+    except ExtractionError as error:
+        raise UsageError(f"{os.fsdecode(path)!r} can't be decoded: {error.sentence}", "Try another file.") from error
+    return pieces[0] if pieces else None
+
+
+class _Judge:
+    """One query's judge."""
+
+    def __init__(self, snapshot: Snapshot, files: Files, reranker: Reranker, asked: Candidate, query: Query) -> None:
+        self._snapshot, self._reranker = snapshot, reranker
+        self._asked, self._query = asked, query
+        self._looks = RerankMedia(snapshot, files, reranker)
+        self._troubles: Counter[str] = Counter()
+
+    def rerank_by_model(self, segment_ids: Sequence[int]) -> RerankScores:
+        """Best first, and no batch is begun that can't be ended in time, as far as the one before tells; the first one,
+        a single place, tells nothing: starting workers and models takes longest there."""
+        judged, limit = RerankScores(), self._query.rerank_seconds
+        places = self._snapshot.places(list(segment_ids))
+        waiting = [places[one] for one in segment_ids if one in places]
+        if waiting and limit is not None:
+            with contextlib.suppress(ExtractionError):  # said when it is judged
+                self._looks.of(waiting[0])  # starts the workers
+        began = time.monotonic()
+        size, batches = 1 if limit is not None else AT_ONCE, 0
+        while waiting:
+            started = time.monotonic()
+            batch, waiting = waiting[:size], waiting[size:]
+            self._take(judged, batch)
+            batches += 1
+            if limit is not None:
+                left = limit - (time.monotonic() - began)
+                each = (time.monotonic() - started) / len(batch)
+                size = min(2 * size, AT_ONCE, int(left / max(each, 1e-6))) if batches > 1 else int(left > 0)
+                if size < 1:
+                    break
+        if waiting:
+            count = len(segment_ids) - len(waiting)
+            judged.notes.append(
+                f"{self._reranker.name} had time for {count} of {len(segment_ids)} places; the others keep theirs."
+            )
+        judged.notes += [f"{self._reranker.name} {trouble.format(n=n)}" for trouble, n in self._troubles.items()]
+        return judged
+
+    def _take(self, judged: RerankScores, places: Sequence[Place]) -> None:
+        pairs = [(place.segment_id, visible(self._candidate(place), self._reranker.views)) for place in places]
+        self._looks.forget()
+        seen = [(number, candidate) for number, candidate in pairs if candidate.views]
+        if len(seen) < len(pairs):
+            self._troubles[_WORDLESS if self._reranker.views == {View.TEXT} else _UNSEEN] += len(pairs) - len(seen)
+        if not seen:
+            return
+        for number, score in zip([number for number, _ in seen], self._scores([one for _, one in seen]), strict=True):
+            if score is not None:
+                judged.scores[number] = score
+
+    def _scores(self, candidates: list[Candidate]) -> list[float | None]:
+        """None for what alone is too large for the device's memory."""
+        instruction = self._query.instruct if self._query.instruct and self._reranker.takes_instruction else None
+        try:
+            scores = self._reranker.score(self._asked, candidates, instruction)
+        except ExtractionError:
+            if len(candidates) == 1:
+                self._troubles[_TOO_LARGE] += 1
+                return [None]
+            return [score for one in candidates for score in self._scores([one])]
+        return [float(score) for score in scores]
+
+    def _candidate(self, place: Place) -> Candidate:
+        """A place's words, and its look where the reranker can use it and the file is still there."""
+        words = "\n".join(part for part in (place.text, *(cue.text for _, cue in place.read)) if part.strip())
+        try:
+            piece = self._looks.of(place)
+        except ExtractionError as error:
+            self._troubles[_CHANGED if error.code in ("vanished", "permission") else _BROKEN] += 1
+            piece = None
+        return with_image(Candidate(words), piece, self._reranker.views)
+
+
+_WORDLESS = "could not judge {n} of them, which have no words for it; they keep their place."
+_UNSEEN = "could not judge {n} of them, which show nothing that it takes; they keep their place."
+_CHANGED = "judged {n} of them by their words alone: the files changed or went away since they were indexed."
+_BROKEN = "judged {n} of them by their words alone: the files can't be decoded."
+_TOO_LARGE = "had no memory for {n} of them; they keep their place."

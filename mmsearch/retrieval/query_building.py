@@ -1,0 +1,213 @@
+"""A query of several parts becomes one: typed words, pictures, sounds, films, files to be like, what should be less
+like it.
+
+Meaning: a text, picture, sound or film is encoded once in each space that can take it, and compared with all views that
+the space stores: with those of its own kind where there are any, across kinds else. Within one view the parts' unit
+vectors are added by weight, those of `--minus` subtracted, and the sum is brought back to length 1, as rclip does;
+parts of different kinds are compared and calibrated each for itself and joined by score, unless the model takes a text
+and a picture as one input. A view is asked when a wanted part has a vector for it; what `--minus` alone could say there
+is dropped: the opposite of a thing is not a thing. A text counts as far as the model can read it.
+Words: the typed words weigh 1, those of a file its weight; words of `--minus` are a penalty (see `ranking.py`), while
+`-word` in the text excludes. What the penalty brings to 0 or below is no hit.
+Names: those of the typed words, less what the unwanted words find there.
+"""
+
+from __future__ import annotations
+
+import os
+import unicodedata
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from mmsearch.encoding.query_encoding import encode_text, query_views
+from mmsearch.errors import UsageError
+from mmsearch.retrieval.concept_queries import concept_vectors
+from mmsearch.retrieval.query_by_example import Example, is_place, most_informative_terms, stored
+from mmsearch.retrieval.query_parsing import Parsed, parse
+from mmsearch.retrieval.signals import LEAST_READABLE, Asked, Vector, Wording
+from mmsearch.retrieval.token_coverage import is_unknown, token_coverage
+from mmsearch.store.layout import IndexFolder
+from mmsearch.store.snapshot import Snapshot, SpaceRow
+from mmsearch.types import Kind, Part, Query, View, chosen
+
+if TYPE_CHECKING:
+    import numpy as np
+
+LEAST_LENGTH = 0.1  # of a sum of vectors: what is shorter was taken off by --minus, and its direction means nothing
+STANDS_IN = (View.VIDEO, View.IMAGE, View.AUDIO, View.TEXT)  # for a view of which a file has nothing, in this order
+
+
+@dataclass(slots=True)
+class _Parts:
+    """The parts of a query so far: vectors with their weights, words of others than the typed text, what to hide."""
+
+    folder: IndexFolder
+    snapshot: Snapshot
+    query: Query
+    vectors: list[tuple[float, Vector]] = field(default_factory=list)
+    wordings: list[Wording] = field(default_factory=list)
+    fused: set[int] = field(default_factory=set)  # spaces that took the typed words together with the picture
+    without: set[int] = field(default_factory=set)
+    assets: set[int] = field(default_factory=set)
+    notes: list[str] = field(default_factory=list)
+
+
+def compose(folder: IndexFolder, snapshot: Snapshot, query: Query) -> tuple[Asked, list[str]]:
+    """A query, encoded for every space and view that can take it, and what there is to say about that. Raises
+    `UsageError` for one that asks nothing, and for a file that no view can take."""
+    parts = _Parts(folder, snapshot, query)
+    typed = query.text.strip()
+    media = [(Kind.IMAGE, path) for path in query.images]
+    media += [(Kind.AUDIO, path) for path in query.audios] + [(Kind.VIDEO, path) for path in query.videos]
+    if not typed and not media and not query.like:
+        if query.minus:
+            raise UsageError("The query only says what should be less.", "Add what to look for: TEXT or --like FILE.")
+        raise UsageError("The query is empty.", 'Say what to look for: mmsearch query "revenue chart"')
+    parsed = _checked(query.text) if typed else Parsed("", (), (), ())
+    for kind, path in media:
+        _add_medium(parts, kind, path, parsed.text if len(media) == 1 else "")
+    if typed:
+        _add_words(parts, parsed, 1.0)
+    for sign, listed in ((1.0, query.like), (-1.0, query.minus)):
+        for part in listed:
+            if part.file is not None:
+                _add_file(parts, part.file, sign * part.weight)
+            else:
+                _add_text(parts, part, sign)
+    asked = Asked(parsed, _summed(parts.vectors), parts.wordings, frozenset(parts.without), frozenset(parts.assets))
+    return asked, list(dict.fromkeys(parts.notes))
+
+
+def _checked(text: str) -> Parsed:
+    """A text query, read. Raises `UsageError` where it asks nothing."""
+    parsed = parse(text)
+    if not parsed.text.strip():
+        raise UsageError("The query only says what must not be there.", "Add what to look for.")
+    if not parsed.words and not any(unicodedata.category(sign) == "So" for sign in parsed.text):
+        raise UsageError("There are no words in the query, only signs.", "Add a word to look for.")
+    return parsed
+
+
+def _add_words(parts: _Parts, parsed: Parsed, weight: float) -> None:
+    """A text in every space that can take it."""
+    for space in parts.snapshot.spaces():
+        if View.TEXT not in query_views(space) or space.id in parts.fused:
+            continue
+        if not parts.snapshot.holds(space.id):  # no model is loaded to compare with nothing
+            continue
+        encoded = encode_text(parts.folder, space, parsed.text, parts.query)
+        if not parsed.words and all(is_unknown(piece) for piece in encoded.pieces):
+            parts.notes.append(f"The model {space.name} can't read the signs of this query.")
+            continue
+        parts.notes += encoded.notes
+        readable = token_coverage(parsed.text, encoded.pieces, encoded.offsets, encoded.single_signs)
+        parts.vectors += [(weight, one) for one in _for_views(space, {View.TEXT: encoded.vector}, readable)]
+    parts.vectors += [(weight, one) for one in concept_vectors(parts.folder, parts.snapshot, parsed.text, parts.query)]
+
+
+def _add_text(parts: _Parts, part: Part, sign: float) -> None:
+    if not part.text.strip():
+        raise UsageError("A part of the query is empty.", "Write words, or the name of a file.")
+    parsed = _checked(part.text)
+    _add_words(parts, parsed, sign * part.weight)
+    parts.wordings.append(Wording(parsed.words, sign * part.weight))
+
+
+def _add_medium(parts: _Parts, kind: Kind, path: bytes, text: str) -> None:
+    """A picture, sound or film that need not be in the index; if it is, it may be found. With `text`, a space whose
+    model takes both takes them as one."""
+    from mmsearch.retrieval import external_query
+
+    one = external_query.encode_external(parts.folder, parts.snapshot, path, kind, False, text, parts.query)
+    parts.fused |= one.fused
+    views = {view for _, view in one.vectors}
+    if not views - {View.TEXT}:
+        said = external_query.why_not_encoded(parts.snapshot, kind, one.name)
+        by_words = "it is searched for by the words in it"
+        parts.notes.append(f"{said}{f': {by_words}.' if one.passages else ', and there are no words to search by.'}")
+    elif View(kind.value) not in views:
+        parts.notes.append(f"{one.name} is compared by {external_query.compared_by(parts.snapshot, one)}.")
+    parts.notes += one.notes
+    _add_example(parts, Example(one.vectors, most_informative_terms(parts.snapshot, one.passages)), 1.0)
+
+
+def _add_file(parts: _Parts, target: bytes, weight: float) -> None:
+    """A file or place of the index by what is stored of it; another file by all that it shows and says."""
+    from mmsearch.retrieval import external_query
+
+    example = stored(parts.snapshot, target)
+    name = os.fsdecode(target)
+    if example is None:
+        if not os.path.lexists(target):
+            hint = "Index it first: mmsearch index PATH" if is_place(target) else "Check the path."
+            raise UsageError(f"The index holds nothing of {name!r}, and there is no such file.", hint)
+        one = external_query.encode_external(parts.folder, parts.snapshot, target, None, True, "", parts.query)
+        example = Example(one.vectors, most_informative_terms(parts.snapshot, one.passages))
+        ways = external_query.compared_by(parts.snapshot, one)
+        parts.notes += [f"{one.name} is not in the index: it is compared by {ways}."] if ways else []
+        parts.notes += one.notes
+    if not example.vectors and not example.words:
+        models = chosen([space.name for space in parts.snapshot.spaces()] or ["this index"])
+        raise UsageError(
+            f"There is nothing in {name!r} that this index could compare: no words, and no view of {models} takes it.",
+            "Say in words what to look for, or make an index with a model that takes such files: --model NAME.",
+        )
+    _add_example(parts, example, weight)
+
+
+def _add_example(parts: _Parts, example: Example, weight: float) -> None:
+    for space in parts.snapshot.spaces():
+        own = {view: vector for (space_id, view), vector in example.vectors.items() if space_id == space.id}
+        parts.vectors += [(weight, one) for one in _for_views(space, own)]
+    parts.wordings.append(Wording(example.words, weight))
+    parts.without |= example.segments
+    parts.assets |= {example.asset} if example.asset is not None else set()
+
+
+def _for_views(space: SpaceRow, own: Mapping[View, np.ndarray], readable: float = 1.0) -> list[Vector]:
+    """What was encoded of one thing, made ready for each view that a space stores."""
+    result = []
+    for view in space.views:
+        made_of = view if view in own else next((other for other in STANDS_IN if other in own), None)
+        if made_of is not None:
+            vector = own[View(made_of)]
+            result.append(Vector(space, view, vector, readable if made_of == View.TEXT else 1.0, str(made_of)))
+    return result
+
+
+def _summed(vectors: Sequence[tuple[float, Vector]]) -> list[Vector]:
+    """One vector for each space, view and kind of what was encoded, for views that a wanted part has one for; how
+    readable it is, is the wanted parts' mean, its weight their sum."""
+    groups: dict[tuple[str, str], list[tuple[float, Vector]]] = {}
+    for weight, vector in vectors:
+        groups.setdefault((vector.name, vector.made_of), []).append((weight, vector))
+    result = [one for group in groups.values() if (one := _sum(group)) is not None]
+    asked = {vector.name for vector in result if vector.weight > 0}
+    return [vector for vector in result if vector.name in asked]
+
+
+def _sum(group: Sequence[tuple[float, Vector]]) -> Vector | None:
+    """The parts of one kind as one vector; one of a weight below 0 where none of them is wanted; None where nothing is
+    left."""
+    import numpy as np
+
+    first = group[0][1]
+    wanted = [(weight, vector) for weight, vector in group if weight > 0]
+    if not wanted:
+        group = wanted = [(-weight, vector) for weight, vector in group]
+        sign = -1.0
+    else:
+        sign = 1.0
+    most = sum(weight for weight, _ in wanted)
+    if len(group) == 1:
+        return replace(first, weight=sign * most)
+    total = sum(
+        (weight * max(vector.readable, LEAST_READABLE) * vector.vector for weight, vector in group),
+        np.zeros_like(first.vector),
+    )
+    length = float(np.linalg.norm(total))
+    readable = sum(weight * vector.readable for weight, vector in wanted) / most
+    if length <= LEAST_LENGTH * most * max(readable, LEAST_READABLE):
+        return None
+    return replace(first, vector=(total / length).astype(np.float32), readable=readable, weight=sign * most)

@@ -1,0 +1,97 @@
+"""What a model sees of a file: its pictures and frames, decoded again from the file on disk, in the sizes that a
+reranker wants."""
+
+from __future__ import annotations
+
+import os
+
+from mmsearch.encoding.ad_hoc_files import Files
+from mmsearch.errors import ExtractionError
+from mmsearch.filestat import stat_values
+from mmsearch.models.embedder import Clip
+from mmsearch.models.reranker import Candidate, Reranker
+from mmsearch.store.snapshot import Place, Snapshot
+from mmsearch.types import Extracted, Kind, Needs, Probe, Source, View
+
+LOOKS: dict[Kind, frozenset[View]] = {
+    Kind.TEXT: frozenset(),
+    Kind.AUDIO: frozenset(),
+    Kind.IMAGE: frozenset({View.IMAGE}),
+    Kind.PDF: frozenset({View.IMAGE}),
+    Kind.VIDEO: frozenset({View.IMAGE, View.VIDEO}),
+}
+
+
+def needs_of(kind: Kind, reranker: Reranker, ocr: str = "never") -> Needs:
+    """What a reranker wants to see of a file of this kind; `ocr` says when its pages are wanted for reading as well."""
+    if kind is Kind.VIDEO and reranker.frames:
+        return Needs(image_pixels=reranker.frame_pixels, frames=reranker.frames, ocr=ocr)
+    return Needs(image_pixels=reranker.max_pixels, ocr=ocr)
+
+
+def with_image(candidate: Candidate, piece: Extracted | None, views: frozenset[View]) -> Candidate:
+    """A candidate with the look of a piece: its frames where the model takes film, else its picture."""
+    if piece is None:
+        return candidate
+    clip, image = candidate.frames, candidate.image
+    if piece.frames is not None and View.VIDEO in views:
+        place = piece.segment.locator
+        clip = Clip(piece.frames, (place.end_s or 0.0) - (place.start_s or 0.0))
+    elif piece.look is not None and View.IMAGE in views:
+        image = piece.look
+    return Candidate(candidate.text, image, clip)
+
+
+class RerankMedia:
+    """The looks of an index's segments, for one query. Neighbours in a file are decoded together."""
+
+    def __init__(self, snapshot: Snapshot, files: Files, reranker: Reranker) -> None:
+        self._snapshot, self._files, self._reranker = snapshot, files, reranker
+        self._probes: dict[int, tuple[Source, Probe]] = {}  # by asset
+        self._spans: dict[tuple[int, int], list[Extracted]] = {}  # by asset and span
+
+    def forget(self) -> None:
+        """Let go of the pictures."""
+        self._spans.clear()
+
+    def of(self, place: Place) -> Extracted | None:
+        """A segment as its file has it, None where that shows nothing. Raises `ExtractionError`: `vanished` for a file
+        that went away or changed since it was indexed, else as decoding does."""
+        kind = Kind(place.kind)
+        if not self._reranker.views & LOOKS[kind]:
+            return None
+        row = self._snapshot.connection.execute(
+            "SELECT ordinal FROM segments WHERE id = ?", (place.segment_id,)
+        ).fetchone()
+        ordinal = int(row[0])
+        pieces = self._span(place.asset_id, ordinal >> 20, needs_of(kind, self._reranker))
+        return next((one for one in pieces if one.segment.ordinal == ordinal), None)
+
+    def _span(self, asset_id: int, number: int, needs: Needs) -> list[Extracted]:
+        if (asset_id, number) not in self._spans and asset_id not in self._probes:
+            source = self._source(asset_id)
+            opened = self._files.open(source, needs if number == 0 else Needs(ocr="never"))
+            self._probes[asset_id] = source, opened.probe
+            if number == 0:
+                self._spans[asset_id, 0] = opened.segments
+        if (asset_id, number) not in self._spans:
+            source, probe = self._probes[asset_id]
+            there = number < len(probe.spans)
+            self._spans[asset_id, number] = self._files.span(source, probe, number, needs).segments if there else []
+        return self._spans[asset_id, number]
+
+    def _source(self, asset_id: int) -> Source:
+        """A file that shows the asset and is as it was. Its inode may be another: a copy that was put back."""
+        rows = self._snapshot.connection.execute(
+            "SELECT root_id, path, kind, format, size, mtime_ns FROM files WHERE asset_id = ? ORDER BY id", (asset_id,)
+        )
+        for root_id, relative, kind, format_, size, mtime_ns in rows:
+            path = self._snapshot.absolute(root_id, relative)
+            try:
+                facts = os.stat(path)
+            except OSError:
+                continue
+            now = stat_values(facts)[:3]
+            if now[:2] == (size, mtime_ns):
+                return Source(os.path.realpath(path), Kind(kind), format_, now)
+        raise ExtractionError("vanished", "The file changed or went away since it was indexed.")

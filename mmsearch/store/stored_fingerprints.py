@@ -1,0 +1,56 @@
+"""Reading the prints of assets: what they are like as a whole, and the bodies of single prints."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from mmsearch.store.segments import chunks
+from mmsearch.store.snapshot import Snapshot
+
+
+@dataclass(slots=True)
+class AssetFingerprints:
+    """The prints of one asset: the id and key of each by form and place, and what else tells two assets apart.
+
+    `of`: (form, at) -> (print id, key), for look, frame and sound. `words`: the keys of its spans, in their order."""
+
+    asset_id: int
+    kind: str
+    format: str
+    duration_s: float
+    pages: int
+    of: dict[tuple[str, float], tuple[int, bytes]] = field(default_factory=dict)
+    words: list[bytes] = field(default_factory=list)
+
+
+def fingerprints_of(snapshot: Snapshot, asset_ids: Sequence[int] | None = None) -> dict[int, AssetFingerprints]:
+    """The prints of complete assets that a file shows: of these, or of all. Bodies stay where they are."""
+    found: dict[int, AssetFingerprints] = {}
+    parts = [None] if asset_ids is None else list(chunks(list(asset_ids)))
+    for some in parts:
+        only = "" if some is None else f" AND a.id IN ({','.join('?' * len(some))})"
+        values = [] if some is None else some
+        where = f" WHERE a.visible = 1 AND a.state = 'complete'{only}"
+        for asset_id, kind, format_, duration, pages in snapshot.connection.execute(
+            "SELECT a.id, a.kind, a.format, json_extract(a.details, '$.duration_s'), json_extract(a.details, '$.pages')"
+            f" FROM assets a{where}",
+            values,
+        ):
+            found[asset_id] = AssetFingerprints(asset_id, kind, format_, float(duration or 0.0), int(pages or 1))
+        for print_id, asset_id, form, at, key in snapshot.connection.execute(
+            "SELECT p.id, p.asset_id, p.form, p.at, p.key FROM prints p JOIN assets a ON a.id = p.asset_id"
+            f"{where} ORDER BY p.asset_id, p.form, p.at",
+            values,
+        ):
+            if form == "words":
+                found[asset_id].words.append(key)
+            else:
+                found[asset_id].of[form, at] = (print_id, key)
+    return {asset_id: one for asset_id, one in found.items() if one.of or one.words}
+
+
+def body(snapshot: Snapshot, print_id: int) -> bytes:
+    """The body of a print."""
+    row = snapshot.connection.execute("SELECT body FROM prints WHERE id = ?", (print_id,)).fetchone()
+    return bytes(row[0]) if row else b""

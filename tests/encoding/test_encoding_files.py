@@ -1,0 +1,62 @@
+"""Single files read for a question: their pieces come out of worker processes, their words from OCR where it is due."""
+
+import os
+
+import numpy as np
+import pytest
+from PIL import Image
+from small_index import write_pdf, write_wav
+
+from mmsearch.encoding.ad_hoc_files import Files, source_of, words_of
+from mmsearch.errors import ExtractionError, UsageError
+from mmsearch.types import Kind, Needs
+
+
+@pytest.fixture(scope="module")
+def files():
+    with Files() as opened:
+        yield opened
+
+
+def test_every_piece_of_a_file_comes_in_order(files, tmp_path):
+    write_pdf(tmp_path / "six.pdf", *(f"This is page number {n}, written out in full." for n in range(1, 7)))
+    found = files.read(source_of(os.fsencode(tmp_path / "six.pdf")), Needs(image_pixels=5_000, ocr="never"))
+    assert [one.segment.locator.page for one in found.pieces] == [1, 2, 3, 4, 5, 6]
+    assert [f"number {n}" in words for n, words in enumerate(words_of(found.pieces), 1)] == [True] * 6
+    assert all(one.look.shape[0] * one.look.shape[1] <= 5_000 for one in found.pieces)
+    few = files.read(found.source, Needs(ocr="never"), spans=2, enough=10)
+    assert len(few.pieces) == 4
+
+
+def test_words_are_read_from_as_many_pictures_as_asked(files, tmp_path, monkeypatch):
+    from mmsearch.models import ocr
+
+    monkeypatch.setattr(ocr, "handle", lambda request, pages: ({"pages": [{"text": "read"}]}, []))
+    noise = np.random.default_rng(0).integers(0, 255, (64, 96, 3), np.uint8)
+    Image.fromarray(noise).save(tmp_path / "a.png")
+    found = files.read(source_of(os.fsencode(tmp_path / "a.png"), Kind.IMAGE), Needs(ocr="always"))
+    twice = found.pieces * 2
+    assert words_of(twice) == ["read", "read"]
+    assert words_of(twice, pictures=1) == ["read", ""]
+
+
+def test_what_is_no_such_file_is_said(files, tmp_path):
+    write_wav(tmp_path / "tone.wav")
+    with pytest.raises(UsageError, match="is no picture"):
+        source_of(os.fsencode(tmp_path / "tone.wav"), Kind.IMAGE)
+    with pytest.raises(UsageError, match="is no file"):
+        source_of(os.fsencode(tmp_path))
+    with pytest.raises(UsageError, match="can't be read"):
+        source_of(os.fsencode(tmp_path / "nothing.txt"))
+    (tmp_path / "torn.png").write_bytes(b"\x89PNG\r\n\x1a\n" + b"\0" * 40)
+    with pytest.raises(ExtractionError):
+        files.read(source_of(os.fsencode(tmp_path / "torn.png")), Needs())
+
+
+def test_a_file_that_changed_since_is_not_read(files, tmp_path):
+    (tmp_path / "note.txt").write_text("first words")
+    source = source_of(os.fsencode(tmp_path / "note.txt"))
+    (tmp_path / "note.txt").write_text("other words now")
+    with pytest.raises(ExtractionError) as caught:
+        files.open(source, Needs())
+    assert caught.value.code == "vanished"

@@ -1,0 +1,250 @@
+"""Several devices, one queue: every segment is embedded exactly once, whichever device takes it."""
+
+import queue
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+
+import numpy as np
+import pytest
+from families import load
+from small_index import WordModel, contents, counts, embedded, rows, run, write
+
+from mmsearch.encoding import encode, space_models
+from mmsearch.encoding.contents import Space
+from mmsearch.encoding.encode import EncodeStage
+from mmsearch.encoding.jobs import Channel, Job, SpanMedia, Stage, StopSignal
+from mmsearch.errors import ExtractionError
+from mmsearch.models.embedder import Throughput
+from mmsearch.models.precision import Precision, further_devices
+from mmsearch.store.segments import SpanResult
+from mmsearch.types import Extracted, Kind, Locator, Segment, Source, View
+
+
+class Replica(WordModel):
+    """A word model on a device of its own, which takes a moment and chokes on some words."""
+
+    def __init__(self, device="cpu", pause_s=0.002, bad="", error=None):
+        self.precision, self.pace = Precision(device, "float32", "plain"), Throughput()
+        self.pause_s, self.bad, self.error = pause_s, bad, error
+        self.taken: list[str] = []
+        self._turn = threading.Lock()
+
+    def embed(self, view, items, role="document", instruction=None):
+        with self._turn:
+            time.sleep(self.pause_s)
+            if self.bad and any(self.bad in item for item in items):
+                raise self.error
+            self.taken += items
+            return super().embed(view, items)
+
+
+def pieces(count: int) -> list[SpanMedia]:
+    """Assets of two passages each."""
+    made = []
+    for number in range(count):
+        segments = [Segment(part, Locator(), f"passage {part} of note {number}") for part in range(2)]
+        source = Source(b"/note", Kind.TEXT, "text", (0, 0, 0))
+        chunk = SpanResult(number, f"key{number}", 0, segments=segments)
+        made.append(SpanMedia(Job(number, f"key{number}", source), chunk, [Extracted(one) for one in segments]))
+    return made
+
+
+class Running:
+    """A stage with its queues; what it gives is gathered in `chunks`."""
+
+    def __init__(self, replicas, room=4):
+        self.early, self.now = threading.Event(), threading.Event()
+        self.inbox, self.out = Channel(room, self.now), Channel(10_000, self.now)
+        first, *others = replicas
+        space = Space(1, first, frozenset({View.TEXT}), first.fingerprint(), tuple(others))
+        self.encoding = EncodeStage(lambda views: [space], 0, self.inbox, self.out, self.early)
+        self.stage = Stage("encode", self.encoding.run)
+        self.stage.start()
+
+    def feed(self, work) -> None:
+        for piece in work:
+            self.inbox.put(piece)
+
+    def chunks(self) -> list[SpanResult]:
+        """All there is until the stage ends."""
+        found = []
+        while (chunk := self.out.get(timeout=20)) is not None:
+            found.append(chunk)
+        self.stage.join(5)
+        assert not self.stage.is_alive() and self.stage.error is None
+        return found
+
+
+def vectors(chunks) -> dict[tuple[int, int], np.ndarray]:
+    """Vectors by asset and ordinal; each is there once."""
+    found = [((chunk.asset_id, one.ordinal), one.matrix) for chunk in chunks for one in chunk.vectors]
+    assert max(Counter(place for place, _ in found).values()) == 1
+    return dict(found)
+
+
+@pytest.fixture
+def small_loads(monkeypatch):
+    monkeypatch.setattr(encode, "GATHER_ITEMS", 6)
+    monkeypatch.setattr(encode, "FIRST_LOAD", 4)
+
+
+def test_replicas_share_one_queue_and_every_segment_is_embedded_once(small_loads):
+    replicas = [Replica(pause_s=0.02) for _ in range(3)]
+    running = Running(replicas)
+    running.feed([*pieces(150), None])
+    found = vectors(running.chunks())
+    expected = {
+        (number, part): embedded(f"passage {part} of note {number}") for number in range(150) for part in range(2)
+    }
+    assert found.keys() == expected.keys()
+    assert all(np.array_equal(found[place][0], vector) for place, vector in expected.items())
+    assert sum(len(one.taken) for one in replicas) == 300 == running.encoding.embedded
+    assert all(one.taken for one in replicas)  # how evenly, the machine decides
+    assert running.encoding.replicas == 3
+
+
+def test_a_slow_device_holds_up_no_other(small_loads):
+    slow, quick = Replica(pause_s=0.2), Replica(pause_s=0.001)
+    running = Running([slow, quick])
+    running.feed([*pieces(150), None])
+    assert len(vectors(running.chunks())) == 300
+    assert len(quick.taken) > 3 * len(slow.taken)
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (ValueError("no\nsuch word"), ("model", "The model can't take it (ValueError: no).")),
+        (ExtractionError("memory", "This alone does not fit."), ("memory", "This alone does not fit.")),
+    ],
+)
+def test_a_batch_that_fails_is_halved_until_the_guilty_segment_stands_alone(error, told, small_loads):
+    running = Running([Replica(bad="note 17", error=error), Replica(bad="note 17", error=error)])
+    running.feed([*pieces(40), None])
+    chunks = running.chunks()
+    lost = {chunk.asset_id: (chunk.failure.code, chunk.failure.sentence) for chunk in chunks if chunk.failure}
+    assert lost == {17: told}
+    assert {number for number, _ in vectors(chunks)} == set(range(40)) - {17}
+
+
+def test_what_a_lane_dies_of_ends_the_stage(small_loads):
+    class Broken(Replica):
+        def embed(self, *_, **__):
+            raise MemoryError("no memory for Python itself")
+
+    running = Running([Replica(), Broken()])
+    with pytest.raises(StopSignal):
+        while True:
+            for piece in pieces(10):
+                running.inbox.put(piece)
+                if running.stage.error is not None:
+                    running.now.set()
+    assert isinstance(running.stage.error, MemoryError)
+
+
+def test_when_a_run_is_stopped_all_lanes_finish_what_they_have(small_loads):
+    running = Running([Replica(pause_s=0.05), Replica(pause_s=0.05)])
+    running.feed(pieces(20))
+    running.early.set()
+    chunks = running.chunks()
+    assert {chunk.asset_id for chunk in chunks} == set(range(20)) - waiting(running)
+    assert all(len(chunk.vectors) == 2 for chunk in chunks)
+
+
+def waiting(running) -> set[int]:
+    """What the stage has left in its queue."""
+    left = set()
+    while running.inbox.depth():
+        left.add(running.inbox.get(timeout=1).chunk.asset_id)
+    return left
+
+
+def test_a_run_with_two_replicas_holds_what_one_with_a_single_device_holds(tmp_path, monkeypatch, small_loads):
+    for number in range(40):
+        write(tmp_path / "docs" / f"{number}.txt", f"note {number} about ferries and piers")
+    made: list[Replica] = []
+
+    def opened(row, grant, settings):
+        made.append(Replica(settings.device))
+        return made[-1]
+
+    monkeypatch.setattr(space_models, "load_embedder", opened)
+    monkeypatch.setattr(space_models.Models, "_export", lambda self, row: None)
+    monkeypatch.setattr(space_models, "further_devices", lambda device: [])
+    run(tmp_path / "one", tmp_path / "docs")
+    monkeypatch.setattr(space_models, "further_devices", lambda device: ["cpu"])
+    record = run(tmp_path / "two", tmp_path / "docs")
+    assert (counts(record), record.embeddings) == ({"seen": 40, "indexed": 40}, 40)
+    assert [one.precision.device for one in made] == ["auto", "auto", "cpu"]
+    assert contents(tmp_path / "two") == contents(tmp_path / "one")
+    assert sum(len(one.taken) for one in made[1:]) == 40
+    assert rows(tmp_path / "two", "SELECT count(*) FROM embeddings") == [(40,)]
+
+
+def test_replicas_of_a_real_model_give_the_same_vectors(families):
+    one = load(families.folder("minilm"))
+    running = Running([load(families.folder("minilm")), load(families.folder("minilm"))])
+    running.feed([*pieces(30), None])
+    found = vectors(running.chunks())
+    for (number, part), matrix in found.items():
+        expected = one.embed(View.TEXT, [f"passage {part} of note {number}"])
+        assert np.allclose(matrix, expected, atol=1e-5)
+    assert len(found) == 60
+
+
+@pytest.mark.parametrize(
+    ("device", "others"), [("cuda", ["cuda:1", "cuda:2"]), ("cuda:1", []), ("cpu", []), ("mps", [])]
+)
+def test_all_gpus_serve_unless_one_was_named(device, others, monkeypatch):
+    import torch
+
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 3)
+    assert further_devices(device) == others
+
+
+def test_a_stage_that_is_still_inside_a_model_does_not_cost_the_exit_code():
+    code = (
+        "import atexit, os, threading\n"
+        "from mmsearch.cli import main, program\n"
+        "from mmsearch.encoding.jobs import Stage\n"
+        "atexit.register(os.abort)  # what the C++ of a library does to a thread that is torn out of it\n"
+        "def run(arguments):\n"
+        "    Stage('encode-0', threading.Event().wait).start()\n"
+        "    print('kept')\n"
+        "    return 130\n"
+        "program.run = run\n"
+        "main()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+    assert (done.returncode, done.stdout) == (130, "kept\n")
+
+
+def test_a_channel_holds_no_more_than_its_bytes_but_always_one_item():
+    ending = threading.Event()
+    channel = Channel(5, ending, most=100, weigh=len)
+    assert channel.offer(b"x" * 300) and not channel.offer(b"y")
+    assert channel.get() == b"x" * 300
+    assert [channel.offer(b"z" * 30) for _ in range(4)] == [True, True, True, False]
+    assert [channel.offer(item) for item in (b"a" * 10, b"", b"")] == [True, True, False]  # five items
+
+
+def test_who_waits_for_room_or_for_an_item_goes_on_when_there_is_one_and_gives_up_at_the_end():
+    ending = threading.Event()
+    channel = Channel(1, ending, most=10, weigh=len)
+    channel.put(b"first")
+    putting = Stage("put", lambda: channel.put(b"second"))
+    putting.start()
+    assert (channel.get(timeout=5), channel.get(timeout=5)) == (b"first", b"second")
+    with pytest.raises(queue.Empty):
+        channel.get(timeout=0.01)
+    channel.put(None)
+    waiting = Stage("wait", lambda: channel.put(b"third"))
+    waiting.start()
+    ending.set()
+    waiting.join(5)
+    assert not waiting.is_alive() and waiting.error is None
+    with pytest.raises(StopSignal):
+        channel.get()

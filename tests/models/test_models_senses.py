@@ -1,0 +1,101 @@
+"""The built-in eyes and ears as embedders: unit vectors in order, stable fingerprints, no promise that they break."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from mmsearch.errors import ModelUnavailable, UsageError
+from mmsearch.models import builtin_media, picture_classifier
+from mmsearch.models.picture_network import PictureTower
+from mmsearch.types import View
+from training.train import export
+
+torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tower of random weights, exported."""
+    torch.manual_seed(1)
+    folder = tmp_path_factory.mktemp("eyes")
+    export(PictureTower().eval(), folder)
+    return folder
+
+
+@pytest.fixture
+def seeing(weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(picture_classifier, "folder", lambda: weights)
+    builtin_media.opened_classifier.cache_clear()
+    builtin_media.weights_identity.cache_clear()
+    yield
+    builtin_media.opened_classifier.cache_clear()
+    builtin_media.weights_identity.cache_clear()
+
+
+def pictures() -> list[np.ndarray]:
+    rng = np.random.default_rng(0)
+    return [rng.integers(0, 256, (height, width, 3), np.uint8) for height, width in ((40, 50), (120, 30), (64, 64))]
+
+
+@pytest.mark.parametrize(("name", "dimension"), [(builtin_media.EYES, 384), (builtin_media.LIKENESS, 640)])
+def test_pictures_become_unit_vectors_in_order(seeing, name: str, dimension: int) -> None:
+    model = builtin_media.BuiltinMediaEmbedder(name)
+    vectors = model.embed(View.IMAGE, pictures())
+    assert vectors.shape == (3, dimension) == (3, model.dimension)
+    assert vectors.dtype == np.float32
+    np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
+    for picture, vector in zip(pictures(), vectors, strict=True):
+        np.testing.assert_allclose(model.embed(View.IMAGE, [picture])[0], vector, atol=1e-4)
+    assert model.embed(View.IMAGE, []).shape == (0, dimension)
+
+
+def test_two_spaces_cost_one_look(seeing, monkeypatch: pytest.MonkeyPatch) -> None:
+    looked = []
+    see = picture_classifier.PictureClassifier.embed
+    monkeypatch.setattr(
+        picture_classifier.PictureClassifier, "embed", lambda self, items: looked.append(len(items)) or see(self, items)
+    )
+    batch, other = pictures(), pictures()[::-1]
+    looks = builtin_media.BuiltinMediaEmbedder(builtin_media.EYES).embed(View.IMAGE, batch)
+    builtin_media.BuiltinMediaEmbedder(builtin_media.LIKENESS).embed(View.IMAGE, list(batch))
+    assert looked == [3]
+    np.testing.assert_allclose(
+        builtin_media.BuiltinMediaEmbedder(builtin_media.EYES).embed(View.IMAGE, other), looks[::-1], atol=1e-4
+    )
+
+
+def test_sounds_become_unit_vectors_and_silence_is_like_silence_alone() -> None:
+    model = builtin_media.BuiltinMediaEmbedder(builtin_media.EARS)
+    rng = np.random.default_rng(0)
+    vectors = model.embed(
+        View.AUDIO, [rng.normal(0, 0.1, 16_000).astype(np.float32), *([np.zeros(16_000, np.float32)] * 2)]
+    )
+    assert vectors.shape == (3, model.dimension)
+    np.testing.assert_allclose(vectors @ vectors.T, [[1, 0, 0], [0, 1, 1], [0, 1, 1]], atol=1e-4)
+
+
+def test_fingerprints_name_the_weights_and_the_limits(seeing) -> None:
+    looks, alike, sounds = (
+        builtin_media.BuiltinMediaEmbedder(name).fingerprint()
+        for name in (builtin_media.EYES, builtin_media.LIKENESS, builtin_media.EARS)
+    )
+    assert looks["image"]["weights"] == alike["image"]["weights"]
+    assert looks["image"]["weights"].startswith("sha256:")
+    assert (looks["image"]["dimension"], alike["image"]["dimension"]) == (384, 640)
+    assert looks["image"]["limits"] == {"max_pixels": builtin_media.LOOK_PIXELS}
+    assert sounds["audio"]["limits"] == {"rate": 16_000, "seconds": 30.0}
+
+
+def test_without_weights_there_are_no_eyes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(picture_classifier, "folder", lambda: tmp_path)
+    builtin_media.weights_identity.cache_clear()
+    with pytest.raises(ModelUnavailable, match="no weights"):
+        builtin_media.BuiltinMediaEmbedder(builtin_media.EYES).fingerprint()
+
+
+def test_a_sense_takes_nothing_else(seeing) -> None:
+    for name, view in ((builtin_media.EYES, View.TEXT), (builtin_media.EARS, View.IMAGE)):
+        with pytest.raises(UsageError, match="can't embed"):
+            builtin_media.BuiltinMediaEmbedder(name).embed(view, ["x"])

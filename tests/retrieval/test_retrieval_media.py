@@ -1,0 +1,295 @@
+"""Queries of every kind in every space: by words against pictures, by pictures, sounds and films, and all at once."""
+
+import io
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from replicas import tiny_clip
+from replicas_chat import tiny_qwen3_vl
+from replicas_towers import tiny_clap
+from small_index import WordEncoder, WordModel, run, use_word_model, write, write_wav
+
+from mmsearch.cli.program import run as mmsearch
+from mmsearch.encoding import encoders, query_encoding, space_models
+from mmsearch.errors import ModelUnavailable, UsageError
+from mmsearch.index import Index
+from mmsearch.models import builtin, export, registry
+from mmsearch.models.model_options import ModelOptions
+from mmsearch.retrieval.query_building import compose
+from mmsearch.retrieval.signals import Words, score
+from mmsearch.store.layout import IndexFolder
+from mmsearch.store.snapshot import Snapshot
+from mmsearch.types import Part, Query, View
+
+EXACT = ModelOptions(device="cpu", dtype="float32")
+CACHE = tempfile.TemporaryDirectory(prefix="mmsearch-tests-")  # no other test may see that models were refused
+
+
+def use_words(patch):
+    """The built-in model is one of words; other models are what they are, but no exporter takes them."""
+
+    def refuse(embedder):
+        raise ModelUnavailable(f"{embedder.name} is too large to be exported.")
+
+    load, provide = space_models.load_embedder, space_models.Models._export
+    opened, problem = encoders.opened, encoders.problem
+    use_word_model(patch.setattr)
+    patch.setenv("XDG_CACHE_HOME", CACHE.name)
+    words = {"text": builtin.fingerprint()["text"]}
+    patch.setattr(encoders, "opened", lambda row: WordEncoder() if row.fingerprint == words else opened(row))
+    patch.setattr(encoders, "problem", problem)
+    patch.setattr(
+        space_models.Models, "_export", lambda self, row: None if row.name == "builtin" else provide(self, row)
+    )
+    patch.setattr(export, "check_exportable", refuse)
+    plain = lambda row, *how: WordModel() if row.name == "builtin" else load(row, *how)  # noqa: E731
+    patch.setattr(space_models, "load_embedder", plain)
+    patch.setattr(query_encoding, "load_embedder", plain)
+    query_encoding._whole.cache_clear()
+
+
+def film(path, source):
+    command = ["ffmpeg", "-nostdin", "-v", "error", "-y", "-f", "lavfi", "-i", f"{source}s=64x48:r=5:d=2", path]
+    subprocess.run([*command[:-1], "-pix_fmt", "yuv420p", path], check=True)
+    return path
+
+
+def picture(path, seed):
+    from PIL import Image
+
+    squares = np.random.default_rng(seed).integers(0, 255, (4, 4, 3))
+    Image.fromarray(np.kron(squares, np.ones((10, 12, 1))).astype(np.uint8)).save(path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def media(tmp_path_factory):
+    """Pictures, sounds, films and a text."""
+    folder = tmp_path_factory.mktemp("media")
+    for seed in range(8):
+        picture(folder / f"p{seed}.png", seed)
+    for number in range(4):
+        write_wav(folder / f"s{number}.wav", 2.0, 200.0 * 2**number)
+    for name, source in (("bars", "smptebars="), ("test", "testsrc2="), ("red", "color=c=red:")):
+        film(folder / f"{name}.mp4", source)
+    write(folder / "ferry.txt", "The ferry leaves the harbour at nine.")
+    return folder
+
+
+def built(media, top, models):
+    with pytest.MonkeyPatch.context() as patch:
+        use_words(patch)
+        assert run(top / "index", media, models=models, dtype="float32", device="cpu").indexed == 16
+    return top / "index"
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory):
+    return tiny_clip(tmp_path_factory.mktemp("models") / "clip")
+
+
+@pytest.fixture(scope="module")
+def clap(tmp_path_factory):
+    return tiny_clap(tmp_path_factory.mktemp("models") / "clap")
+
+
+@pytest.fixture(scope="module")
+def qwen(tmp_path_factory):
+    return tiny_qwen3_vl(tmp_path_factory.mktemp("models") / "qwen")
+
+
+@pytest.fixture(scope="module")
+def specialists_once(media, tmp_path_factory, clip, clap):
+    return built(media, tmp_path_factory.mktemp("a"), ("builtin:text", f"{clip}:image", f"{clap}:audio"))
+
+
+@pytest.fixture(scope="module")
+def whole_once(media, tmp_path_factory, qwen):
+    return built(media, tmp_path_factory.mktemp("b"), (str(qwen),))
+
+
+@pytest.fixture
+def specialists(specialists_once, monkeypatch):
+    """An index with a space for words, one for looks and one for sounds."""
+    use_words(monkeypatch)
+    return specialists_once
+
+
+@pytest.fixture
+def whole(whole_once, monkeypatch):
+    """An index with one space for texts, pictures and films."""
+    use_words(monkeypatch)
+    return whole_once
+
+
+def asked(index, text="", **query):
+    return Index.open(index).search(Query(text, **{"min_score": 0.0, "k": 50, "query_encoder": "torch"} | query))
+
+
+def names(answer):
+    return [os.path.basename(hit.path).decode() for hit in answer.hits]
+
+
+def raw(index, signal, name, text="", **query):
+    """What a signal says of a file on its own scale, whether it is among the hits or not."""
+    folder = IndexFolder(index)
+    with Snapshot(folder) as snapshot:
+        composed, _ = compose(folder, snapshot, Query(text, **{"query_encoder": "torch"} | query))
+        scored = score(snapshot, composed, Words(snapshot, composed.parsed.words))
+        places = snapshot.places(scored.segments)
+        for number, segment in enumerate(scored.segments):
+            files = snapshot.files_of([places[segment].asset_id]).values()
+            if any(path.endswith(name.encode()) for of in files for _, path in of):
+                return scored.raw[signal][number]
+    raise LookupError(name)
+
+
+def pixels(path):
+    from PIL import Image
+
+    return np.asarray(Image.open(path).convert("RGB"))
+
+
+def test_a_text_is_compared_with_pictures_and_sounds_by_their_models(specialists, media, clip):
+    model = registry.load(registry.resolve(str(clip)), EXACT)
+    text = model.embed(View.TEXT, ["a ferry"], role="query")[0]
+    for seed in range(3):
+        expected = model.embed(View.IMAGE, [pixels(media / f"p{seed}.png")])[0] @ text
+        assert raw(specialists, "clip:image", f"p{seed}.png", "a ferry") == pytest.approx(expected, abs=2e-3)
+    assert -1 <= raw(specialists, "clap:audio", "s1.wav", "a ferry") <= 1
+    assert names(asked(specialists, "a ferry"))[0] == "ferry.txt"
+
+
+def test_the_command_line_finds_the_identical_picture_sound_and_film_first(specialists, whole, media, tmp_path, capfd):
+    for index, option, name in (
+        (specialists, "--image", "p3.png"),
+        (specialists, "--audio", "s2.wav"),
+        (specialists, "--video", "test.mp4"),
+        (whole, "--image", "p5.png"),
+        (whole, "--video", "bars.mp4"),
+    ):
+        copy = tmp_path / f"elsewhere.{name.rpartition('.')[2]}"
+        copy.write_bytes((media / name).read_bytes())
+        assert mmsearch(["query", option, str(copy), "--format", "jsonl", "--index", str(index)]) == 0
+        out, err = capfd.readouterr()
+        first = json.loads(out.splitlines()[0])
+        assert os.path.basename(first["path"]) == name, (option, out)
+        by_frames = index is specialists and option == "--video"
+        assert err == ("elsewhere.mp4 is compared by its look (clip).\n" if by_frames else "")
+
+
+def test_a_picture_comes_from_standard_input_too(specialists, media, monkeypatch, capfd):
+    data = (media / "p6.png").read_bytes()
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(data)))
+    assert mmsearch(["query", "--image", "-", "-k", "1", "--format", "paths", "--index", str(specialists)]) == 0
+    assert capfd.readouterr() == (f"{media / 'p6.png'}\n", "")
+
+
+def test_text_and_picture_are_one_input_where_the_model_fuses_them(whole, media, qwen):
+    model = registry.load(registry.resolve(str(qwen)), EXACT)
+    fused = model.fused("a red ferry", pixels(media / "p1.png"), role="query")
+    stored = model.embed(View.IMAGE, [pixels(media / "p2.png")])[0]
+    found = raw(whole, "qwen:image", "p2.png", "a red ferry", images=(bytes(media / "p1.png"),))
+    assert found == pytest.approx(fused @ stored, abs=5e-3)
+
+
+def test_text_and_picture_are_fused_by_score_elsewhere(specialists, media):
+    images = (bytes(media / "p1.png"),)
+    text, picture, both = (
+        raw(specialists, "clip:image", "p4.png", *words, images=shown)
+        for words, shown in ((["the"], ()), ([], images), (["the"], images))
+    )
+    assert both == pytest.approx((text + picture) / 2, abs=1e-5)
+    assert {"ferry.txt", "p1.png"} <= set(names(asked(specialists, "ferry", images=images))[:3])
+
+
+def test_several_pictures_are_one_query_of_their_sum(specialists, media, clip):
+    model = registry.load(registry.resolve(str(clip)), EXACT)
+    one, other, third = model.embed(View.IMAGE, [pixels(media / f"p{seed}.png") for seed in (1, 2, 3)])
+    images = (bytes(media / "p1.png"), bytes(media / "p2.png"))
+    expected = (one + other) @ third / np.linalg.norm(one + other)
+    assert raw(specialists, "clip:image", "p3.png", images=images) == pytest.approx(expected, abs=2e-3)
+
+
+def test_a_file_outside_is_compared_by_what_it_shows_and_by_its_words(specialists, media, tmp_path):
+    from PIL import Image
+
+    captioned = tmp_path / "outside.jpg"
+    exif = Image.Exif()
+    exif[0x010E] = "The ferry in the harbour"
+    Image.open(media / "p4.png").convert("RGB").save(captioned, exif=exif, quality=95)
+    answer = Index.open(specialists).similar(bytes(captioned), Query(k=50, min_score=0.0, query_encoder="torch"))
+    assert answer.notes == ("outside.jpg is not in the index: it is compared by its look (clip) and the words in it.",)
+    assert names(answer)[0] == "p4.png" and "ferry.txt" in names(answer)
+
+
+def test_what_no_model_sees_or_hears_is_said(specialists, whole, media, tmp_path):
+    sound = bytes(media / "s1.wav")
+    unheard = asked(whole, audios=(sound,))
+    assert unheard.notes == ("qwen can't hear s1.wav, and there are no words to search by.",) and not unheard.hits
+    with pytest.raises(UsageError, match="is no picture"):
+        asked(specialists, images=(sound,))
+    broken = tmp_path / "broken.png"
+    broken.write_bytes((media / "p1.png").read_bytes()[:60])
+    with pytest.raises(UsageError, match="can't be decoded"):
+        asked(specialists, images=(bytes(broken),))
+
+
+def test_words_that_name_a_file_or_a_url_are_words(whole, media, qwen, monkeypatch):  # T1
+    model = registry.load(registry.resolve(str(qwen)), EXACT)
+    stored = model.embed(View.IMAGE, [pixels(media / "p2.png")])[0]
+    for text in (str(media / "p2.png"), "http://127.0.0.1:9/p2.png", "data:image/png;base64,AAAA"):
+        expected = model.embed(View.TEXT, [text], role="query")[0] @ stored
+        assert raw(whole, "qwen:image", "p2.png", text) == pytest.approx(expected, abs=5e-3)
+
+
+def test_an_instruction_reaches_the_models_that_follow_one(specialists, whole, media, qwen):
+    model = registry.load(registry.resolve(str(qwen)), EXACT)
+    stored = model.embed(View.IMAGE, [pixels(media / "p2.png")])[0]
+    told = model.embed(View.TEXT, ["ferry"], role="query", instruction="Find ships.")[0]
+    assert raw(whole, "qwen:image", "p2.png", "ferry", instruct="Find ships.") == pytest.approx(told @ stored, abs=5e-3)
+    assert raw(whole, "qwen:image", "p2.png", "ferry") != pytest.approx(told @ stored, abs=5e-3)
+    assert asked(whole, "ferry", instruct="Find ships.").notes == ()
+    deaf = asked(specialists, "ferry", instruct="Find ships.", images=(bytes(media / "p2.png"),))
+    told = [note for note in deaf.notes if "instruction" in note]
+    assert told == [
+        f"The model {name} takes no instruction: it searched without." for name in ("clip", "builtin", "clap")
+    ]
+
+
+def test_the_encoder_of_words_can_be_chosen(specialists):
+    with pytest.raises(ModelUnavailable) as raised:
+        asked(specialists, "ferry", query_encoder="onnx")
+    assert raised.value.sentence == "clip can't answer without torch: clip is too large to be exported."
+    assert raised.value.hint == "--query-encoder torch"
+    assert asked(specialists, "ferry", query_encoder="auto").notes == ()  # that was said when the index was made
+    chosen = asked(specialists, "ferry", query_encoder="torch")
+    assert chosen.notes == () and names(chosen)[0] == "ferry.txt"
+
+
+def test_a_missing_encoder_is_made_up_for_and_said(whole, tmp_path):
+    for part in (Path(CACHE.name) / "mmsearch" / "encoders").iterdir():
+        shutil.rmtree(part)
+    answer = asked(whole, "ferry", query_encoder="auto")
+    assert answer.notes == (
+        "There is no exported query encoder. qwen was loaded as a whole instead."
+        " Queries will load the whole model: qwen is too large to be exported.",
+    )
+    assert names(answer)[0] == "ferry.txt"
+    assert asked(whole, "ferry", query_encoder="auto").notes == ()  # that is noted, and not told again
+
+
+def test_unwanted_words_weigh_against_pictures_and_pictures_against_words(specialists, media):
+    image = (bytes(media / "p3.png"),)
+    plain, less = asked(specialists, images=image), asked(specialists, images=image, minus=(Part("ferry"),))
+    assert names(plain)[0] == names(less)[0] == "p3.png"
+    score = {os.path.basename(hit.path): hit.score for hit in plain.hits}
+    assert all(hit.score <= score[os.path.basename(hit.path)] + 1e-9 for hit in less.hits)
+    unlike = asked(specialists, "ferry", minus=(Part(file=bytes(media / "p3.png")),))
+    assert names(unlike)[0] == "ferry.txt"

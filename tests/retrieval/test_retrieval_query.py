@@ -1,0 +1,218 @@
+"""Queries of several parts, filters that nothing passes, and whatever else is typed, through the real index."""
+
+import os
+import time
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from mmsearch.errors import UsageError
+from mmsearch.index import Index
+from mmsearch.retrieval.query_building import _summed
+from mmsearch.retrieval.signals import Vector
+from mmsearch.store.snapshot import SpaceRow
+from mmsearch.types import Filter, Part, Query
+
+
+def search(searched, text="", **query):
+    return Index.open(searched / "index").search(Query(text, **{"min_score": 0.0} | query))
+
+
+def names(searched, answer):
+    top = len(bytes(searched / "media")) + 1
+    return [hit.path[top:].decode() for hit in answer.hits]
+
+
+def file(searched, name, weight=1.0):
+    return Part(file=bytes(searched / "media" / name), weight=weight)
+
+
+def test_similar_is_a_query_that_is_like_the_file(searched):
+    index = Index.open(searched / "index")
+    path = bytes(searched / "media" / "apple_pie.txt")
+    wanted = Query(min_score=0.0)
+    alike, queried = index.similar(path, wanted), index.search(replace(wanted, like=(Part(file=path),)))
+    assert alike.hits == queried.hits
+    assert names(searched, alike)[0] == "pear_tart.txt" and "apple_pie.txt" not in names(searched, alike)
+
+
+def test_a_like_file_moves_an_ambiguous_word_its_way(searched):
+    assert names(searched, search(searched, "apple", like=(file(searched, "pear_tart.txt"),)))[0] == "apple_pie.txt"
+    towards = search(searched, "apple", like=(file(searched, "pear_tart.txt"),)).hits
+    plain = search(searched, "apple").hits
+    assert gap(towards, b"apple_pie.txt", b"apple_computer.txt") > gap(plain, b"apple_pie.txt", b"apple_computer.txt")
+
+
+def gap(hits, one, other):
+    scores = {os.path.basename(hit.path): hit.score for hit in hits}
+    return scores.get(one, 0.0) - scores.get(other, 0.0)
+
+
+def test_minus_words_and_minus_files_take_off_and_do_not_exclude(searched):
+    plain = gap(search(searched, "apple").hits, b"apple_computer.txt", b"apple_pie.txt")
+    for minus in (Part("sweet dessert"), file(searched, "pear_tart.txt")):
+        hits = search(searched, "apple", minus=(minus,)).hits
+        assert [os.path.basename(hit.path) for hit in hits[:2]] == [b"apple_computer.txt", b"apple_pie.txt"]
+        assert gap(hits, b"apple_computer.txt", b"apple_pie.txt") > plain
+
+
+def test_a_heavier_minus_takes_off_more(searched):
+    answers = [search(searched, "apple", minus=(Part("dessert", weight=weight),)) for weight in (0.1, 0.5, 1.0)]
+    gaps = [gap(answer.hits, b"apple_computer.txt", b"apple_pie.txt") for answer in answers]
+    assert gaps == sorted(gaps) and gaps[0] < gaps[2]
+
+
+def test_contributions_of_every_part_sum_to_the_score(searched):
+    like, minus = file(searched, "pear_tart.txt", 0.5), Part("company laptops", weight=0.1)
+    hits = search(searched, "apple number 4711", like=(like,), minus=(minus,)).hits
+    spoken = {signal.name for hit in hits for signal in hit.signals}
+    assert spoken == {"words", "exact", "minus", "names", "builtin:text"}
+    for hit in hits:
+        assert sum(signal.contribution for signal in hit.signals) == pytest.approx(hit.score)
+    computer = next(hit for hit in hits if hit.path.endswith(b"apple_computer.txt"))
+    taken = next(signal for signal in computer.signals if signal.name == "minus")
+    assert taken.contribution < 0 and taken.terms == ("company", "laptops")
+
+
+def test_a_file_that_is_not_in_the_index_is_compared_by_its_words(searched, tmp_path):
+    outside = tmp_path / "outside.txt"
+    outside.write_text("We baked fruit with sugar in the oven for dessert.")
+    answer = search(searched, like=(Part(file=bytes(outside)),))
+    assert set(names(searched, answer)[:2]) == {"apple_pie.txt", "pear_tart.txt"}
+    assert answer.notes == ("outside.txt is not in the index: it is compared by the words in it.",)
+
+
+def test_all_like_files_are_left_out_of_the_hits_even_by_name(searched):
+    answer = search(
+        searched, "apple", like=(file(searched, "apple_pie.txt"), file(searched, "apple_computer.txt")), k=50
+    )
+    assert not {"apple_pie.txt", "apple_computer.txt"} & set(names(searched, answer)) and answer.hits
+
+
+def test_what_cannot_be_a_part_is_refused_with_a_hint(searched, tmp_path):
+    (tmp_path / "odd.bin").write_bytes(bytes(range(256)) * 8)
+    (tmp_path / "empty.txt").write_text(" \n")
+    picture(tmp_path / "plain.png")
+    os.mkfifo(tmp_path / "pipe")
+    for name in ("odd.bin", "empty.txt", "plain.png", "pipe", "missing.txt", "."):
+        with pytest.raises(UsageError) as raised:
+            search(searched, "apple", like=(Part(file=bytes(tmp_path / name)),))
+        assert raised.value.sentence and raised.value.hint, name
+    for place in ("apple_pie.txt#page=3", "apple_pie.txt#t=75"):
+        with pytest.raises(UsageError, match="no such place"):
+            search(searched, like=(file(searched, place),))
+
+
+def picture(path):
+    from PIL import Image
+
+    Image.new("RGB", (64, 64), (200, 30, 30)).save(path)
+
+
+def test_a_picture_without_words_goes_with_text_and_alone_finds_nothing(searched, tmp_path):
+    picture(tmp_path / "plain.png")
+    images = (bytes(tmp_path / "plain.png"),)
+    said = "builtin can't see plain.png, and there are no words to search by."
+    both = search(searched, "apple pie", images=images)
+    assert names(searched, both)[0] == "apple_pie.txt" and both.notes == (said,)
+    alone = search(searched, images=images)
+    assert (alone.hits, alone.notes) == ((), (said,))
+
+
+def test_a_query_of_nothing_wanted_is_refused(searched):
+    for query in (
+        Query(), Query("  "), Query("-apple"), Query('-"apple pie"'), Query(minus=(Part("apple"),)),
+        Query("!!! ... ---"), Query("apple", minus=(Part("  "),)),
+    ):  # fmt: skip
+        with pytest.raises(UsageError) as raised:
+            Index.open(searched / "index").search(query)
+        assert raised.value.hint
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "apple AND", "NOT apple", "apple OR pie", "NEAR(apple pie, 2)", "^apple", "app*", "words:apple", "apple:pie",
+        "(apple", "apple)", "{apple}", "apple + pie", '"apple', 'apple"', '""apple""', "'apple'", "apple; DROP TABLE x",
+        "apple -", "apple --", 'apple "', "apple \x00 pie", "apple \ud800", "apple\u202e pie", "%apple_", "\\apple\\",
+        "🍎 apple", "-", 'apple -"never there"',
+    ],
+)  # fmt: skip
+def test_signs_of_query_languages_are_only_signs(searched, typed):
+    if typed == "-":
+        with pytest.raises(UsageError):
+            search(searched, typed)
+    else:
+        assert {"apple_pie.txt", "apple_computer.txt"} & set(names(searched, search(searched, typed))[:2])
+
+
+def test_right_to_left_text_finds_its_file(searched):
+    assert names(searched, search(searched, "گربه"))[0] == "persian.txt"
+    assert names(searched, search(searched, '"روی دیوار"')) == ["persian.txt"]
+
+
+def test_signs_that_no_model_reads_find_nothing_and_say_so(searched):
+    answer = search(searched, "🦄")
+    assert (answer.hits, answer.notes) == ((), ("The model builtin can't read the signs of this query.",))
+
+
+def test_stop_words_alone_find_what_holds_them(searched):
+    hits = search(searched, "the of and").hits
+    assert hits and all(0 < hit.score <= 1 for hit in hits)
+
+
+@pytest.mark.parametrize("unit", ["apple ", "x", '"', "-a ", "apple-1/2 ", "🍎", "漢字", '"apple" ', "a\n"])
+def test_a_query_of_100_000_characters_takes_less_than_two_seconds(searched, unit):
+    typed = ("apple pie " + unit * 100_000)[:100_000]
+    search(searched, "warm up")
+    began = time.process_time()
+    search(searched, typed)
+    assert time.process_time() - began < 2
+
+
+def test_100_000_different_words_take_less_than_two_seconds(searched):
+    typed = "apple pie " + " ".join(f"word{number}" for number in range(10_000))
+    search(searched, "warm up")
+    began = time.process_time()
+    search(searched, typed[:100_000])
+    assert time.process_time() - began < 2
+
+
+@pytest.mark.parametrize(
+    "where",
+    [
+        Filter(kinds=("image",), min_pages=3),
+        Filter(min_bytes=10_000_000, max_bytes=1),
+        Filter(since=4e9),
+        Filter(before=0.0),
+        Filter(within=("/nowhere/at/all",)),
+        Filter(kinds=("nonsense",)),
+        Filter(languages=("xx",)),
+    ],
+)
+def test_a_filter_that_nothing_passes_gives_no_hit_and_says_so(searched, where):
+    answer = search(searched, "apple", where=where)
+    assert (answer.hits, answer.notes) == ((), ("No file of the index passes the filters.",))
+
+
+def vector(*numbers, readable=1.0):
+    space = SpaceRow(1, "toy", {}, {}, len(numbers), ("text", "image"))
+    return Vector(space, "text", np.array(numbers, np.float32), readable)
+
+
+def test_vectors_are_added_by_weight_and_brought_back_to_length_one():
+    (one,) = _summed([(1.0, vector(1, 0)), (0.5, vector(0, 1)), (-0.5, vector(1, 0))])
+    np.testing.assert_allclose(one.vector, np.array([0.5, 0.5]) / np.sqrt(0.5), atol=1e-6)
+    (alone,) = _summed([(3.0, vector(0, 1))])
+    np.testing.assert_array_equal(alone.vector, [0, 1])
+
+
+def test_a_view_with_nothing_wanted_or_nothing_left_is_not_asked():
+    assert _summed([(-1.0, vector(1, 0))]) == []
+    assert _summed([(1.0, vector(1, 0)), (-1.0, vector(1, 0))]) == []
+
+
+def test_a_text_counts_as_far_as_the_model_can_read_it():
+    (one,) = _summed([(1.0, vector(1, 0, readable=0.0)), (1.0, vector(0, 1))])
+    assert one.vector[1] > 0.999 and one.readable == 0.5

@@ -1,0 +1,175 @@
+"""The built-in eyes and ears in an index: silent where they know nothing, likeness for pictures and sounds."""
+
+import subprocess
+import wave
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from small_index import WordModel, broken, events, rows, run, use_word_model, write, write_png, write_wav
+
+from mmsearch.encoding import model_selection, space_models
+from mmsearch.index import Index
+from mmsearch.models import builtin, builtin_media, picture_classifier, registry
+from mmsearch.models.picture_network import PictureTower
+from mmsearch.retrieval.query_building import compose
+from mmsearch.store.layout import IndexFolder
+from mmsearch.store.snapshot import Snapshot
+from mmsearch.types import Query, Remark
+from training import audio_probes
+from training.train import export
+
+torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory):
+    """A tower of random weights, exported."""
+    torch.manual_seed(1)
+    folder = tmp_path_factory.mktemp("eyes")
+    export(PictureTower().eval(), folder)
+    return folder
+
+
+@pytest.fixture
+def senses_here(weights, monkeypatch):
+    """The built-in reader is a model of words, eyes and ears are what they are."""
+    load = space_models.load_embedder
+    use_word_model(monkeypatch.setattr)
+    model = lambda row, *how: WordModel() if space_models.plain_name(row) == "builtin" else load(row, *how)  # noqa: E731
+    monkeypatch.setattr(space_models, "load_embedder", model)
+    monkeypatch.setattr("mmsearch.encoding.query_encoding.load_embedder", model)
+    monkeypatch.setattr(picture_classifier, "folder", lambda: weights)
+    for cache in (builtin_media.opened_classifier, builtin_media.weights_identity, picture_classifier._spoken):
+        cache.cache_clear()
+    yield
+    for cache in (builtin_media.opened_classifier, builtin_media.weights_identity, picture_classifier._spoken):
+        cache.cache_clear()
+
+
+@pytest.fixture
+def docs(tmp_path):
+    folder = tmp_path / "docs"
+    write(folder / "ferry.txt", "The ferry leaves at nine.")
+    rng = np.random.default_rng(0)
+    for name in ("one", "two", "three"):
+        cells = rng.integers(0, 256, (6, 8, 3), np.uint8)
+        Image.fromarray(cells).resize((160, 120), Image.Resampling.BICUBIC).save(folder / f"{name}.png")
+    write_png(folder / "plain.png")
+    write_wav(folder / "low.wav", tone=200)
+    write_wav(folder / "also low.wav", tone=203)
+    write_wav(folder / "high.wav", tone=3000)
+    return folder
+
+
+def asked(index, text):
+    """What a text query is compared with."""
+    query = Query(text)
+    with Snapshot(IndexFolder(index), query.where) as snapshot:
+        return {vector.name for vector in compose(IndexFolder(index), snapshot, query)[0].vectors}
+
+
+def test_a_preset_makes_a_space_of_each_sense(tmp_path, docs, senses_here):
+    index = tmp_path / "index"
+    assert run(index, docs, models=("senses",)).indexed == 8
+    sql = "SELECT s.name, e.view, count(*) FROM embeddings e JOIN spaces s ON s.id = e.space_id GROUP BY 1, 2"
+    assert set(rows(index, sql)) == {
+        ("builtin", "text", 1),
+        (builtin.EYES, "image", 4),
+        (builtin.LIKENESS, "image", 4),
+        (builtin.EARS, "audio", 3),
+    }
+    assert broken(index, deep=True) == {}
+
+
+def test_a_new_index_has_eyes_without_being_told(tmp_path, docs, senses_here, monkeypatch):
+    monkeypatch.setattr(model_selection, "DEFAULT", registry.DEFAULT)
+    index = tmp_path / "index"
+    said = [event.sentence for event in events(index, docs) if isinstance(event, Remark)]
+    assert [name for (name,) in rows(index, "SELECT name FROM spaces ORDER BY id")] == list(registry.DEFAULT)
+    assert said == ["The model builtin computes in plain arithmetic."]
+    assert asked(index, "a bar chart of ferry tickets") == {"builtin:text", f"{builtin.EYES}:image"}
+
+
+def test_the_eyes_are_asked_only_about_looks(tmp_path, docs, senses_here):
+    index = tmp_path / "index"
+    run(index, docs, models=("senses",))
+    assert asked(index, "a bar chart of ferry tickets") == {"builtin:text", f"{builtin.EYES}:image"}
+    assert asked(index, "when does the ferry leave") == {"builtin:text"}
+
+
+def test_senses_are_added_to_an_index_that_has_none(tmp_path, docs, senses_here):
+    index = tmp_path / "index"
+    run(index, docs)
+    assert asked(index, "ferry chart") == {"builtin:text"}
+    run(index, add_models=(builtin.EYES,))
+    assert asked(index, "ferry chart") == {"builtin:text", f"{builtin.EYES}:image"}
+
+
+def test_a_changed_copy_of_a_picture_finds_it(tmp_path, docs, senses_here):
+    index = tmp_path / "index"
+    run(index, docs, models=("senses",))
+    copy = tmp_path / "copy.jpg"
+    Image.open(docs / "two.png").resize((120, 90)).save(copy, quality=60)
+    hits = Index.open(index).search(Query("", images=(bytes(copy),))).hits
+    assert hits[0].path == bytes(docs / "two.png")
+
+
+def test_a_sound_finds_what_sounds_like_it(tmp_path, docs, senses_here):
+    index = tmp_path / "index"
+    run(index, docs, models=("senses",))
+    hits = Index.open(index).similar(bytes(docs / "low.wav"), Query()).hits
+    assert hits[0].path == bytes(docs / "also low.wav")
+
+
+def test_the_words_of_a_picture_are_searched_beside_its_likeness(tmp_path, docs, senses_here, monkeypatch):
+    index = tmp_path / "index"
+    run(index, docs, models=("senses",))
+    monkeypatch.setattr(
+        "mmsearch.retrieval.external_query.words_of", lambda pieces, most: ["The ferry leaves at nine."]
+    )
+    query = Query("", images=(bytes(docs / "two.png"),))
+    with Snapshot(IndexFolder(index), query.where) as snapshot:
+        asked, notes = compose(IndexFolder(index), snapshot, query)
+    names = {vector.name for vector in asked.vectors}
+    assert names == {"builtin:text", f"{builtin.EYES}:image", f"{builtin.LIKENESS}:image"}
+    assert [set(wording.words) for wording in asked.wordings] == [{"the", "ferry", "leaves", "at", "nine"}]
+    assert notes == []
+
+
+def test_a_film_is_found_by_a_picture_of_one_of_its_scenes(tmp_path, docs, senses_here):
+    inputs = [part for name in ("one", "two") for part in ("-loop", "1", "-t", "4", "-i", docs / f"{name}.png")]
+    joined = "[0:v][1:v]concat=n=2:v=1,fps=10,format=yuv420p"
+    film = docs.parent / "films" / "film.mp4"
+    film.parent.mkdir()
+    subprocess.run(["ffmpeg", "-nostdin", "-v", "error", *inputs, "-filter_complex", joined, film], check=True)
+    index = tmp_path / "index"
+    run(index, film.parent, models=("senses",))
+    sql = "SELECT s.name, count(*) FROM embeddings e JOIN spaces s ON s.id = e.space_id GROUP BY 1"
+    assert dict(rows(index, sql)) == {builtin.EYES: 2, builtin.LIKENESS: 2}
+    for name, begins in (("one", 0), ("two", 4)):
+        hit = Index.open(index).search(Query("", images=(bytes(docs / f"{name}.png"),))).hits[0]
+        assert hit.path == bytes(film)
+        assert hit.locator.start_s == pytest.approx(begins, abs=0.5)
+
+
+def save(path, samples):
+    """A recording, float samples in -1..1."""
+    with wave.open(str(path), "wb") as file:
+        file.setparams((1, 2, 16_000, 0, "NONE", ""))
+        file.writeframes((samples * 32_000).astype("<i2").tobytes())
+
+
+def test_recordings_are_found_by_what_kind_of_sound_they_are(tmp_path, docs, senses_here):
+    for kind in ("speech", "noise", "music"):
+        save(docs / f"{kind[:1]}.wav", audio_probes.made(kind, 1000))
+    save(docs / "empty.wav", np.zeros(32_000))
+    index = tmp_path / "index"
+    run(index, docs, models=("senses",))
+    with Index.open(index) as opened:
+        for text, name in (("someone talking", "s.wav"), ("background noise", "n.wav"), ("silence", "empty.wav")):
+            hits = opened.search(Query(text, names=False)).hits
+            assert [hit.path for hit in hits] == [bytes(docs / name)], text
+    assert asked(index, "someone talking") == {"builtin:text", f"{builtin.EARS}:audio"}
+    assert asked(index, "a speech about noise") == {"builtin:text"}

@@ -1,0 +1,47 @@
+"""The short crash test, readers beside a writer, and a look at every fuzzer. Long ones: `make torture`, `make fuzz`."""
+
+import importlib
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+
+
+def ran(*arguments: str) -> str:
+    """What a benchmark prints; it exits with 0 only where nothing was wrong. A process of its own: it puts the model of
+    words in the place of the built-in one."""
+    done = subprocess.run([sys.executable, "-m", *arguments], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_killed_anywhere_nothing_is_lost_and_the_next_run_completes() -> None:
+    told = ran("benchmarks.torture", "--each", "1", "--random", "2", "--real", "0", "--versions", "2", "--seed", "39")
+    kills, problems = map(int, re.search(r"(\d+) kills, (\d+) problems", told).groups())
+    assert (kills >= 7, problems) == (True, 0), told
+
+
+def test_readers_beside_a_writer_see_one_moment_each() -> None:
+    told = ran("benchmarks.readers", "--seconds", "3", "--readers", "4")
+    assert int(re.search(r"([\d,]+) queries", told)[1].replace(",", "")) > 4
+    assert " 0 errors or inconsistent answers" in told
+
+
+def test_any_input_of_any_parser_is_read_or_refused() -> None:
+    told = ran("benchmarks.fuzz", "--minutes", "0", "--examples", "12")
+    assert told.count("nothing in ") == 10, told
+
+
+def test_every_place_of_the_long_crash_test_exists() -> None:
+    sys.path.insert(0, str(ROOT))
+    from benchmarks.torture import POINTS
+
+    for point in sorted({point for points in POINTS.values() for point, _, _ in points}):
+        module, _, path = point.partition(":")
+        if path and module != "worker":
+            place = importlib.import_module(module)
+            for name in path.split("."):
+                place = getattr(place, name)
+            assert callable(place), point
