@@ -48,10 +48,10 @@ CONFIG = mixed(
     "#", "'''", "inf", "1979-05-27") | st.binary(max_size=200)
 
 FIELDS = ["segment", "media", "ordinal", "locator", "text", "cues", "details", "spans", "notes", "probe", "segments",
-          "failure", "look", "header", "arrays", "task", "reply"]
+          "failure", "image", "header", "arrays", "task", "reply"]
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8)
-    | st.sampled_from([1 << 64, -1, "text", "look"]),
+    | st.sampled_from([1 << 64, -1, "text", "image"]),
     lambda inner: st.lists(inner, max_size=5) | st.dictionaries(st.sampled_from(FIELDS), inner, max_size=7),
     max_leaves=30)
 ARRAYS = st.tuples(st.sampled_from(["uint8", "float32", "object"]), st.lists(st.integers(-1, 1 << 40), max_size=4))

@@ -91,20 +91,20 @@ class Fingerprint:
 class Extracted:
     """A segment on its way through the pipeline, with the media that the read and encode stages asked for.
 
-    look:   uint8 (height, width, 3) RGB, upright, at most `Needs.image_pixels` pixels: for image views.
-    page:   uint8 (height, width, 3) RGB, for OCR; None where no OCR is due or it could add nothing.
-    sound:  float32 (samples,) mono at `Needs.sound_rate`: for audio views and speech recognition.
-    frames: uint8 (frames, height, width, 3) RGB, evenly spaced over the segment, each of at most `Needs.frame_pixels`
-            pixels: for video views.
-    prints: of what was decoded here, for finding copies; they depend on nothing but the bytes.
+    image:        uint8 (height, width, 3) RGB, upright, at most `Needs.image_pixels` pixels: for image views.
+    ocr_image:    uint8 (height, width, 3) RGB, for OCR; None where no OCR is due or it could add nothing.
+    sound:        float32 (samples,) mono at `Needs.sound_rate`: for audio views and speech recognition.
+    frames:       uint8 (frames, height, width, 3) RGB, evenly spaced over the segment, each of at most
+                  `Needs.frame_pixels` pixels: for video views.
+    fingerprints: of what was decoded here, for finding copies; they depend on nothing but the file's bytes.
     """
 
     segment: Segment
-    look: np.ndarray | None = None
-    page: np.ndarray | None = None
+    image: np.ndarray | None = None
+    ocr_image: np.ndarray | None = None
     sound: np.ndarray | None = None
     frames: np.ndarray | None = None
-    prints: tuple[Fingerprint, ...] = ()
+    fingerprints: tuple[Fingerprint, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -122,7 +122,7 @@ def words_of(pieces: Sequence[Extracted], pictures: int | None = None) -> list[s
     words = []
     for one in pieces:
         said = [one.segment.text]
-        if one.page is not None and (pictures is None or pictures > 0):
+        if one.ocr_image is not None and (pictures is None or pictures > 0):
             said.append(_read(one))
             pictures = None if pictures is None else pictures - 1
         words.append("\n".join(part for part in said if part.strip()))
@@ -132,9 +132,9 @@ def words_of(pieces: Sequence[Extracted], pictures: int | None = None) -> list[s
 def _read(one: Extracted) -> str:
     from mmsearch.models.ocr import handle
 
-    assert one.page is not None
+    assert one.ocr_image is not None
     try:
-        reply, _ = handle({"threads": OCR_THREADS}, [one.page])
+        reply, _ = handle({"threads": OCR_THREADS}, [one.ocr_image])
     except ModelUnavailable:
         return ""
     return str(reply["pages"][0]["text"])

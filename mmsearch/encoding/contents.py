@@ -66,8 +66,8 @@ def contents(one: Extracted, words: str, space: Space, sound_rate: int) -> list[
         place = one.segment.locator
         seconds = (place.end_s or 0.0) - (place.start_s or 0.0)
         found.append((View.VIDEO, Clip(fewer(one.frames, int(space.limit(View.VIDEO, "frames"))), seconds)))
-    elif View.IMAGE in space.views and one.look is not None:  # of a scene its key frame, for who watches no video
-        found.append((View.IMAGE, one.look))
+    elif View.IMAGE in space.views and one.image is not None:  # of a scene its key frame, for who watches no video
+        found.append((View.IMAGE, one.image))
     return found
 
 
@@ -77,7 +77,7 @@ def present(pieces: Sequence[SpanMedia]) -> frozenset[View]:
     texts = (text for piece in pieces for text in read_words(piece).values())
     there = {
         View.TEXT: any(texts),
-        View.IMAGE: any(one.look is not None for one in every),
+        View.IMAGE: any(one.image is not None for one in every),
         View.AUDIO: any(one.sound is not None for one in every),
         View.VIDEO: any(one.frames is not None for one in every),
     }
@@ -94,5 +94,5 @@ def read_words(piece: SpanMedia) -> dict[int, str]:
 
 def media_bytes(piece: SpanMedia) -> int:
     """The memory that the pictures and sounds of a piece hold."""
-    held = (medium for one in piece.extracted for medium in (one.look, one.page, one.sound, one.frames))
+    held = (medium for one in piece.extracted for medium in (one.image, one.ocr_image, one.sound, one.frames))
     return sum(medium.nbytes for medium in held if medium is not None)

@@ -124,7 +124,7 @@ class ExtractStage:
             )
         segments = [one.segment for one in extracted]
         chunk = SpanResult(job.asset_id, job.key, span, probe, segments, failure=failure, kept=bool(segments))
-        chunk.prints = [print_ for one in extracted for print_ in one.prints]
+        chunk.prints = [each for one in extracted for each in one.fingerprints]
         self._out(SpanMedia(job, chunk, extracted))
 
 

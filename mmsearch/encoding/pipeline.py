@@ -214,7 +214,7 @@ class Pipeline:
         piece.chunk.readings += [reading for reading in piece.job.read if reading.ordinal in ordinals]
         if self._ocr_engine and piece.job.source.kind in (Kind.IMAGE, Kind.PDF, Kind.VIDEO):
             piece.chunk.readers["ocr"] = self._ocr_engine  # also where there was nothing to read: it was looked at
-        pictures = any(one.page is not None for one in piece.extracted)
+        pictures = any(one.ocr_image is not None for one in piece.extracted)
         speech = self._hear is not None and any(one.sound is not None for one in piece.extracted)
         (self._to_read if pictures or speech else self._to_encode).put(piece)
 

@@ -95,15 +95,15 @@ class ReadStage:
         """Start reading a piece; gives how many pictures went out."""
         if self._hear is not None:
             self._listen(piece)
-        pages = [one for one in piece.extracted if one.page is not None]
+        pages = [one for one in piece.extracted if one.ocr_image is not None]
         if not pages or self._pool is None:
             self._out.put(piece)
             return 0
         opened = _Open(piece, len(pages))
         self.total += len(pages)
         for one in pages:
-            assert one.page is not None
-            future = self._pool().submit({"op": "read"}, [one.page], timeout_s=OCR_LIMIT_S)
+            assert one.ocr_image is not None
+            future = self._pool().submit({"op": "read"}, [one.ocr_image], timeout_s=OCR_LIMIT_S)
             future.add_done_callback(partial(self._note, opened, one.segment.ordinal))
         return len(pages)
 

@@ -110,7 +110,7 @@ def extract(source: Source, probe: Probe, number: int, needs: Needs) -> Iterator
         locator = Locator(start_s=round(start, 3), end_s=round(end, 3))
         segment = Segment(ordinal(number, place), locator, text, cues)
         heard = audio_decoder.part(samples, needs.sound_rate, start - span.start, end - span.start)
-        yield Extracted(segment, sound=heard, prints=() if place else prints)
+        yield Extracted(segment, sound=heard, fingerprints=() if place else prints)
 
 
 def fingerprint_of(source: Source, probe: Probe, number: int) -> tuple[Fingerprint, ...]:

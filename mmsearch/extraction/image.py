@@ -69,8 +69,8 @@ def extract(source: Source, probe: Probe, number: int, needs: Needs) -> Iterator
             yield Extracted(segment)
         else:
             print_ = None if page.moves else image_fingerprint(page.image, int(span.start) + place + 1.0)
-            media = pixels.look(page.image, needs), pixels.ocr_page(page.image, needs)
-            yield Extracted(segment, *media, prints=(print_,) if print_ else ())
+            media = pixels.view_image(page.image, needs), pixels.ocr_image(page.image, needs)
+            yield Extracted(segment, *media, fingerprints=(print_,) if print_ else ())
 
 
 class PicturePage(NamedTuple):

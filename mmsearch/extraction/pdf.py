@@ -80,11 +80,11 @@ def extract(source: Source, probe: Probe, number: int, needs: Needs) -> Iterator
             segment = Segment(ordinal(number, index - int(span.start)), locator, text, (), title | note)
             prints = (print_,) if print_ else ()
             if image is None:
-                yield Extracted(segment, prints=prints)
+                yield Extracted(segment, fingerprints=prints)
             else:
                 due = needs.ocr == "always" or (needs.ocr == "auto" and not readable)
-                page = pixels.ocr_page(image, needs) if due else None
-                yield Extracted(segment, pixels.look(image, needs), page, prints=prints)
+                page = pixels.ocr_image(image, needs) if due else None
+                yield Extracted(segment, pixels.view_image(image, needs), page, fingerprints=prints)
 
 
 def read_page(document: pypdfium2.PdfDocument, index: int, needs: Needs) -> tuple[str, Image.Image | None, bool]:

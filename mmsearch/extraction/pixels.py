@@ -29,9 +29,9 @@ def draft_size(width: int, height: int, needs: Needs) -> tuple[int, int]:
 
 def scale_for(width: int, height: int, needs: Needs) -> float:
     """How far a picture may be shrunk and still serve `needs`: a factor in (0, 1]."""
-    look = math.sqrt(needs.image_pixels / (width * height))
+    view = math.sqrt(needs.image_pixels / (width * height))
     edge = SMALLEST_EDGE if needs.ocr == "never" else PAGE_EDGE
-    return min(1.0, max(look, edge / max(width, height)))
+    return min(1.0, max(view, edge / max(width, height)))
 
 
 def rgb(picture: Image.Image, width: int, height: int) -> Image.Image:
@@ -65,8 +65,8 @@ def shrunk(image: Image.Image, width: int, height: int) -> Image.Image:
     return image if size == image.size else image.resize(size, Image.Resampling.BICUBIC, reducing_gap=2.0)
 
 
-def look(image: Image.Image, needs: Needs) -> np.ndarray | None:
-    """uint8 (height, width, 3) of at most `image_pixels` pixels; None if no look is wanted."""
+def view_image(image: Image.Image, needs: Needs) -> np.ndarray | None:
+    """uint8 (height, width, 3) of at most `image_pixels` pixels; None if no image view is wanted."""
     import numpy as np
 
     if needs.image_pixels <= 0:
@@ -76,7 +76,7 @@ def look(image: Image.Image, needs: Needs) -> np.ndarray | None:
     return np.array(shrunk(image, min(width, needs.image_pixels // height or 1), min(height, needs.image_pixels)))
 
 
-def ocr_page(image: Image.Image, needs: Needs) -> np.ndarray | None:
+def ocr_image(image: Image.Image, needs: Needs) -> np.ndarray | None:
     """uint8 (height, width, 3) with a long edge of at most 2,000 pixels; None where OCR is not wanted or can't find
     anything: in tiny and in empty pictures."""
     import numpy as np

@@ -20,7 +20,7 @@ from mmsearch.types import Cue, Extracted, Failure, Fingerprint, Kind, Locator, 
 if TYPE_CHECKING:
     import numpy as np
 
-_MEDIA = {"look": ("uint8", 3), "page": ("uint8", 3), "sound": ("float32", 1), "frames": ("uint8", 4)}
+_MEDIA = {"image": ("uint8", 3), "ocr_image": ("uint8", 3), "sound": ("float32", 1), "frames": ("uint8", 4)}
 _PRINT_FORMS = ("look", "frame", "sound", "words")
 _PRINT_BYTES = 1 << 17
 _COUNT_LIMIT = 1 << 53  # every integer up to here is exact in JSON readers everywhere, and fits SQLite
@@ -123,8 +123,8 @@ def dump_extracted(items: Iterable[Extracted]) -> tuple[list[dict[str, Any]], li
             if array is not None:
                 media[name] = len(arrays)
                 arrays.append(_finite(array))
-        prints = [[one.form, one.at, _coded(one.key), _coded(one.body)] for one in item.prints]
-        entries.append({"segment": _dump_segment(item.segment), "media": media, "prints": prints})
+        prints = [[one.form, one.at, _coded(one.key), _coded(one.body)] for one in item.fingerprints]
+        entries.append({"segment": _dump_segment(item.segment), "media": media, "fingerprints": prints})
     return entries, arrays
 
 
@@ -132,13 +132,13 @@ def load_extracted(data: Any, arrays: Sequence[np.ndarray]) -> list[Extracted]:
     """The segments that `dump_extracted` wrote; ordinals are unique, sound is finite, shapes are as in `Extracted`."""
     items = []
     for entry in _list(data):
-        fields = _fields(entry, "segment", "media", "prints")
+        fields = _fields(entry, "segment", "media", "fingerprints")
         media = _object(fields["media"])
         if not set(media) <= set(_MEDIA):
             raise WireError("a segment carries media of no kind of ours")
         chosen = {name: _array(arrays, index, *_MEDIA[name]) for name, index in media.items()}
-        prints = tuple(_load_print(each) for each in _list(fields["prints"]))
-        items.append(Extracted(_load_segment(fields["segment"]), **chosen, prints=prints))
+        prints = tuple(_load_print(each) for each in _list(fields["fingerprints"]))
+        items.append(Extracted(_load_segment(fields["segment"]), **chosen, fingerprints=prints))
     if len({item.segment.ordinal for item in items}) != len(items):
         raise WireError("two segments have the same ordinal")
     return items

@@ -137,7 +137,7 @@ def extract(source: Source, probe: Probe, number: int, needs: Needs) -> Iterator
                 last = min(end, start + SOUND_S) - span.start
                 media["sound"] = audio_decoder.part(heard, needs.sound_rate, start - span.start, last)
             before = key or before
-            yield Extracted(segment, **media, prints=() if place else prints)
+            yield Extracted(segment, **media, fingerprints=() if place else prints)
 
 
 def _first_times(source: Source, film: Film, span: Span) -> list[float]:
@@ -212,7 +212,7 @@ class _pictures:
         self._handle.close()
 
     def media(self, key: Sample, before: Sample | None, start: float, end: float) -> dict[str, np.ndarray | None]:
-        """`page`, `look` and `frames` of a scene, as far as they are asked for and can be decoded."""
+        """`ocr_image`, `image` and `frames` of a scene, as far as they are asked for and can be decoded."""
         import numpy as np
 
         if self._decoder is None:
@@ -230,8 +230,8 @@ class _pictures:
                 frames.append(frames[-1])  # the film stands still where it is damaged
         readable = float(key.luma.std()) > FLAT_LEVEL and not (before and looks_same(before, key))
         return {
-            "page": _shrunk(picture, self._page) if picture is not None and readable and self._page[0] else None,
-            "look": _shrunk(picture, self._look) if picture is not None and self._look[0] else None,
+            "ocr_image": _shrunk(picture, self._page) if picture is not None and readable and self._page[0] else None,
+            "image": _shrunk(picture, self._look) if picture is not None and self._look[0] else None,
             "frames": np.stack([frames[0]] * (count - len(frames)) + frames) if frames else None,
         }
 

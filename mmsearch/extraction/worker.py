@@ -145,7 +145,7 @@ def _decode(
     size = 0
     try:
         for item in extractor.extract(source, probe, number, needs):
-            media = (item.look, item.page, item.sound, item.frames)
+            media = (item.image, item.ocr_image, item.sound, item.frames)
             size += sum(array.nbytes for array in media if array is not None)
             if size > ARRAYS_LIMIT:
                 sentence = f"What one part of this file holds takes more than {ARRAYS_LIMIT >> 20} MB."
@@ -164,7 +164,7 @@ def _with_words(source: Source, segments: list[Extracted], number: int) -> list[
     from mmsearch.extraction.fingerprints import text_fingerprint
 
     made = text_fingerprint((one.segment.text for one in segments), number, lines=source.format in ("code", "csv"))
-    return [replace(segments[0], prints=(*segments[0].prints, made)), *segments[1:]] if made else segments
+    return [replace(segments[0], fingerprints=(*segments[0].fingerprints, made)), *segments[1:]] if made else segments
 
 
 def _extractor(source: Source) -> _Extractor:

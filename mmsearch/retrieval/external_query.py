@@ -82,7 +82,7 @@ def _media_vectors(
     vectors: dict[tuple[int, View], np.ndarray] = {}
     fused: set[int] = set()
     notes: list[str] = []
-    looks = [one.look for one in pieces if one.look is not None]
+    looks = [one.image for one in pieces if one.image is not None]
     for row in rows:
         both = text and looks and kind is Kind.IMAGE
         joined = encode_fused(folder, row, text, looks[0], query) if both else None

@@ -37,8 +37,8 @@ def with_image(candidate: Candidate, piece: Extracted | None, views: frozenset[V
     if piece.frames is not None and View.VIDEO in views:
         place = piece.segment.locator
         clip = Clip(piece.frames, (place.end_s or 0.0) - (place.start_s or 0.0))
-    elif piece.look is not None and View.IMAGE in views:
-        image = piece.look
+    elif piece.image is not None and View.IMAGE in views:
+        image = piece.image
     return Candidate(candidate.text, image, clip)
 
 

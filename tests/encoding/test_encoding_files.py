@@ -23,7 +23,7 @@ def test_every_piece_of_a_file_comes_in_order(files, tmp_path):
     found = files.read(source_of(os.fsencode(tmp_path / "six.pdf")), Needs(image_pixels=5_000, ocr="never"))
     assert [one.segment.locator.page for one in found.pieces] == [1, 2, 3, 4, 5, 6]
     assert [f"number {n}" in words for n, words in enumerate(words_of(found.pieces), 1)] == [True] * 6
-    assert all(one.look.shape[0] * one.look.shape[1] <= 5_000 for one in found.pieces)
+    assert all(one.image.shape[0] * one.image.shape[1] <= 5_000 for one in found.pieces)
     few = files.read(found.source, Needs(ocr="never"), spans=2, enough=10)
     assert len(few.pieces) == 4
 

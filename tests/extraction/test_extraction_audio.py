@@ -80,7 +80,7 @@ def test_windows_of_ten_seconds_cover_the_recording(tmp_path, seconds, expected)
     _, segments = everything(source(write_wav(tmp_path / "a.wav", steps(seconds))), Needs())
     assert places(segments) == expected
     assert [one.segment.ordinal for one in segments] == sorted({one.segment.ordinal for one in segments})
-    assert all(one.sound is None and one.page is None for one in segments)
+    assert all(one.sound is None and one.ocr_image is None for one in segments)
 
 
 def test_sound_is_what_the_file_holds(tmp_path):

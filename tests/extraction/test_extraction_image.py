@@ -65,7 +65,7 @@ def test_every_format_gives_its_picture(tmp_path: Path, format: str) -> None:
     halves().save(path, FORMATS[format], **({"sizes": [(64, 48)]} if format == "ico" else {}))
     probe, extracted = read(path, format)
     assert (probe.details["width"], probe.details["height"], len(extracted)) == (64, 48, 1)
-    assert shows_halves(extracted[0].look) and shows_halves(extracted[0].page)
+    assert shows_halves(extracted[0].image) and shows_halves(extracted[0].ocr_image)
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "P", "RGBA", "LA", "CMYK", "YCbCr", "I;16", "I", "F", "LAB"])
@@ -79,7 +79,7 @@ def test_every_mode_becomes_rgb(tmp_path: Path, mode: str) -> None:
         picture = grey.convert("RGB").convert(mode) if mode != "F" else grey.convert("F")
     path = tmp_path / "a.tif"
     picture.save(path, "TIFF")
-    look = read(path, "tiff")[1][0].look
+    look = read(path, "tiff")[1][0].image
     assert look is not None and look.shape == (48, 64, 3)
     assert look[:, :4].mean() < 40 and look[:, -4:].mean() > 215
 
@@ -87,7 +87,7 @@ def test_every_mode_becomes_rgb(tmp_path: Path, mode: str) -> None:
 def test_twelve_bits_in_sixteen_are_not_black(tmp_path: Path) -> None:
     path = tmp_path / "a.png"
     Image.fromarray(np.repeat(np.linspace(0, 4095, 64, dtype=np.uint16)[None], 48, axis=0)).save(path)
-    look = read(path, "png")[1][0].look
+    look = read(path, "png")[1][0].image
     assert look is not None and look.max() == 255
 
 
@@ -96,7 +96,7 @@ def test_transparent_parts_let_the_picture_be_seen(tmp_path: Path, ink: tuple[in
     picture = Image.new("RGBA", (60, 60), (0, 0, 0, 0))
     picture.paste((*ink, 255), (20, 20, 40, 40))
     picture.save(tmp_path / "a.png")
-    look = read(tmp_path / "a.png", "png")[1][0].look
+    look = read(tmp_path / "a.png", "png")[1][0].image
     assert look is not None and look[30, 30].tolist() == list(ink) and look[2, 2].tolist() == [ground] * 3
 
 
@@ -109,7 +109,7 @@ def test_pictures_stand_upright(tmp_path: Path, format: str, orientation: int) -
     exif = Image.Exif()
     exif[0x0112] = orientation
     stored.save(tmp_path / "a", FORMATS[format], exif=exif)
-    look = read(tmp_path / "a", format)[1][0].look
+    look = read(tmp_path / "a", format)[1][0].image
     assert look is not None and look.shape[:2] == (48, 64) and shows_halves(look)
 
 
@@ -117,22 +117,22 @@ def test_pictures_stand_upright(tmp_path: Path, format: str, orientation: int) -
 def test_sizes_stay_within_what_was_asked(tmp_path: Path, size: tuple[int, int]) -> None:
     halves(*size).save(tmp_path / "a.png")
     one = read(tmp_path / "a.png", "png")[1][0]
-    assert one.look is not None and one.look.shape[0] * one.look.shape[1] <= 10_000 and min(one.look.shape) >= 1
-    assert (one.page is None) == (min(size) < 20) and (one.page is None or max(one.page.shape) <= 2000)
+    assert one.image is not None and one.image.shape[0] * one.image.shape[1] <= 10_000 and min(one.image.shape) >= 1
+    assert (one.ocr_image is None) == (min(size) < 20) and (one.ocr_image is None or max(one.ocr_image.shape) <= 2000)
 
 
 def test_nothing_is_enlarged_and_nothing_is_given_unasked(tmp_path: Path) -> None:
     halves().save(tmp_path / "a.png")
     one = read(tmp_path / "a.png", "png", Needs(image_pixels=10**6, ocr="always"))[1][0]
-    assert one.look is not None and one.page is not None and one.look.shape == one.page.shape == (48, 64, 3)
+    assert one.image is not None and one.ocr_image is not None and one.image.shape == one.ocr_image.shape == (48, 64, 3)
     one = read(tmp_path / "a.png", "png", Needs(ocr="never"))[1][0]
-    assert one.look is None and one.page is None
+    assert one.image is None and one.ocr_image is None
 
 
 def test_an_empty_picture_is_not_given_to_ocr(tmp_path: Path) -> None:
     Image.new("RGB", (300, 200), (250, 250, 245)).save(tmp_path / "a.png")
     one = read(tmp_path / "a.png", "png")[1][0]
-    assert one.look is not None and one.page is None
+    assert one.image is not None and one.ocr_image is None
 
 
 def test_every_page_of_a_tiff_is_a_segment(tmp_path: Path) -> None:
@@ -141,7 +141,7 @@ def test_every_page_of_a_tiff_is_a_segment(tmp_path: Path) -> None:
     probe, extracted = read(tmp_path / "a.tif", "tiff")
     assert probe.details["pages"] == 11 and len(probe.spans) == 3
     assert [one.segment.locator.page for one in extracted] == list(range(1, 12))
-    assert [int(one.look[0, 0, 0]) for one in extracted if one.look is not None] == list(range(0, 220, 20))
+    assert [int(one.image[0, 0, 0]) for one in extracted if one.image is not None] == list(range(0, 220, 20))
     ordinals = [one.segment.ordinal for one in extracted]
     assert ordinals == sorted(set(ordinals))
 
@@ -163,7 +163,7 @@ def test_a_damaged_page_costs_only_itself(tmp_path: Path) -> None:
     data[offset : offset + 2000] = b"\xff" * 2000
     (tmp_path / "a.tif").write_bytes(data)
     extracted = read(tmp_path / "a.tif", "tiff")[1]
-    assert [one.look is not None for one in extracted] == [True, False, True]
+    assert [one.image is not None for one in extracted] == [True, False, True]
     assert [sorted(one.segment.details) for one in extracted] == [[], ["note"], []]
 
 
@@ -171,7 +171,7 @@ def test_an_animation_is_its_first_frame_that_shows_something(tmp_path: Path) ->
     empty = Image.new("RGB", (64, 48), "white")
     empty.save(tmp_path / "a.gif", save_all=True, append_images=[empty.copy(), halves(), empty.rotate(0)])
     extracted = read(tmp_path / "a.gif", "gif")[1]
-    assert len(extracted) == 1 and shows_halves(extracted[0].look)
+    assert len(extracted) == 1 and shows_halves(extracted[0].image)
 
 
 def test_the_frames_of_an_animation_are_not_counted(tmp_path: Path) -> None:
@@ -242,7 +242,7 @@ def test_hostile_metadata_costs_no_picture(tmp_path: Path, xmp: bytes) -> None:
     (tmp_path / "a.xmp").write_bytes(xmp)
     source = source_of(tmp_path / "a.png", "png", (os.fsencode(tmp_path / "a.xmp"),))
     one = next(image.extract(source, image.probe(source, NEEDS), 0, NEEDS))
-    assert one.segment.text == "" and shows_halves(one.look)
+    assert one.segment.text == "" and shows_halves(one.image)
 
 
 def noise_png() -> bytes:
@@ -256,7 +256,7 @@ def test_most_of_a_picture_is_kept_with_a_note(tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(data[: len(data) * 8 // 10])
     one = read(tmp_path / "a.png", "png")[1][0]
     assert one.segment.details == {"note": "The picture is damaged; a part of it may be missing."}
-    assert one.look is not None and one.look[:50].std() > 20 > one.look[95:].std()
+    assert one.image is not None and one.image[:50].std() > 20 > one.image[95:].std()
 
 
 @pytest.mark.parametrize("keep", [0.0, 0.005, 0.3])
@@ -293,4 +293,4 @@ def test_heic_is_decoded() -> None:
     if not shared.exists():
         pytest.skip("no HEIC encoder is at hand, and the shared files are not beside the checkout")
     one = read(shared, "heif")[1][0]
-    assert one.look is not None and one.look.std() > 30
+    assert one.image is not None and one.image.std() > 30

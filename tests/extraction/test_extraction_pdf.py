@@ -70,7 +70,7 @@ def test_every_page_is_a_segment_with_its_words(tmp_path: Path) -> None:
     assert [one.segment.text for one in extracted] == [f"Page number {n}.\n{SENTENCE}" for n in range(1, 11)]
     ordinals = [one.segment.ordinal for one in extracted]
     assert ordinals == sorted(set(ordinals))
-    assert all(one.look is None and one.page is None for one in extracted)
+    assert all(one.image is None and one.ocr_image is None for one in extracted)
 
 
 def test_broken_words_are_joined_and_compounds_kept(tmp_path: Path) -> None:
@@ -82,19 +82,19 @@ def test_broken_words_are_joined_and_compounds_kept(tmp_path: Path) -> None:
 def test_a_page_without_words_goes_to_ocr(tmp_path: Path) -> None:
     drawing = b"0 0 0 rg 20 20 100 60 re f"
     build(tmp_path / "a.pdf", [lines(SENTENCE), drawing, b"", lines("7")])
-    pages = [one.page for one in read(tmp_path / "a.pdf", Needs())[1]]
+    pages = [one.ocr_image for one in read(tmp_path / "a.pdf", Needs())[1]]
     assert [page is not None for page in pages] == [False, True, False, True]  # the third is empty
     assert pages[1] is not None and pages[1].dtype == np.uint8 and pages[1].shape[2] == 3
     assert pages[1][-150:, 150:300].min() == 0 and pages[1].max() == 255
-    assert [one.page for one in read(tmp_path / "a.pdf", Needs(ocr="never"))[1]] == [None] * 4
-    always = [one.page is not None for one in read(tmp_path / "a.pdf", Needs(ocr="always"))[1]]
+    assert [one.ocr_image for one in read(tmp_path / "a.pdf", Needs(ocr="never"))[1]] == [None] * 4
+    always = [one.ocr_image is not None for one in read(tmp_path / "a.pdf", Needs(ocr="always"))[1]]
     assert always == [True, True, False, True]
 
 
 def test_looks_are_given_when_asked_and_in_their_size(tmp_path: Path) -> None:
     build(tmp_path / "a.pdf", [b"1 0 0 rg 0 100 300 100 re f", lines(SENTENCE)])
     extracted = read(tmp_path / "a.pdf", Needs(image_pixels=15_000))[1]
-    looks = [one.look for one in extracted if one.look is not None]
+    looks = [one.image for one in extracted if one.image is not None]
     assert all(look.shape[0] * look.shape[1] <= 15_000 for look in looks)
     assert [abs(look.shape[0] - 100) + abs(look.shape[1] - 150) < 3 for look in looks] == [True, True]
     assert looks[0][10, 75].tolist() == [255, 0, 0] and looks[0][90, 75].tolist() == [255, 255, 255]
@@ -112,8 +112,8 @@ def test_absurd_pages_are_segments_within_the_limits(tmp_path: Path, box: bytes)
     build(tmp_path / "a.pdf", [b"0 0 1 rg 0 0 100 100 re f"], box)
     (one,) = read(tmp_path / "a.pdf", Needs(image_pixels=40_000, ocr="always"))[1]
     assert one.segment.locator.page == 1
-    assert one.look is None or one.look.shape[0] * one.look.shape[1] <= 40_000
-    assert one.page is None or max(one.page.shape) <= 2000
+    assert one.image is None or one.image.shape[0] * one.image.shape[1] <= 40_000
+    assert one.ocr_image is None or max(one.ocr_image.shape) <= 2000
 
 
 def test_titles_that_people_wrote_are_told(tmp_path: Path) -> None:
@@ -138,7 +138,7 @@ def test_remarks_are_words_of_their_page(tmp_path: Path) -> None:
 def test_a_stamp_on_a_scan_does_not_keep_ocr_away(tmp_path: Path) -> None:
     picture = b"q 300 0 0 200 0 0 cm BI /W 2 /H 2 /CS /G /BPC 8 ID \x00\xff\xff\x00 EI Q "
     build(tmp_path / "a.pdf", [picture + lines(SENTENCE), picture + lines(*[SENTENCE] * 6)])
-    assert [one.page is not None for one in read(tmp_path / "a.pdf", Needs())[1]] == [True, False]
+    assert [one.ocr_image is not None for one in read(tmp_path / "a.pdf", Needs())[1]] == [True, False]
 
 
 @pytest.mark.parametrize(

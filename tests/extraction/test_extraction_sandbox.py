@@ -269,10 +269,10 @@ class Damaged:
 
     def extract(self, source, probe, number, needs):
         look = np.zeros((1, self.pixels, 3), np.uint8)
-        yield Extracted(Segment(number << 20, Locator(page=1), "first"), look=look)
+        yield Extracted(Segment(number << 20, Locator(page=1), "first"), image=look)
         if self.error is not None:
             raise self.error
-        yield Extracted(Segment(number << 20 | 1, Locator(page=2), "second"), look=look)
+        yield Extracted(Segment(number << 20 | 1, Locator(page=2), "second"), image=look)
 
 
 @pytest.mark.parametrize(

@@ -89,7 +89,7 @@ def test_a_film_with_many_key_frames_has_the_same_scenes_and_is_looked_at_less(t
         path = make_film(tmp_path / f"{name}.{ending}", *still, rate=25, options=options)
         looked.clear()
         _, segments = everything(source(path))
-        prints = [(one.form, one.at) for one in segments[0].prints]
+        prints = [(one.form, one.at) for one in segments[0].fingerprints]
         seen[name] = (starts(segments), prints, len(looked))
     assert seen["few"][0] == pytest.approx([0.0, 9.0, 17.3, 24.0], abs=0.3)
     assert seen["many"][0] == pytest.approx(seen["few"][0], abs=0.3)
@@ -130,7 +130,7 @@ def test_slides_that_differ_in_a_few_words_are_scenes(tmp_path):
     ffmpeg("-f", "lavfi", "-i", draw + lines, "-pix_fmt", "yuv420p", tmp_path / "a.mp4")
     _, segments = everything(source(tmp_path / "a.mp4"), Needs())
     assert starts(segments) == pytest.approx([0, 6, 12], abs=0.3)
-    assert all(one.page is not None for one in segments)
+    assert all(one.ocr_image is not None for one in segments)
 
 
 def test_a_dissolve_is_one_cut_near_its_middle(tmp_path):
@@ -146,8 +146,8 @@ def test_a_still_is_read_once_however_long_it_stands(tmp_path):
     film = make_film(tmp_path / "a.mp4", ("smptebars", 50))
     _, segments = everything(source(film), Needs(image_pixels=2000))
     assert starts(segments) == pytest.approx([0, 50 / 3, 100 / 3], abs=0.01)
-    assert [one.page is not None for one in segments] == [True, False, False]
-    assert all(one.look is not None for one in segments)
+    assert [one.ocr_image is not None for one in segments] == [True, False, False]
+    assert all(one.image is not None for one in segments)
 
 
 def test_split_keeps_scenes_under_the_limit():
@@ -162,15 +162,15 @@ def test_media_has_the_promised_shapes_and_shows_its_scene(tmp_path):
     ffmpeg("-i", tmp_path / "b.mp4", "-f", "lavfi", "-i", "sine=f=440:d=6", "-c:v", "copy", film)
     needs = Needs(image_pixels=3000, sound_rate=16000, frames=4, frame_pixels=1000, ocr="always")
     _, segments = everything(source(film), needs)
-    assert [(one.look.shape, one.frames.shape, len(one.sound)) for one in segments] == [
+    assert [(one.image.shape, one.frames.shape, len(one.sound)) for one in segments] == [
         ((41, 73, 3), (4, 23, 42, 3), pytest.approx(48_000, abs=10)),
         ((41, 73, 3), (4, 23, 42, 3), pytest.approx(48_000, abs=1100)),
     ]
-    assert [tuple(int(value > 128) for value in one.look.mean(axis=(0, 1))) for one in segments] == [
+    assert [tuple(int(value > 128) for value in one.image.mean(axis=(0, 1))) for one in segments] == [
         (1, 0, 0),
         (0, 0, 1),
     ]
-    assert [(one.look.dtype, one.frames.dtype, one.sound.dtype) for one in segments] == [("u1", "u1", "f4")] * 2
+    assert [(one.image.dtype, one.frames.dtype, one.sound.dtype) for one in segments] == [("u1", "u1", "f4")] * 2
 
 
 def test_what_is_not_asked_for_is_not_decoded_and_changes_no_segment(tmp_path):
@@ -178,7 +178,7 @@ def test_what_is_not_asked_for_is_not_decoded_and_changes_no_segment(tmp_path):
     _, bare = everything(film)
     _, rich = everything(film, Needs(image_pixels=500, sound_rate=8000, frames=2, ocr="auto"))
     assert [one.segment for one in bare] == [one.segment for one in rich]
-    assert all((one.look, one.page, one.sound, one.frames) == (None,) * 4 for one in bare)
+    assert all((one.image, one.ocr_image, one.sound, one.frames) == (None,) * 4 for one in bare)
 
 
 def test_spans_of_a_long_film_can_be_read_alone(tmp_path):
@@ -244,7 +244,7 @@ def test_a_film_container_with_sound_alone_is_a_recording(tmp_path, cover):
     found, segments = everything(source(tmp_path / "a.mp4"), Needs(image_pixels=999, sound_rate=8000))
     assert starts(segments) == [0, 10, 20]
     assert found.details["pictures"] is False
-    assert all(one.look is None and one.sound is not None for one in segments)
+    assert all(one.image is None and one.sound is not None for one in segments)
 
 
 def test_a_turned_film_is_upright(tmp_path):
@@ -257,7 +257,7 @@ def test_a_turned_film_is_upright(tmp_path):
     raw[at : at + 36] = b"".join(value.to_bytes(4, "big", signed=True) for value in turn)
     (tmp_path / "c.mp4").write_bytes(raw)
     found, segments = everything(source(tmp_path / "c.mp4"), Needs(image_pixels=99_999))
-    look = segments[0].look
+    look = segments[0].image
     assert look.shape == (160, 80, 3) == (found.details["height"], found.details["width"], 3)
     assert look[:70].mean(axis=(0, 1)).argmax() == 2
     assert look[90:].mean(axis=(0, 1)).argmax() == 0
@@ -267,7 +267,7 @@ def test_wide_pixels_become_square(tmp_path):
     film = make_film(tmp_path / "b.mp4", ("testsrc2", 2))
     ffmpeg("-i", film, "-vf", "setsar=4/3", tmp_path / "a.mp4")
     _, segments = everything(source(tmp_path / "a.mp4"), Needs(image_pixels=99_999))
-    assert segments[0].look.shape == (90, 213, 3)
+    assert segments[0].image.shape == (90, 213, 3)
 
 
 @pytest.mark.parametrize(
@@ -284,7 +284,7 @@ def test_odd_films_are_read(tmp_path, ending, size, options):
     found, segments = everything(source(tmp_path / f"a.{ending}"), Needs(image_pixels=99_999, frames=3))
     assert f"{found.details['width']}x{found.details['height']}" == size
     assert len(segments) == 1
-    assert segments[0].look.shape == (*map(int, reversed(size.split("x"))), 3)
+    assert segments[0].image.shape == (*map(int, reversed(size.split("x"))), 3)
     assert len(segments[0].frames) == 3
     assert found.details["duration_s"] == pytest.approx(4, abs=0.3)
 
@@ -306,7 +306,7 @@ def test_a_cut_off_film_ends_where_its_pictures_end(tmp_path):
     video_decoder.write_bytes(raw[: len(raw) // 2])
     found, segments = everything(source(film), Needs(image_pixels=5000))
     assert 10 < found.details["duration_s"] < 30
-    assert all(one.look is not None for one in segments)
+    assert all(one.image is not None for one in segments)
     assert len(found.notes) == 1
     assert "states a length of 40 s" in found.notes[0]
 

@@ -255,15 +255,15 @@ def segment(number=5, **fields):
 
 def test_segments_come_back_with_their_media():
     sent = [
-        Extracted(segment(1 << 20 | 3), look=picture(), sound=np.ones(4, np.float32)),
+        Extracted(segment(1 << 20 | 3), image=picture(), sound=np.ones(4, np.float32)),
         Extracted(segment(6)),
-        Extracted(segment(7), page=picture(4, 4), frames=np.stack([picture(), picture()])),
+        Extracted(segment(7), ocr_image=picture(4, 4), frames=np.stack([picture(), picture()])),
     ]
     entries, arrays = serialization.dump_extracted(sent)
     received = serialization.load_extracted(as_json(entries), arrays)
     assert [item.segment for item in received] == [item.segment for item in sent]
     for before, after in zip(sent, received, strict=True):
-        for name in ("look", "page", "sound", "frames"):
+        for name in ("image", "ocr_image", "sound", "frames"):
             np.testing.assert_equal(getattr(after, name), getattr(before, name))
 
 
@@ -275,7 +275,7 @@ def test_sound_loses_what_is_not_a_number():
 
 def broken(change):
     """A worker's segments after somebody changed one entry."""
-    entries, arrays = serialization.dump_extracted([Extracted(segment(), look=picture())])
+    entries, arrays = serialization.dump_extracted([Extracted(segment(), image=picture())])
     entry = as_json(entries)[0]
     change(entry, arrays)
     return [entry], arrays
@@ -286,9 +286,9 @@ def broken(change):
     [
         lambda entry, arrays: entry.pop("media"),
         lambda entry, arrays: entry.update(more=1),
-        lambda entry, arrays: entry["media"].update(look=1),
-        lambda entry, arrays: entry["media"].update(look=-1),
-        lambda entry, arrays: entry["media"].update(look=True),
+        lambda entry, arrays: entry["media"].update(image=1),
+        lambda entry, arrays: entry["media"].update(image=-1),
+        lambda entry, arrays: entry["media"].update(image=True),
         lambda entry, arrays: entry["media"].update(smell=0),
         lambda entry, arrays: entry["media"].update(sound=0),
         lambda entry, arrays: arrays.__setitem__(0, np.zeros((2, 2, 4), np.uint8)),

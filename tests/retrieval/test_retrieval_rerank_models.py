@@ -215,7 +215,7 @@ def test_unknown_and_absent_rerankers_are_one_sentence_without_a_network(place, 
 
 def test_frames_come_with_the_length_of_their_scene():
     frames = np.zeros((2, 4, 4, 3), np.uint8)
-    scene = Extracted(Segment(0, Locator(start_s=3.0, end_s=7.5)), look=frames[0], frames=frames)
+    scene = Extracted(Segment(0, Locator(start_s=3.0, end_s=7.5)), image=frames[0], frames=frames)
     seen = with_image(Candidate("words"), scene, frozenset({View.IMAGE, View.VIDEO}))
     assert isinstance(seen.frames, Clip) and seen.frames.seconds == 4.5 and seen.image is None
     seen = with_image(Candidate("words"), scene, frozenset({View.IMAGE}))
@@ -231,7 +231,7 @@ def test_a_late_interaction_model_judges_pages_by_their_looks(place, tmp_path):
     with Files() as files:
         source = source_of(os.fsencode(place / "files" / "time.pdf"))
         pages = files.read(source, Needs(image_pixels=model.max_pixels, ocr="never")).pieces
-    wanted = model.score(Candidate("ferry"), [Candidate(image=one.look) for one in pages])
+    wanted = model.score(Candidate("ferry"), [Candidate(image=one.image) for one in pages])
     assert [judged[1], judged[2]] == pytest.approx(wanted.tolist(), abs=1e-4)
     assert "late could not judge 4 of them, which show nothing that it takes; they keep their place." in answer.notes
 
