@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -144,6 +145,15 @@ def index_folder(index: str | None, here: bool = False, start: Path | None = Non
     return data_home() / DEFAULT_NAME
 
 
+def index_command(folder: Path) -> str:
+    """The command that makes an index in a folder, for a hint: without `--index` it would make the default one."""
+    try:
+        is_default = folder == data_home() / DEFAULT_NAME
+    except UsageError:  # no home
+        is_default = False
+    return "mmsearch index FOLDER" + ("" if is_default else f" --index {shlex.quote(str(folder))}")
+
+
 def require_index(folder: Path) -> None:
     """Raise `NoIndex` with the next step unless there is an index, or what is left of one, in `folder`."""
     try:
@@ -157,7 +167,7 @@ def require_index(folder: Path) -> None:
         names = []
     if not any(name.startswith("catalogue.") for name in names):
         raise NoIndex(
-            f"There is no index at {folder}.", "Build one with `mmsearch index FOLDER`, or name one with --index."
+            f"There is no index at {folder}.", f"Build one with `{index_command(folder)}`, or name one with --index."
         )
 
 

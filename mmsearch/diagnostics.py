@@ -162,7 +162,7 @@ def check_system() -> Check:
     """Python and the operating system."""
     found = f"Python {platform.python_version()} on {platform.system()} {platform.machine()}"
     if sys.platform not in ("linux", "darwin"):
-        return Check("system", "warn", found, "mmsearch has not been tried here; Linux and macOS are what it is for.")
+        return Check("system", "warn", found, "It is made for Linux and macOS, and was not tried here.")
     return Check("system", "ok", found)
 
 

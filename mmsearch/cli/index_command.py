@@ -255,5 +255,7 @@ def _targets(paths: list[str] | None, files_from: str | None, null: bool) -> lis
     """What to index, as absolute paths; None: everything that the index covers."""
     if files_from is not None:
         names = run_update.read_list(files_from, null, "--files-from")
+        if any(b"\0" in name for name in names):
+            raise UsageError(f"--files-from: a name in {files_from} has a NUL byte in it.", "Names that NULs end: -0")
         return [parsing.absolute(name) for name in names]
     return [parsing.absolute(name) for name in paths] if paths else None

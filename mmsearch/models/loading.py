@@ -125,7 +125,9 @@ def explained(name: str, error: BaseException) -> ModelUnavailable:
     if isinstance(error, ImportError):
         known = re.search(r"torchvision|flash_attn|sentencepiece|accelerate|peft|einops|timm", text)
         unnamed = re.search(r"No module named '?([\w-]+)", text)
-        library = known.group() if known else unnamed.group(1) if unnamed else "another library"
+        if not known and not unnamed:
+            return ModelUnavailable(f"{name} needs another library: {first_line(error)}", LIST)
+        library = (known or unnamed)[0 if known else 1]  # type: ignore[index]
         return ModelUnavailable(f"{name} needs {library}.", LIBRARIES.get(library, f"pip install {library}"))
     if isinstance(error, AssertionError) or (isinstance(error, RuntimeError) and "device" in text.lower()):
         return ModelUnavailable(f"{name} can't be put where it was asked to: {first_line(error)}", "--device cpu")

@@ -17,7 +17,7 @@ EXPORTER = 1  # raise it when the exporter takes models that it refused
 LEARNED_SIGNS = (
     2_000  # of the Han script; MiniLM has 488 and can't read Chinese, multilingual models have 7,000 or more
 )
-HINT = "queries still work through torch, only slower; the next index run writes it anew"
+HINT = "Queries still work through torch, only slower; the next one makes it again."
 
 
 class Tokens(NamedTuple):

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from mmsearch.config import index_command
 from mmsearch.errors import DamagedIndex, IndexUnusable, LockHeld, NoIndex, StoppedEarly, UsageError
 from mmsearch.store import rows, schema, schema_check, sums
 from mmsearch.store.layout import IndexFolder
@@ -139,7 +140,7 @@ def open_reader(folder: IndexFolder) -> sqlite3.Connection:
 
     Raises `NoIndex`, `NewerSchema`, `DamagedIndex`.
     """
-    nothing = NoIndex(f"There is no index at {folder.path}.", "Build one: mmsearch index FOLDER")
+    nothing = NoIndex(f"There is no index at {folder.path}.", f"Build one: {index_command(folder.path)}")
     folder.check()
     check_present(folder)
     if not folder.exists():
@@ -222,7 +223,7 @@ def _has_unread_log(folder: IndexFolder) -> bool:
 def _check_ours(connection: sqlite3.Connection, folder: IndexFolder) -> None:
     version = schema.check_version(connection)
     if connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0:
-        raise NoIndex(f"There is no index at {folder.path} yet.", "Build one: mmsearch index FOLDER")
+        raise NoIndex(f"There is no index at {folder.path} yet.", f"Build one: {index_command(folder.path)}")
     row = connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'embeddings'").fetchone()
     if version == 0 or row is None:
         raise DamagedIndex(

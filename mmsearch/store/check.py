@@ -13,7 +13,7 @@ from mmsearch.store.invariants import Invariants
 from mmsearch.store.layout import IndexFolder
 from mmsearch.types import Finding
 
-_AGAIN = "Take the files in again: delete the index folder and run `mmsearch index` on them."
+_AGAIN = "Take the files in again: delete the index folder and run `mmsearch index FOLDER` on them."
 _REPAIR = "`mmsearch verify --repair` makes it again from the catalogue."
 
 

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from mmsearch.config import index_command
 from mmsearch.errors import IndexUnusable
 
 _OURS = ("catalogue.db", "catalogue.sums", ".catalogue.sums", "writer.lock", "encoders", "ann-", ".ann-")
@@ -20,7 +21,6 @@ _KINDS = (
     (stat.S_ISLNK, "a link"), (stat.S_ISDIR, "a folder"), (stat.S_ISFIFO, "a named pipe"),
     (stat.S_ISSOCK, "a socket"), (stat.S_ISCHR, "a device"), (stat.S_ISBLK, "a device"),
 )  # fmt: skip
-_ANEW = "Delete the index folder and run `mmsearch index` again, or choose another place with --index."
 
 Signature = tuple[int, int, int, int]  # size, mtime_ns, ctime_ns, inode: changes with every write
 
@@ -97,7 +97,10 @@ class IndexFolder:
             said = "is a hard link: the same file has a name elsewhere"
         else:
             return
-        raise IndexUnusable(f"{self.path / name} {said}. It is not opened.", _ANEW)
+        raise IndexUnusable(
+            f"{self.path / name} {said}. It is not opened.",
+            f"Delete the index folder and run `{index_command(self.path)}`, or choose another place with --index.",
+        )
 
     @contextlib.contextmanager
     def _opened(self) -> Iterator[int]:

@@ -69,7 +69,7 @@ def _acquire(descriptor: int, wait_s: float) -> None:
             if time.monotonic() >= deadline:
                 raise LockHeld(
                     f"Another run is writing this index{_holder(descriptor)}.",
-                    "Wait for it to end, or add --wait to start when it has.",
+                    "Wait for it to end: `mmsearch index --wait` does, and so does `mmsearch forget --wait`.",
                 ) from error
         time.sleep(0.2)
 

@@ -18,6 +18,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from mmsearch.config import index_command
 from mmsearch.errors import DamagedIndex
 from mmsearch.store.layout import IndexFolder, Signature, sync
 
@@ -237,4 +238,4 @@ def damage(folder: IndexFolder, bad: list[int]) -> DamagedIndex:
 
 def anew(folder: IndexFolder) -> str:
     """The step that heals what nothing can be made from."""
-    return f"Restore {folder.path} from a backup, or delete it and run `mmsearch index FOLDER` again."
+    return f"Restore {folder.path} from a backup, or delete it and run `{index_command(folder.path)}` again."

@@ -95,7 +95,10 @@ def test_without_a_command_the_help_goes_to_stderr(capfd):
 
 def test_no_index_is_exit_code_3(capfd):
     assert run(["query", "x", "--index", "/nowhere"]) == 3
-    assert capfd.readouterr() == ("", "There is no index at /nowhere.\n\nhint: Build one: mmsearch index FOLDER\n")
+    assert capfd.readouterr() == (
+        "",
+        "There is no index at /nowhere.\n\nhint: Build one: mmsearch index FOLDER --index /nowhere\n",
+    )
 
 
 def test_a_bug_is_exit_code_70_with_a_traceback_only_under_debug(capfd):

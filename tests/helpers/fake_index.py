@@ -9,6 +9,7 @@ from types import ModuleType
 from typing import ClassVar
 
 from mmsearch import types as t
+from mmsearch.config import index_command
 from mmsearch.errors import IndexUnusable, LockHeld, NoIndex, UsageError
 
 BASE = b"/data"
@@ -49,7 +50,7 @@ class Index:
     def open(cls, folder):
         cls.calls.append(("open", folder))
         if "nowhere" in str(folder):
-            raise NoIndex(f"There is no index at {folder}.", "Build one: mmsearch index FOLDER")
+            raise NoIndex(f"There is no index at {folder}.", f"Build one: {index_command(folder)}")
         return cls()
 
     def __enter__(self):
