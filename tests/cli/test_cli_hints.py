@@ -13,7 +13,7 @@ from small_index import use_word_model
 from mmsearch.cli import program
 from mmsearch.cli.program import run
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 COMMANDS = {
     name: {flag for one in command.params for flag in (*one.opts, *one.secondary_opts)} | {"--help", "-h"}
     for name, command in program._program(program._COMMANDS).commands.items()
