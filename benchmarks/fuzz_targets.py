@@ -43,7 +43,7 @@ from benchmarks.fuzz_inputs import (
     WORDS,
 )
 from mmsearch import config
-from mmsearch.cli import parsing
+from mmsearch.cli import filter_options
 from mmsearch.discovery.ignore import Globs, Rules
 from mmsearch.discovery.sniff import sniff
 from mmsearch.errors import ExtractionError, MmsearchError, UsageError
@@ -52,7 +52,7 @@ from mmsearch.extraction import serialization, wire, worker
 from mmsearch.extraction.cues import parse_lrc
 from mmsearch.extraction.subtitles import cue_lines, parse_subtitles
 from mmsearch.index import Index
-from mmsearch.output import plain, records
+from mmsearch.output import formatting, records
 from mmsearch.types import FailedFile, Failure, Hit, Kind, Locator, Needs, Query, Source
 
 SLOW_S = 5.0  # processor seconds that no input of a few kilobytes may take
@@ -136,7 +136,7 @@ def queries(text: str, options: dict, k: int, all_segments: bool, min_score: flo
     """Whatever is typed as a query or a filter is answered or refused in a sentence; hits pass the filter."""
     with quick():
         try:
-            where = parsing.filter_of(**options)
+            where = filter_options.build_filter(**options)
             answer = Index.open(small()).search(
                 Query(text, k=k, where=where, all_segments=all_segments, min_score=min_score)
             )
@@ -164,22 +164,22 @@ def output(rows: list[tuple], failed: bool) -> None:
         ]
         made, columns = [records.hit_record(hit) for hit in hits], records.HIT_COLUMNS
     expected = json.loads(json.dumps(made))
-    sent = b"".join(_captured(lambda: records.put_jsonl(made)))
+    sent = b"".join(_captured(lambda: records.write_jsonl(made)))
     assert [json.loads(line) for line in sent.decode().splitlines()] == expected
-    assert json.loads(b"".join(_captured(lambda: records.put_json(made)))) == expected
+    assert json.loads(b"".join(_captured(lambda: records.write_json(made)))) == expected
     assert not any(ord(letter) < 32 and letter != "\n" for letter in sent.decode())
     table = list(
-        csv.reader(io.StringIO(b"".join(_captured(lambda: records.put_csv(made, columns))).decode(), newline=""))
+        csv.reader(io.StringIO(b"".join(_captured(lambda: records.write_csv(made, columns))).decode(), newline=""))
     )
     assert [len(row) for row in table] == [len(columns)] * (len(made) + 1)
     paths = [path for path, *_ in rows]
-    assert [records.named(path) for path in paths] == [
+    assert [records.path_record(path) for path in paths] == [
         {key: one[key] for key in ("path", "path_bytes") if key in one} for one in made
     ]
-    told = b"".join(_captured(lambda: records.put_paths(paths, null=True)))
+    told = b"".join(_captured(lambda: records.write_paths(paths, null=True)))
     assert told.split(b"\0")[:-1] == list(dict.fromkeys(paths))
     for path, text, _, _ in rows:
-        for line in (plain.shown_path(path), plain.one_line(text), plain.shown(text)):
+        for line in (formatting.display_path(path), formatting.one_line(text), formatting.escaped(text)):
             assert line.isprintable() or not any(ord(one) < 32 or 0x7F <= ord(one) < 0xA0 for one in line)
             line.encode("utf-8")
 
@@ -223,7 +223,7 @@ def damage(seed: int, how: str, times: int) -> None:
     for work in (
         lambda: Index.verify(place, deep=True),
         lambda: Index.open(place).search(Query("walrus otters", min_score=0.0)),
-        lambda: Index.open(place).search(Query("note 3 second page", where=parsing.filter_of(["text"]))),
+        lambda: Index.open(place).search(Query("note 3 second page", where=filter_options.build_filter(["text"]))),
         lambda: Index.open(place).status(),
         lambda: Index.open(place).failed(),
         lambda: list(Index.update(place, None, config.Settings(ocr="never", dry_run=True))),

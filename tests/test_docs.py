@@ -15,7 +15,7 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from mmsearch.cli import codes
+from mmsearch.cli import exit_codes
 from mmsearch.cli.program import run
 from mmsearch.output.records import hit_record
 from mmsearch.types import Hit, Kind, Locator, View
@@ -139,7 +139,7 @@ def test_the_config_file_in_the_pages_is_one_that_the_program_takes(
     assert example
     (tmp_path / "config.toml").write_text(textwrap.dedent(example[0]), "utf-8")
     monkeypatch.setenv("MMSEARCH_CONFIG", str(tmp_path / "config.toml"))
-    assert run(["status", "--index", f"{tmp_path}/none"]) == codes.UNUSABLE
+    assert run(["status", "--index", f"{tmp_path}/none"]) == exit_codes.UNUSABLE
 
 
 def test_every_schema_is_documented() -> None:
@@ -157,12 +157,12 @@ def test_every_field_of_a_hit_is_documented() -> None:
 
 def test_every_exit_code_is_documented_with_its_meaning() -> None:
     rows = dict(re.findall(r"^\| (\d+) \| (.+) \|$", PAGES["docs/scripting.md"], re.M))
-    assert {int(code) for code in rows} == set(codes.EXIT_CODES)
-    for code, meaning in codes.EXIT_CODES.items():
+    assert {int(code) for code in rows} == set(exit_codes.EXIT_CODES)
+    for code, meaning in exit_codes.EXIT_CODES.items():
         said = rows[str(code)].replace("`", "")
         assert said.startswith(meaning.split(" (")[0]), code
     named = re.findall(r"\bexit code (\d+)", " ".join(PAGES.values()), re.I)
-    assert {int(code) for code in named} <= set(codes.EXIT_CODES)
+    assert {int(code) for code in named} <= set(exit_codes.EXIT_CODES)
 
 
 def test_every_link_between_the_pages_resolves() -> None:

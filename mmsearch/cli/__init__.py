@@ -9,7 +9,7 @@ from typing import NoReturn
 def main() -> NoReturn:
     """The `mmsearch` command."""
     _die_of(signal.SIGINT)
-    from mmsearch.cli.codes import INTERRUPTED
+    from mmsearch.cli.exit_codes import INTERRUPTED
     from mmsearch.cli.program import run
     from mmsearch.cli.stop_signals import stoppable
 

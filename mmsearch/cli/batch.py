@@ -9,12 +9,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any
 
-from mmsearch.cli import codes, parsing
+from mmsearch.cli import exit_codes, locations
 from mmsearch.cli.options import ListFormat
-from mmsearch.cli.rendering import put_answer
+from mmsearch.cli.rendering import write_hits_as
 from mmsearch.errors import UsageError
-from mmsearch.output import records, screen
-from mmsearch.output.plain import one_line
+from mmsearch.output import records, streams
+from mmsearch.output.formatting import one_line
 from mmsearch.types import Query
 
 _SHOWN = 40  # characters of a query in a message
@@ -34,7 +34,7 @@ def answer_lines(
     whole: list[dict[str, Any]] = []
     with ExitStack() as held:
         file = _opened(source, held)
-        opened = held.enter_context(Index.open(parsing.index_folder(index)))
+        opened = held.enter_context(Index.open(locations.index_folder(index)))
         for number, text in _queries(file, source, b"\0" if null else b"\n"):
             asked += 1
             name = f"line {number} ({_short(text)})"
@@ -42,26 +42,28 @@ def answer_lines(
                 answer = opened.search(replace(one, text=text))
             except UsageError as error:
                 refused.append(number)
-                screen.remark(f"{name}: {error.sentence}", error.hint)
+                streams.write_note(f"{name}: {error.sentence}", error.hint)
                 continue
             found = found or bool(answer.hits)
             if format is ListFormat.JSON:
                 whole.append(records.answer_record(answer, text))
             else:
-                put_answer(answer, format, null, explain, (text, asked - len(refused)), seen)
+                write_hits_as(answer, format, null, explain, (text, asked - len(refused)), seen)
             if not quiet:
                 for note in (*answer.notes, *([] if answer.hits else ["Nothing found."])):
-                    screen.remark(f"{name}: {note}")
+                    streams.write_note(f"{name}: {note}")
     if not asked:
         raise UsageError(f"There is no query in {source}.", "Write one a line.")
     if format is ListFormat.JSON:
-        records.put_json(whole)
+        records.write_json(whole)
     if refused:
         numbers = ", ".join(map(str, refused[:_NAMED])) + (", ..." if len(refused) > _NAMED else "")
         lines = f"line{'s' * (len(refused) > 1)} {numbers}"
-        screen.say(f"{len(refused)} of {asked} {'query' if asked == 1 else 'queries'} can't be asked: {lines}.")
-        return codes.USAGE
-    return codes.DONE if found else codes.NOTHING_FOUND
+        streams.write_message(
+            f"{len(refused)} of {asked} {'query' if asked == 1 else 'queries'} can't be asked: {lines}."
+        )
+        return exit_codes.USAGE
+    return exit_codes.DONE if found else exit_codes.NOTHING_FOUND
 
 
 def _opened(source: str, held: ExitStack) -> IO[bytes]:

@@ -9,8 +9,8 @@ import sys
 from collections.abc import Sequence
 
 from mmsearch.errors import UsageError
-from mmsearch.output import screen
-from mmsearch.output.plain import shown_path
+from mmsearch.output import streams
+from mmsearch.output.formatting import display_path
 from mmsearch.types import Hit
 
 # How programs take a place: desktop file name without the ending, kind of place, arguments before the path.
@@ -43,7 +43,7 @@ def open_hit(hits: Sequence[Hit], number: int) -> None:
         start_new_session=True,
     )
     if reason := _not_shown(hits[number - 1]):
-        screen.remark(f"{shown_path(hits[number - 1].path)} {reason}: its folder was opened.")
+        streams.write_note(f"{display_path(hits[number - 1].path)} {reason}: its folder was opened.")
 
 
 def _command(hit: Hit) -> list[str]:

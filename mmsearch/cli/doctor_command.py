@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
-from mmsearch.cli import codes, options, parsing
-from mmsearch.output import records, screen, summary
+from mmsearch.cli import exit_codes, locations, options
+from mmsearch.output import records, streams, summary
 
-EXAMPLES = codes.epilog("mmsearch doctor", "mmsearch doctor --format json")
+EXAMPLES = exit_codes.epilog("mmsearch doctor", "mmsearch doctor --format json")
 
 
 def doctor(
@@ -22,14 +22,14 @@ def doctor(
     """
     from mmsearch import diagnostics
 
-    checks = diagnostics.run_checks(parsing.index_folder(index))
+    checks = diagnostics.run_checks(locations.index_folder(index))
     lacking = [check for check in checks if check.state == "missing"]
     if format is options.ReportFormat.JSON:
-        records.put_json([{"schema": "mmsearch.check/1", **asdict(check)} for check in checks])
+        records.write_json([{"schema": "mmsearch.check/1", **asdict(check)} for check in checks])
     else:
         shown = lacking if quiet else checks
-        summary.put_checks([(check.state, check.name, check.found, check.remedy) for check in shown])
+        summary.write_checks([(check.state, check.name, check.found, check.remedy) for check in shown])
     if not quiet:
         number = sum(check.state == "warn" for check in checks)
-        screen.say(summary.health(len(lacking), number))
-    return codes.UNUSABLE if lacking else codes.DONE
+        streams.write_message(summary.doctor_verdict(len(lacking), number))
+    return exit_codes.UNUSABLE if lacking else exit_codes.DONE

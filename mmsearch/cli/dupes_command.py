@@ -6,10 +6,10 @@ from typing import Annotated
 
 import typer
 
-from mmsearch.cli import codes, options, parsing
-from mmsearch.output import records, screen, table
+from mmsearch.cli import exit_codes, locations, options
+from mmsearch.output import records, streams, table
 
-EXAMPLES = codes.epilog(
+EXAMPLES = exit_codes.epilog(
     "mmsearch dupes",
     "mmsearch dupes ~/Downloads",
     "mmsearch dupes --exact --format jsonl",
@@ -36,25 +36,25 @@ def dupes(
     """
     from mmsearch.index import Index
 
-    asked = parsing.list_format(format, null)
-    within = [parsing.absolute(path) for path in paths or ()]
-    with Index.open(parsing.index_folder(index)) as opened:
+    asked = options.list_format(format, null)
+    within = [locations.absolute(path) for path in paths or ()]
+    with Index.open(locations.index_folder(index)) as opened:
         groups = opened.duplicates(within, exact=exact)
         stale = 0 if exact or quiet else opened.status().stale
     found = [records.group_record(group) for group in groups]
     if asked is options.ListFormat.JSON:
-        records.put_json(found)
+        records.write_json(found)
     elif asked is options.ListFormat.JSONL:
-        records.put_jsonl(found)
+        records.write_jsonl(found)
     elif asked is options.ListFormat.CSV:
-        records.put_csv(list(records.copy_rows(groups)), records.COPY_COLUMNS)
+        records.write_csv(list(records.copy_rows(groups)), records.COPY_COLUMNS)
     elif asked is options.ListFormat.PATHS:
-        records.put_paths((copy.path for group in groups for copy in group.files), null)
+        records.write_paths((copy.path for group in groups for copy in group.files), null)
     else:
-        table.put_groups(groups)
+        table.write_groups(groups)
     if not groups and not quiet:
-        screen.say("No copies." if not exact else "No files have the same bytes.")
+        streams.write_message("No copies." if not exact else "No files have the same bytes.")
     if stale:
         remedy = "`mmsearch index --refresh` mends that."
-        screen.say(f"Of {stale:,} stale files only copies with the same bytes are known; {remedy}")
-    return codes.DONE if groups else codes.NOTHING_FOUND
+        streams.write_message(f"Of {stale:,} stale files only copies with the same bytes are known; {remedy}")
+    return exit_codes.DONE if groups else exit_codes.NOTHING_FOUND

@@ -9,12 +9,12 @@ from typing import Annotated, Any
 
 import typer
 
-from mmsearch.cli import codes, input_arguments, options
+from mmsearch.cli import exit_codes, input_arguments, options
 from mmsearch.errors import UsageError
-from mmsearch.output import records, screen
-from mmsearch.output.plain import counted
+from mmsearch.output import records, streams
+from mmsearch.output.formatting import counted
 
-EXAMPLES = codes.epilog(
+EXAMPLES = exit_codes.epilog(
     "mmsearch embed *.jpg --model clip > looks.npy",
     "mmsearch embed 'revenue chart' --role query --format jsonl",
     "mmsearch embed report.pdf --format jsonl | jq -c '[.page, .vector[0]]'",
@@ -70,7 +70,7 @@ def embed(
     There is a vector for each passage, page, picture, sound or scene, in order. Exit code 4: one of them gave no
     vector.
     """
-    if format is Format.NPY and screen.is_terminal(sys.stdout):
+    if format is Format.NPY and streams.is_terminal(sys.stdout):
         raise UsageError("npy is no text for a terminal.", "Write it to a file (> vectors.npy), or: --format jsonl")
     if instruct and role is Role.DOCUMENT:
         raise UsageError("--instruct is for queries.", "Add --role query.")
@@ -102,18 +102,18 @@ def _embed(
             else:
                 troubles.append(one)
     if format is Format.JSONL:
-        records.put_jsonl(_record(one, things, name) for one in found)
+        records.write_jsonl(_record(one, things, name) for one in found)
     else:
         import numpy as np
 
         buffer = io.BytesIO()
         vectors = [one.vector for one in found]
         np.save(buffer, np.stack(vectors) if vectors else np.empty((0, embedder.dimension), np.float32))
-        screen.put(buffer.getvalue())
+        streams.write_stdout(buffer.getvalue())
     if not quiet and len(found) != len(things):
-        screen.remark(f"{counted(len(found), 'vector')} of {counted(len(things), 'thing')}, in order.")
+        streams.write_note(f"{counted(len(found), 'vector')} of {counted(len(things), 'thing')}, in order.")
     input_arguments.report(troubles)
-    return codes.SOME_FAILED if troubles else codes.DONE
+    return exit_codes.SOME_FAILED if troubles else exit_codes.DONE
 
 
 def _record(one: Any, things: list[Any], model: str) -> dict[str, Any]:

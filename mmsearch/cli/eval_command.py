@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mmsearch.cli import codes, options, parsing
+from mmsearch.cli import exit_codes, locations, options
 from mmsearch.errors import UsageError
-from mmsearch.output import plain, records, screen, table
+from mmsearch.output import formatting, records, streams, table
 
 if TYPE_CHECKING:
     from mmsearch.evaluation.judgements import JudgedQuery
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from mmsearch.evaluation.report import Report
     from mmsearch.evaluation.runner import RankedAnswer
 
-EXAMPLES = codes.epilog(
+EXAMPLES = exit_codes.epilog(
     "mmsearch eval sample_corpus/queries.jsonl",
     "mmsearch eval queries.jsonl --no-names --save before.json",
     "mmsearch eval queries.jsonl --compare before.json --fail-under nDCG@10=0.9",
@@ -74,22 +74,22 @@ def eval(
         judged = judgements.with_qrels(judged, judgements.read_qrels(Path(qrels)))
     judged = _of_gallery(judged, gallery)
     folder = runner.base_folder(queries, base)
-    with Index.open(parsing.index_folder(index)) as opened:
+    with Index.open(locations.index_folder(index)) as opened:
         judged, missing = runner.present(judged, folder)
         ranked = list(_told(runner.run(opened, judged, folder, k, not no_names), len(judged), quiet))
         told = reports.report(ranked, opened.status(), k, not no_names, before, missing)
     if save is not None:
         _save(save, told)
     if format is options.ReportFormat.JSON:
-        records.put_json(reports.record(told))
+        records.write_json(reports.record(told))
     else:
         _put_table(told)
     if not quiet:
         for note in told.notes:
-            screen.remark(note)
+            streams.write_note(note)
     failures = reports.below(told, wanted)
-    screen.say(*failures)
-    return codes.NOTHING_FOUND if failures else codes.DONE
+    streams.write_message(*failures)
+    return exit_codes.NOTHING_FOUND if failures else exit_codes.DONE
 
 
 def _of_gallery(judged: list[JudgedQuery], gallery: str | None) -> list[JudgedQuery]:
@@ -111,7 +111,7 @@ def _told(ranked: Iterable[RankedAnswer], total: int, quiet: bool) -> Iterator[R
         now = time.monotonic()
         if not quiet and now - said >= _PATIENCE_S and number < total:
             left = (now - began) / number * (total - number)
-            screen.say(f"{number:,} of {total:,} queries; {plain.roughly(left)} left")
+            streams.write_message(f"{number:,} of {total:,} queries; {formatting.approximate_duration(left)} left")
             said = now
 
 
@@ -119,7 +119,7 @@ def _save(path: str, told: Report) -> None:
     from mmsearch.evaluation.report import record
 
     try:
-        Path(path).write_text(records.dumped(record(told)) + "\n", "utf-8")
+        Path(path).write_text(records.to_json(record(told)) + "\n", "utf-8")
     except OSError as error:
         raise UsageError(f"--save: {path} can't be written: {error.strerror}.", "Choose another place.") from error
 
@@ -134,16 +134,16 @@ def _put_table(told: Report) -> None:
     for group in told.groups:
         cells = [_cell(group.figures.get(name)) for name in shown]
         times = [f"{1000 * seconds:.0f} ms" for seconds in (group.p50_s, group.p95_s)]
-        rows.append([group.by, plain.shown(group.name), f"{group.queries:,}", *cells, *times])
-    table.put_columns(rows, right=range(2, len(head)))
+        rows.append([group.by, formatting.escaped(group.name), f"{group.queries:,}", *cells, *times])
+    table.write_columns(rows, right=range(2, len(head)))
     if told.changes:
-        screen.put_text("\nchange since the saved run\n")
-        table.put_columns(
+        streams.write_text("\nchange since the saved run\n")
+        table.write_columns(
             [["", "queries", "before", "now", "change", "p"], *map(_changed, told.changes)], right=range(1, 6)
         )
-    lines = [f"{plain.shown(view)}: {how}\n" for view, how in told.search.items()]
+    lines = [f"{formatting.escaped(view)}: {how}\n" for view, how in told.search.items()]
     names = "" if told.names else "names switched off for the measurement\n"
-    screen.put_text("".join(["\n", *lines, names]))
+    streams.write_text("".join(["\n", *lines, names]))
 
 
 def _cell(figure: Figure | None) -> str:

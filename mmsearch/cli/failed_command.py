@@ -6,11 +6,11 @@ from typing import Annotated
 
 import typer
 
-from mmsearch.cli import codes, options, parsing, run_update
+from mmsearch.cli import exit_codes, locations, options, run_update
 from mmsearch.errors import UsageError
-from mmsearch.output import records, screen, table
+from mmsearch.output import records, streams, table
 
-EXAMPLES = codes.epilog(
+EXAMPLES = exit_codes.epilog(
     "mmsearch failed",
     "mmsearch failed --format csv > failed.csv",
     "mmsearch failed -0 | xargs -0 file",
@@ -35,8 +35,8 @@ def failed(
     """
     from mmsearch.index import Index
 
-    folder = parsing.index_folder(index)
-    asked = parsing.list_format(format, null)
+    folder = locations.index_folder(index)
+    asked = options.list_format(format, null)
     if retry:
         from mmsearch.config import Settings
 
@@ -50,15 +50,15 @@ def failed(
         files = opened.failed(notes)
     found = [records.failed_record(file) for file in files]
     if asked is options.ListFormat.JSON:
-        records.put_json(found)
+        records.write_json(found)
     elif asked is options.ListFormat.JSONL:
-        records.put_jsonl(found)
+        records.write_jsonl(found)
     elif asked is options.ListFormat.CSV:
-        records.put_csv(found, records.FAILED_COLUMNS)
+        records.write_csv(found, records.FAILED_COLUMNS)
     elif asked is options.ListFormat.PATHS:
-        records.put_paths((file.path for file in files), null)
+        records.write_paths((file.path for file in files), null)
     else:
-        table.put_failed(files)
+        table.write_failed(files)
         if not files and not quiet:
-            screen.say("No file has failed" + (", and nothing was left out." if notes else "."))
-    return codes.DONE
+            streams.write_message("No file has failed" + (", and nothing was left out." if notes else "."))
+    return exit_codes.DONE

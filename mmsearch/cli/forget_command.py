@@ -7,11 +7,11 @@ from typing import Annotated
 
 import typer
 
-from mmsearch.cli import codes, options, parsing
-from mmsearch.output import screen
-from mmsearch.output.plain import counted
+from mmsearch.cli import exit_codes, locations, options
+from mmsearch.output import streams
+from mmsearch.output.formatting import counted
 
-EXAMPLES = codes.epilog("mmsearch forget ~/Downloads", "mmsearch forget secret.pdf --index work")
+EXAMPLES = exit_codes.epilog("mmsearch forget ~/Downloads", "mmsearch forget secret.pdf --index work")
 
 
 def forget(
@@ -28,8 +28,10 @@ def forget(
     from mmsearch.config import Settings
     from mmsearch.index import Index
 
-    targets = [parsing.absolute(name) for name in path]
-    number = Index.forget(parsing.index_folder(index), targets, Settings(wait_s=math.inf if wait else 0.0))
+    targets = [locations.absolute(name) for name in path]
+    number = Index.forget(locations.index_folder(index), targets, Settings(wait_s=math.inf if wait else 0.0))
     if not quiet:
-        screen.say(f"{counted(number, 'file')} taken out of the index." if number else "The index has no such file.")
-    return codes.DONE
+        streams.write_message(
+            f"{counted(number, 'file')} taken out of the index." if number else "The index has no such file."
+        )
+    return exit_codes.DONE

@@ -7,11 +7,11 @@ from typing import Annotated
 
 import typer
 
-from mmsearch.cli import codes, options, parsing, run_update
+from mmsearch.cli import exit_codes, locations, option_values, options, run_update
 from mmsearch.errors import UsageError
-from mmsearch.output import screen
+from mmsearch.output import streams
 
-EXAMPLES = codes.epilog(
+EXAMPLES = exit_codes.epilog(
     "mmsearch index ~/Documents ~/Pictures",
     "mmsearch index                             # all folders of the index, again",
     "mmsearch index --here --no-ocr .",
@@ -26,7 +26,7 @@ def index(
     context: typer.Context,
     path: Annotated[
         list[str] | None,
-        typer.Argument(metavar="PATH", help="Folders and files. Without any: all that the index covers."),
+        typer.Argument(metavar="PATH", help="Folders and files. Default: all that the index covers."),
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Report what would be done, and write nothing.")] = False,
     here: Annotated[bool, typer.Option("--here", help="Keep the index in .mmsearch/ of this folder.")] = False,
@@ -63,19 +63,23 @@ def index(
         bool | None,
         typer.Option(
             "--network-mounts/--no-network-mounts",
-            help="Network and FUSE mounts in a folder too; a mount that is named is walked anyway. Remembered.",
+            help="Network and FUSE mounts in a folder too; one that is named as PATH always. Remembered.",
         ),
     ] = None,
     reset_filters: Annotated[
-        bool, typer.Option("--reset-filters", help="First drop what is remembered of the six options above.")
+        bool, typer.Option("--reset-filters", help="First drop the remembered values of the six options above.")
     ] = False,
     recheck: Annotated[
-        bool, typer.Option("--recheck", help="Read every file again, though its size and times are the same.")
+        bool, typer.Option("--recheck", help="Read every file again, even if its size and times are the same.")
     ] = False,
     workers: Annotated[
         int,
         typer.Option(
-            "--workers", metavar="N", min=0, show_default=False, help="Processes that decode; 0: by the cores."
+            "--workers",
+            metavar="N",
+            min=0,
+            show_default=False,
+            help="Worker processes that decode; 0: by the number of cores.",
         ),
     ] = 0,
     device: Annotated[
@@ -85,7 +89,7 @@ def index(
     batch_size: Annotated[
         int,
         typer.Option(
-            "--batch-size", metavar="N", min=0, show_default=False, help="Segments a batch; 0: found by measuring."
+            "--batch-size", metavar="N", min=0, show_default=False, help="Segments per batch; 0: found by measuring."
         ),
     ] = 0,
     retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Try files again that failed before.")] = False,
@@ -102,10 +106,10 @@ def index(
         str | None, typer.Option("--summary-json", metavar="FILE|-", help="Write the run's record as JSON.")
     ] = None,
     profile: Annotated[
-        bool, typer.Option("--profile", help="Show how busy each stage was, and which one held up the run.")
+        bool, typer.Option("--profile", help="Show how busy each stage was, and which one was the bottleneck.")
     ] = False,
     allow_download: Annotated[
-        bool, typer.Option("--allow-download/--offline", help="Fetch models that are not on this machine.")
+        bool, typer.Option("--allow-download/--offline", help="Download models that are not on this machine.")
     ] = False,
     model: Annotated[
         list[str] | None,
@@ -118,7 +122,10 @@ def index(
         typer.Option("--add-model", metavar="MODEL[:VIEW,VIEW]", help="Add a model to an index. Repeatable."),
     ] = None,
     rebuild: Annotated[
-        bool, typer.Option("--rebuild", help="Encode everything again, with --model if given, then replace the old.")
+        bool,
+        typer.Option(
+            "--rebuild", help="Encode everything again, with --model if given, then replace the old embeddings."
+        ),
     ] = False,
     revision: Annotated[
         str, typer.Option("--revision", metavar="REV", help="The model's commit, branch or tag on the hub.")
@@ -133,7 +140,7 @@ def index(
             metavar="N",
             min=0,
             show_default=False,
-            help="Pixels of a picture that the model gets, at most.",
+            help="Most pixels of a picture that the model gets.",
         ),
     ] = 0,
     min_pixels: Annotated[
@@ -149,13 +156,13 @@ def index(
             metavar="N",
             min=0,
             show_default=False,
-            help="Frames of a scene that a video model gets, at most.",
+            help="Most frames of a scene that a video model gets.",
         ),
     ] = 0,
     fps: Annotated[
         float,
         typer.Option(
-            "--fps", metavar="N", min=0, show_default=False, help="Frames per second that a video model gets, at most."
+            "--fps", metavar="N", min=0, show_default=False, help="Most frames per second that a video model gets."
         ),
     ] = 0.0,
     dim: Annotated[
@@ -170,7 +177,9 @@ def index(
     ] = 0,
     trust_remote_code: Annotated[
         list[str] | None,
-        typer.Option("--trust-remote-code", metavar="MODEL", help="Let this model run code of its own. Repeatable."),
+        typer.Option(
+            "--trust-remote-code", metavar="MODEL", help="Let MODEL run the code that it comes with. Repeatable."
+        ),
     ] = None,
     index: options.Index = None,
     quiet: options.Quiet = False,
@@ -178,14 +187,14 @@ def index(
 ) -> int:
     """Make an index of folders, or bring it up to date.
 
-    Files that have not changed cost nothing. What a run has committed is kept, however it ends.
+    Unchanged files are not read again. What a run has committed is kept, however it ends.
     """
     from mmsearch.config import Settings
 
     if files_from is not None and path:
-        raise UsageError("--files-from names the files, and there is a PATH too.", "Leave one of them out.")
+        raise UsageError("--files-from and PATH both name files.", "Leave one of them out.")
     if null and files_from is None:
-        raise UsageError("-0 says how names in --files-from end.", "Add --files-from FILE.")
+        raise UsageError("-0 is for the names in --files-from.", "Add --files-from FILE.")
     here, index = _place(context, here, index)
     settings = Settings(
         models=tuple(model or ()),
@@ -195,7 +204,7 @@ def index(
         exclude=tuple(exclude or ()),
         hidden=hidden,
         ignore_files=None if no_ignore is None else not no_ignore,
-        max_bytes=parsing.byte_count(max_size, "--max-size") if max_size else None,
+        max_bytes=option_values.byte_count(max_size, "--max-size") if max_size else None,
         network=network_mounts,
         reset_filters=reset_filters,
         recheck=recheck,
@@ -207,7 +216,7 @@ def index(
         refresh=refresh,
         allow_mass_delete=allow_mass_delete,
         allow_download=allow_download,
-        time_budget_s=parsing.seconds(time_budget, "--time-budget") if time_budget else None,
+        time_budget_s=option_values.seconds(time_budget, "--time-budget") if time_budget else None,
         wait_s=math.inf if wait else 0.0,
         dry_run=dry_run,
         add_models=tuple(add_model or ()),
@@ -224,9 +233,9 @@ def index(
     targets = _targets(path, files_from, null)
     if targets == []:
         if not quiet:
-            screen.say("The list of files is empty: nothing to do.")
-        return codes.DONE
-    folder = parsing.index_folder(index, here)
+            streams.write_message("The list of files is empty: nothing to do.")
+        return exit_codes.DONE
+    folder = locations.index_folder(index, here)
     return run_update.update(
         folder,
         targets,
@@ -240,22 +249,25 @@ def index(
 
 
 def _place(context: typer.Context, here: bool, index: str | None) -> tuple[bool, str | None]:
-    """--here and --index, of which one is left: a flag wins over a variable, that over the config file."""
+    """--here and --index, at most one of them set: a flag wins over a variable, and that over the config file. Raises
+    `UsageError` where both come from the same source."""
     if not here or index is None:
         return here, index
     order = ("DEFAULT_MAP", "ENVIRONMENT", "COMMANDLINE")
     sources = [context.get_parameter_source(name) for name in ("here", "index")]
     first, second = (order.index(source.name) if source and source.name in order else -1 for source in sources)
     if first == second:
-        raise UsageError("--here and --index name two places.", "Leave one of them out.")
+        raise UsageError("--here and --index name two different folders.", "Leave one of them out.")
     return (True, None) if first > second else (False, index)
 
 
 def _targets(paths: list[str] | None, files_from: str | None, null: bool) -> list[bytes] | None:
-    """What to index, as absolute paths; None: everything that the index covers."""
+    """The absolute paths to index; None: everything that the index covers."""
     if files_from is not None:
         names = run_update.read_list(files_from, null, "--files-from")
         if any(b"\0" in name for name in names):
-            raise UsageError(f"--files-from: a name in {files_from} has a NUL byte in it.", "Names that NULs end: -0")
-        return [parsing.absolute(name) for name in names]
-    return [parsing.absolute(name) for name in paths] if paths else None
+            raise UsageError(
+                f"--files-from: a name in {files_from} contains a NUL byte.", "If NUL bytes end the names, add -0."
+            )
+        return [locations.absolute(name) for name in names]
+    return [locations.absolute(name) for name in paths] if paths else None

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mmsearch.cli import parsing, run_update
+from mmsearch.cli import locations, run_update
 from mmsearch.errors import UsageError
-from mmsearch.output import screen
-from mmsearch.output.plain import counted, one_line
+from mmsearch.output import streams
+from mmsearch.output.formatting import counted, one_line
 
 if TYPE_CHECKING:
     from mmsearch.encoding.ad_hoc_embedding import AdHocInput, SkippedFile
@@ -68,7 +68,7 @@ def things(typed: Sequence[str], as_text: bool, as_file: bool, lines: bool, quie
             texts = [one_line(thing.text) for thing in found if thing.path is None]
             files = counted(len(found) - len(texts), "file")
             first = texts[0] if len(texts[0]) <= 40 else texts[0][:39] + "…"
-            screen.remark(f"{files}, {counted(len(texts), 'text')} (“{first}” is no file here).")
+            streams.write_note(f"{files}, {counted(len(texts), 'text')} (“{first}” is no file here).")
         yield found
 
 
@@ -85,7 +85,7 @@ def _thing(word: bytes, as_text: bool, as_file: bool) -> AdHocInput:
 
     there = not as_text and word and b"\0" not in word and os.path.lexists(word)
     if there or as_file:
-        return AdHocInput(path=parsing.absolute(word))
+        return AdHocInput(path=locations.absolute(word))
     text = word.decode("utf-8", "replace").strip()
     if not text:
         raise UsageError("A text is empty.", "Write words, or the name of a file.")
@@ -131,14 +131,14 @@ def model_options(name: str, trusted: Sequence[str] | None, **given: Any) -> Mod
 def report(troubles: Sequence[SkippedFile]) -> None:
     """What went wrong, one line each."""
     for trouble in troubles:
-        screen.remark(trouble.sentence)
+        streams.write_note(trouble.sentence)
 
 
 def named(thing: AdHocInput) -> dict[str, Any]:
     """A thing in JSON: its path, or its text."""
-    from mmsearch.output.records import named as path_of
+    from mmsearch.output.records import path_record
 
-    return path_of(thing.name) if thing.path is not None else {"text": thing.text}
+    return path_record(thing.name) if thing.path is not None else {"text": thing.text}
 
 
 def place_record(locator: Locator) -> dict[str, Any]:

@@ -6,15 +6,15 @@ from typing import Annotated
 
 import typer
 
-from mmsearch.cli import codes, options
+from mmsearch.cli import exit_codes, options
 from mmsearch.errors import UsageError
 from mmsearch.output import model_tables as shown
-from mmsearch.output import records, screen
-from mmsearch.output.plain import size
+from mmsearch.output import records, streams
+from mmsearch.output.formatting import size
 from mmsearch.types import chosen
 
 ACTIONS = ("list", "show", "pull", "rm")
-EXAMPLES = codes.epilog(
+EXAMPLES = exit_codes.epilog(
     "mmsearch models",
     "mmsearch models show clip",
     "mmsearch models pull clip   # then: mmsearch index --model photos ~/Pictures",
@@ -62,12 +62,12 @@ def _list(format: options.ListFormat, quiet: bool) -> int:
     found = listing()
     _put([shown.model_record(model) for model in found], format)
     if format is options.ListFormat.TABLE:
-        shown.put_models(found)
+        shown.write_models(found)
     if not quiet:
         preset, reason = machine.recommended(machine.probe())
         how = f"--model {preset}" if preset != "builtin" else "no --model at all"
-        screen.say("", f"For this machine: {how} ({reason}).")
-    return codes.DONE
+        streams.write_message("", f"For this machine: {how} ({reason}).")
+    return exit_codes.DONE
 
 
 def _show(name: str, format: options.ListFormat) -> int:
@@ -77,17 +77,17 @@ def _show(name: str, format: options.ListFormat) -> int:
     found = facts(resolve(name))
     _put([shown.model_record(found)], format)
     if format is options.ListFormat.TABLE:
-        shown.put_model(found)
-    return codes.DONE
+        shown.write_model(found)
+    return exit_codes.DONE
 
 
 def _put(found: list[dict[str, object]], format: options.ListFormat) -> None:
     if format is options.ListFormat.JSON:
-        records.put_json(found)
+        records.write_json(found)
     elif format is options.ListFormat.JSONL:
-        records.put_jsonl(found)
+        records.write_jsonl(found)
     elif format is options.ListFormat.CSV:
-        records.put_csv(found, shown.COLUMNS)
+        records.write_csv(found, shown.COLUMNS)
 
 
 def _pull(name: str, revision: str, trust: bool, quiet: bool) -> int:
@@ -98,12 +98,12 @@ def _pull(name: str, revision: str, trust: bool, quiet: bool) -> int:
     spec = resolve(name)
     wanted = ModelOptions(revision=revision or None, trust_remote_code=trust, allow_download=True)
     check_loadable(spec, wanted)
-    shown.follow_download(downloads.pull(spec, wanted), quiet)
+    shown.show_download(downloads.pull(spec, wanted), quiet)
     if not quiet:
         told = downloads.recorded(spec)
         tried = "it loads without a network" if told.get("loads") else told.get("reason", "")
-        screen.say(f"{spec.name} is here, commit {told.get('commit')}: {tried}.")
-    return codes.DONE
+        streams.write_message(f"{spec.name} is here, commit {told.get('commit')}: {tried}.")
+    return exit_codes.DONE
 
 
 def _remove(name: str, quiet: bool) -> int:
@@ -113,5 +113,5 @@ def _remove(name: str, quiet: bool) -> int:
     spec = resolve(name)
     freed = downloads.remove(spec)
     if not quiet:
-        screen.say(f"{spec.name} is gone: {size(freed)} freed.")
-    return codes.DONE
+        streams.write_message(f"{spec.name} is gone: {size(freed)} freed.")
+    return exit_codes.DONE

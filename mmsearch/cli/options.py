@@ -1,4 +1,4 @@
-"""Options that several commands share, declared once. What their typed words mean is in `parsing.py`."""
+"""Options that several commands share, declared once."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ from typing import Annotated
 
 import typer
 
+from mmsearch.errors import UsageError
+
 
 class ListFormat(StrEnum):
-    """How a list is written."""
+    """The output format of a list."""
 
     TABLE = "table"
     JSON = "json"
@@ -19,14 +21,21 @@ class ListFormat(StrEnum):
 
 
 class ReportFormat(StrEnum):
-    """How a single report is written."""
+    """The output format of a single report."""
 
     TABLE = "table"
     JSON = "json"
 
 
-def _note(context: typer.Context, value: bool) -> bool:
-    """Give the session what it needs for messages: the command's context, which every command has through `--debug`."""
+def list_format(requested: ListFormat, null: bool) -> ListFormat:
+    """The format of a list: `-0` means paths. Raises `UsageError` where --format asks for something else."""
+    if null and requested not in (ListFormat.TABLE, ListFormat.PATHS):
+        raise UsageError(f"-0 writes paths, but --format {requested} was given too.", "Leave one of them out.")
+    return ListFormat.PATHS if null else requested
+
+
+def _store_context(context: typer.Context, value: bool) -> bool:
+    """Store the command's context in the session, for messages. A callback of `--debug`, which every command has."""
     context.obj.context = context
     context.obj.debug = value
     return value
@@ -39,7 +48,7 @@ Index = Annotated[
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No output on success; one line per failure.")]
 Debug = Annotated[
     bool,
-    typer.Option("--debug", callback=_note, help="Show the traceback of an unexpected error."),
+    typer.Option("--debug", callback=_store_context, help="Show the traceback of an unexpected error."),
 ]
 Lists = Annotated[
     ListFormat,
@@ -50,15 +59,17 @@ Null = Annotated[
     bool, typer.Option("-0", "--null", help="Paths only, each ended by a NUL byte, for `xargs -0`; exact bytes.")
 ]
 Count = Annotated[int, typer.Option("-k", metavar="N", min=1, max=10_000, help="How many hits at most.")]
-AllSegments = Annotated[bool, typer.Option("--all-segments", help="Every place, not one row a file.")]
-NoFold = Annotated[bool, typer.Option("--no-fold", help="A row for each of several files with the same content.")]
+AllSegments = Annotated[bool, typer.Option("--all-segments", help="A row for every place, not one per file.")]
+NoFold = Annotated[bool, typer.Option("--no-fold", help="A row for each of the files with the same content.")]
 MinScore = Annotated[
     float | None, typer.Option("--min-score", metavar="SCORE", help="Leave out hits below this score; 0 shows all.")
 ]
 Explain = Annotated[bool, typer.Option("--explain", help="Show the rank and score of each signal.")]
 Open = Annotated[
     int,
-    typer.Option("--open", metavar="N", min=0, show_default=False, help="Open hit N, at its place where that works."),
+    typer.Option(
+        "--open", metavar="N", min=0, show_default=False, help="Open hit N, at its place where the program can."
+    ),
 ]
 Kinds = Annotated[
     list[str] | None,
@@ -90,28 +101,28 @@ Rerank = Annotated[
     typer.Option(
         "--rerank",
         metavar="MODEL",
-        help="Judge the best places again by a reranker (`mmsearch models`); `builtin`: words close together.",
+        help="Rerank the best places by a model (`mmsearch models`); `builtin`: words close together.",
     ),
 ]
 RerankTop = Annotated[
-    int, typer.Option("--rerank-top", metavar="N", min=1, max=1000, help="How many places --rerank judges.")
+    int, typer.Option("--rerank-top", metavar="N", min=1, max=1000, help="How many places --rerank scores.")
 ]
 RerankSeconds = Annotated[
     str | None,
     typer.Option(
-        "--rerank-seconds", metavar="TIME", help="How long it may judge, once loaded; the rest keep their place."
+        "--rerank-seconds",
+        metavar="TIME",
+        help="Time limit of --rerank, once loaded; places not scored by then keep their rank.",
     ),
 ]
 Device = Annotated[
-    str, typer.Option("--device", metavar="DEVICE", help="Where models compute: cpu, cuda, cuda:1, mps.")
+    str, typer.Option("--device", metavar="DEVICE", help="The device of models: cpu, cuda, cuda:1, mps.")
 ]
 Dtype = Annotated[
     str, typer.Option("--dtype", metavar="TYPE", help="Precision of models: float32, bfloat16 or float16.")
 ]
 TrustCode = Annotated[
     list[str] | None,
-    typer.Option("--trust-remote-code", metavar="MODEL", help="Let MODEL run code of its own publisher. Repeatable."),
+    typer.Option("--trust-remote-code", metavar="MODEL", help="Let MODEL run the code that it comes with. Repeatable."),
 ]
-AllowDownload = Annotated[
-    bool, typer.Option("--allow-download", help="Fetch a model that is not on this machine; else nothing is fetched.")
-]
+AllowDownload = Annotated[bool, typer.Option("--allow-download", help="Download a model that is not on this machine.")]

@@ -14,9 +14,9 @@ import typer
 from typer.core import TyperGroup
 
 from mmsearch import __version__, config
-from mmsearch.cli import codes, config_file, origins, system_errors
+from mmsearch.cli import config_file, exit_codes, option_origins, system_errors
 from mmsearch.errors import MmsearchError, UsageError
-from mmsearch.output import screen
+from mmsearch.output import streams
 
 _GROUPS = {  # as `mmsearch --help` lists the commands
     "Search": ("query", "similar", "dupes", "rank"),
@@ -60,38 +60,38 @@ class _Program(TyperGroup):
 
 def run(arguments: Sequence[str]) -> int:
     """Run one command and return its exit code. Nothing is raised."""
-    screen.prepare()
+    streams.configure()
     session = Session()
     try:
         try:
             program = _program(_named(arguments))
             code = program.main(list(arguments), prog_name="mmsearch", standalone_mode=False, obj=session)
-            return code if isinstance(code, int) else codes.DONE
+            return code if isinstance(code, int) else exit_codes.DONE
         except _Bug as error:
             raise error.__cause__ or error from None
-    except screen.ClosedPipe:
-        screen.abandon_stdout()
-        return codes.DONE
+    except streams.ClosedPipe:
+        streams.discard_stdout()
+        return exit_codes.DONE
     except SystemExit:  # Typer's way to end when the reader of `--help` has gone
-        screen.abandon_stdout()
-        return codes.DONE
+        streams.discard_stdout()
+        return exit_codes.DONE
     except MmsearchError as error:
         return _told(system_errors.translated(error) or error, session)
     except typer.TyperException as error:
         return _usage(error, session)
     except (KeyboardInterrupt, typer.Abort):
-        return codes.INTERRUPTED
+        return exit_codes.INTERRUPTED
     except Exception as error:
         if session.debug:
-            screen.say(traceback.format_exc().rstrip())
+            streams.write_message(traceback.format_exc().rstrip())
         return _told(system_errors.translated(error) or _unexpected(error, session), session)
 
 
 def _told(error: MmsearchError, session: Session) -> int:
     """Say an error, with the variable or the line of the config file that it comes from, and return its exit code."""
     if session.context is not None:
-        origins.blame(error, session.context, session.config)
-    screen.say_error(error)
+        option_origins.blame(error, session.context, session.config)
+    streams.write_error(error)
     return error.exit_code
 
 
@@ -108,15 +108,19 @@ def _usage(error: typer.TyperException, session: Session) -> int:
     """Typer's own complaints in our form; `mmsearch` alone shows what there is."""
     context = getattr(error, "ctx", None)
     if type(error).__name__ == "NoArgsIsHelpError":
-        screen.say(error.format_message())
-        return codes.USAGE
+        streams.write_message(error.format_message())
+        return exit_codes.USAGE
     command = context.command_path if context is not None else "mmsearch"
     sentence = re.sub(r"(?<![.?!])$", ".", error.format_message().strip())
     parameter = getattr(error, "param", None)
-    if context is not None and parameter is not None and (place := origins.origin(context, parameter, session.config)):
+    if (
+        context is not None
+        and parameter is not None
+        and (place := option_origins.origin(context, parameter, session.config))
+    ):
         sentence = f"{place}: {sentence[0].lower()}{sentence[1:]}"
-    screen.say_error(UsageError(sentence, f"`{command} --help` shows what it takes."))
-    return codes.USAGE
+    streams.write_error(UsageError(sentence, f"`{command} --help` shows what it takes."))
+    return exit_codes.USAGE
 
 
 def _root(
@@ -125,11 +129,11 @@ def _root(
 ) -> None:
     """Search a folder of mixed media by meaning: text, pictures, PDFs, sound and video, on this machine."""
     if version:
-        screen.put_text(f"mmsearch {__version__}\n")
+        streams.write_text(f"mmsearch {__version__}\n")
         raise typer.Exit
     if context.invoked_subcommand is None:
-        screen.say(context.get_help())
-        raise typer.Exit(codes.USAGE)
+        streams.write_message(context.get_help())
+        raise typer.Exit(exit_codes.USAGE)
     context.default_map = _read_config(context.obj)
 
 
@@ -146,7 +150,7 @@ def _program(names: Sequence[str]) -> Any:
         rich_markup_mode=None,
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
-        epilog=codes.table(),
+        epilog=exit_codes.table(),
     )
     app.callback(invoke_without_command=True)(_root)
     for name in names:
@@ -164,7 +168,7 @@ def _program(names: Sequence[str]) -> Any:
 def _options(command: Any) -> dict[str, Any]:
     """The parameters of a command by the name of their option (`no_fold`)."""
     return {
-        origins.option_name(parameter): parameter
+        option_origins.option_name(parameter): parameter
         for parameter in command.params
         if parameter.param_type_name == "option" and "--help" not in parameter.opts
     }

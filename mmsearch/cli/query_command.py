@@ -8,11 +8,11 @@ from typing import Annotated
 
 import typer
 
-from mmsearch.cli import batch, codes, options, parsing, rendering
+from mmsearch.cli import batch, exit_codes, filter_options, locations, option_values, options, query_parts, rendering
 from mmsearch.cli.desktop_open import open_hit
 from mmsearch.errors import UsageError
 
-EXAMPLES = codes.epilog(
+EXAMPLES = exit_codes.epilog(
     'mmsearch query "revenue chart"',
     "mmsearch query invoice 4711 --kind pdf --since 2024 -k 3",
     "mmsearch query --image photo.jpg --in ~/Pictures",
@@ -109,21 +109,21 @@ def query(
 
     Settings(device=device, dtype=dtype)  # it checks them
     # With --queries-from, -0 says how the queries end as well; paths of several answers can't be told apart.
-    format = parsing.list_format(format, null and queries_from is None)
-    where = parsing.filter_of(kind, within, since, before, size, lang, min_duration, max_duration, pages)
+    format = options.list_format(format, null and queries_from is None)
+    where = filter_options.build_filter(kind, within, since, before, size, lang, min_duration, max_duration, pages)
     if query_encoder not in ("auto", "onnx", "torch"):
         raise UsageError(f"--query-encoder can't be {query_encoder!r}.", "Choose auto, onnx or torch.")
     one = Query(
-        like=tuple(parsing.like_part(typed) for typed in like or ()),
-        minus=tuple(parsing.minus_part(typed) for typed in minus or ()),
+        like=tuple(query_parts.like_part(typed) for typed in like or ()),
+        minus=tuple(query_parts.minus_part(typed) for typed in minus or ()),
         k=k,
         all_segments=all_segments,
         fold=not no_fold,
-        min_score=parsing.finite(min_score, "--min-score"),
+        min_score=option_values.finite(min_score, "--min-score"),
         where=where,
         rerank=rerank,
         rerank_top=rerank_top,
-        rerank_seconds=None if rerank_seconds is None else parsing.seconds(rerank_seconds, "--rerank-seconds"),
+        rerank_seconds=None if rerank_seconds is None else option_values.seconds(rerank_seconds, "--rerank-seconds"),
         device=device,
         dtype=dtype,
         allow_download=allow_download,
@@ -143,20 +143,20 @@ def query(
         raise UsageError("There is nothing to look for.", 'Say what: mmsearch query "revenue chart"')
     from mmsearch.index import Index
 
-    with parsing.Given() as given:
+    with query_parts.QueryFiles() as query_files:
         one = replace(
             one,
             text=words,
-            images=given.files(image, "--image"),
-            audios=given.files(audio, "--audio"),
-            videos=given.files(video, "--video"),
+            images=query_files.paths(image, "--image"),
+            audios=query_files.paths(audio, "--audio"),
+            videos=query_files.paths(video, "--video"),
         )
         media = [os.fsdecode(path) for path in (*one.images, *one.audios, *one.videos)]
         media += [os.fsdecode(part.file) for part in one.like if part.file is not None]
-        folder = parsing.index_folder(index)
-        with Index.open(folder) as opened, rendering.comparing(media, quiet):
+        folder = locations.index_folder(index)
+        with Index.open(folder) as opened, rendering.comparison_spinner(media, quiet):
             answer = opened.search(one)
-    code = rendering.hand_over(answer, format, null, explain, quiet)
+    code = rendering.write_answer(answer, format, null, explain, quiet)
     if open:
         open_hit(answer.hits, open)
     return code

@@ -6,11 +6,11 @@ from typing import Annotated, Any
 
 import typer
 
-from mmsearch.cli import codes, input_arguments, options, parsing
-from mmsearch.output import records, screen, table
-from mmsearch.output.plain import one_line, place, shown_path
+from mmsearch.cli import exit_codes, input_arguments, option_values, options
+from mmsearch.output import records, streams, table
+from mmsearch.output.formatting import display_path, one_line, place
 
-EXAMPLES = codes.epilog(
+EXAMPLES = exit_codes.epilog(
     'mmsearch rank "a boat in the harbour" *.jpg --model clip',
     "mmsearch rank 'who pays for it' *.pdf --model qwen3-reranker-0.6b",
     "ls ~/Notes/* | mmsearch rank 'garden plans' - --lines --format paths",
@@ -52,8 +52,8 @@ def rank(
     The best is first; the score of a file is that of its best place. A score is a reranker's judgement, 0 to 1, or
     with an embedder the cosine to the query. Exit code 1: nothing is left; 4: one of them gave nothing to score.
     """
-    format = parsing.list_format(format, null)
-    least = parsing.finite(min_score, "--min-score")
+    format = options.list_format(format, null)
+    least = option_values.finite(min_score, "--min-score")
     chosen = input_arguments.model_options(
         model, trust_remote_code, device=device, dtype=dtype, max_pixels=max_pixels, frames=frames, revision=revision,
         allow_download=allow_download,
@@ -67,11 +67,11 @@ def rank(
         _put([_record(number, one, named) for number, one in enumerate(kept, 1)], kept, named, format, null)
     if not quiet:
         for note in ranking.notes:
-            screen.remark(note)
+            streams.write_note(note)
     input_arguments.report(ranking.troubles)
     if ranking.troubles:
-        return codes.SOME_FAILED
-    return codes.DONE if kept else codes.NOTHING_FOUND
+        return exit_codes.SOME_FAILED
+    return exit_codes.DONE if kept else exit_codes.NOTHING_FOUND
 
 
 def _ranked(query: Any, things: list[Any], name: str, instruct: str, ocr: str, chosen: Any) -> Any:
@@ -105,19 +105,19 @@ def _put(
     rows: list[dict[str, Any]], kept: list[Any], things: list[Any], format: options.ListFormat, null: bool
 ) -> None:
     if format is options.ListFormat.JSON:
-        records.put_json(rows)
+        records.write_json(rows)
     elif format is options.ListFormat.JSONL:
-        records.put_jsonl(rows)
+        records.write_jsonl(rows)
     elif format is options.ListFormat.CSV:
-        records.put_csv(rows, COLUMNS)
+        records.write_csv(rows, COLUMNS)
     elif format is options.ListFormat.PATHS:
         named = [things[one.thing] for one in kept]
-        records.put_paths((thing.name for thing in named), null)
+        records.write_paths((thing.name for thing in named), null)
     else:
-        table.put_columns([_row(rank, one, things[one.thing]) for rank, one in enumerate(kept, 1)], right=(0, 1))
+        table.write_columns([_row(rank, one, things[one.thing]) for rank, one in enumerate(kept, 1)], right=(0, 1))
 
 
 def _row(rank: int, one: Any, thing: Any) -> list[str]:
-    where = " ".join(part for part in (shown_path(thing.name), place(one.locator)) if part) if thing.path else ""
+    where = " ".join(part for part in (display_path(thing.name), place(one.locator)) if part) if thing.path else ""
     said = one_line(one.words)
     return [str(rank), f"{one.score:.3f}", str(one.kind), where, said if len(said) <= 120 else said[:119] + "…"]

@@ -7,53 +7,53 @@ import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from mmsearch.cli import codes
+from mmsearch.cli import exit_codes
 from mmsearch.cli.options import ListFormat
-from mmsearch.output import records, screen, table
-from mmsearch.output.waiting import waiting
+from mmsearch.output import records, streams, table
+from mmsearch.output.spinner import spinner
 
 if TYPE_CHECKING:
     from mmsearch.types import Answer
 
 
-def comparing(media: Sequence[str], quiet: bool) -> contextlib.AbstractContextManager[None]:
+def comparison_spinner(media: Sequence[str], quiet: bool) -> contextlib.AbstractContextManager[None]:
     """Say on a terminal that the files of a query are read and compared; nothing for a query of words."""
     if not media:
         return contextlib.nullcontext()
-    return waiting(f"Comparing {os.path.basename(media[0]) if len(media) == 1 else f'{len(media)} files'}", quiet)
+    return spinner(f"Comparing {os.path.basename(media[0]) if len(media) == 1 else f'{len(media)} files'}", quiet)
 
 
-def hand_over(answer: Answer, format: ListFormat, null: bool, explain: bool, quiet: bool) -> int:
+def write_answer(answer: Answer, format: ListFormat, null: bool, explain: bool, quiet: bool) -> int:
     """Write an answer to stdout, what there is to note to stderr, and return the exit code."""
     if format is ListFormat.JSON:
-        records.put_json(records.answer_record(answer))
+        records.write_json(records.answer_record(answer))
     else:
-        put_answer(answer, format, null, explain, None, set())
+        write_hits_as(answer, format, null, explain, None, set())
     if not quiet:
         for note in dict.fromkeys(answer.notes):
-            screen.remark(note)
+            streams.write_note(note)
         if not answer.hits:
-            screen.say("Nothing found.")
-    return codes.DONE if answer.hits else codes.NOTHING_FOUND
+            streams.write_message("Nothing found.")
+    return exit_codes.DONE if answer.hits else exit_codes.NOTHING_FOUND
 
 
-def put_answer(
+def write_hits_as(
     answer: Answer, format: ListFormat, null: bool, explain: bool, asked: tuple[str, int] | None, seen: set[bytes]
 ) -> None:
     """Write the hits of one answer in any format but JSON. `asked` is its query and its number from 1, where several
     have to be told apart; `seen` are the paths that were written before."""
     query = asked[0] if asked is not None else None
     if format is ListFormat.JSONL:
-        records.put_jsonl(records.hit_record(hit, query) for hit in answer.hits)
+        records.write_jsonl(records.hit_record(hit, query) for hit in answer.hits)
     elif format is ListFormat.CSV:
         columns = (["query"] if asked is not None else []) + list(records.HIT_COLUMNS)
-        records.put_csv(
+        records.write_csv(
             [records.hit_record(hit, query) for hit in answer.hits], columns, header=asked is None or asked[1] == 1
         )
     elif format is ListFormat.PATHS:
-        records.put_paths([hit.path for hit in answer.hits if hit.path not in seen], null)
+        records.write_paths([hit.path for hit in answer.hits if hit.path not in seen], null)
         seen.update(hit.path for hit in answer.hits)
     else:
         if asked is not None:
-            table.put_answer_head(*asked)
-        table.put_hits(answer.hits, explain)
+            table.write_query_heading(*asked)
+        table.write_hits(answer.hits, explain)

@@ -9,13 +9,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mmsearch.cli import codes
+from mmsearch.cli import exit_codes
 from mmsearch.cli.stop_signals import stoppable
 from mmsearch.errors import UsageError
-from mmsearch.output import records, screen
+from mmsearch.output import records, streams
 from mmsearch.output.profile import profile_lines
-from mmsearch.output.progress import follow
-from mmsearch.output.summary import again, run_summary
+from mmsearch.output.progress import show_progress
+from mmsearch.output.summary import command_line, run_summary
 
 if TYPE_CHECKING:
     from mmsearch.config import Settings
@@ -48,7 +48,7 @@ def update(
     with stoppable() as stop:
         events = Index.update(folder, targets, settings, listed=listed, command=command, stop=stop)
         try:
-            record = follow(stop.watched(events), quiet, " ".join(advice), again("failed", index))
+            record = show_progress(stop.watched(events), quiet, " ".join(advice), command_line("failed", index))
         except KeyboardInterrupt:
             return stop.exit_code
         code = exit_code(record, stop.exit_code, settings.dry_run)
@@ -56,7 +56,7 @@ def update(
             _write(summary_json, record)
         _close(record, code, quiet, settings.dry_run, index)
         if profile and not settings.dry_run:
-            screen.say(*profile_lines(record.profile))
+            streams.write_message(*profile_lines(record.profile))
     return code
 
 
@@ -65,20 +65,20 @@ def exit_code(record: RunRecord, interrupted: int, dry_run: bool = False) -> int
     if record.outcome == "interrupted":
         return interrupted
     if record.outcome != "done" or ((record.pending or record.behind) and not dry_run):
-        return codes.STOPPED_EARLY
+        return exit_codes.STOPPED_EARLY
     some_failed = record.failed or record.missing or record.partial or record.caught_up_partly
-    return codes.SOME_FAILED if some_failed else codes.DONE
+    return exit_codes.SOME_FAILED if some_failed else exit_codes.DONE
 
 
 def _close(record: RunRecord, code: int, quiet: bool, dry_run: bool, index: str | None) -> None:
     """The summary. A plan is what `--dry-run` was asked for: it is data; so the rest of the talk stays on stderr."""
     lines = run_summary(record, index, dry_run)
     if dry_run:
-        screen.put_text("".join(f"{line}\n" for line in lines))
+        streams.write_text("".join(f"{line}\n" for line in lines))
     elif not quiet:
-        screen.say(*lines)
-    elif code not in (codes.DONE, codes.SOME_FAILED):
-        screen.say(*lines[1:])
+        streams.write_message(*lines)
+    elif code not in (exit_codes.DONE, exit_codes.SOME_FAILED):
+        streams.write_message(*lines[1:])
 
 
 def _clear(path: str) -> None:
@@ -94,11 +94,11 @@ def _clear(path: str) -> None:
 
 def _write(path: str, record: RunRecord) -> None:
     if path == "-":
-        records.put_json(records.run_record(record))
+        records.write_json(records.run_record(record))
         return
     try:
         with open(path, "w", encoding="utf-8") as file:
-            file.write(records.dumped(records.run_record(record), indent=2) + "\n")
+            file.write(records.to_json(records.run_record(record), indent=2) + "\n")
     except OSError as error:
         raise UsageError(
             f"The summary can't be written to {path}: {error.strerror}.", "Choose another file."

@@ -6,10 +6,10 @@ from typing import Annotated
 
 import typer
 
-from mmsearch.cli import codes, options, parsing, rendering
+from mmsearch.cli import exit_codes, filter_options, locations, option_values, options, rendering
 from mmsearch.cli.desktop_open import open_hit
 
-EXAMPLES = codes.epilog(
+EXAMPLES = exit_codes.epilog(
     "mmsearch similar holiday/beach.jpg",
     "mmsearch similar 'report.pdf#page=3' --kind pdf",
     "mmsearch similar 'talk.mp4#t=75' -k 5",
@@ -45,20 +45,20 @@ def similar(
     """
     from mmsearch.types import Query
 
-    format = parsing.list_format(format, null)
+    format = options.list_format(format, null)
     asked = Query(
         k=k,
         all_segments=all_segments,
         fold=not no_fold,
-        min_score=parsing.finite(min_score, "--min-score"),
-        where=parsing.filter_of(kind, within, since, before, size, lang, min_duration, max_duration, pages),
+        min_score=option_values.finite(min_score, "--min-score"),
+        where=filter_options.build_filter(kind, within, since, before, size, lang, min_duration, max_duration, pages),
     )
     from mmsearch.index import Index
 
-    target, folder = parsing.absolute(file), parsing.index_folder(index)
-    with Index.open(folder) as opened, rendering.comparing([file], quiet):
+    target, folder = locations.absolute(file), locations.index_folder(index)
+    with Index.open(folder) as opened, rendering.comparison_spinner([file], quiet):
         answer = opened.similar(target, asked)
-    code = rendering.hand_over(answer, format, null, explain, quiet)
+    code = rendering.write_answer(answer, format, null, explain, quiet)
     if open:
         open_hit(answer.hits, open)
     return code

@@ -6,10 +6,10 @@ from typing import Annotated
 
 import typer
 
-from mmsearch.cli import codes, options, parsing
+from mmsearch.cli import exit_codes, locations, options
 from mmsearch.output import records, summary
 
-EXAMPLES = codes.epilog(
+EXAMPLES = exit_codes.epilog(
     "mmsearch status",
     "mmsearch status --check --quiet || mmsearch index --quiet",
     "mmsearch status --format json --index ~/archive/.mmsearch",
@@ -29,12 +29,16 @@ def status(
     """
     from mmsearch.index import Index
 
-    with Index.open(parsing.index_folder(index)) as opened:
+    with Index.open(locations.index_folder(index)) as opened:
         found = opened.status()
     if format is options.ReportFormat.JSON:
-        records.put_json(records.status_record(found))
+        records.write_json(records.status_record(found))
     elif not quiet:
-        summary.put_status(found)
+        summary.write_status(found)
     last = found.last_run or {"ended": 0.0}
     cut_off = last.get("ended") is None and not found.writing
-    return codes.STOPPED_EARLY if check and (found.pending or found.outdated or found.stale or cut_off) else codes.DONE
+    return (
+        exit_codes.STOPPED_EARLY
+        if check and (found.pending or found.outdated or found.stale or cut_off)
+        else exit_codes.DONE
+    )

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator
 from types import FrameType
 from typing import TypeVar
 
-from mmsearch.output.screen import is_terminal, say
+from mmsearch.output.streams import is_terminal, write_message
 
 LIMIT_S = 1.5  # from a signal to the end of the process, whatever it is doing
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -56,7 +56,7 @@ class StopRequest:
         self.signal = number
         if not self._under_way:
             raise KeyboardInterrupt
-        say((_CLEAR_LINE if is_terminal(sys.stderr) else "") + "Stopping; what was committed is kept.")
+        write_message((_CLEAR_LINE if is_terminal(sys.stderr) else "") + "Stopping; what was committed is kept.")
 
     def watch(self, reader: int) -> None:
         """End the process `LIMIT_S` after the first signal that is read from a pipe: the handler above waits until the

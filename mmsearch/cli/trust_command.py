@@ -7,12 +7,11 @@ from typing import Annotated
 
 import typer
 
-from mmsearch.cli import codes, options
+from mmsearch.cli import exit_codes, options
 from mmsearch.errors import UsageError
-from mmsearch.output import records, screen
-from mmsearch.output import trust_text as shown
+from mmsearch.output import records, streams, trust_report
 
-EXAMPLES = codes.epilog(
+EXAMPLES = exit_codes.epilog(
     "mmsearch trust",
     "mmsearch trust ./clone/.mmsearch",
     "mmsearch trust ~/photos/.mmsearch --trust-remote-code jina-clip-v2",
@@ -48,12 +47,14 @@ def trust(
 
     found = adopt(place, trust_remote_code or ())
     if format is options.ReportFormat.JSON:
-        records.put_json(shown.index_record(found))
+        records.write_json(trust_report.index_record(found))
     elif not quiet:
-        shown.put_index(found)
+        trust_report.write_index(found)
     if not quiet:
-        screen.say("This index is yours now: it is found from the folders around it, and its models are loaded.")
-    return codes.DONE
+        streams.write_message(
+            "This index is now trusted: commands find it from the folders around it and load its models."
+        )
+    return exit_codes.DONE
 
 
 def _list(format: options.ReportFormat, quiet: bool) -> int:
@@ -61,12 +62,12 @@ def _list(format: options.ReportFormat, quiet: bool) -> int:
 
     found = entries()
     if format is options.ReportFormat.JSON:
-        records.put_json([shown.entry_record(entry) for entry in found])
+        records.write_json([trust_report.entry_record(entry) for entry in found])
     else:
-        shown.put_entries(found)
+        trust_report.write_entries(found)
     if not found and not quiet:
-        screen.say("No index is in the record of trust yet.")
-    return codes.DONE
+        streams.write_message("No index is in the record of trust yet.")
+    return exit_codes.DONE
 
 
 def _remove(place: Path, format: options.ReportFormat, quiet: bool) -> int:
@@ -74,10 +75,10 @@ def _remove(place: Path, format: options.ReportFormat, quiet: bool) -> int:
 
     gone = forget(place)
     if format is options.ReportFormat.JSON:
-        records.put_json({"schema": "mmsearch.trust/1", **shown.folder_record(place), "removed": gone})
+        records.write_json({"schema": "mmsearch.trust/1", **trust_report.folder_record(place), "removed": gone})
     elif not quiet:
-        screen.say(f"{place} is not trusted any more." if gone else f"{place} was not trusted.")
-    return codes.DONE
+        streams.write_message(f"{place} is not trusted any more." if gone else f"{place} was not trusted.")
+    return exit_codes.DONE
 
 
 def _index_in(typed: str) -> Path:

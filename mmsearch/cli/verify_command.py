@@ -6,10 +6,10 @@ from typing import Annotated
 
 import typer
 
-from mmsearch.cli import codes, options, parsing
-from mmsearch.output import records, screen, summary
+from mmsearch.cli import exit_codes, locations, options
+from mmsearch.output import records, streams, summary
 
-EXAMPLES = codes.epilog("mmsearch verify", "mmsearch verify --deep --repair")
+EXAMPLES = exit_codes.epilog("mmsearch verify", "mmsearch verify --deep --repair")
 
 
 def verify(
@@ -28,12 +28,12 @@ def verify(
     """
     from mmsearch.index import Index
 
-    findings = Index.verify(parsing.index_folder(index), repair, deep)
+    findings = Index.verify(locations.index_folder(index), repair, deep)
     sound = all(finding.state in ("ok", "repaired") for finding in findings)
     if format is options.ReportFormat.JSON:
-        records.put_json([records.finding_record(finding) for finding in findings])
+        records.write_json([records.finding_record(finding) for finding in findings])
     elif not (quiet and sound):
-        summary.put_findings(findings)
+        summary.write_findings(findings)
     if not quiet:
-        screen.say(summary.verdict(findings, index))
-    return codes.DONE if sound else codes.UNUSABLE
+        streams.write_message(summary.verify_verdict(findings, index))
+    return exit_codes.DONE if sound else exit_codes.UNUSABLE

@@ -24,8 +24,8 @@ _COST = 0.2
 
 
 class Estimate:
-    """The measure of a run's work. `see` takes each progress event with its time in seconds; the answers are those for
-    the last one."""
+    """The share of a run's work that is done, and the seconds left. `update` takes each progress event with its time in
+    seconds; the methods answer for the last event."""
 
     def __init__(self) -> None:
         self._work: dict[str, Work] = {}
@@ -36,7 +36,7 @@ class Estimate:
         self._before: dict[str, float] = {}  # units done by then
         self._shown = 0.0
 
-    def see(self, progress: Progress, at: float) -> None:
+    def update(self, progress: Progress, at: float) -> None:
         """Take note of how far the run is at a time."""
         self._work = {one.kind: one for one in works(progress)}
         done = {kind: one.done for kind, one in self._work.items()}

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from mmsearch.output import screen, text_layout
-from mmsearch.output.plain import shown, size
+from mmsearch.output import streams, text_layout
+from mmsearch.output.formatting import escaped, size
 from mmsearch.types import View
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def model_record(model: ModelFacts) -> dict[str, Any]:
     return {"schema": "mmsearch.model/1", **asdict(model)}
 
 
-def put_models(models: Sequence[ModelFacts]) -> None:
+def write_models(models: Sequence[ModelFacts]) -> None:
     """The table: name, role, what it takes, dimension, weights, licence, how it stands here, bytes on this disk. On a
     terminal too narrow for it, a block of two lines for each model."""
     rows = [("name", "for", "takes", "dim", "weights", "licence", "state", "here")]
@@ -42,21 +42,21 @@ def put_models(models: Sequence[ModelFacts]) -> None:
                 " ".join(view for view in View if view in model.takes) or "?",
                 str(model.dimension) if model.dimension else "?" if model.role == "embedder" else "",
                 size(model.weights_bytes) if model.weights_bytes else _parameters(model),
-                shown(_short(model.licence or "?")),
+                escaped(_short(model.licence or "?")),
                 model.state,
                 size(model.bytes_here) if model.bytes_here else "",
             )
         )
-    columns = screen.width(sys.stdout)
+    columns = streams.width(sys.stdout)
     lines = text_layout.columns(rows, right=(3, 4))
     if columns is None or max(map(text_layout.cells, lines)) <= columns:
-        screen.put_lines(lines)
+        streams.write_lines(lines)
         return
     for name, use, takes, dimension, weights, licence, state, here in rows[1:]:
         facts = [use, takes, f"{dimension} dimensions" if dimension.isdecimal() else "", weights, licence]
         facts.append(f"{here} here" if here else "")
         text = f"{state}: {', '.join(fact for fact in facts if fact.strip('?'))}"
-        screen.put_lines(
+        streams.write_lines(
             [*text_layout.wrapped(name, columns), *(f"  {row}" for row in text_layout.wrapped(text, columns - 2))]
         )
 
@@ -73,7 +73,7 @@ def _parameters(model: ModelFacts) -> str:
     return f"{millions:,.0f}M par." if millions < 1000 else f"{millions / 1000:.1f}B par."
 
 
-def put_model(model: ModelFacts) -> None:
+def write_model(model: ModelFacts) -> None:
     """All that is known of one model, a fact a line."""
     lines = []
     for name, value in asdict(model).items():
@@ -89,20 +89,20 @@ def put_model(model: ModelFacts) -> None:
             text = ", ".join(value) or "none"
         else:
             text = "unknown" if value is None else f"{value:,}" if isinstance(value, int) else str(value)
-        lines.append((name.replace("_", " "), shown(text)))
-    screen.put_lines(text_layout.pairs(lines, screen.width(sys.stdout)))
+        lines.append((name.replace("_", " "), escaped(text)))
+    streams.write_lines(text_layout.pairs(lines, streams.width(sys.stdout)))
 
 
-def follow_download(events: Iterable[Fetched], quiet: bool) -> None:
+def show_download(events: Iterable[Fetched], quiet: bool) -> None:
     """Show how far a download is: a line that moves on a terminal, else a line now and then."""
     told = 0.0
-    moving = screen.is_terminal(sys.stderr)
+    moving = streams.is_terminal(sys.stderr)
     for event in events:
         if quiet or (time.monotonic() - told < (0.0 if moving else _TOLD_S) and event.done < event.total):
             continue
         told = time.monotonic()
         text = f"{event.source}: {size(event.done)} of {size(event.total)}"
         if moving:
-            screen.say_over(text, last=event.done >= event.total)
+            streams.overwrite_line(text, last=event.done >= event.total)
         else:
-            screen.say(text)
+            streams.write_message(text)

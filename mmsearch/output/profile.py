@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from mmsearch.output.plain import duration
+from mmsearch.output.formatting import duration
 from mmsearch.types import StageProfile
 
 FULL = 0.75  # busy share from which a stage is what the run waits for

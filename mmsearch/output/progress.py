@@ -10,8 +10,8 @@ from typing import IO, TYPE_CHECKING, Any, cast
 
 from mmsearch.output import text_layout
 from mmsearch.output.estimate import Estimate
-from mmsearch.output.plain import counted, roughly, shown, shown_path, size
-from mmsearch.output.screen import console, is_terminal, remark, say, width
+from mmsearch.output.formatting import approximate_duration, counted, display_path, escaped, size
+from mmsearch.output.streams import console, is_terminal, width, write_message, write_note
 from mmsearch.types import Event, FileFailed, Finished, Progress, Remark, RunRecord
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ _LONG_S = 300.0
 _MUCH_BYTES, _MUCH_FILES = 20_000_000, 500  # less than both is done soon once the models are loaded
 
 
-def follow(events: Iterable[Event], quiet: bool = False, advice: str = "", lists: str = "") -> RunRecord:
+def show_progress(events: Iterable[Event], quiet: bool = False, advice: str = "", lists: str = "") -> RunRecord:
     """Show the events of a run on stderr and return its record. `advice` is what makes a long run shorter, `lists` the
     command that lists all failures.
 
@@ -42,7 +42,7 @@ def follow(events: Iterable[Event], quiet: bool = False, advice: str = "", lists
         for event in events:
             match event:
                 case Progress():
-                    pace.see(event)
+                    pace.update(event)
                     if not told and (warning := pace.warning()):
                         told = True
                         _tell(shows, warning, advice)
@@ -67,9 +67,9 @@ def failure_line(event: FileFailed, columns: int | None = None) -> str:
     """A failure on one line: the path once, the reason once. On a terminal of `columns` the path fits."""
     what = "in part" if event.partial else "failed"
     path = text_layout.fitted_path(
-        shown_path(event.path), None if columns is None else max(columns - len(what) - 3, 20)
+        display_path(event.path), None if columns is None else max(columns - len(what) - 3, 20)
     )
-    return f"{what}: {path}: {shown(event.failure.sentence)} ({event.failure.code})"
+    return f"{what}: {path}: {escaped(event.failure.sentence)} ({event.failure.code})"
 
 
 class _Failures:
@@ -100,9 +100,9 @@ class _Failures:
 
 def _tell(shows: _Bar | _Lines | None, sentence: str, hint: str = "") -> None:
     if isinstance(shows, _Bar):
-        shows.above(f"{shown(sentence)} {shown(hint)}".rstrip())
+        shows.above(f"{escaped(sentence)} {escaped(hint)}".rstrip())
     else:
-        remark(sentence, hint)
+        write_note(sentence, hint)
 
 
 class ProgressRate:
@@ -115,10 +115,10 @@ class ProgressRate:
         self._first: float | None = None  # when the first file was done
         self._estimate = Estimate()
 
-    def see(self, progress: Progress) -> None:
+    def update(self, progress: Progress) -> None:
         """Take note of how far the run is."""
         self._last = progress
-        self._estimate.see(progress, self._now())
+        self._estimate.update(progress, self._now())
         if progress.done and self._first is None:
             self._first = self._now()
 
@@ -148,7 +148,7 @@ class ProgressRate:
         if left < _LONG_S:
             return ""
         more = "" if last.planned else " or more, as not all files are found yet"
-        return f"At the pace so far this run will take {roughly(left)}{more}."
+        return f"At the pace so far this run will take {approximate_duration(left)}{more}."
 
 
 def _facts(progress: Progress) -> list[str]:
@@ -168,7 +168,7 @@ def _facts(progress: Progress) -> list[str]:
 def _left(remaining: float | None) -> list[str]:
     if remaining is None:
         return []
-    return [f"{roughly(remaining)} left" if remaining else "finishing"]
+    return [f"{approximate_duration(remaining)} left" if remaining else "finishing"]
 
 
 class _Lines:
@@ -181,10 +181,10 @@ class _Lines:
         if time.monotonic() < self._next:
             return
         self._next = time.monotonic() + _LINE_EVERY_S
-        say("; ".join([f"{int(share * 100)}% done", ", ".join(_facts(progress)), *_left(remaining)]))
+        write_message("; ".join([f"{int(share * 100)}% done", ", ".join(_facts(progress)), *_left(remaining)]))
 
     def close(self) -> None:
-        """Nothing is left on the screen."""
+        """Nothing is left on the streams."""
 
 
 class _Bar:

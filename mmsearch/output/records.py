@@ -15,8 +15,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
-from mmsearch.output.plain import shown
-from mmsearch.output.screen import is_terminal, put
+from mmsearch.output.formatting import escaped
+from mmsearch.output.streams import is_terminal, write_stdout
 from mmsearch.types import Answer, CopyGroup, FailedFile, Finding, Hit, Locator, RunRecord, Status
 
 # Valid in JSON as they are, but a terminal may obey them, a line reader may split at them, and surrogates are no UTF-8.
@@ -25,7 +25,7 @@ _ESCAPED = re.compile("[\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff\ud
 _TO_QUOTE = re.compile('[,"\r\n]')
 
 
-def named(path: bytes) -> dict[str, str]:
+def path_record(path: bytes) -> dict[str, str]:
     """A path in JSON: `path`, and `path_bytes` where that is not exact."""
     try:
         return {"path": path.decode("utf-8")}
@@ -38,7 +38,7 @@ def hit_record(hit: Hit, query: str | None = None) -> dict[str, Any]:
     return {
         "schema": "mmsearch.hit/1",
         **({} if query is None else {"query": query}),
-        **named(hit.path),
+        **path_record(hit.path),
         "kind": str(hit.kind),
         "view": str(hit.view),
         "rank": hit.rank,
@@ -46,7 +46,7 @@ def hit_record(hit: Hit, query: str | None = None) -> dict[str, Any]:
         **_place_record(hit.locator),
         "snippet": hit.snippet,
         "signals": [asdict(signal) for signal in hit.signals],
-        "same": [named(path) for path in hit.same],
+        "same": [path_record(path) for path in hit.same],
         "more": [_place_record(place) for place in hit.more],
     }
 
@@ -69,12 +69,14 @@ def answer_record(answer: Answer, query: str | None = None) -> dict[str, Any]:
 def failed_record(file: FailedFile) -> dict[str, Any]:
     """One file that failed, schema `mmsearch.failed/1`."""
     failure = {"code": file.failure.code, "sentence": file.failure.sentence}
-    return {"schema": "mmsearch.failed/1", **named(file.path), "state": file.state, **failure}
+    return {"schema": "mmsearch.failed/1", **path_record(file.path), "state": file.state, **failure}
 
 
 def group_record(group: CopyGroup) -> dict[str, Any]:
     """One group of copies, schema `mmsearch.group/1`."""
-    files = [{**named(one.path), "kind": one.kind, "size": one.size, "content": one.content} for one in group.files]
+    files = [
+        {**path_record(one.path), "kind": one.kind, "size": one.size, "content": one.content} for one in group.files
+    ]
     return {"schema": "mmsearch.group/1", "exact": group.exact, "files": files}
 
 
@@ -95,9 +97,11 @@ def status_record(status: Status) -> dict[str, Any]:
     return {
         "schema": "mmsearch.status/1",
         **asdict(replace(status, rules={}, forgotten={})),
-        "roots": [named(path) for path in status.roots],
-        "rules": [{**named(root), **asdict(rules)} for root, rules in status.rules.items()],
-        "forgotten": [named(os.path.join(root, path)) for root, paths in status.forgotten.items() for path in paths],
+        "roots": [path_record(path) for path in status.roots],
+        "rules": [{**path_record(root), **asdict(rules)} for root, rules in status.rules.items()],
+        "forgotten": [
+            path_record(os.path.join(root, path)) for root, paths in status.forgotten.items() for path in paths
+        ],
     }
 
 
@@ -106,7 +110,7 @@ def run_record(record: RunRecord) -> dict[str, Any]:
     return {"schema": "mmsearch.run/1", **asdict(record)}
 
 
-def dumped(value: Any, indent: int | None = None) -> str:
+def to_json(value: Any, indent: int | None = None) -> str:
     """JSON text, readable in every script, without a character that a terminal or a line reader could stumble over."""
     text = json.dumps(value, ensure_ascii=False, allow_nan=False, indent=indent, default=_plain)
     return _ESCAPED.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
@@ -120,21 +124,23 @@ def _plain(value: Any) -> Any:
     raise TypeError(f"{type(value).__name__} has no place in JSON")
 
 
-def put_json(value: Any) -> None:
+def write_json(value: Any) -> None:
     """One JSON document on stdout."""
-    put(dumped(value, indent=2).encode() + b"\n")
+    write_stdout(to_json(value, indent=2).encode() + b"\n")
 
 
-def put_jsonl(records: Iterable[Mapping[str, Any]]) -> None:
+def write_jsonl(records: Iterable[Mapping[str, Any]]) -> None:
     """One JSON object a line on stdout."""
-    put(b"".join(dumped(record).encode() + b"\n" for record in records))
+    write_stdout(b"".join(to_json(record).encode() + b"\n" for record in records))
 
 
-def put_csv(records: Sequence[Mapping[str, Any]], columns: Sequence[str], header: bool = True) -> None:
+def write_csv(records: Sequence[Mapping[str, Any]], columns: Sequence[str], header: bool = True) -> None:
     """A table on stdout for spreadsheets: comma, quotes where needed, LF line ends, a header; what nests is JSON."""
-    clean = shown if is_terminal(sys.stdout) else _without_surrogates
+    clean = escaped if is_terminal(sys.stdout) else _without_surrogates
     rows = [[clean(_cell(record.get(column))) for column in columns] for record in records]
-    put("".join(",".join(map(_quoted, row)) + "\n" for row in ([list(columns)] if header else []) + rows).encode())
+    write_stdout(
+        "".join(",".join(map(_quoted, row)) + "\n" for row in ([list(columns)] if header else []) + rows).encode()
+    )
 
 
 def _quoted(cell: str) -> str:
@@ -145,22 +151,22 @@ def _quoted(cell: str) -> str:
 def _cell(value: Any) -> str:
     if value is None:
         return ""
-    return value if isinstance(value, str) else dumped(value)
+    return value if isinstance(value, str) else to_json(value)
 
 
 def _without_surrogates(text: str) -> str:
     return text.encode("utf-8", "replace").decode()
 
 
-def put_paths(paths: Iterable[bytes], null: bool) -> None:
+def write_paths(paths: Iterable[bytes], null: bool) -> None:
     """Each path once, in order: exact bytes and a line feed, or with `null` a NUL, which no path can contain."""
     unique = dict.fromkeys(paths)
     if null:
-        put(b"".join(path + b"\0" for path in unique))
+        write_stdout(b"".join(path + b"\0" for path in unique))
     elif is_terminal(sys.stdout):
-        put(b"".join(shown(path.decode("utf-8", "surrogateescape")).encode() + b"\n" for path in unique))
+        write_stdout(b"".join(escaped(path.decode("utf-8", "surrogateescape")).encode() + b"\n" for path in unique))
     else:
-        put(b"".join(path + b"\n" for path in unique))
+        write_stdout(b"".join(path + b"\n" for path in unique))
 
 
 HIT_COLUMNS = (

@@ -10,8 +10,8 @@ from datetime import datetime
 from typing import Any
 
 from mmsearch.output import text_layout
-from mmsearch.output.plain import counted, duration, shown, size
-from mmsearch.output.screen import put_lines, width
+from mmsearch.output.formatting import counted, duration, escaped, size
+from mmsearch.output.streams import width, write_lines
 from mmsearch.types import ALL_FILES, Finding, RunRecord, Status
 
 _STOPPED = {
@@ -30,7 +30,7 @@ _OUTCOMES = {
 def run_summary(record: RunRecord, index: str | None = None, dry_run: bool = False) -> list[str]:
     """What a run did, or would do: its account in a line, then what it notes. The numbers of the line are those of
     `RunRecord.OUTCOMES`, none left out that is not 0. `index` is the --index that further commands need too."""
-    see = f"see `{again('failed', index)}`"
+    see = f"see `{command_line('failed', index)}`"
     head = f"indexed {counted(record.indexed, 'file')} ({counted(record.segments, 'segment')})"
     parts = [f"would read {counted(record.pending, 'file')}" if dry_run else f"{head} in {duration(record.seconds)}"]
     for number, words in (
@@ -41,14 +41,14 @@ def run_summary(record: RunRecord, index: str | None = None, dry_run: bool = Fal
         (record.excluded, f"left out{reasons(record.excluded_by)}"),
         (0 if dry_run else record.pending, "still to do"),
         (record.caught_up - record.caught_up_partly, "encoded anew"),
-        (record.behind, f"not encoded yet: `{again('index', index)}` goes on"),
+        (record.behind, f"not encoded yet: `{command_line('index', index)}` goes on"),
         (record.caught_up_partly, f"encoded anew only in part: {see}"),
         (record.partial, f"only in part: {see}"),
         (record.failed, f"failed{reasons(record.failed_by)}" + ("" if dry_run else f": {see}")),
         (
             record.known_failures,
             f"failed before{reasons(record.known_failures_by)} and not tried again:"
-            f" `{again('failed --retry', index)}` does",
+            f" `{command_line('failed --retry', index)}` does",
         ),
         (record.missing, "named that are no files"),
     ):
@@ -63,21 +63,21 @@ def reasons(by: Mapping[str, int], most: int = 4) -> str:
     ranked = sorted(by.items(), key=lambda item: (-item[1], item[0]))
     if len(ranked) == most + 1:
         most += 1  # one more reason is as long as `others`
-    named = [f"{shown(reason)} {number:,}" for reason, number in ranked[:most]]
+    named = [f"{escaped(reason)} {number:,}" for reason, number in ranked[:most]]
     if rest := sum(number for _, number in ranked[most:]):
         named.append(f"others {rest:,}")
     return f" ({', '.join(named)})" if named else ""
 
 
-def again(command: str, index: str | None) -> str:
+def command_line(command: str, index: str | None) -> str:
     """A command of ours to type next, with the --index that this one had."""
-    return f"mmsearch {command}{'' if index is None else f' --index {shlex.quote(shown(index))}'}"
+    return f"mmsearch {command}{'' if index is None else f' --index {shlex.quote(escaped(index))}'}"
 
 
-def put_status(status: Status) -> None:
+def write_status(status: Status) -> None:
     """What an index holds, for people."""
     lines = [
-        ("index", f"{shown(status.folder)} ({size(status.bytes_on_disk)})"),
+        ("index", f"{escaped(status.folder)} ({size(status.bytes_on_disk)})"),
         *_roots(status),
         ("files", f"{status.files:,}{_files(status)}"),
         ("segments", f"{status.segments:,}"),
@@ -97,8 +97,8 @@ def put_status(status: Status) -> None:
         if number:
             lines.append((label, f"{number:,}: {remedy}"))
     lines.append(("last run", _last_run(status.last_run, status.writing)))
-    lines += [("note", shown(note)) for note in status.notes]
-    put_lines(text_layout.pairs(lines, width(sys.stdout)))
+    lines += [("note", escaped(note)) for note in status.notes]
+    write_lines(text_layout.pairs(lines, width(sys.stdout)))
 
 
 def _files(status: Status) -> str:
@@ -113,9 +113,9 @@ def _roots(status: Status) -> list[tuple[str, str]]:
     lines = []
     for root in status.roots:
         rules, forgotten = status.rules.get(root, ALL_FILES), status.forgotten.get(root, ())
-        lines.append(("root", shown(os.fsdecode(root))))
-        facts = [f"--include {shown(shlex.quote(glob))}" for glob in rules.include]
-        facts += [f"--exclude {shown(shlex.quote(glob))}" for glob in rules.exclude]
+        lines.append(("root", escaped(os.fsdecode(root))))
+        facts = [f"--include {escaped(shlex.quote(glob))}" for glob in rules.include]
+        facts += [f"--exclude {escaped(shlex.quote(glob))}" for glob in rules.exclude]
         facts += [f"--max-size {rules.max_bytes}"] if rules.max_bytes is not None else []
         facts += ["--hidden"] if rules.hidden else []
         facts += ["--no-ignore"] if not rules.ignore_files else []
@@ -123,7 +123,7 @@ def _roots(status: Status) -> list[tuple[str, str]]:
         if facts:
             lines.append(("", f"remembered: {' '.join(facts)}"))
         if forgotten:
-            named = ", ".join(shown(os.fsdecode(path)) for path in forgotten[:4])
+            named = ", ".join(escaped(os.fsdecode(path)) for path in forgotten[:4])
             more = f" and {len(forgotten) - 4:,} more" if len(forgotten) > 4 else ""
             lines.append(("", f"forgotten: {named}{more}"))
     return lines
@@ -133,13 +133,13 @@ def _found_by(status: Status) -> list[tuple[str, str]]:
     """Which files each signal finds, and what the models are."""
     lines = [("words", f"of files: {_by_kind(status.by_words)}")] if status.by_words else []
     for space in status.spaces:
-        set_ = "".join(f", {name.replace('_', ' ')} {shown(str(value))}" for name, value in space.options.items())
+        set_ = "".join(f", {name.replace('_', ' ')} {escaped(str(value))}" for name, value in space.options.items())
         being = ", being built beside the others" if space.state else ""
-        called = "" if space.name == space.model else f"{shown(space.name)}: "
-        lines.append(("model", f"{called}{shown(space.model)} ({space.dimension} dimensions{set_}{being})"))
+        called = "" if space.name == space.model else f"{escaped(space.name)}: "
+        lines.append(("model", f"{called}{escaped(space.model)} ({space.dimension} dimensions{set_}{being})"))
         for view, number in space.embeddings.items():
             finds = f" of files: {_by_kind(space.files[view])}" if space.files.get(view) else ""
-            how = f"; {shown(space.search[view])}" if view in space.search else ""
+            how = f"; {escaped(space.search[view])}" if view in space.search else ""
             lines.append(("", f"{view}: {counted(number, 'embedding')}{finds}{how}"))
         if space.behind:
             lines.append(("", f"{counted(space.behind, 'file')} not taken in yet: `mmsearch index` goes on"))
@@ -152,7 +152,7 @@ def _by_kind(files: Mapping[str, int]) -> str:
 
 def _last_run(run: Mapping[str, Any] | None, writing: str) -> str:
     if writing:
-        return f"going on now: {shown(writing)}"
+        return f"going on now: {escaped(writing)}"
     if not run:
         return "none yet"
     started = _moment(run["started"])
@@ -171,39 +171,39 @@ def _moment(seconds: float) -> str:
     return datetime.fromtimestamp(seconds).strftime("%Y-%m-%d %H:%M")
 
 
-def put_findings(findings: Sequence[Finding]) -> None:
+def write_findings(findings: Sequence[Finding]) -> None:
     """What `verify` found, a line per promise, and what to do about what does not hold."""
     lines = []
     for finding in findings:
-        detail = f": {shown(finding.sentence)}" if finding.sentence else ""
-        lines.append((finding.state, f"{shown(finding.promise)}{detail}"))
+        detail = f": {escaped(finding.sentence)}" if finding.sentence else ""
+        lines.append((finding.state, f"{escaped(finding.promise)}{detail}"))
         if finding.hint and finding.state not in ("ok", "repaired"):
-            lines.append(("", f"hint: {shown(finding.hint)}"))
-    put_lines(text_layout.pairs(lines, width(sys.stdout)))
+            lines.append(("", f"hint: {escaped(finding.hint)}"))
+    write_lines(text_layout.pairs(lines, width(sys.stdout)))
 
 
-def verdict(findings: Sequence[Finding], index: str | None = None) -> str:
+def verify_verdict(findings: Sequence[Finding], index: str | None = None) -> str:
     """The one sentence that `verify` ends with."""
     states = {finding.state for finding in findings}
     if "broken" in states:
         return "The index is damaged; what is lost stands above."
     if "derived" in states:
-        return f"Nothing is lost: what is broken can be rebuilt with `{again('verify --repair', index)}`."
+        return f"Nothing is lost: what is broken can be rebuilt with `{command_line('verify --repair', index)}`."
     return "The index was repaired." if "repaired" in states else "The index is sound."
 
 
-def put_checks(checks: Sequence[tuple[str, str, str, str]]) -> None:
+def write_checks(checks: Sequence[tuple[str, str, str, str]]) -> None:
     """What `doctor` found: (state, name, found, remedy) a line, the remedy below."""
     wide = max((len(name) for _, name, _, _ in checks), default=0)
     lines = []
     for state, name, found, remedy in checks:
-        lines.append((f"{state:<7}  {name:<{wide}}", shown(found)))
+        lines.append((f"{state:<7}  {name:<{wide}}", escaped(found)))
         if remedy:
-            lines.append(("", f"hint: {shown(remedy)}"))
-    put_lines(text_layout.pairs(lines, width(sys.stdout)))
+            lines.append(("", f"hint: {escaped(remedy)}"))
+    write_lines(text_layout.pairs(lines, width(sys.stdout)))
 
 
-def health(missing: int, warnings: int) -> str:
+def doctor_verdict(missing: int, warnings: int) -> str:
     """The one sentence that `doctor` ends with."""
     if missing:
         return f"{counted(missing, 'thing')} that mmsearch needs can't be used; see above."

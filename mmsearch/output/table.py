@@ -1,6 +1,6 @@
 """Hits and other lists for people.
 
-On a terminal: a Rich table, with the place behind each name, clickable names, and the words that matched emphasised.
+On a terminal: a Rich table, with the place behind each name, clickable names, and the words that matched highlighted.
 Anywhere else: the same facts in aligned columns, one row a line, without frames, colour, links or cut-off text. What
 a person pipes into `grep` or `less` should look like what they saw; programs ask for json, jsonl, paths or csv by
 name, so no output changes its meaning with the terminal.
@@ -15,55 +15,57 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from mmsearch.output import text_layout
-from mmsearch.output.plain import counted, one_line, place, shown, shown_path, size
-from mmsearch.output.screen import console, is_terminal, put_lines, put_text, width
+from mmsearch.output.formatting import counted, display_path, escaped, one_line, place, size
+from mmsearch.output.streams import console, is_terminal, width, write_lines, write_text
 from mmsearch.types import CopyGroup, FailedFile, Hit, Signal
 
 if TYPE_CHECKING:
     from rich.text import Text
 
 
-def put_hits(hits: Sequence[Hit], explain: bool = False) -> None:
+def write_hits(hits: Sequence[Hit], explain: bool = False) -> None:
     """The hits of one query on stdout; nothing at all where there are none."""
     if not hits:
         return
     if is_terminal(sys.stdout):
         _put_rich_hits(hits, explain)
         return
-    put_columns([_row(hit) for hit in hits], right=(0, 1), notes=[_explained(hit) if explain else [] for hit in hits])
+    write_columns([_row(hit) for hit in hits], right=(0, 1), notes=[_explained(hit) if explain else [] for hit in hits])
 
 
-def put_columns(rows: Sequence[Sequence[str]], right: Sequence[int] = (), notes: Sequence[list[str]] = ()) -> None:
+def write_columns(rows: Sequence[Sequence[str]], right: Sequence[int] = (), notes: Sequence[list[str]] = ()) -> None:
     """Aligned columns on stdout, two spaces apart; those in `right` are numbers. `notes` are lines below each row."""
-    put_lines(text_layout.columns(rows, right, notes))
+    write_lines(text_layout.columns(rows, right, notes))
 
 
-def put_failed(files: Sequence[FailedFile]) -> None:
+def write_failed(files: Sequence[FailedFile]) -> None:
     """Files that failed, one a line: path, state, code, sentence. On a terminal, a block for each: the path, and what
     is the matter with it below."""
     columns = width(sys.stdout)
     if columns is None:
-        rows = [(shown_path(file.path), file.state, file.failure.code, shown(file.failure.sentence)) for file in files]
-        put_lines(text_layout.columns(rows))
+        rows = [
+            (display_path(file.path), file.state, file.failure.code, escaped(file.failure.sentence)) for file in files
+        ]
+        write_lines(text_layout.columns(rows))
         return
     for file in files:
-        what = f"{file.state}, {file.failure.code}: {shown(file.failure.sentence)}"
-        path = text_layout.fitted_path(shown_path(file.path), columns)
-        put_lines(
+        what = f"{file.state}, {file.failure.code}: {escaped(file.failure.sentence)}"
+        path = text_layout.fitted_path(display_path(file.path), columns)
+        write_lines(
             [*text_layout.wrapped(path, columns), *(f"  {row}" for row in text_layout.wrapped(what, columns - 2))]
         )
 
 
-def put_groups(groups: Sequence[CopyGroup]) -> None:
+def write_groups(groups: Sequence[CopyGroup]) -> None:
     """Groups of copies on stdout, an empty line between two: how many and how alike, then a line a file."""
     for number, group in enumerate(groups):
         alike = "the same bytes" if group.exact else "copies"
-        put_text(f"{chr(10) if number else ''}{counted(len(group.files), 'file')}, {alike}\n")
+        write_text(f"{chr(10) if number else ''}{counted(len(group.files), 'file')}, {alike}\n")
         columns = width(sys.stdout)
         for one in group.files:
             start = f"  {size(one.size):>8}  {one.kind:<5}  "
             left = None if columns is None else columns - text_layout.cells(start)
-            put_lines([start + text_layout.fitted_path(shown_path(one.path), left)])
+            write_lines([start + text_layout.fitted_path(display_path(one.path), left)])
 
 
 def _row(hit: Hit) -> list[str]:
@@ -72,7 +74,7 @@ def _row(hit: Hit) -> list[str]:
 
 def _named(hit: Hit) -> str:
     """The path, its place, and what is folded into the row: `talk.mp4 1:15–1:20 (+2 same)`."""
-    return " ".join(part for part in (shown_path(hit.path), *_aside(hit)) if part)
+    return " ".join(part for part in (display_path(hit.path), *_aside(hit)) if part)
 
 
 def _aside(hit: Hit) -> list[str]:
@@ -85,9 +87,9 @@ def _explained(hit: Hit) -> list[str]:
     """One line per signal: what it measured, what that means on the common scale, and its share in the score."""
     lines = []
     for signal in hit.signals:
-        terms = f"  {', '.join(map(shown, signal.terms))}" if signal.terms else ""
+        terms = f"  {', '.join(map(escaped, signal.terms))}" if signal.terms else ""
         lines.append(
-            f"      {signal.contribution:+.3f}  {shown(signal.name)}  raw {signal.raw:.3f}"
+            f"      {signal.contribution:+.3f}  {escaped(signal.name)}  raw {signal.raw:.3f}"
             f"  score {signal.score:.3f}  rank {signal.rank}{terms}"
         )
     return lines
@@ -106,22 +108,22 @@ def _put_rich_hits(hits: Sequence[Hit], explain: bool) -> None:
     columns = width(sys.stdout) or 80
     room = max(columns - 2 * 3 - max(5, *(len(f"{hit.score:.2f}") for hit in hits)) - 8, 20)
     for hit in hits:
-        path = text_layout.fitted_path(shown_path(hit.path), room)
-        cell = Text(path, style=Style(bold=True, link=link(hit)))
+        path = text_layout.fitted_path(display_path(hit.path), room)
+        cell = Text(path, style=Style(bold=True, link=file_url(hit)))
         aside = _aside(hit)
         cell = Text.assemble(cell, *((f"  {part}", "green" if part == place(hit.locator) else "dim") for part in aside))
         if snippet := one_line(hit.snippet):
-            cell.append("\n").append_text(emphasised(snippet, hit.signals))
+            cell.append("\n").append_text(highlighted(snippet, hit.signals))
         if explain:
             cell.append("".join(f"\n{line.strip()}" for line in _explained(hit)), style="dim")
         table.add_row(str(hit.rank), f"{hit.score:.2f}", str(hit.kind), cell)
     screen = console(sys.stdout)
     with screen.capture() as capture:
         screen.print(table)
-    put_text(capture.get())
+    write_text(capture.get())
 
 
-def emphasised(snippet: str, signals: Sequence[Signal]) -> Text:
+def highlighted(snippet: str, signals: Sequence[Signal]) -> Text:
     """A snippet with the words that matched in bold, found as the snippet itself was chosen."""
     from rich.text import Text
 
@@ -134,12 +136,12 @@ def emphasised(snippet: str, signals: Sequence[Signal]) -> Text:
     return text
 
 
-def link(hit: Hit) -> str:
+def file_url(hit: Hit) -> str:
     """The hit as a `file:` URL, percent-encoded from its exact bytes, with its place where viewers know one."""
     url = "file://" + quote(os.path.abspath(hit.path))
     return url + hit.locator.fragment() if hit.locator.line_start is None else url
 
 
-def put_answer_head(query: str, number: int) -> None:
+def write_query_heading(query: str, number: int) -> None:
     """The heading of one of several answers."""
-    put_text(f"{'' if number == 1 else chr(10)}{shown(query)}\n")
+    write_text(f"{'' if number == 1 else chr(10)}{escaped(query)}\n")

@@ -81,18 +81,20 @@ def clipped(text: str, width: int) -> str:
 
 
 def fitted_path(path: str, width: int | None) -> str:
-    """A path in at most `width` cells: folders in its middle give way to `…`, the file's name never does."""
+    """A path in at most `width` cells: folders in its middle are replaced by `…`, the file's name is never cut. Of the
+    folders that stay, at least half are at the start."""
     if width is None or cells(path) <= width or "/" not in path.strip("/"):
         return path
     folder, _, name = path.rstrip("/").rpartition("/")
     name += "/" * path.endswith("/")
     lead = "/" * path.startswith("/")
     parts = folder.strip("/").split("/")
-    for kept in range(len(parts) - 1, 0, -1):  # of those that are left, more at the start than at the end
-        head, tail = parts[: (kept + 1) // 2], parts[len(parts) - kept // 2 :]
-        short = lead + "/".join([*head, "…", *tail, name])
-        if cells(short) <= width:
-            return short
+    for kept in range(len(parts) - 1, 0, -1):
+        for last in range(kept // 2, -1, -1):  # folders kept at the end: fewer where a long one does not fit
+            head, tail = parts[: kept - last], parts[len(parts) - last :]
+            short = lead + "/".join([*head, "…", *tail, name])
+            if cells(short) <= width:
+                return short
     return f"…/{name}"
 
 

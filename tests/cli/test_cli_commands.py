@@ -251,7 +251,7 @@ def test_forget_names_absolute_paths(index, capfd):
     assert run(["forget", "a", "/b/../c"]) == 0
     ((_, targets, settings),) = asked(index, "forget")
     assert (targets, settings) == ([f"{Path.cwd()}/a".encode(), b"/c"], Settings())
-    assert capfd.readouterr() == ("", "2 files taken out of the index.\n")
+    assert capfd.readouterr() == ("", "2 files removed from the index.\n")
 
 
 @pytest.mark.parametrize("state, code", [("ok", 0), ("repaired", 0), ("derived", 3), ("broken", 3)])

@@ -114,11 +114,11 @@ def test_of_here_and_index_the_one_nearer_to_the_user_wins(
 
 def test_here_and_index_from_the_same_place_contradict_each_other(monkeypatch, capfd):
     assert run(["index", "--here", "--index", "work"]) == 2
-    assert told(capfd) == "--here and --index name two places."
+    assert told(capfd) == "--here and --index name two different folders."
     monkeypatch.setenv("MMSEARCH_INDEX", "work")
     monkeypatch.setenv("MMSEARCH_INDEX_HERE", "1")
     assert run(["index"]) == 2
-    assert told(capfd) == "MMSEARCH_INDEX_HERE, MMSEARCH_INDEX: --here and --index name two places."
+    assert told(capfd) == "MMSEARCH_INDEX_HERE, MMSEARCH_INDEX: --here and --index name two different folders."
 
 
 def test_an_index_that_is_not_there_is_told_with_the_variable_that_names_it(monkeypatch, capfd):

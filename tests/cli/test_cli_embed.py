@@ -122,7 +122,7 @@ def test_t18_a_reranker_of_ones_own_makes_no_vectors(folder, capfd):
 
 
 def test_matrices_are_kept_off_terminals(folder, monkeypatch, capfd):
-    monkeypatch.setattr("mmsearch.output.screen.is_terminal", lambda stream: True)
+    monkeypatch.setattr("mmsearch.output.streams.is_terminal", lambda stream: True)
     assert run(["embed", "a"]) == 2
     assert "npy is no text for a terminal." in capfd.readouterr().err
 

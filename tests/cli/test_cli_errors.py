@@ -12,7 +12,7 @@ from pathlib import Path
 import fake_index
 import pytest
 
-from mmsearch.cli.codes import EXIT_CODES
+from mmsearch.cli.exit_codes import EXIT_CODES
 from mmsearch.cli.program import run
 from mmsearch.config import Settings
 
@@ -48,21 +48,22 @@ def index(monkeypatch, tmp_path):
         (["query", "x", "--pages", "some"], "--pages can't be 'some'.",
          "Write 12, +10 (at least), -3 (at most) or 2..5."),
         (["query", "x", "--min-score", "nan"], "--min-score can't be nan.", "Write a plain number."),
-        (["query", "x", "-0", "--format", "json"], "-0 writes paths, and --format json was asked for too.",
+        (["query", "x", "-0", "--format", "json"], "-0 writes paths, but --format json was given too.",
          "Leave one of them out."),
         (["query", "x", "--queries-from", "q"], "--queries-from brings the queries.",
          "Leave out TEXT, --image, --audio, --video, --like and --open."),
         (["query", "--queries-from", "q"], "--queries-from can't be read from q: No such file or directory.",
          "Give a file, or - for stdin."),
-        (["query", "--image", "no.jpg"], "--image: no.jpg is not there.", "Check the path."),
-        (["query", "--image", "."], "--image: . is no file.", "Check the path."),
+        (["query", "--image", "no.jpg"], "--image: no.jpg does not exist.", "Check the path."),
+        (["query", "--image", "."], "--image: . is not a file.", "Check the path."),
         (["query", "x", "--index", ""], "--index is empty.",
          "Give a name, or a folder with a slash in it."),
         (["index", "--ocr", "maybe"], "--ocr can't be 'maybe'.", "Choose auto, always or never."),
         (["index", "--max-size", "big"], "--max-size can't be 'big'.", "Write a size as 812, 10k, 1.5M or 2G."),
-        (["index", "--here", "--index", "x"], "--here and --index name two places.", "Leave one of them out."),
-        (["index", "-0"], "-0 says how names in --files-from end.", "Add --files-from FILE."),
-        (["index", "a", "--files-from", "b"], "--files-from names the files, and there is a PATH too.",
+        (["index", "--here", "--index", "x"], "--here and --index name two different folders.",
+         "Leave one of them out."),
+        (["index", "-0"], "-0 is for the names in --files-from.", "Add --files-from FILE."),
+        (["index", "a", "--files-from", "b"], "--files-from and PATH both name files.",
          "Leave one of them out."),
         (["index", ""], "A path is empty.", "Write `.` for the working directory."),
         (["index", "a", "--summary-json", "no/x.json"], "The summary can't be written to no/x.json.",

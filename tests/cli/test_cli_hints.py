@@ -98,5 +98,5 @@ def test_a_list_of_files_with_nul_bytes_is_told_what_ends_names(
     (tmp_path / "list").write_bytes(b"a.txt\0b.txt\0")
     assert run(["index", "--index", "./index", "--files-from", "list"]) == 2
     assert capfd.readouterr().err == (
-        "--files-from: a name in list has a NUL byte in it.\n\nhint: Names that NULs end: -0\n"
+        "--files-from: a name in list contains a NUL byte.\n\nhint: If NUL bytes end the names, add -0.\n"
     )

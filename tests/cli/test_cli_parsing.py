@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mmsearch.cli import desktop_open, parsing
+from mmsearch.cli import desktop_open, filter_options, locations, option_values, query_parts
 from mmsearch.errors import UsageError
 from mmsearch.types import Filter, Hit, Locator, Part
 
@@ -23,7 +23,7 @@ NOW = datetime(2024, 5, 31, 14, 30)
     ],
 )  # fmt: skip
 def test_times(text, value):
-    assert parsing.seconds(text, "--x") == value
+    assert option_values.seconds(text, "--x") == value
 
 
 @pytest.mark.parametrize(
@@ -31,7 +31,7 @@ def test_times(text, value):
     [("812", 812), ("10k", 10_000), ("1.5M", 1_500_000), ("2GB", 2 * 10**9), ("1MiB", 1 << 20), ("3 tb", 3 * 10**12)],
 )
 def test_sizes(text, value):
-    assert parsing.byte_count(text, "--x") == value
+    assert option_values.byte_count(text, "--x") == value
 
 
 @pytest.mark.parametrize(
@@ -45,7 +45,7 @@ def test_sizes(text, value):
     ],
 )  # fmt: skip
 def test_moments(text, value):
-    assert parsing.moment(text, "--since", NOW) == value.timestamp()
+    assert option_values.timestamp(text, "--since", NOW) == value.timestamp()
 
 
 @pytest.mark.parametrize(
@@ -53,14 +53,14 @@ def test_moments(text, value):
     [("+5", ("5", None)), ("-5", (None, "5")), ("2..5", ("2", "5")), ("..5", (None, "5")), ("7", ("7",) * 2)],
 )
 def test_ranges(text, ends):
-    assert parsing.between(text, "--x") == ends
+    assert option_values.range_ends(text) == ends
 
 
 @given(st.text(max_size=20) | st.from_regex(r"[+\-]?[0-9.:]{0,6}[a-zA-Z]{0,3}(\.\.[0-9kmg]{0,3})?", fullmatch=True))
 def test_any_words_have_a_meaning_or_are_refused(text):
     for option in ("size", "pages", "since", "before", "min_duration", "max_duration"):
         try:
-            where = parsing.filter_of(**{option: text})
+            where = filter_options.build_filter(**{option: text})
         except UsageError as error:
             assert error.sentence and error.hint
         else:
@@ -70,13 +70,13 @@ def test_any_words_have_a_meaning_or_are_refused(text):
 def test_a_pattern_stays_a_pattern_unless_a_file_has_that_name(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "a[1].txt").touch()
-    where = parsing.filter_of(within=["*.pdf", "a[1].txt", "b"])
+    where = filter_options.build_filter(within=["*.pdf", "a[1].txt", "b"])
     assert where.within == ("*.pdf", f"{tmp_path}/a[1].txt", f"{tmp_path}/b")
 
 
 def test_a_path_keeps_its_bytes(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert parsing.absolute(os.fsdecode(b"\xff/../\xfe")) == bytes(tmp_path) + b"/\xfe"
+    assert locations.absolute(os.fsdecode(b"\xff/../\xfe")) == bytes(tmp_path) + b"/\xfe"
 
 
 # --- opening ---------------------------------------------------------------------------------------------------------
@@ -184,7 +184,7 @@ def test_parts_of_a_query_have_weights_and_a_minus_is_a_file_where_there_is_one(
     (tmp_path / "odd@2").write_text("x")
     here = os.fsencode(tmp_path)
     files = ("a.jpg", "a.jpg@0.5", "t.mp4#t=75@2", "odd@2", "odd@2@.5", "a@2x.png")
-    assert [parsing.like_part(typed) for typed in files] == [
+    assert [query_parts.like_part(typed) for typed in files] == [
         Part(file=here + b"/a.jpg"),
         Part(file=here + b"/a.jpg", weight=0.5),
         Part(file=here + b"/t.mp4#t=75", weight=2),
@@ -193,7 +193,7 @@ def test_parts_of_a_query_have_weights_and_a_minus_is_a_file_where_there_is_one(
         Part(file=here + b"/a@2x.png"),
     ]
     either = ("crowd", "crowd@3", "crowds at 10:30@0.5", "r.pdf#page=3", "a@b.com")
-    assert [parsing.minus_part(typed) for typed in either] == [
+    assert [query_parts.minus_part(typed) for typed in either] == [
         Part(file=here + b"/crowd"), Part(file=here + b"/crowd", weight=3), Part("crowds at 10:30", weight=0.5),
         Part(file=here + b"/r.pdf#page=3"), Part("a@b.com"),
     ]  # fmt: skip
@@ -203,5 +203,5 @@ def test_parts_of_a_query_have_weights_and_a_minus_is_a_file_where_there_is_one(
 def test_a_weight_or_a_part_that_cant_be_meant_is_refused(typed, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UsageError) as raised:
-        parsing.like_part(typed) if "a" in typed or not typed else parsing.minus_part(typed)
+        query_parts.like_part(typed) if "a" in typed or not typed else query_parts.minus_part(typed)
     assert raised.value.hint

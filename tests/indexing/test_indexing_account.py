@@ -186,10 +186,10 @@ def test_status_adds_up_as_table_and_json(corpus: Path, tmp_path: Path, capfd) -
     parts = [*status.by_kind.values(), *status.skipped.values(), status.failed, status.pending]
     assert status.files == sum(parts) == 5 + 6 + 7
     assert status.skipped == SKIPPED
-    told = json.loads(records.dumped(records.status_record(status)))
+    told = json.loads(records.to_json(records.status_record(status)))
     assert told["files"] == sum(told["by_kind"].values()) + sum(told["skipped"].values()) + told["failed"]
     assert told["last_run"]["seen"] == sum(told["last_run"][outcome] for outcome in RunRecord.OUTCOMES)
-    summary.put_status(status)
+    summary.write_status(status)
     (line,) = [line for line in capfd.readouterr().out.splitlines() if line.startswith("files ")]
     total, *held = [int(number) for number in re.findall(r"\d+", line)]
     assert total == sum(held) == status.files

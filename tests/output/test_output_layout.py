@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from mmsearch.models.listing import ModelFacts
-from mmsearch.output import model_tables, screen, summary, table, text_layout
+from mmsearch.output import model_tables, streams, summary, table, text_layout
 from mmsearch.output.progress import failure_line
 from mmsearch.types import (
     FailedFile,
@@ -36,7 +36,7 @@ def columns(monkeypatch):
     """Make stdout and stderr a terminal of so many columns."""
 
     def set_to(number):
-        monkeypatch.setattr(screen, "is_terminal", lambda stream: True)
+        monkeypatch.setattr(streams, "is_terminal", lambda stream: True)
         monkeypatch.setattr(table, "is_terminal", lambda stream: True)
         monkeypatch.setenv("COLUMNS", str(number))
         monkeypatch.setenv("TERM", "xterm-256color")
@@ -89,21 +89,21 @@ def facts(name, **more):
 MODELS = [facts("qwen3-vl-2b"), facts("some-owner/a-model-with-a-very-long-name-v2", state="here", bytes_here=10**9)]
 
 
-def shown(capfd):
+def escaped(capfd):
     text = capfd.readouterr()
     plain = re.sub(r"\x1b\]8;[^\x1b]*\x1b\\|\x1b\[[0-9;]*m", "", text.out + text.err)
     return [line.rstrip() for line in plain.splitlines()]
 
 
 PRINTED = {
-    "summary": lambda: screen.say(*summary.run_summary(RECORD)),
-    "hits": lambda: table.put_hits(HITS),
-    "status": lambda: summary.put_status(STATUS),
-    "models": lambda: model_tables.put_models(MODELS),
-    "failed": lambda: table.put_failed(FAILED),
-    "doctor": lambda: summary.put_checks(CHECKS),
-    "failures": lambda: screen.say(*(
-        failure_line(FileFailed(one.path, one.failure), screen.width(sys.stderr)) for one in FAILED
+    "summary": lambda: streams.write_message(*summary.run_summary(RECORD)),
+    "hits": lambda: table.write_hits(HITS),
+    "status": lambda: summary.write_status(STATUS),
+    "models": lambda: model_tables.write_models(MODELS),
+    "failed": lambda: table.write_failed(FAILED),
+    "doctor": lambda: summary.write_checks(CHECKS),
+    "failures": lambda: streams.write_message(*(
+        failure_line(FileFailed(one.path, one.failure), streams.width(sys.stderr)) for one in FAILED
     )),
 }  # fmt: skip
 
@@ -113,7 +113,7 @@ PRINTED = {
 def test_no_line_is_wider_than_the_terminal(columns, capfd, what, number):
     columns(number)
     PRINTED[what]()
-    lines = shown(capfd)
+    lines = escaped(capfd)
     assert lines and max(cell_len(line) for line in lines) <= number, lines
 
 
@@ -122,10 +122,10 @@ def test_no_line_is_wider_than_the_terminal(columns, capfd, what, number):
 def test_no_word_of_ours_is_cut(columns, capfd, what, number):
     columns(10_000)
     PRINTED[what]()
-    whole = set(re.findall(r"[A-Za-z0-9.@%-]+", " ".join(shown(capfd))))
+    whole = set(re.findall(r"[A-Za-z0-9.@%-]+", " ".join(escaped(capfd))))
     columns(number)
     PRINTED[what]()
-    words = set(re.findall(r"[A-Za-z0-9.@%-]+", " ".join(shown(capfd))))
+    words = set(re.findall(r"[A-Za-z0-9.@%-]+", " ".join(escaped(capfd))))
     assert {word for word in words - whole if word not in ("dimensions", "here")} == set()
 
 
@@ -134,7 +134,7 @@ def test_no_word_of_ours_is_cut(columns, capfd, what, number):
 def test_a_file_name_is_never_cut(columns, capfd, what, number):
     columns(number)
     PRINTED[what]()
-    text = " ".join(line.strip() for line in shown(capfd))
+    text = " ".join(line.strip() for line in escaped(capfd))
     assert all(name in text for name in NAMES)
 
 
@@ -142,7 +142,7 @@ def test_a_file_name_is_never_cut(columns, capfd, what, number):
 def test_the_summary_is_the_same_words_at_each_width(columns, capfd, number):
     columns(number)
     PRINTED["summary"]()
-    assert " ".join(line.strip() for line in shown(capfd)) == summary.run_summary(RECORD)[0]
+    assert " ".join(line.strip() for line in escaped(capfd)) == summary.run_summary(RECORD)[0]
 
 
 SUMMARY_60 = """\
@@ -167,7 +167,7 @@ FAILED_60 = """\
 /archive/projects/2025/…/تقرير سنوي عن الإيرادات.pdf
   failed, encrypted: The PDF is protected by a password, so
   that no page of it can be read.
-/archive/projects/2025/…/🎉 team party 👩‍🔬.jpg
+/archive/projects/2025/customers/…/🎉 team party 👩‍🔬.jpg
   failed, encrypted: The PDF is protected by a password, so
   that no page of it can be read.
 """
@@ -192,18 +192,18 @@ warn     disk   /archive/projects/2025/customers/a very long folder name for one
 def test_what_a_narrow_terminal_shows(columns, capfd, what, number, wanted):
     columns(number)
     PRINTED[what]()
-    assert shown(capfd) == wanted.splitlines()
+    assert escaped(capfd) == wanted.splitlines()
 
 
 def test_a_pipe_gets_every_line_whole(capfd):
-    screen.say(*summary.run_summary(RECORD))
-    summary.put_checks(CHECKS)
-    assert len(shown(capfd)) == 4
+    streams.write_message(*summary.run_summary(RECORD))
+    summary.write_checks(CHECKS)
+    assert len(escaped(capfd)) == 4
 
 
 def test_no_hits_are_no_table(columns, capfd):
     columns(80)
-    table.put_hits([])
+    table.write_hits([])
     assert capfd.readouterr().out == ""
 
 
@@ -213,7 +213,7 @@ def test_no_hits_are_no_table(columns, capfd):
         ("a/b/c/d/name.txt", 40, "a/b/c/d/name.txt"),
         ("alpha/beta/gamma/delta/name.txt", 20, "alpha/…/name.txt"),
         ("alpha/beta/gamma/delta/name.txt", 12, "…/name.txt"),
-        ("/alpha/beta/gamma/delta/name.txt", 22, "/alpha/…/name.txt"),
+        ("/alpha/beta/gamma/delta/name.txt", 22, "/alpha/beta/…/name.txt"),
         ("alpha/beta/a name that is longer than the line.txt", 20, "…/a name that is longer than the line.txt"),
         ("no folder but a long name.txt", 10, "no folder but a long name.txt"),
     ],

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from mmsearch.output import progress
-from mmsearch.output.progress import ProgressRate, follow
+from mmsearch.output.progress import ProgressRate, show_progress
 from mmsearch.types import Failure, FileFailed, Finished, Progress, Remark, RunRecord, Work
 
 
@@ -45,7 +45,7 @@ def paced(clock, *steps):
     pace = ProgressRate(clock)
     for at, seen in steps:
         clock.time = 100.0 + at
-        pace.see(seen)
+        pace.update(seen)
     return pace
 
 
@@ -103,14 +103,14 @@ def test_a_long_run_is_announced_once_it_can_be_judged(clock, at, seen, warning)
 
 
 def run(clock, steps, **options):
-    """`follow` over events that take time."""
+    """`show_progress` over events that take time."""
 
     def events():
         for at, event in steps:
             clock.time = 100.0 + at
             yield event
 
-    return follow(events(), **options)
+    return show_progress(events(), **options)
 
 
 def test_without_a_terminal_a_plain_line_comes_every_ten_seconds(clock, capsys):
@@ -166,7 +166,7 @@ def test_a_run_that_raises_leaves_its_error_to_the_caller(clock):
         raise OSError("gone")
 
     with pytest.raises(OSError, match="gone"):
-        follow(events())
+        show_progress(events())
 
 
 # --- a simulated run: each kind's units take a time that the estimate is not told -------------------------------------
@@ -208,7 +208,7 @@ def test_the_time_left_of_a_mixed_run_is_close_to_the_truth(clock, seed):
     pace, told = ProgressRate(clock), []
     for at, seen in steps:
         clock.time = 100.0 + at
-        pace.see(seen)
+        pace.update(seen)
         if at < end - 20 and (left := pace.remaining()) is not None:
             told.append((at, left / (end - at)))
     assert told[0][0] < 15 + 0.35 * (end - 15), "it is told within the first third of the work"
@@ -224,7 +224,7 @@ def test_the_share_never_falls_and_follows_the_time(clock, order):
     pace, shares = ProgressRate(clock), []
     for at, seen in steps:
         clock.time = 100.0 + at
-        pace.see(seen)
+        pace.update(seen)
         shares.append(((at - 15) / (end - 15), pace.share()))
     assert all(before <= after for (_, before), (_, after) in itertools.pairwise(shares))
     assert shares[-1][1] == pytest.approx(1.0)

@@ -13,9 +13,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mmsearch.output.plain import clock, duration, one_line, place, roughly, shown, shown_path, size
-from mmsearch.output.records import dumped, named
-from mmsearch.output.table import link
+from mmsearch.output.formatting import (
+    approximate_duration,
+    clock,
+    display_path,
+    duration,
+    escaped,
+    one_line,
+    place,
+    size,
+)
+from mmsearch.output.records import path_record, to_json
+from mmsearch.output.table import file_url
 from mmsearch.types import Hit, Locator
 
 FAKE = [sys.executable, str(Path(fake_index.__file__))]
@@ -120,7 +129,7 @@ def test_a_query_by_a_picture_says_meanwhile_what_it_does_and_takes_it_away(tmp_
 
 @given(st.binary(max_size=60))
 def test_any_name_is_shown_without_control_characters_and_escapes_what_it_hides(name):
-    text = shown(os.fsdecode(name))
+    text = escaped(os.fsdecode(name))
     assert not re.search("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]", text)
     text.encode("utf-8")
 
@@ -128,14 +137,14 @@ def test_any_name_is_shown_without_control_characters_and_escapes_what_it_hides(
 @given(st.text(max_size=60))
 def test_harmless_text_is_shown_as_it_is(text):
     harmless = re.sub("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff\ud800-\udfff]", "", text)
-    assert shown(harmless) == harmless
+    assert escaped(harmless) == harmless
 
 
 @given(st.recursive(st.text() | st.floats(allow_nan=False, allow_infinity=False) | st.none(), st.lists))
 def test_json_text_reads_back_equal_and_stays_on_one_line(value):
     import json
 
-    text = dumped(value)
+    text = to_json(value)
     assert json.loads(text) == value
     assert len(text.splitlines()) == 1
     text.encode("utf-8")
@@ -145,13 +154,13 @@ def test_json_text_reads_back_equal_and_stays_on_one_line(value):
 def test_a_path_survives_json_byte_for_byte(path):
     import base64
 
-    found = named(path)
+    found = path_record(path)
     exact = base64.b64decode(found["path_bytes"]) if "path_bytes" in found else found["path"].encode()
     assert exact == path
 
 
 def test_names_in_scripts_with_joiners_and_directions_stay_readable():
-    assert shown("می‌خواهم 👩‍🔬 שלום") == "می‌خواهم 👩‍🔬 שלום"
+    assert escaped("می‌خواهم 👩‍🔬 שלום") == "می‌خواهم 👩‍🔬 שלום"
 
 
 @pytest.mark.parametrize(
@@ -165,7 +174,7 @@ def test_names_in_scripts_with_joiners_and_directions_stay_readable():
     ],
 )
 def test_paths_are_relative_only_below_the_working_directory(path, base, text):
-    assert shown_path(path, base) == text
+    assert display_path(path, base) == text
 
 
 @pytest.mark.parametrize(
@@ -189,7 +198,7 @@ def test_numbers_read_as_people_write_them():
     assert [duration(value) for value in (0.04, 9.96, 60, 192, 3600, 7500, 3_456_000)] == [
         "0.0 s", "10 s", "1 min", "3 min 12 s", "1 h", "2 h 5 min", "40 days",
     ]  # fmt: skip
-    assert [roughly(value) for value in (5, 12, 44, 58, 100, 560, 2700, 7200, 3_456_000)] == [
+    assert [approximate_duration(value) for value in (5, 12, 44, 58, 100, 560, 2700, 7200, 3_456_000)] == [
         "a few seconds", "about 10 s", "about 40 s", "about a minute", "about 2 min", "about 9 min", "about 45 min",
         "about 2 h", "about 40 days",
     ]  # fmt: skip
@@ -201,4 +210,4 @@ def test_numbers_read_as_people_write_them():
 
 def test_a_link_is_percent_encoded_from_the_exact_bytes():
     hit = Hit(1, 1.0, b"/d/a b#\xff\n\x1b.pdf", "pdf", "text", Locator(page=2), "", ())
-    assert link(hit) == "file:///d/a%20b%23%FF%0A%1B.pdf#page=2"
+    assert file_url(hit) == "file:///d/a%20b%23%FF%0A%1B.pdf#page=2"

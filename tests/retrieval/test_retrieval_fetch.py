@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from mmsearch.cli import parsing
+from mmsearch.cli import query_parts
 from mmsearch.errors import UsageError
 from mmsearch.retrieval import fetch
 
@@ -139,21 +139,21 @@ def test_standard_input_is_read_once_and_must_hold_something(tmp_path, monkeypat
             return False
 
     monkeypatch.setattr("sys.stdin", Input())
-    with parsing.Given() as given:
-        (path,) = given.files(["-"], "--image")
+    with query_parts.QueryFiles() as query_files:
+        (path,) = query_files.paths(["-"], "--image")
         with open(path, "rb") as file:
             assert file.read() == CONTENT
         with pytest.raises(UsageError, match="--audio -: standard input was read already"):
-            given.files(["-"], "--audio")
+            query_files.paths(["-"], "--audio")
     assert not os.path.exists(path)
-    with parsing.Given() as given, pytest.raises(UsageError, match="Nothing came"):
-        given.files(["-"], "--image")
+    with query_parts.QueryFiles() as query_files, pytest.raises(UsageError, match="Nothing came"):
+        query_files.paths(["-"], "--image")
 
 
 def test_files_are_taken_as_they_are_and_need_no_folder(tmp_path):
     (tmp_path / "a.png").write_bytes(CONTENT)
-    with parsing.Given() as given:
-        assert given.files([str(tmp_path / "a.png")], "--image") == (os.fsencode(tmp_path / "a.png"),)
+    with query_parts.QueryFiles() as query_files:
+        assert query_files.paths([str(tmp_path / "a.png")], "--image") == (os.fsencode(tmp_path / "a.png"),)
         for typed in ("file:///etc/passwd", "ftp://host/a.png", "data:image/png;base64,AAAA", str(tmp_path)):
             with pytest.raises(UsageError, match="--image: "):
-                given.files([typed], "--image")
+                query_files.paths([typed], "--image")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from small_index import found, run, use_word_model, write
 
-from mmsearch.cli import parsing
+from mmsearch.cli import option_values
 from mmsearch.errors import UsageError
 from mmsearch.output import records
 from mmsearch.types import FailedFile, Failure, Filter
@@ -20,14 +20,14 @@ from mmsearch.types import FailedFile, Failure, Filter
 def test_a_time_of_endless_digits_is_refused_at_once(text: str) -> None:
     began = time.thread_time()
     with pytest.raises(UsageError):
-        parsing.seconds(text, "--time-budget")
+        option_values.seconds(text, "--time-budget")
     assert time.thread_time() - began < 1
 
 
 @pytest.mark.parametrize("text", ["9" * 30, "9223372036854775808", "9" * 5000 + "k", "9.5E"])
 def test_a_size_that_no_file_has_is_refused(text: str) -> None:
     with pytest.raises(UsageError):
-        parsing.byte_count(text, "--size")
+        option_values.byte_count(text, "--size")
 
 
 @pytest.mark.parametrize(
@@ -53,6 +53,6 @@ def test_a_name_with_a_carriage_return_stays_in_its_cell_of_csv(name: bytes, mon
     sent: list[bytes] = []
     monkeypatch.setattr(records, "put", sent.append)
     rows = [records.failed_record(FailedFile(name, "failed", Failure("crash", 'It said "no",\r twice.')))]
-    records.put_csv(rows, records.FAILED_COLUMNS)
+    records.write_csv(rows, records.FAILED_COLUMNS)
     read = list(csv.reader(io.StringIO(sent[0].decode(), newline="")))
     assert read == [list(records.FAILED_COLUMNS), [name.decode(), "", "failed", "crash", 'It said "no",\r twice.']]

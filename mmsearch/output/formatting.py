@@ -22,22 +22,22 @@ def _escape(match: re.Match[str]) -> str:
     return named or (f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}")
 
 
-def shown(text: str) -> str:
+def escaped(text: str) -> str:
     """`text` on one line, with everything escaped that a terminal could take for an order."""
     return _UNSAFE.sub(_escape, text)
 
 
-def shown_path(path: bytes, base: bytes | None = None) -> str:
+def display_path(path: bytes, base: bytes | None = None) -> str:
     """A path for people: relative to the folder `base` (the working directory) where it lies below, and safe."""
     base = os.getcwdb() if base is None else base
     inside = base.rstrip(b"/") + b"/"
     short = path[len(inside) :] if path.startswith(inside) and len(path) > len(inside) else path
-    return shown(os.fsdecode(short))
+    return escaped(os.fsdecode(short))
 
 
 def one_line(text: str) -> str:
     """A snippet on one line: runs of white space become a space, the rest is made safe."""
-    return shown(_SPACES.sub(" ", text).strip())
+    return escaped(_SPACES.sub(" ", text).strip())
 
 
 def clock(seconds: float) -> str:
@@ -79,7 +79,7 @@ def duration(seconds: float) -> str:
     return f"{round(minutes / 1440)} days"
 
 
-def roughly(seconds: float) -> str:
+def approximate_duration(seconds: float) -> str:
     """A length of time that is only estimated, as a round figure in one unit."""
     for unit, size, step in (("days", 86400, 1), ("h", 3600, 1), ("min", 600, 5), ("min", 60, 1)):
         if seconds >= 1.5 * size:

@@ -10,7 +10,7 @@ from typing import IO, TYPE_CHECKING
 
 from mmsearch.errors import MmsearchError, StoppedEarly
 from mmsearch.output import text_layout
-from mmsearch.output.plain import shown
+from mmsearch.output.formatting import escaped
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -23,7 +23,7 @@ class ClosedPipe(Exception):
     """Whoever read our output has gone. The command ends quietly."""
 
 
-def prepare() -> None:
+def configure() -> None:
     """Make the text streams unable to fail on a character: an old locale shows an escape instead."""
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(AttributeError, OSError, ValueError):
@@ -51,7 +51,7 @@ def width(stream: IO[str] | None) -> int | None:
         return _COLUMNS
 
 
-def put(data: bytes) -> None:
+def write_stdout(data: bytes) -> None:
     """Write data to stdout and flush it. Raises `ClosedPipe`, or `StoppedEarly` where the disk behind it is full."""
     if sys.stdout is None:
         raise ClosedPipe
@@ -67,18 +67,18 @@ def put(data: bytes) -> None:
         raise StoppedEarly(f"The output can't be written: {error.strerror}.", "Write it to another place.") from error
 
 
-def put_text(text: str) -> None:
+def write_text(text: str) -> None:
     """Write text to stdout in its own encoding."""
     encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
-    put(text.encode(encoding, "backslashreplace"))
+    write_stdout(text.encode(encoding, "backslashreplace"))
 
 
-def put_lines(lines: Iterable[str]) -> None:
+def write_lines(lines: Iterable[str]) -> None:
     """Write lines to stdout, as they are."""
-    put_text("".join(f"{line}\n" for line in lines))
+    write_text("".join(f"{line}\n" for line in lines))
 
 
-def say(*lines: str) -> None:
+def write_message(*lines: str) -> None:
     """Write lines to stderr, on a terminal broken at words. A stderr that is closed, broken or full is no reason to
     stop."""
     columns = width(sys.stderr)
@@ -88,24 +88,24 @@ def say(*lines: str) -> None:
         sys.stderr.flush()
 
 
-def say_over(line: str, last: bool) -> None:
+def overwrite_line(line: str, last: bool) -> None:
     """Write a line to a terminal over the one before; the `last` one stays."""
     with contextlib.suppress(OSError, ValueError, AttributeError):
         sys.stderr.write(f"\r\x1b[K{line}" + ("\n" if last else ""))
         sys.stderr.flush()
 
 
-def say_error(error: MmsearchError) -> None:
+def write_error(error: MmsearchError) -> None:
     """An error as every command tells it: the sentence, an empty line, the next step."""
-    say(shown(error.sentence), *(("", f"hint: {shown(error.hint)}") if error.hint else ()))
+    write_message(escaped(error.sentence), *(("", f"hint: {escaped(error.hint)}") if error.hint else ()))
 
 
-def remark(sentence: str, hint: str = "") -> None:
+def write_note(sentence: str, hint: str = "") -> None:
     """A choice with its reason, or a warning with what to do about it."""
-    say(f"{shown(sentence)} {shown(hint)}".rstrip())
+    write_message(f"{escaped(sentence)} {escaped(hint)}".rstrip())
 
 
-def abandon_stdout() -> None:
+def discard_stdout() -> None:
     """Point stdout at nothing, so that the interpreter's last flush can't complain about a closed pipe."""
     with contextlib.suppress(OSError, ValueError, AttributeError):
         descriptor = os.open(os.devnull, os.O_WRONLY)

@@ -7,14 +7,14 @@ import sys
 from collections.abc import Iterator
 
 from mmsearch.output import text_layout
-from mmsearch.output.plain import shown
-from mmsearch.output.screen import console, is_terminal, width
+from mmsearch.output.formatting import escaped
+from mmsearch.output.streams import console, is_terminal, width
 
 _BESIDE = 12  # cells of the sign that turns and of the time
 
 
 @contextlib.contextmanager
-def waiting(sentence: str, quiet: bool) -> Iterator[None]:
+def spinner(sentence: str, quiet: bool) -> Iterator[None]:
     """A turning sign, the sentence and the seconds so far on stderr, which go away at the end. Nothing where no
     terminal shows it, and nothing with `quiet`."""
     if quiet or not is_terminal(sys.stderr):
@@ -22,7 +22,7 @@ def waiting(sentence: str, quiet: bool) -> Iterator[None]:
         return
     from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-    line = text_layout.clipped(shown(sentence), max((width(sys.stderr) or 80) - _BESIDE, 1))
+    line = text_layout.clipped(escaped(sentence), max((width(sys.stderr) or 80) - _BESIDE, 1))
     columns = (SpinnerColumn("line"), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
     with Progress(
         *columns, console=console(sys.stderr), transient=True, redirect_stdout=False, redirect_stderr=False

@@ -8,31 +8,31 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mmsearch.output.plain import shown, shown_path
-from mmsearch.output.records import named
-from mmsearch.output.screen import put_text
+from mmsearch.output.formatting import display_path, escaped
+from mmsearch.output.records import path_record
+from mmsearch.output.streams import write_text
 
 if TYPE_CHECKING:
     from mmsearch.indexing.adoption import Described
     from mmsearch.trust import Grant, TrustedIndex
 
 
-def put_index(found: Described) -> None:
+def write_index(found: Described) -> None:
     """What an index is: a fact a line."""
-    lines = [("index", shown(str(found.folder))), ("belongs to", shown(found.owner))]
+    lines = [("index", escaped(str(found.folder))), ("belongs to", escaped(found.owner))]
     lines += [("made", _time(found.made))] if found.made is not None else []
-    lines += [("folder", shown_path(root)) for root in found.roots]
-    lines += [("model", f"{shown(name)}: {shown(what)}") for name, what in found.models]
+    lines += [("folder", display_path(root)) for root in found.roots]
+    lines += [("model", f"{escaped(name)}: {escaped(what)}") for name, what in found.models]
     _put(lines)
 
 
-def put_entries(found: Sequence[TrustedIndex]) -> None:
+def write_entries(found: Sequence[TrustedIndex]) -> None:
     """The record of trust: an index a line, its models below it."""
     lines = []
     for entry in found:
         there = "" if entry.folder.is_dir() else ", not there any more"
-        lines.append(("index", f"{shown(str(entry.folder))} (since {_time(entry.since)}{there})"))
-        lines += [("model", shown(_model(grant))) for grant in entry.models]
+        lines.append(("index", f"{escaped(str(entry.folder))} (since {_time(entry.since)}{there})"))
+        lines += [("model", escaped(_model(grant))) for grant in entry.models]
     _put(lines)
 
 
@@ -45,7 +45,7 @@ def index_record(found: Described) -> dict[str, Any]:
         "state": str(found.standing.state),
         "owner": found.owner,
         "made": found.made,
-        "roots": [named(root) for root in found.roots],
+        "roots": [path_record(root) for root in found.roots],
         "models": [{"name": name, "loads": what} for name, what in found.models],
     }
 
@@ -66,7 +66,7 @@ def entry_record(entry: TrustedIndex) -> dict[str, Any]:
 
 def folder_record(folder: Path) -> dict[str, Any]:
     """A folder in JSON."""
-    return named(os.fsencode(folder))
+    return path_record(os.fsencode(folder))
 
 
 def _model(grant: Grant) -> str:
@@ -83,4 +83,4 @@ def _time(moment: float) -> str:
 
 def _put(lines: Sequence[tuple[str, str]]) -> None:
     width = max((len(label) for label, _ in lines), default=0)
-    put_text("".join(f"{label:<{width}}  {text}\n" for label, text in lines))
+    write_text("".join(f"{label:<{width}}  {text}\n" for label, text in lines))

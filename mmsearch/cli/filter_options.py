@@ -1,0 +1,66 @@
+"""The filter that the options of `query` and `similar` describe."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Sequence
+
+from mmsearch.cli.locations import absolute
+from mmsearch.cli.option_values import byte_count, page_count, range_ends, seconds, timestamp
+from mmsearch.errors import UsageError
+from mmsearch.types import Filter, Kind, chosen
+
+
+def build_filter(
+    kinds: Sequence[str] | None = None,
+    within: Sequence[str] | None = None,
+    since: str | None = None,
+    before: str | None = None,
+    size: str | None = None,
+    languages: Sequence[str] | None = None,
+    min_duration: str | None = None,
+    max_duration: str | None = None,
+    pages: str | None = None,
+) -> Filter:
+    """The filter of these option values. Raises `UsageError` for a value that can't be parsed, and for a range whose
+    end lies before its start."""
+    low_size, high_size = range_ends(size) if size else (None, None)
+    low_pages, high_pages = range_ends(pages) if pages else (None, None)
+    where = Filter(
+        kinds=tuple(_kind(kind) for kind in kinds or ()),
+        within=tuple(_path_or_glob(path) for path in within or ()),
+        since=timestamp(since, "--since") if since else None,
+        before=timestamp(before, "--before") if before else None,
+        min_bytes=byte_count(low_size, "--size") if low_size is not None else None,
+        max_bytes=byte_count(high_size, "--size") if high_size is not None else None,
+        languages=tuple(language.strip().lower() for language in languages or ()),
+        min_duration_s=seconds(min_duration, "--min-duration") if min_duration else None,
+        max_duration_s=seconds(max_duration, "--max-duration") if max_duration else None,
+        min_pages=page_count(low_pages, "--pages") if low_pages is not None else None,
+        max_pages=page_count(high_pages, "--pages") if high_pages is not None else None,
+    )
+    for name, low, high in (
+        ("--since and --before", where.since, where.before),
+        ("--size", where.min_bytes, where.max_bytes),
+        ("--min-duration and --max-duration", where.min_duration_s, where.max_duration_s),
+        ("--pages", where.min_pages, where.max_pages),
+    ):
+        if low is not None and high is not None and low > high:
+            raise UsageError(f"No file can match: {name} ends before it begins.", "Exchange the two ends.")
+    return where
+
+
+def _kind(value: str) -> str:
+    kinds = [*Kind, "other"]
+    kind = value.strip().lower()
+    if kind not in kinds:
+        raise UsageError(f"--kind can't be {value!r}.", f"Choose {chosen(kinds)}.")
+    return kind
+
+
+def _path_or_glob(value: str) -> str:
+    """An absolute path; a glob stays unchanged unless a file of exactly that name exists."""
+    if re.search(r"[*?\[]", value) and not os.path.lexists(value):
+        return value
+    return os.fsdecode(absolute(value))

@@ -1,0 +1,92 @@
+"""Option values that are times, sizes, ranges and numbers, parsed from text.
+
+Every function raises `UsageError` with the name of the option for text that it can't parse.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from datetime import datetime, timedelta
+
+from mmsearch.errors import UsageError
+
+_TIME_UNITS = {"s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0, "": 1.0}
+_LONGEST_S = 1e10  # three centuries
+_LONGEST_TEXT = 60  # characters of a number
+_BYTE_UNITS = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4}
+
+
+def seconds(text: str, option: str) -> float:
+    """A duration in seconds: `90`, `90s`, `20m`, `1h30m`, `2d`, `1:30`, `1:02:03`; at most three centuries."""
+    value = text.strip().lower()
+    total = math.inf
+    if len(value) > _LONGEST_TEXT:
+        pass
+    elif re.fullmatch(r"\d+(:[0-5]?\d){1,2}", value):
+        total = 0.0
+        for part in value.split(":"):
+            total = total * 60 + int(part)
+    # The group is atomic, (?>...): without that, matching takes time exponential in the number of digits.
+    elif re.fullmatch(r"(?>\d+(?:\.\d+)?\s*(?:min|[smhdw]?)\s*)+", value):
+        parts = re.findall(r"(\d+(?:\.\d+)?)\s*(min|[smhdw]?)\s*", value)
+        total = sum(float(number) * _TIME_UNITS[unit] for number, unit in parts)
+    if total > _LONGEST_S:
+        raise UsageError(f"{option} can't be {text!r}.", "Write a time as 90s, 20m, 1h30m, 2d or 1:30.")
+    return total
+
+
+def byte_count(text: str, option: str) -> int:
+    """A number of bytes: `812`, `10k`, `1.5M`, `2GB`, `1MiB`; k is 1,000 and Ki is 1,024. Less than 2**63."""
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kmgt]?)(i?)b?", text.strip().lower()[: _LONGEST_TEXT + 1])
+    count = float(match[1]) * (1024 if match[3] else 1000) ** _BYTE_UNITS[match[2]] if match else math.inf
+    if count >= 2**63:
+        raise UsageError(f"{option} can't be {text!r}.", "Write a size as 812, 10k, 1.5M or 2G.")
+    return round(count)
+
+
+def range_ends(text: str) -> tuple[str | None, str | None]:
+    """The two ends of a range, unparsed: `+A` is (A, None), `-B` is (None, B), `A..B` is (A, B), `A` is (A, A)."""
+    value = text.strip()
+    if value.startswith("+"):
+        return value[1:], None
+    if value.startswith("-"):
+        return None, value[1:]
+    low, dots, high = value.partition("..")
+    if dots:
+        return low or None, high or None
+    return value, value
+
+
+def page_count(text: str, option: str) -> int:
+    """A number of pages, at most nine digits."""
+    if not re.fullmatch(r"\d{1,9}", text.strip()):
+        raise UsageError(f"{option} can't be {text!r}.", "Write 12, +10 (at least), -3 (at most) or 2..5.")
+    return int(text)
+
+
+def timestamp(text: str, option: str, now: datetime | None = None) -> float:
+    """A point in time, in seconds since 1970: an ISO date or time (local time without an offset), a year, a month,
+    `today`, `yesterday`, or a duration before `now` (`7d`, `2w`)."""
+    now = now or datetime.now()
+    value = text.strip()
+    midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    if value.lower() in ("today", "yesterday"):
+        return (midnight - timedelta(days=value.lower() == "yesterday")).timestamp()
+    try:
+        if re.fullmatch(r"\d{4}(-\d\d)?", value):
+            return datetime.fromisoformat(f"{value}-01-01"[:10]).timestamp()
+        if re.match(r"\d{4}-\d\d-", value):
+            return datetime.fromisoformat(value).timestamp()
+        if re.search(r"[smhdw]$|min$", value.lower()):
+            return now.timestamp() - seconds(value, option)
+    except (ValueError, OverflowError, OSError, UsageError):
+        pass
+    raise UsageError(f"{option} can't be {text!r}.", "Write 2024, 2024-05, 2024-05-31, 2024-05-31T14:00, today or 7d.")
+
+
+def finite(value: float | None, option: str) -> float | None:
+    """`value`, unless it is `nan` or infinite, which Python's float() accepts."""
+    if value is not None and not math.isfinite(value):
+        raise UsageError(f"{option} can't be {value}.", "Write a plain number.")
+    return value
