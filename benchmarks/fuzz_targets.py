@@ -46,14 +46,15 @@ from mmsearch import config
 from mmsearch.cli import filter_options
 from mmsearch.discovery.ignore import Globs, Rules
 from mmsearch.discovery.sniff import sniff
-from mmsearch.errors import ExtractionError, MmsearchError, UsageError
+from mmsearch.errors import ExtractionError, FailureCode, MmsearchError, UsageError
 from mmsearch.evaluation.judgements import read_queries
 from mmsearch.extraction import serialization, wire, worker
 from mmsearch.extraction.cues import parse_lrc
 from mmsearch.extraction.subtitles import cue_lines, parse_subtitles
 from mmsearch.index import Index
+from mmsearch.index_status import FailedFile
 from mmsearch.output import formatting, records
-from mmsearch.types import FailedFile, Failure, Hit, Kind, Locator, Needs, Query, Source
+from mmsearch.types import Failure, Hit, Kind, Locator, Needs, Query, Source
 
 SLOW_S = 5.0  # processor seconds that no input of a few kilobytes may take
 
@@ -155,7 +156,10 @@ def queries(text: str, options: dict, k: int, all_segments: bool, min_score: flo
 def output(rows: list[tuple], failed: bool) -> None:
     """JSON, JSON lines, CSV and path lists give back exactly what was put in, one record a line, nothing raw."""
     if failed:
-        made = [records.failed_record(FailedFile(path, "failed", Failure("crash", text))) for path, text, _, _ in rows]
+        made = [
+            records.failed_record(FailedFile(path, "failed", Failure(FailureCode.CRASH, text)))
+            for path, text, _, _ in rows
+        ]
         columns = records.FAILED_COLUMNS
     else:
         hits = [
@@ -306,7 +310,7 @@ def texts(content: str | bytes, format_: str) -> None:
         try:
             reply, arrays = worker.handle(worker.opening(source, Needs()), [])
         except ExtractionError as error:
-            assert error.code in serialization.FAILURE_CODES
+            assert error.code in set(FailureCode)
             return
         opened = worker.opened(json.loads(json.dumps(reply)), arrays)
     assert opened.failure is None, opened.failure

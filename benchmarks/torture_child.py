@@ -74,7 +74,7 @@ def update(index: Path, docs: Path, log: str) -> int:
     from mmsearch.config import Settings
     from mmsearch.errors import MmsearchError
     from mmsearch.index import Index
-    from mmsearch.types import Finished
+    from mmsearch.run_record import Finished
 
     try:
         last = list(Index.update(index, [os.fsencode(docs)], Settings(workers=2)))[-1]

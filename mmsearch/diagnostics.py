@@ -21,6 +21,7 @@ from pathlib import Path
 
 from mmsearch.config import torch_cache
 from mmsearch.errors import MmsearchError, NoIndex
+from mmsearch.index_status import FindingState
 
 _TRY_S = 120.0  # a cold import of torch from a slow disk
 _LEAST_FREE = 1 << 30  # bytes: less fills up in one run over a photo collection
@@ -229,7 +230,7 @@ def check_index(folder: Path) -> Check:
         return Check("index", "ok", f"none yet at {folder}", error.hint)
     except MmsearchError as error:
         return Check("index", "missing", error.sentence, error.hint)
-    for state, severity in (("broken", "missing"), ("derived", "warn")):
+    for state, severity in ((FindingState.BROKEN, "missing"), (FindingState.DERIVED, "warn")):
         for finding in findings:
             if finding.state == state:
                 return Check("index", severity, f"{finding.promise}: {finding.sentence}", finding.hint)

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Iterator
+from enum import StrEnum
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 _FULL_SENTENCES = ("No space left on device", "Disk quota exceeded", "database or disk is full")
@@ -89,10 +90,26 @@ class LockHeld(MmsearchError):
     exit_code = 6
 
 
-class ExtractionError(MmsearchError):
-    """One file can't be read. Workers raise it; the run records it as a failure and goes on."""
+class FailureCode(StrEnum):
+    """Why a file or a part of it could not be indexed. The values are stored in the index and stand in JSON."""
 
-    def __init__(self, code: str, sentence: str) -> None:
+    DECODE_ERROR = "decode-error"
+    TIMEOUT = "timeout"
+    MEMORY = "memory"
+    CRASH = "crash"
+    TOO_LARGE = "too-large"
+    ENCRYPTED = "encrypted"
+    VANISHED = "vanished"  # gone, or changed during the run
+    PERMISSION = "permission"
+    MODEL = "model"
+    SKIPPED = "skipped"  # no failure: known by name only, for a reason that is stated
+    NOTE = "note"  # no failure: indexed, and something was left out
+
+
+class ExtractionError(MmsearchError):
+    """A file, or a part of it, that can't be read. The run records it as a `Failure` and goes on."""
+
+    def __init__(self, code: FailureCode, sentence: str) -> None:
         super().__init__(sentence)
         self.code = code
 

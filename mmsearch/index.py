@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mmsearch.config import Settings
-from mmsearch.errors import IndexUnusable, UsageError
+from mmsearch.errors import FailureCode, IndexUnusable, UsageError
+from mmsearch.index_status import FailedFile, FailedFileState, Finding, Status
+from mmsearch.run_record import Event
 from mmsearch.store.layout import IndexFolder
-from mmsearch.types import Answer, CopyGroup, Event, FailedFile, Failure, Finding, Query, Status
+from mmsearch.types import Answer, CopyGroup, Failure, Query
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -54,7 +56,7 @@ class Index:
         """Bring an index up to date with the files it covers, and make it where there is none.
 
         `targets` are paths, as bytes: folders become roots, files are taken one by one; None refreshes all roots;
-        with `listed` every target is a single file. `stop` is asked often: a word from it ("interrupted") ends the
+        with `listed` every target is a single file. `stop` is asked often: a value of `RunOutcome` from it ends the
         run after the batch under way. Yields events as they happen, last `Finished` with the run's record.
 
         An index that is not the user's own (see `mmsearch/trust.py`) is data: of its roots only those beside or below
@@ -126,9 +128,11 @@ class Index:
             found = failed_files(snapshot.connection)
             if notes:
                 noted = noted_files(snapshot.connection)
-                found += [(root, path, "note", "note", sentence) for root, path, sentence in noted]
+                found += [
+                    (root, path, FailedFileState.NOTE, FailureCode.NOTE, sentence) for root, path, sentence in noted
+                ]
             return [
-                FailedFile(snapshot.absolute(root, path), state, Failure(code, reason))
+                FailedFile(snapshot.absolute(root, path), FailedFileState(state), Failure(code, reason))
                 for root, path, state, code, reason in found
             ]
 

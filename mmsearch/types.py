@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import numpy as np
@@ -21,6 +21,15 @@ class Kind(StrEnum):
     PDF = "pdf"
     AUDIO = "audio"
     VIDEO = "video"
+
+
+class AssetState(StrEnum):
+    """How far the content of an asset is held. The values are stored in the index."""
+
+    PENDING = "pending"
+    COMPLETE = "complete"
+    PARTIAL = "partial"  # a part could not be extracted or encoded
+    FAILED = "failed"  # nothing could be extracted
 
 
 class View(StrEnum):
@@ -169,9 +178,9 @@ class Probe:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why a file or a part of it could not be indexed: a stable code and a sentence."""
+    """Why a file or a part of it could not be indexed: a stable code and a sentence for people."""
 
-    code: str  # decode-error, timeout, memory, crash, too-large, encrypted, vanished, permission, model
+    code: str  # a `FailureCode`; an index that a newer mmsearch wrote may hold others
     sentence: str
 
 
@@ -202,141 +211,6 @@ class Hit:
     segment_id: int | None = None
     same: tuple[bytes, ...] = ()  # paths of copies, exact or nearly, that are folded into this hit
     more: tuple[Locator, ...] = ()  # further places in the same file, best first
-
-
-@dataclass(frozen=True, slots=True)
-class StageProfile:
-    """How one stage of a run fared: what it has done, with how many workers, how many seconds they were at work in all
-    of `elapsed_s`, and how much waited before it on average."""
-
-    name: str  # extract, sound and film, read, speech, prepare, encode, commit
-    items: int  # tasks, pictures, stretches of sound, embeddings, segments
-    workers: int
-    busy_s: float
-    elapsed_s: float
-    waiting: float
-
-    @property
-    def share(self) -> float:
-        """How busy its workers were, 0..1."""
-        return self.busy_s / (self.workers * self.elapsed_s) if self.elapsed_s else 0.0
-
-
-@dataclass(slots=True)
-class RunRecord:
-    """What a run did. Every run ends in exactly one, printed, stored and given by `--summary-json`.
-
-    `seen` counts directory entries: all but the folders that were walked. A folder that is left out, or that can't be
-    listed, is one entry. Each entry has one of the `OUTCOMES`, so that their counts add up to `seen`; the counts by
-    reason add up to the outcome they belong to."""
-
-    seen: int = 0
-    unchanged: int = 0
-    indexed: int = 0
-    moved: int = 0
-    partial: int = 0  # indexed in this run with a part missing
-    skipped: int = 0  # known by name only
-    excluded: int = 0  # left out of the index by a rule: hidden, ignored, excluded, a link, a special file ...
-    failed: int = 0  # in this run
-    known_failures: int = 0  # failed in an earlier run, bytes unchanged, not tried again
-    missing: int = 0  # named one by one, and not there or no files
-    pending: int = 0
-    removed: int = 0  # from the index: they are gone, or left out now
-    caught_up: int = 0  # assets that were encoded for a space that came later
-    caught_up_partly: int = 0  # of these, with a part missing
-    behind: int = 0  # assets that such a space still lacks
-    segments: int = 0
-    embeddings: int = 0
-    seconds: float = 0.0
-    stages: dict[str, float] = field(default_factory=dict)  # busy seconds per stage
-    skipped_by: dict[str, int] = field(default_factory=dict)  # reason or extension -> files
-    excluded_by: dict[str, int] = field(default_factory=dict)  # reason -> entries
-    failed_by: dict[str, int] = field(default_factory=dict)  # failure code -> files
-    known_failures_by: dict[str, int] = field(default_factory=dict)  # failure code -> files
-    removed_by: dict[str, int] = field(default_factory=dict)  # `gone`, or `left out now` by the rules -> files
-    outcome: str = "done"  # done | interrupted | budget | guard | disk-full | broken-off (by an error)
-    notes: list[str] = field(default_factory=list)
-    profile: list[StageProfile] = field(default_factory=list)  # empty where there was nothing to do
-
-    OUTCOMES: ClassVar[tuple[str, ...]] = (
-        "unchanged", "indexed", "moved", "partial", "skipped", "excluded", "failed", "known_failures", "missing",
-        "pending",
-    )  # fmt: skip
-
-    def count(self, outcome: str, reason: str, entries: int = 1) -> None:
-        """Count entries with an outcome that has reasons: skipped, excluded, failed, known_failures; or removed
-        files."""
-        setattr(self, outcome, getattr(self, outcome) + entries)
-        by: dict[str, int] = getattr(self, f"{outcome}_by")
-        by[reason] = by.get(reason, 0) + entries
-
-    def accounted(self) -> int:
-        """The number of entries with an outcome: `seen`, once the run has ended."""
-        return sum(getattr(self, outcome) for outcome in self.OUTCOMES)
-
-
-@dataclass(frozen=True, slots=True)
-class Remark:
-    """Something a run has to say: a choice with its reason, a warning with what to do about it."""
-
-    sentence: str
-    hint: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class FileFailed:
-    """A file that could not be indexed in this run, wholly (`partial` false) or in part. `missing`: it was named and is
-    no file, so that the index has nothing to list."""
-
-    path: bytes
-    failure: Failure
-    partial: bool = False
-    missing: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Work:
-    """Work of one kind: units done and units in all, as far as they are known. Of text a unit is a byte, of pictures a
-    picture, of PDFs a page, of sound and film a second, else a file."""
-
-    kind: str
-    done: float
-    total: float
-
-    @property
-    def left(self) -> float:
-        """Units to do."""
-        return max(self.total - self.done, 0.0)
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """How far a run is. `total` and `total_bytes` count what is known to need work so far; `planned` says that the
-    count is final."""
-
-    planned: bool
-    seen: int
-    done: int
-    total: int
-    done_bytes: int
-    total_bytes: int
-    failed: int
-    segments: int
-    embeddings: int
-    read_done: int = 0  # pictures and stretches of sound put through OCR or speech recognition
-    read_total: int = 0
-    work: tuple[Work, ...] = ()  # by kind; empty: it is not told
-    waits_for: str = ""  # what keeps files from being done just now: `loading builtin`
-
-
-@dataclass(frozen=True, slots=True)
-class Finished:
-    """The last event of every run."""
-
-    record: RunRecord
-
-
-Event = Remark | FileFailed | Progress | Finished
 
 
 @dataclass(frozen=True, slots=True)
@@ -421,73 +295,6 @@ class CopyGroup:
 
     files: tuple[Copy, ...]
     exact: bool
-
-
-@dataclass(frozen=True, slots=True)
-class FailedFile:
-    """A file that an index does not hold as it is, and why.
-
-    state: `failed` (nothing of it is held), `partial` (a part is missing), `outdated` (an older content is held), or
-           `note` (it is held, and its failure says with code `note` what was left out)."""
-
-    path: bytes
-    state: str
-    failure: Failure
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """What `verify` has to say of one promise: it holds, was repaired, or is broken (and what is lost)."""
-
-    promise: str
-    state: str  # ok, repaired, derived (broken, but can be rebuilt), broken
-    sentence: str = ""
-    hint: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class SpaceStatus:
-    """A space of an index: its model, and per view how many embeddings, how they are searched, and which files they
-    find."""
-
-    name: str
-    model: str
-    dimension: int
-    embeddings: Mapping[str, int]
-    search: Mapping[str, str]  # view -> "exact", "flat file ...", "IVF, nprobe 16, recall@10 0.995"
-    files: Mapping[str, Mapping[str, int]] = field(default_factory=dict)  # view -> kind -> files that it finds
-    behind: int = 0  # files that it has not taken in yet
-    state: str = ""  # building, where it is made beside those in use
-    options: Mapping[str, Any] = field(default_factory=dict)  # what was set of its model
-
-
-@dataclass(frozen=True, slots=True)
-class Status:
-    """What an index holds, what is missing from it, and how its last run ended. `files` is the sum of `by_kind`,
-    `skipped`, `failed` and `pending`; `partial`, `outdated` and `noted` are files of `by_kind`."""
-
-    folder: str
-    roots: tuple[bytes, ...]
-    files: int
-    by_kind: Mapping[str, int]  # files with content, by kind
-    skipped: Mapping[str, int]  # files that are known by name only, by extension or reason
-    segments: int
-    read: Mapping[str, int]  # segments with words read, by reader
-    failed: int  # files of which nothing is held
-    partial: int  # files of which a part is missing
-    pending: int  # files that wait for their first content
-    stale: int  # extracted by an older version of this program
-    spaces: tuple[SpaceStatus, ...]
-    bytes_on_disk: int
-    last_run: Mapping[str, Any] | None  # started, ended (None: cut off), outcome and the record's counts
-    writing: str = ""  # who holds the writer lock now
-    notes: tuple[str, ...] = ()
-    by_words: Mapping[str, int] = field(default_factory=dict)  # files with words that are searched, by kind
-    rules: Mapping[bytes, FileRules] = field(default_factory=dict)  # by root
-    forgotten: Mapping[bytes, tuple[bytes, ...]] = field(default_factory=dict)  # by root: relative paths
-    failed_by: Mapping[str, int] = field(default_factory=dict)  # files of which nothing is held, by failure code
-    outdated: int = 0  # files of which an older content is held
-    noted: int = 0  # files of which something was left out
 
 
 def chosen(values: Sequence[str]) -> str:

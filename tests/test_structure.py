@@ -10,7 +10,7 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "mmsearch"
 FLOORS = [
     {"types", "errors", "allocation", "filestat", "telemetry"},
-    {"config"},
+    {"config", "index_status", "run_record"},
     {"trust"},
     {"discovery", "extraction", "models", "store"},
     {"encoding"},

@@ -16,10 +16,11 @@ from mmsearch.output import records, streams
 from mmsearch.output.profile import profile_lines
 from mmsearch.output.progress import show_progress
 from mmsearch.output.summary import command_line, run_summary
+from mmsearch.run_record import RunOutcome
 
 if TYPE_CHECKING:
     from mmsearch.config import Settings
-    from mmsearch.types import RunRecord
+    from mmsearch.run_record import RunRecord
 
 
 def update(
@@ -62,9 +63,9 @@ def update(
 
 def exit_code(record: RunRecord, interrupted: int, dry_run: bool = False) -> int:
     """What a run's record means to the shell: stopped early wins over failures, both over success."""
-    if record.outcome == "interrupted":
+    if record.outcome == RunOutcome.INTERRUPTED:
         return interrupted
-    if record.outcome != "done" or ((record.pending or record.behind) and not dry_run):
+    if record.outcome != RunOutcome.DONE or ((record.pending or record.behind) and not dry_run):
         return exit_codes.STOPPED_EARLY
     some_failed = record.failed or record.missing or record.partial or record.caught_up_partly
     return exit_codes.SOME_FAILED if some_failed else exit_codes.DONE

@@ -15,6 +15,7 @@ from types import FrameType
 from typing import TypeVar
 
 from mmsearch.output.streams import is_terminal, write_message
+from mmsearch.run_record import RunOutcome
 
 LIMIT_S = 1.5  # from a signal to the end of the process, whatever it is doing
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -42,7 +43,7 @@ class StopRequest:
 
     def __call__(self) -> str | None:
         """What a run polls."""
-        return None if self.signal is None else "interrupted"
+        return None if self.signal is None else RunOutcome.INTERRUPTED
 
     @property
     def exit_code(self) -> int:

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from mmsearch.cli import exit_codes, locations, options
+from mmsearch.index_status import FindingState
 from mmsearch.output import records, streams, summary
 
 EXAMPLES = exit_codes.epilog("mmsearch verify", "mmsearch verify --deep --repair")
@@ -29,7 +30,7 @@ def verify(
     from mmsearch.index import Index
 
     findings = Index.verify(locations.index_folder(index), repair, deep)
-    sound = all(finding.state in ("ok", "repaired") for finding in findings)
+    sound = all(finding.state in (FindingState.OK, FindingState.REPAIRED) for finding in findings)
     if format is options.ReportFormat.JSON:
         records.write_json([records.finding_record(finding) for finding in findings])
     elif not (quiet and sound):

@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import NamedTuple
 
 from mmsearch.discovery.sniff import HEAD_BYTES, sniff
-from mmsearch.errors import ExtractionError, ModelUnavailable, UsageError
+from mmsearch.errors import ExtractionError, FailureCode, ModelUnavailable, UsageError
 from mmsearch.extraction.forkserver import WorkerKind
 from mmsearch.extraction.pool import WorkerPool
 from mmsearch.extraction.worker import Decoded, Opened, decoded, decoding, opened, opening, worker_kind_of
@@ -49,7 +49,7 @@ class Files:
             pieces += more.segments
             failure = failure or more.failure
         if failure is not None and not pieces:
-            raise ExtractionError(failure.code, failure.sentence)
+            raise ExtractionError(FailureCode(failure.code), failure.sentence)
         return Contents(source, probe, pieces, failure)
 
     def open(self, source: Source, needs: Needs) -> Opened:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from mmsearch.encoding.contents import Space, contents, media_bytes, present, read_words
 from mmsearch.encoding.jobs import Channel, SpanMedia, Stage
-from mmsearch.errors import ExtractionError
+from mmsearch.errors import ExtractionError, FailureCode
 from mmsearch.models.embedder import Embedder
 from mmsearch.store.segments import Vectors
 from mmsearch.types import Extracted, Failure, View
@@ -200,7 +200,7 @@ def _failure(error: Exception) -> Failure:
     if isinstance(error, ExtractionError):
         return Failure(error.code, error.sentence)
     first = str(error).splitlines()[0] if str(error) else ""
-    return Failure("model", f"The model can't take it ({type(error).__name__}: {first}).")
+    return Failure(FailureCode.MODEL, f"The model can't take it ({type(error).__name__}: {first}).")
 
 
 def _put_vectors(items: list[_Item]) -> None:

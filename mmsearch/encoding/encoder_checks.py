@@ -7,11 +7,11 @@ from mmsearch.encoding import encoders
 from mmsearch.encoding.grants import grant_of, in_box, spec_of
 from mmsearch.encoding.space_models import load_embedder, model_options
 from mmsearch.errors import MmsearchError
+from mmsearch.index_status import Finding, FindingState
 from mmsearch.models.model_options import ModelOptions
 from mmsearch.store.layout import IndexFolder
 from mmsearch.store.snapshot import Snapshot, SpaceRow
 from mmsearch.store.spaces import plain_name
-from mmsearch.types import Finding
 
 _PROMISE = "The query encoders in the cache are as they were written"
 
@@ -29,15 +29,17 @@ def verified(folder: IndexFolder, repair: bool, deep: bool) -> Finding:
         wrong = _wrong(snapshot, deep)
         sentence = " ".join(sentence for _, sentence in wrong)
         if not wrong:
-            return Finding(_PROMISE, "ok")
+            return Finding(_PROMISE, FindingState.OK)
         if repair:
             left = " ".join(why for row, _ in wrong if (why := _made_again(folder, snapshot, row)))
             return (
-                Finding(_PROMISE, "derived", left, "Queries load the whole model until then.")
+                Finding(_PROMISE, FindingState.DERIVED, left, "Queries load the whole model until then.")
                 if left
-                else Finding(_PROMISE, "repaired", sentence)
+                else Finding(_PROMISE, FindingState.REPAIRED, sentence)
             )
-    return Finding(_PROMISE, "derived", sentence, "The next query makes it again, or `mmsearch verify --repair`.")
+    return Finding(
+        _PROMISE, FindingState.DERIVED, sentence, "The next query makes it again, or `mmsearch verify --repair`."
+    )
 
 
 def _wrong(snapshot: Snapshot, deep: bool) -> list[tuple[SpaceRow, str]]:

@@ -24,9 +24,10 @@ from mmsearch.config import cache_home
 from mmsearch.errors import ModelUnavailable, disk_full
 from mmsearch.models.model_catalogue import ModelSpec
 from mmsearch.models.model_options import ModelOptions
+from mmsearch.run_record import Remark
 from mmsearch.store.layout import sync
 from mmsearch.store.snapshot import SpaceRow
-from mmsearch.types import Remark, View
+from mmsearch.types import View
 
 if TYPE_CHECKING:
     import numpy as np

@@ -11,7 +11,7 @@ from concurrent.futures import CancelledError, Future
 from typing import Any
 
 from mmsearch.encoding.jobs import Job, SpanMedia, StopSignal
-from mmsearch.errors import ExtractionError
+from mmsearch.errors import ExtractionError, FailureCode
 from mmsearch.extraction.pool import WorkerPool
 from mmsearch.extraction.wire import WireError
 from mmsearch.extraction.worker import decoded, decoding, opened, opening
@@ -120,7 +120,7 @@ class ExtractStage:
         if any(one.segment.ordinal >> 20 != span for one in extracted):  # it could be another span's segment
             extracted, failure = (
                 [],
-                Failure("crash", "The worker that read this file sent an answer that makes no sense."),
+                Failure(FailureCode.CRASH, "The worker that read this file sent an answer that makes no sense."),
             )
         segments = [one.segment for one in extracted]
         chunk = SpanResult(job.asset_id, job.key, span, probe, segments, failure=failure, kept=bool(segments))
@@ -131,7 +131,7 @@ class ExtractStage:
 def _failure(error: ExtractionError | WireError) -> Failure:
     if isinstance(error, ExtractionError):
         return Failure(error.code, error.sentence)
-    return Failure("crash", f"It can't be handed to a worker: {error}.")
+    return Failure(FailureCode.CRASH, f"It can't be handed to a worker: {error}.")
 
 
 _NOTHING_YET: Any = object()

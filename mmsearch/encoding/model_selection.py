@@ -18,12 +18,13 @@ from mmsearch.models import builtin
 from mmsearch.models.model_catalogue import ModelSpec
 from mmsearch.models.model_options import CHANGE_VECTORS, ModelOptions
 from mmsearch.models.registry import DEFAULT, check_here, check_loadable, load, resolve, resolve_all
+from mmsearch.run_record import Remark
 from mmsearch.store import spaces as rows_of
 from mmsearch.store.catalogue import ensure_id, transaction
 from mmsearch.store.layout import IndexFolder
 from mmsearch.store.snapshot import SpaceRow, all_spaces, spaces
 from mmsearch.trust import Grant
-from mmsearch.types import Remark, View, chosen
+from mmsearch.types import View, chosen
 
 if TYPE_CHECKING:
     from mmsearch.models.embedder import Embedder

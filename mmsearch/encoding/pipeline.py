@@ -23,8 +23,9 @@ from mmsearch.encoding.read import ReadStage, Transcribes
 from mmsearch.extraction.forkserver import WorkerKind
 from mmsearch.extraction.pool import WorkerPool
 from mmsearch.extraction.worker import AV, LIGHT
+from mmsearch.run_record import StageProfile
 from mmsearch.store.segments import SpanResult
-from mmsearch.types import Kind, Needs, StageProfile, View
+from mmsearch.types import Kind, Needs, View
 
 OCR = WorkerKind(
     "ocr",

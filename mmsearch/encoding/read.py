@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from mmsearch.encoding.fitting import resampled
 from mmsearch.encoding.jobs import Channel, SpanMedia, StopSignal
-from mmsearch.errors import ExtractionError
+from mmsearch.errors import ExtractionError, FailureCode
 from mmsearch.extraction.pool import WorkerPool
 from mmsearch.extraction.wire import WireError
 from mmsearch.store.segments import RecognizedText
@@ -154,7 +154,7 @@ class ReadStage:
             raise
         except Exception as error:  # whatever a model's library raises must cost this stretch of sound only
             sentence = f"The speech in it could not be recognised ({type(error).__name__})."
-            piece.chunk.failure, piece.chunk.kept = Failure("model", sentence), True
+            piece.chunk.failure, piece.chunk.kept = Failure(FailureCode.MODEL, sentence), True
             cues = ()
         piece.chunk.readers["speech"] = self._transcriber.fingerprint
         for cue in cues:
@@ -177,7 +177,9 @@ def _text(future: Future[Any]) -> str:
     except CancelledError as error:
         raise StopSignal from error
     except (WireError, LookupError, TypeError) as error:
-        raise ExtractionError("crash", "The worker that read it sent an answer that makes no sense.") from error
+        raise ExtractionError(
+            FailureCode.CRASH, "The worker that read it sent an answer that makes no sense."
+        ) from error
 
 
 def _owner(heard: list[Extracted], moment: float) -> Extracted:

@@ -15,10 +15,11 @@ from mmsearch.errors import ModelMismatch, UntrustedModel
 from mmsearch.models.model_options import ModelOptions
 from mmsearch.models.precision import further_devices
 from mmsearch.models.registry import resolve
+from mmsearch.run_record import Remark
 from mmsearch.store.snapshot import SpaceRow
 from mmsearch.store.spaces import plain_name
 from mmsearch.trust import Grant
-from mmsearch.types import Needs, Remark, View
+from mmsearch.types import Needs, View
 
 if TYPE_CHECKING:
     import numpy as np

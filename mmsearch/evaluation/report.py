@@ -11,7 +11,7 @@ from typing import Any
 from mmsearch.errors import UsageError
 from mmsearch.evaluation.metrics import FALSE, Difference, GroupFigures, Scores, compare, grouped, measures, scores
 from mmsearch.evaluation.runner import RankedAnswer
-from mmsearch.types import Status
+from mmsearch.index_status import Status
 
 SCHEMA = "mmsearch.eval/1"
 

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator
 from typing import Any, BinaryIO
 
-from mmsearch.errors import ExtractionError
+from mmsearch.errors import ExtractionError, FailureCode
 from mmsearch.extraction import audio_decoder
 from mmsearch.extraction.cues import cues_within, pack, parse_lrc, sidecar_cues
 from mmsearch.extraction.fingerprints import RATE, audio_fingerprint
@@ -39,11 +39,11 @@ def probe(source: Source, needs: Needs) -> Probe:
             try:
                 decoder = audio_decoder.open_sound(handle)
             except ValueError as error:
-                raise ExtractionError("decode-error", "There is no sound in this file.") from error
+                raise ExtractionError(FailureCode.DECODE_ERROR, "There is no sound in this file.") from error
             metadata = decoder.metadata
             origin = float(metadata.begin_stream_seconds or 0.0)
             if audio_decoder.samples_between(decoder, origin, origin + 1.0, tries=8) is None:
-                raise ExtractionError("decode-error", "There is no sound in this file that can be decoded.")
+                raise ExtractionError(FailureCode.DECODE_ERROR, "There is no sound in this file that can be decoded.")
             duration = _duration(handle, source, origin, metadata.duration_seconds, notes)
         tags = read_tags(handle)
     cues, unread = sidecar_cues(source)
@@ -72,7 +72,7 @@ def _duration(handle: BinaryIO, source: Source, origin: float, stated: float | N
     else:
         duration = claimed
     if duration <= 0:
-        raise ExtractionError("decode-error", "There is no sound in this file that can be decoded.")
+        raise ExtractionError(FailureCode.DECODE_ERROR, "There is no sound in this file that can be decoded.")
     if duration >= LONGEST_S:
         notes.append("Only the first 24 hours are indexed.")
     return min(duration, LONGEST_S)

@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from mmsearch.errors import ExtractionError
+from mmsearch.errors import ExtractionError, FailureCode
 
 DAMAGED = "Some bytes are not valid in the encoding of the text; they were replaced."
 BLOCK = 1 << 20
@@ -113,7 +113,7 @@ def refuse_binary(head: bytes) -> None:
     """Raises for bytes with more control characters than any text has; escape sequences of terminals are allowed."""
     controls = sum(head.count(code) for code in range(32) if code not in b"\a\b\t\n\v\f\r\x1a\x1b")
     if controls * 50 > len(head):
-        raise ExtractionError("decode-error", "This looks like binary data, not like text.")
+        raise ExtractionError(FailureCode.DECODE_ERROR, "This looks like binary data, not like text.")
 
 
 def first_invalid(file: BinaryIO, limit: int) -> bytes | None:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, TypeVar
 
-from mmsearch.errors import ExtractionError
+from mmsearch.errors import ExtractionError, FailureCode
 from mmsearch.extraction import pixels
 from mmsearch.extraction.captions import read_captions
 from mmsearch.extraction.fingerprints import image_fingerprint
@@ -95,7 +95,7 @@ def read_pages(source: Source, wanted: range, needs: Needs) -> list[PicturePage]
         try:
             pages, whole = attempt(source, file, read)
         except ExtractionError as error:
-            if len(wanted) == 1 or error.code not in ("decode-error", "too-large"):
+            if len(wanted) == 1 or error.code not in (FailureCode.DECODE_ERROR, FailureCode.TOO_LARGE):
                 raise
             return [page for at in wanted for page in read_single(source, at, needs)]
     if whole:
@@ -110,7 +110,7 @@ def read_single(source: Source, page: int, needs: Needs) -> list[PicturePage]:
     try:
         return read_pages(source, range(page, page + 1), needs)
     except ExtractionError as error:
-        if error.code not in ("decode-error", "too-large"):
+        if error.code not in (FailureCode.DECODE_ERROR, FailureCode.TOO_LARGE):
             raise
         return [PicturePage(None, "", error.sentence)]
 
@@ -119,7 +119,9 @@ def checked(page: PicturePage) -> PicturePage:
     """A damaged page, if at least half of its rows are there: half a photo mostly shows what the photo is of, a strip
     of sky does not. Raises `ExtractionError` otherwise."""
     if page.image is None or pixels.filled_share(page.image) < DECODED_SHARE:
-        raise ExtractionError("decode-error", "The picture is damaged; less than half of it could be decoded.")
+        raise ExtractionError(
+            FailureCode.DECODE_ERROR, "The picture is damaged; less than half of it could be decoded."
+        )
     return page._replace(note="The picture is damaged; a part of it may be missing.")
 
 
@@ -164,7 +166,7 @@ def decoded(picture: Image.Image, needs: Needs) -> Image.Image:
     width, height = math.ceil(picture.width * scale), math.ceil(picture.height * scale)
     picture.draft(None, pixels.draft_size(picture.width, picture.height, needs))
     if picture.width * picture.height > PIXELS:
-        raise ExtractionError("too-large", f"The picture has {picture.width:,} × {picture.height:,} pixels.")
+        raise ExtractionError(FailureCode.TOO_LARGE, f"The picture has {picture.width:,} × {picture.height:,} pixels.")
     picture.load()
     image = pixels.rgb(picture, width, height)
     # Some decoders turn the picture themselves, and then say so by dropping the tag while they load it.
@@ -195,7 +197,7 @@ def attempt(source: Source, file: BinaryIO, work: Callable[[Image.Image], Result
         with opened(source, file) as picture:
             return work(picture), True
     except ExtractionError as error:
-        if error.code != "decode-error" or source.format not in PLUGINS:
+        if error.code != FailureCode.DECODE_ERROR or source.format not in PLUGINS:
             raise
     with opened(source, file, forgiving=True) as picture:
         return work(picture), False
@@ -208,7 +210,9 @@ def opened(source: Source, file: BinaryIO, forgiving: bool = False) -> Iterator[
 
     plugin = PLUGINS.get(source.format)
     if plugin is None:
-        raise ExtractionError("decode-error", "Pictures of this format are not decoded: that takes other programs.")
+        raise ExtractionError(
+            FailureCode.DECODE_ERROR, "Pictures of this format are not decoded: that takes other programs."
+        )
     if plugin == "HEIF":
         import pi_heif
 
@@ -225,10 +229,12 @@ def opened(source: Source, file: BinaryIO, forgiving: bool = False) -> Iterator[
     except ExtractionError:
         raise
     except Image.DecompressionBombError as error:
-        raise ExtractionError("too-large", f"The picture has more than {limit // 1_000_000} megapixels.") from error
+        raise ExtractionError(
+            FailureCode.TOO_LARGE, f"The picture has more than {limit // 1_000_000} megapixels."
+        ) from error
     except MemoryError as error:
-        raise ExtractionError("memory", "The picture takes more memory than it may.") from error
+        raise ExtractionError(FailureCode.MEMORY, "The picture takes more memory than it may.") from error
     except Exception as error:  # Pillow's plugins raise a dozen types on damage, down to AttributeError
-        raise ExtractionError("decode-error", "The picture is damaged and can't be decoded.") from error
+        raise ExtractionError(FailureCode.DECODE_ERROR, "The picture is damaged and can't be decoded.") from error
     finally:
         ImageFile.LOAD_TRUNCATED_IMAGES = False

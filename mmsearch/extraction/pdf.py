@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from mmsearch.errors import ExtractionError
+from mmsearch.errors import ExtractionError, FailureCode
 from mmsearch.extraction import pixels
 from mmsearch.extraction.fingerprints import image_fingerprint
 from mmsearch.extraction.source import open_source, ordinal
@@ -73,7 +73,7 @@ def extract(source: Source, probe: Probe, number: int, needs: Needs) -> Iterator
             except ExtractionError:
                 raise
             except MemoryError as error:
-                raise ExtractionError("memory", "A page takes more memory than it may.") from error
+                raise ExtractionError(FailureCode.MEMORY, "A page takes more memory than it may.") from error
             except Exception:  # PdfiumError mostly; one page is not worth the file
                 note = {"note": "This page is damaged and could not be read."}
             locator = Locator(page=index + 1)
@@ -228,8 +228,8 @@ def opened(source: Source) -> Iterator[pypdfium2.PdfDocument]:
             document = pypdfium2.PdfDocument(file)
         except pypdfium2.PdfiumError as error:
             if error.err_code in (pypdfium2.raw.FPDF_ERR_PASSWORD, pypdfium2.raw.FPDF_ERR_SECURITY):
-                raise ExtractionError("encrypted", "The PDF is protected by a password.") from error
-            raise ExtractionError("decode-error", "The PDF is damaged and can't be opened.") from error
+                raise ExtractionError(FailureCode.ENCRYPTED, "The PDF is protected by a password.") from error
+            raise ExtractionError(FailureCode.DECODE_ERROR, "The PDF is damaged and can't be opened.") from error
         try:
             _with_forms(document)
             yield document

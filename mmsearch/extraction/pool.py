@@ -20,7 +20,7 @@ from dataclasses import astuple, dataclass, replace
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from mmsearch.errors import ExtractionError
+from mmsearch.errors import ExtractionError, FailureCode
 from mmsearch.extraction.forkserver import WorkerKind
 from mmsearch.extraction.resource_watch import resident_bytes
 from mmsearch.extraction.wire import Message
@@ -181,13 +181,13 @@ class _Slot:
                 self.add(deaths=1)
                 if death.status == -signal.SIGXCPU:
                     raise ExtractionError(
-                        "timeout", "Reading a part of this file took too much processor time."
+                        FailureCode.TIMEOUT, "Reading a part of this file took too much processor time."
                     ) from None
                 outside += death.outside
                 own += not death.outside
                 if own >= TRIES or outside >= OUTSIDE_TRIES:
                     sentence = f"Reading this file ended its worker {own + outside} times ({death})."
-                    raise ExtractionError("crash", sentence) from None
+                    raise ExtractionError(FailureCode.CRASH, sentence) from None
                 self.add(retries=1)
             else:
                 if resident_bytes(worker.pid) > task.memory_bytes // 2:

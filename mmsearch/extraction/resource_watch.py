@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 
-from mmsearch.errors import ExtractionError
+from mmsearch.errors import ExtractionError, FailureCode
 
 LOOK_EVERY_S = 0.2
 _LONGEST_STEP_S = 1.0
@@ -45,7 +45,9 @@ class Watch:
     def _look_at_memory(self) -> None:
         if resident_bytes(self.pid) > self.memory_bytes:
             limit = f"{self.memory_bytes / (1 << 30):.3g} GiB"
-            raise ExtractionError("memory", f"Reading a part of this file needed more than {limit} of memory.")
+            raise ExtractionError(
+                FailureCode.MEMORY, f"Reading a part of this file needed more than {limit} of memory."
+            )
 
     def _look_at_clock(self) -> None:
         waited = _waited(self.pid)
@@ -55,7 +57,7 @@ class Watch:
         self.starved = max([self.starved, *(wait - before.get(thread, 0.0) for thread, wait in waited.items())])
         if self.elapsed - self.starved > self.timeout_s or self.elapsed > _HARD_FACTOR * self.timeout_s:
             raise ExtractionError(
-                "timeout", f"Reading a part of this file took longer than {self.timeout_s:g} seconds."
+                FailureCode.TIMEOUT, f"Reading a part of this file took longer than {self.timeout_s:g} seconds."
             )
 
 

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from mmsearch.errors import FailureCode
 from mmsearch.extraction.wire import WireError
 from mmsearch.filestat import LOWEST
 from mmsearch.types import Cue, Extracted, Failure, Fingerprint, Kind, Locator, Needs, Probe, Segment, Source, Span
@@ -24,17 +25,7 @@ _MEDIA = {"image": ("uint8", 3), "ocr_image": ("uint8", 3), "sound": ("float32",
 _PRINT_FORMS = ("look", "frame", "sound", "words")
 _PRINT_BYTES = 1 << 17
 _COUNT_LIMIT = 1 << 53  # every integer up to here is exact in JSON readers everywhere, and fits SQLite
-FAILURE_CODES = (
-    "decode-error",
-    "timeout",
-    "memory",
-    "crash",
-    "too-large",
-    "encrypted",
-    "vanished",
-    "permission",
-    "model",
-)
+_FAILURE_CODES = frozenset(FailureCode) - {FailureCode.SKIPPED, FailureCode.NOTE}
 
 
 def dump_source(source: Source) -> dict[str, Any]:
@@ -107,7 +98,7 @@ def load_failure(data: Any) -> Failure | None:
     if data is None:
         return None
     code, sentence = (_text(value) for value in _list(data, length=2))
-    if code not in FAILURE_CODES:
+    if code not in _FAILURE_CODES:
         raise WireError(f"{code!r} is no failure code")
     return Failure(code, sentence[:500])
 

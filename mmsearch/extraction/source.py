@@ -6,7 +6,7 @@ import os
 import stat
 from typing import BinaryIO
 
-from mmsearch.errors import ExtractionError
+from mmsearch.errors import ExtractionError, FailureCode
 from mmsearch.filestat import stat_values
 from mmsearch.types import Source
 
@@ -20,18 +20,18 @@ def open_source(source: Source) -> BinaryIO:
     try:
         descriptor = os.open(source.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except FileNotFoundError as error:
-        raise ExtractionError("vanished", "The file went away during the run.") from error
+        raise ExtractionError(FailureCode.VANISHED, "The file went away during the run.") from error
     except PermissionError as error:
-        raise ExtractionError("permission", "No permission to read this file.") from error
+        raise ExtractionError(FailureCode.PERMISSION, "No permission to read this file.") from error
     except OSError as error:
-        raise ExtractionError("vanished", f"The file can't be opened any more: {error.strerror}.") from error
+        raise ExtractionError(FailureCode.VANISHED, f"The file can't be opened any more: {error.strerror}.") from error
     facts = os.fstat(descriptor)
     if not stat.S_ISREG(facts.st_mode):
         os.close(descriptor)
-        raise ExtractionError("decode-error", "This is no regular file.")
+        raise ExtractionError(FailureCode.DECODE_ERROR, "This is no regular file.")
     if stat_values(facts)[:3] != source.stat:
         os.close(descriptor)
-        raise ExtractionError("vanished", "The file changed during the run; the next run takes it up.")
+        raise ExtractionError(FailureCode.VANISHED, "The file changed during the run; the next run takes it up.")
     return os.fdopen(descriptor, "rb")
 
 

@@ -20,7 +20,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, BinaryIO
 
-from mmsearch.errors import ExtractionError
+from mmsearch.errors import ExtractionError, FailureCode
 from mmsearch.extraction.source import open_source
 from mmsearch.types import Source
 
@@ -69,9 +69,9 @@ def decoding(what: str) -> Iterator[None]:
     except (MemoryError, *DECODER_ERRORS) as error:
         if isinstance(error, MemoryError) or "allocate" in str(error):
             sentence = f"The {what} needs more memory to decode than a worker may use."
-            raise ExtractionError("memory", sentence) from error
+            raise ExtractionError(FailureCode.MEMORY, sentence) from error
         sentence = f"The {what} can't be decoded; it is damaged or of a format that FFmpeg doesn't know."
-        raise ExtractionError("decode-error", sentence) from error
+        raise ExtractionError(FailureCode.DECODE_ERROR, sentence) from error
 
 
 def check_container(handle: BinaryIO) -> None:
@@ -81,7 +81,7 @@ def check_container(handle: BinaryIO) -> None:
     Raises `ExtractionError` with code `decode-error` or `encrypted`."""
     head = handle.read(HEAD_BYTES)
     if not head:
-        raise ExtractionError("decode-error", "The file is empty.")
+        raise ExtractionError(FailureCode.DECODE_ERROR, "The file is empty.")
     if head[:3] == b"ID3" and len(head) >= 10:  # FFmpeg looks behind the tag for the format, so we do
         tag = 10 + sum((byte & 0x7F) << shift for byte, shift in zip(head[6:10], (21, 14, 7, 0), strict=True))
         body = _read_at(handle, tag, HEAD_BYTES)
@@ -90,9 +90,9 @@ def check_container(handle: BinaryIO) -> None:
     words = body.split(b"\0", 1)[0].lower()
     plain = len(body) > 0 and not any(byte < 9 or 14 <= byte < 32 for byte in body[:1024])
     if words.startswith(_PLAYLIST_STARTS) or any(sign in words for sign in _PLAYLIST_SIGNS) or plain:
-        raise ExtractionError("decode-error", "This is text, perhaps a playlist, and no recording.")
+        raise ExtractionError(FailureCode.DECODE_ERROR, "This is text, perhaps a playlist, and no recording.")
     if any(guid in head for guid in _ASF_ENCRYPTION) or _is_protected_mp4(handle):
-        raise ExtractionError("encrypted", "The recording is protected by digital rights management.")
+        raise ExtractionError(FailureCode.ENCRYPTED, "The recording is protected by digital rights management.")
     handle.seek(0)
 
 

@@ -6,7 +6,7 @@ import socket
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from mmsearch.errors import ExtractionError, MmsearchError
+from mmsearch.errors import ExtractionError, FailureCode, MmsearchError
 from mmsearch.extraction import sandbox
 from mmsearch.extraction.wire import ARRAYS_LIMIT, HungUp, Message, Oversized, WireError, receive, send
 from mmsearch.types import Failure
@@ -52,7 +52,7 @@ def _send_answer(sock: socket.socket, header: dict[str, Any], results: list[Any]
         raise
     except Oversized:
         sentence = f"What one part of this file holds takes more than {ARRAYS_LIMIT >> 20} MB."
-        send(sock, _failed(number, Failure("too-large", sentence)))
+        send(sock, _failed(number, Failure(FailureCode.TOO_LARGE, sentence)))
     except (WireError, MemoryError) as error:
         send(sock, _failed(number, failure_of(error)))
 
@@ -67,13 +67,13 @@ def failure_of(error: BaseException) -> Failure:
         case ExtractionError():
             return Failure(error.code, error.sentence)
         case MmsearchError():
-            return Failure("model", error.sentence)
+            return Failure(FailureCode.MODEL, error.sentence)
         case MemoryError():
-            return Failure("memory", "Reading this file needs more memory than a worker may have.")
+            return Failure(FailureCode.MEMORY, "Reading this file needs more memory than a worker may have.")
     first = next(iter(str(error).strip().splitlines()), "")
     plain = "".join(letter for letter in first if letter.isprintable()).strip().rstrip(".")
     if not plain or "/" in plain or "\\" in plain:
-        return Failure("decode-error", f"The file can't be decoded ({type(error).__name__}).")
+        return Failure(FailureCode.DECODE_ERROR, f"The file can't be decoded ({type(error).__name__}).")
     if len(plain) > _SENTENCE_LENGTH:
         plain = plain[:_SENTENCE_LENGTH].rstrip() + "…"
-    return Failure("decode-error", f"The file can't be decoded ({type(error).__name__}: {plain}).")
+    return Failure(FailureCode.DECODE_ERROR, f"The file can't be decoded ({type(error).__name__}: {plain}).")

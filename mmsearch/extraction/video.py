@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from mmsearch.errors import ExtractionError
+from mmsearch.errors import ExtractionError, FailureCode
 from mmsearch.extraction import audio, audio_decoder
 from mmsearch.extraction.cues import cues_within, embedded_cues, pack, sidecar_cues
 from mmsearch.extraction.fingerprints import image_fingerprint
@@ -59,7 +59,9 @@ def _inspected(handle: BinaryIO) -> Film | None:
     with decoding("film"):
         film = inspect(handle)
     if film is not None and film.width * film.height > LARGEST_PIXELS:
-        raise ExtractionError("too-large", f"The film's pictures are too large ({film.width} x {film.height}).")
+        raise ExtractionError(
+            FailureCode.TOO_LARGE, f"The film's pictures are too large ({film.width} x {film.height})."
+        )
     return film
 
 
@@ -79,10 +81,10 @@ def _without_pictures(source: Source, needs: Needs, facts: Mapping[str, Any] | N
     try:
         found = audio.probe(source, needs)
     except ExtractionError as error:
-        if error.code != "decode-error":
+        if error.code != FailureCode.DECODE_ERROR:
             raise
         sentence = "Neither pictures nor sound of this film can be decoded; it is damaged or of an unknown format."
-        raise ExtractionError("decode-error", sentence) from error
+        raise ExtractionError(FailureCode.DECODE_ERROR, sentence) from error
     notes = tuple(dict.fromkeys([*found.notes, *left_out(facts)]))
     return replace(found, details={**found.details, **container_tags(facts), "pictures": False}, notes=notes)
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, cast
 
-from mmsearch.errors import ExtractionError
+from mmsearch.errors import ExtractionError, FailureCode
 from mmsearch.extraction.forkserver import WorkerKind
 from mmsearch.extraction.serialization import (
     dump_extracted,
@@ -149,7 +149,7 @@ def _decode(
             size += sum(array.nbytes for array in media if array is not None)
             if size > ARRAYS_LIMIT:
                 sentence = f"What one part of this file holds takes more than {ARRAYS_LIMIT >> 20} MB."
-                return segments, Failure("too-large", sentence)
+                return segments, Failure(FailureCode.TOO_LARGE, sentence)
             segments.append(item)
     except Exception as error:
         return segments, failure_of(error)
@@ -173,4 +173,4 @@ def _extractor(source: Source) -> _Extractor:
 
 
 def _nonsense() -> ExtractionError:
-    return ExtractionError("crash", "The worker that read this file sent an answer that makes no sense.")
+    return ExtractionError(FailureCode.CRASH, "The worker that read this file sent an answer that makes no sense.")

@@ -16,7 +16,7 @@ import time
 from typing import Any
 
 from mmsearch.config import torch_cache
-from mmsearch.errors import ExtractionError, StoppedEarly
+from mmsearch.errors import ExtractionError, FailureCode, StoppedEarly
 from mmsearch.extraction.forkserver import WorkerKind
 from mmsearch.extraction.resource_watch import LOOK_EVERY_S, Watch
 from mmsearch.extraction.serialization import load_failure
@@ -239,9 +239,9 @@ class Worker:
         failure = load_failure(header.get("failure"))
         if failure is None:
             raise WireError("neither an answer nor a failure")
-        if failure.code == "memory":
+        if failure.code == FailureCode.MEMORY:
             self.end()  # what is left of its memory is in pieces
-        return ExtractionError(failure.code, failure.sentence)
+        return ExtractionError(FailureCode(failure.code), failure.sentence)
 
     def end(self) -> int | None:
         """Ends it, if it has not ended, and gives its exit code."""

@@ -18,11 +18,12 @@ from mmsearch.encoding.jobs import Job, SpanMedia
 from mmsearch.encoding.pipeline import Pipeline, Workers
 from mmsearch.encoding.space_models import Models
 from mmsearch.indexing.scope import Reach
+from mmsearch.run_record import FileFailed, Remark, RunRecord
 from mmsearch.store import segments, spaces
 from mmsearch.store.catalogue import Root, roots, transaction
 from mmsearch.store.layout import IndexFolder
 from mmsearch.store.snapshot import SpaceRow
-from mmsearch.types import EXTRACTOR_VERSION, Extracted, Failure, FileFailed, Kind, Remark, RunRecord, Source
+from mmsearch.types import EXTRACTOR_VERSION, Extracted, Failure, Kind, Source
 
 COMMIT_S = 1.0
 _AHEAD = 12  # assets on their way: enough to fill a batch, few enough to hold in memory

@@ -7,10 +7,11 @@ import time
 
 from mmsearch.encoding.space_models import Models
 from mmsearch.indexing.plan import Plan
+from mmsearch.run_record import RunRecord
 from mmsearch.store import segments, spaces
 from mmsearch.store.catalogue import transaction
 from mmsearch.store.layout import IndexFolder
-from mmsearch.types import Failure, RunRecord
+from mmsearch.types import Failure
 
 COMMIT_S = 1.0
 COMMIT_SEGMENTS = 400

@@ -14,6 +14,7 @@ from io import FileIO
 
 from mmsearch.discovery.sniff import HEAD_BYTES, sniff
 from mmsearch.discovery.walk import Entry
+from mmsearch.errors import FailureCode
 from mmsearch.filestat import stat_values
 from mmsearch.store.catalogue import Root
 from mmsearch.store.files import FileRow
@@ -89,10 +90,16 @@ def inspect(wanted: Wanted, over: threading.Event) -> Inspection:
     if entry.owner:
         owner = entry.owner.decode("utf-8", "replace")
         return Inspection(
-            wanted, None, "sidecar", None, Failure("skipped", f"It belongs to {owner} and is searched with it.")
+            wanted,
+            None,
+            "sidecar",
+            None,
+            Failure(FailureCode.SKIPPED, f"It belongs to {owner} and is searched with it."),
         )
     if wanted.max_bytes is not None and entry.size > wanted.max_bytes:
-        return Inspection(wanted, None, "too-large", None, Failure("skipped", "It is larger than --max-size."))
+        return Inspection(
+            wanted, None, "too-large", None, Failure(FailureCode.SKIPPED, "It is larger than --max-size.")
+        )
     try:
         with _opened(path) as file:
             head = file.read(HEAD_BYTES)
@@ -100,7 +107,7 @@ def inspect(wanted: Wanted, over: threading.Event) -> Inspection:
             if kind is None:
                 return Inspection(wanted, None, format_, None)
             if _is_hollow(os.fstat(file.fileno())):
-                hollow = Failure("skipped", "It is a sparse file: nearly all of it is a hole.")
+                hollow = Failure(FailureCode.SKIPPED, "It is a sparse file: nearly all of it is a hole.")
                 return Inspection(wanted, None, "sparse", None, hollow)
             digest = _digest(file, head, over)
             facts = os.fstat(file.fileno())
@@ -108,7 +115,11 @@ def inspect(wanted: Wanted, over: threading.Event) -> Inspection:
         return _unreadable(wanted, error)
     if stat_values(facts)[:2] != (entry.size, entry.mtime_ns):
         return Inspection(
-            wanted, kind, format_, None, Failure("vanished", "It changed while it was read; the next run takes it up.")
+            wanted,
+            kind,
+            format_,
+            None,
+            Failure(FailureCode.VANISHED, "It changed while it was read; the next run takes it up."),
         )
     return Inspection(wanted, kind, format_, _key(digest, format_, wanted, over))
 
@@ -151,9 +162,9 @@ def _key(digest: str, format_: str, wanted: Wanted, over: threading.Event) -> st
 
 def _unreadable(wanted: Wanted, error: OSError) -> Inspection:
     if isinstance(error, PermissionError):
-        failure = Failure("permission", "No permission to read it.")
+        failure = Failure(FailureCode.PERMISSION, "No permission to read it.")
     elif isinstance(error, FileNotFoundError):
-        failure = Failure("vanished", "It went away during the run.")
+        failure = Failure(FailureCode.VANISHED, "It went away during the run.")
     else:
-        failure = Failure("vanished", f"It can't be read: {error.strerror or type(error).__name__}.")
+        failure = Failure(FailureCode.VANISHED, f"It can't be read: {error.strerror or type(error).__name__}.")
     return Inspection(wanted, None, "unreadable", None, failure)

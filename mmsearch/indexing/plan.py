@@ -10,12 +10,14 @@ from dataclasses import dataclass, field
 from mmsearch.config import Settings
 from mmsearch.discovery.walk import Entry
 from mmsearch.encoding.jobs import Job
+from mmsearch.errors import FailureCode
 from mmsearch.indexing.inspection import Inspection
 from mmsearch.indexing.scan import Scan, lacks_reading, sidecar_note, skip
+from mmsearch.run_record import FileFailed, RunRecord
 from mmsearch.store import files
 from mmsearch.store.catalogue import Root, set_mounts
 from mmsearch.store.files import FileRow
-from mmsearch.types import Failure, FileFailed, Kind, RunRecord, Source
+from mmsearch.types import AssetState, Failure, Kind, Source
 
 
 @dataclass(slots=True)
@@ -54,7 +56,7 @@ class Plan:
         for path, why in survey.missing:
             self.record.seen += 1
             self.record.missing += 1
-            self.failures.append(FileFailed(path, Failure("vanished", why), missing=True))
+            self.failures.append(FileFailed(path, Failure(FailureCode.VANISHED, why), missing=True))
 
     def take(self, looks: Iterable[Inspection]) -> list[Job]:
         """Write what was seen of some files; gives the jobs that follow."""
@@ -66,9 +68,9 @@ class Plan:
         if state == "later" and failure is not None:
             files.note_passing_failure(self.connection, asset_id, failure)
         for path in self.waiting.pop(asset_id, ()):
-            if state == "complete":
+            if state == AssetState.COMPLETE:
                 self.record.indexed += 1
-            elif failure is not None and state == "partial":
+            elif failure is not None and state == AssetState.PARTIAL:
                 self.record.partial += 1
                 self.failures.append(FileFailed(path, failure, partial=True))
             elif failure is not None:
@@ -82,7 +84,7 @@ class Plan:
             entry.ctime_ns,
         )  # fmt: skip
         file_id = files.put_file(self.connection, root.id, facts)
-        if look.failure is not None and look.failure.code != "skipped":
+        if look.failure is not None and look.failure.code != FailureCode.SKIPPED:
             known = row is not None and row.code == look.failure.code
             if look.kind is not None:  # it changes as we look: better its older content than none
                 files.note_failure(self.connection, file_id, look.failure)
@@ -114,7 +116,7 @@ class Plan:
 
     def _is_to_be_read(self, row: FileRow) -> bool:
         """Whether a file whose content is the same is to be done again all the same."""
-        return (row.state == "partial" and self.settings.retry_failed) or lacks_reading(row, self.settings)
+        return (row.state == AssetState.PARTIAL and self.settings.retry_failed) or lacks_reading(row, self.settings)
 
     def _count_known(self, state: str, asset_id: int, before: int) -> None:
         """A file whose content is in the index already: touched, moved, copied, or known to be broken."""
@@ -163,7 +165,7 @@ class Plan:
         ).fetchone()
         file_id = files.put_file(self.connection, root.id, files.FileFacts(folder, 0, 0, 0, None, "folder"))
         self.record.seen += 1
-        failure = Failure("permission", f"The folder can't be listed: {why}.")
+        failure = Failure(FailureCode.PERMISSION, f"The folder can't be listed: {why}.")
         files.unlink(self.connection, file_id, failure)
         if row is None:
             self._failed(os.path.join(root.path, folder), failure)

@@ -33,6 +33,7 @@ from mmsearch.indexing.plan import Plan
 from mmsearch.indexing.scan import Scan, remarks, survey
 from mmsearch.indexing.scope import Reach, Scope, check_targets, scopes
 from mmsearch.indexing.work_units import Ledger
+from mmsearch.run_record import Event, Finished, Progress, Remark, RunOutcome, RunRecord
 from mmsearch.store import files, spaces
 from mmsearch.store.catalogue import (
     begin_run,
@@ -44,7 +45,6 @@ from mmsearch.store.catalogue import (
 )
 from mmsearch.store.layout import IndexFolder
 from mmsearch.store.writing import writing
-from mmsearch.types import Event, Finished, Progress, Remark, RunRecord
 
 _TELL_S = 0.25  # between two progress events
 
@@ -134,10 +134,11 @@ class _Run:
             found = yield from self._survey(parts)
             yield from self._work(found, models)
         except StoppedEarly as error:
-            self.record.outcome = "disk-full" if isinstance(error.__cause__, sqlite3.Error | OSError) else "broken-off"
+            full = isinstance(error.__cause__, sqlite3.Error | OSError)
+            self.record.outcome = RunOutcome.DISK_FULL if full else RunOutcome.BROKEN_OFF
             yield Remark(error.sentence, error.hint)
         except BaseException:
-            self.record.outcome = "broken-off"
+            self.record.outcome = RunOutcome.BROKEN_OFF
             raise
         finally:
             self._settle_record()
@@ -161,7 +162,7 @@ class _Run:
             gc.enable()
         self.record.stages["discover"] = time.monotonic() - began
         for reason in found.guarded:
-            self.record.outcome = "guard"
+            self.record.outcome = RunOutcome.GUARD
             self.record.notes.append(reason)
             yield Remark(
                 reason, "If they are really gone, run again with --allow-mass-delete, or `mmsearch forget` the folder."
@@ -197,12 +198,14 @@ class _Run:
                 self.record.stages |= {name: round(spent, 3) for name, spent in self.pipeline.busy().items()}
                 self.record.profile = finalize.profile(self.record, self.pipeline.profile())
                 self.pipeline.close()
-        if self.record.outcome == "done" or self.record.outcome == "guard":
+        if self.record.outcome in (RunOutcome.DONE, RunOutcome.GUARD):
             with transaction(self.connection, self.folder):
                 files.remove_orphans(self.connection)
             yield from self._catch_up(models)
         began = time.monotonic()
-        if self.record.outcome != "interrupted":  # building takes minutes in a large index; who stops wants an end
+        if (
+            self.record.outcome != RunOutcome.INTERRUPTED
+        ):  # building takes minutes in a large index; who stops wants an end
             finalize.build_ann(self.connection, self.folder, models)
         yield from models.remarks()
         self.record.stages["ann"] = time.monotonic() - began
@@ -231,7 +234,7 @@ class _Run:
 
     def _swap(self) -> Iterator[Event]:
         """Put spaces that were built in use when the run has come to its end."""
-        if self.record.outcome not in ("done", "guard"):
+        if self.record.outcome not in (RunOutcome.DONE, RunOutcome.GUARD):
             return
         for remark in finalize.swap(self.connection, self.folder, self._asked_to_stop):
             if remark is not None:
@@ -306,9 +309,9 @@ class _Run:
         budget = self.settings.time_budget_s
         got_on = self.got_on or self.caught_up > 0 or (self.commits is not None and self.commits.any)
         if reason is None and budget is not None and got_on and time.monotonic() - self.began >= budget:
-            reason = "budget"
+            reason = RunOutcome.BUDGET
         if reason is not None:
-            self.record.outcome = reason
+            self.record.outcome = RunOutcome(reason)
         return reason is not None
 
     def _failures(self) -> Iterator[Event]:

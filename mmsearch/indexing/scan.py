@@ -14,13 +14,15 @@ from mmsearch.config import Settings
 from mmsearch.discovery.ignore import Globs
 from mmsearch.discovery.mounts import PSEUDO, mount_points, type_at
 from mmsearch.discovery.walk import Entry, Walk, single
+from mmsearch.errors import FailureCode
 from mmsearch.indexing.guard import GUARD_FILES, Missing, judge, mounts_of_single
 from mmsearch.indexing.inspection import Wanted
 from mmsearch.indexing.scope import Scope
+from mmsearch.run_record import Remark, RunRecord
 from mmsearch.store.catalogue import Root, get_meta, is_below, mounts
 from mmsearch.store.files import FileRow, known_files
 from mmsearch.store.schema import CTIMES_SINCE
-from mmsearch.types import EXTRACTOR_VERSION, Kind, Remark, RunRecord
+from mmsearch.types import EXTRACTOR_VERSION, Kind
 
 _FEW = 1000  # entries between two looks at whether the run is to stop
 
@@ -203,7 +205,7 @@ def _sort(
     is_large = limit is not None and entry.size > limit and not belongs
     if (
         settings.recheck
-        or (belongs or is_large) != (row.code == "skipped")
+        or (belongs or is_large) != (row.code == FailureCode.SKIPPED)
         or (row.code is not None and not belongs and not is_large)
     ):
         result.wanted.append(Wanted(root, entry, row, limit))
@@ -216,7 +218,7 @@ def _sort(
     elif settings.refresh and row.extractor is not None and row.extractor < EXTRACTOR_VERSION:
         result.wanted.append(Wanted(root, entry, row, limit))
     elif row.state == "failed":
-        record.count("known_failures", row.asset_code or "decode-error")
+        record.count("known_failures", row.asset_code or FailureCode.DECODE_ERROR)
     else:
         record.unchanged += 1
 

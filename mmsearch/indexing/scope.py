@@ -12,10 +12,11 @@ from mmsearch.config import Settings
 from mmsearch.discovery.mounts import PSEUDO, is_network, mount_points, type_at
 from mmsearch.discovery.walk import device_of
 from mmsearch.errors import UsageError
+from mmsearch.run_record import Remark
 from mmsearch.store.catalogue import Root, add_root, is_below, roots, set_forgotten, set_rules
 from mmsearch.store.files import move_file
 from mmsearch.store.layout import IndexFolder
-from mmsearch.types import ALL_FILES, FileRules, Remark
+from mmsearch.types import ALL_FILES, FileRules
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from mmsearch.errors import ExtractionError
+from mmsearch.errors import ExtractionError, FailureCode
 from mmsearch.models.budget import Budget, budget_for
 from mmsearch.models.device_transfer import copies
 from mmsearch.models.embedder import Throughput
@@ -59,7 +59,7 @@ class Batches:
         """What the model makes of each item, float32, in the order of the items.
 
         `costs` are the tokens of each item, `prepare` makes the library's inputs of a batch, `kind` is the view, and
-        `how` (`prompt`, `task`) goes with all of them. Raises `ExtractionError("memory", ...)` where one item alone is
+        `how` (`prompt`, `task`) goes with all of them. Raises `ExtractionError` (memory) where one item alone is
         too large.
         """
         budget = self._budget(kind)
@@ -106,7 +106,7 @@ class Batches:
 
             torch.cuda.empty_cache()
         if len(inputs) == 1:
-            raise ExtractionError("memory", "This alone does not fit the memory of the device.")
+            raise ExtractionError(FailureCode.MEMORY, "This alone does not fit the memory of the device.")
         with self._noting:
             budget.shrink(tokens)
         half = len(inputs) // 2

@@ -79,7 +79,7 @@ class Embedder(Protocol):
         Items: `str` for text, uint8 (height, width, 3) RGB for image, float32 (samples,) mono at the rate of the limits
         for audio, `Clip` for video. Texts beyond `max_tokens` and sounds beyond the limit are cut: see `part_texts`.
         Raises `UsageError` for a view that the model does not have and for an instruction where it takes none,
-        `ExtractionError("memory", ...)` where one item alone does not fit the device.
+        `ExtractionError` (memory) where one item alone does not fit the device.
         """
 
     def fused(self, text: str, image: np.ndarray, role: Role = "query", instruction: str | None = None) -> np.ndarray:

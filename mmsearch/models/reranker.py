@@ -53,7 +53,7 @@ class Reranker(Protocol):
         """How well each candidate answers, float32 (n,) in 0..1, higher is better, in the order of the candidates.
 
         What a candidate has beyond the model's views is not looked at. Raises `UsageError` where nothing is left of the
-        query or of a candidate, `ExtractionError("memory", ...)` where one pair alone does not fit the device.
+        query or of a candidate, `ExtractionError` (memory) where one pair alone does not fit the device.
         """
 
 

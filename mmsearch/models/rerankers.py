@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from mmsearch.errors import ExtractionError, ModelUnavailable, UsageError
+from mmsearch.errors import ExtractionError, FailureCode, ModelUnavailable, UsageError
 from mmsearch.models.batches import OUT_OF_MEMORY
 from mmsearch.models.budget import budget_for
 from mmsearch.models.late_interaction import LateReranker
@@ -109,7 +109,7 @@ class CrossEncoderReranker:
 
             torch.cuda.empty_cache()
         if len(candidates) == 1:
-            raise ExtractionError("memory", "This candidate alone does not fit the memory of the device.")
+            raise ExtractionError(FailureCode.MEMORY, "This candidate alone does not fit the memory of the device.")
         self._budget.shrink(tokens)
         half = len(candidates) // 2
         halves = candidates[:half], candidates[half:]

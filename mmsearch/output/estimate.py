@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from mmsearch.types import Progress, Work
+from mmsearch.run_record import Progress, Work
 
 STRETCH_S = 1.0  # a shorter one would measure batches, not work
 STRETCHES = 128  # when there are twice as many, neighbours are joined

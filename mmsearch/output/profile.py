@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from mmsearch.output.formatting import duration
-from mmsearch.types import StageProfile
+from mmsearch.run_record import StageProfile
 
 FULL = 0.75  # busy share from which a stage is what the run waits for
 _UNITS = {

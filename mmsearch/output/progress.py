@@ -12,7 +12,7 @@ from mmsearch.output import text_layout
 from mmsearch.output.estimate import Estimate
 from mmsearch.output.formatting import approximate_duration, counted, display_path, escaped, size
 from mmsearch.output.streams import console, is_terminal, width, write_message, write_note
-from mmsearch.types import Event, FileFailed, Finished, Progress, Remark, RunRecord
+from mmsearch.run_record import Event, FileFailed, Finished, Progress, Remark, RunRecord
 
 if TYPE_CHECKING:
     from rich.progress import TaskID

@@ -15,9 +15,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
+from mmsearch.index_status import FailedFile, Finding, Status
 from mmsearch.output.formatting import escaped
 from mmsearch.output.streams import is_terminal, write_stdout
-from mmsearch.types import Answer, CopyGroup, FailedFile, Finding, Hit, Locator, RunRecord, Status
+from mmsearch.run_record import RunRecord
+from mmsearch.types import Answer, CopyGroup, Hit, Locator
 
 # Valid in JSON as they are, but a terminal may obey them, a line reader may split at them, and surrogates are no UTF-8.
 _ESCAPED = re.compile("[\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")

@@ -9,16 +9,19 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from mmsearch.index_status import Finding, FindingState, Status
 from mmsearch.output import text_layout
 from mmsearch.output.formatting import counted, duration, escaped, size
 from mmsearch.output.streams import width, write_lines
-from mmsearch.types import ALL_FILES, Finding, RunRecord, Status
+from mmsearch.run_record import RunOutcome, RunRecord
+from mmsearch.types import ALL_FILES
 
 _STOPPED = {
-    "interrupted": "Interrupted. What was committed is kept; the same command goes on from here.",
-    "budget": "The time budget is used up. What was committed is kept; the same command goes on from here.",
-    "disk-full": "The disk is full. What was committed is kept; make room, and the same command goes on from here.",
-    "guard": "None of them was removed from the index; if they are really gone, add --allow-mass-delete.",
+    RunOutcome.INTERRUPTED: "Interrupted. What was committed is kept; the same command goes on from here.",
+    RunOutcome.BUDGET: "The time budget is used up. What was committed is kept; the same command goes on from here.",
+    RunOutcome.DISK_FULL: "The disk is full. What was committed is kept; make room, and the same command goes on from"
+    " here.",
+    RunOutcome.GUARD: "None of them was removed from the index; if they are really gone, add --allow-mass-delete.",
 }
 
 _OUTCOMES = {
@@ -173,11 +176,11 @@ def _moment(seconds: float) -> str:
 
 def write_findings(findings: Sequence[Finding]) -> None:
     """What `verify` found, a line per promise, and what to do about what does not hold."""
-    lines = []
+    lines: list[tuple[str, str]] = []
     for finding in findings:
         detail = f": {escaped(finding.sentence)}" if finding.sentence else ""
         lines.append((finding.state, f"{escaped(finding.promise)}{detail}"))
-        if finding.hint and finding.state not in ("ok", "repaired"):
+        if finding.hint and finding.state not in (FindingState.OK, FindingState.REPAIRED):
             lines.append(("", f"hint: {escaped(finding.hint)}"))
     write_lines(text_layout.pairs(lines, width(sys.stdout)))
 
@@ -185,11 +188,11 @@ def write_findings(findings: Sequence[Finding]) -> None:
 def verify_verdict(findings: Sequence[Finding], index: str | None = None) -> str:
     """The one sentence that `verify` ends with."""
     states = {finding.state for finding in findings}
-    if "broken" in states:
+    if FindingState.BROKEN in states:
         return "The index is damaged; what is lost stands above."
-    if "derived" in states:
+    if FindingState.DERIVED in states:
         return f"Nothing is lost: what is broken can be rebuilt with `{command_line('verify --repair', index)}`."
-    return "The index was repaired." if "repaired" in states else "The index is sound."
+    return "The index was repaired." if FindingState.REPAIRED in states else "The index is sound."
 
 
 def write_checks(checks: Sequence[tuple[str, str, str, str]]) -> None:

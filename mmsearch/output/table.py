@@ -14,10 +14,11 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+from mmsearch.index_status import FailedFile
 from mmsearch.output import text_layout
 from mmsearch.output.formatting import counted, display_path, escaped, one_line, place, size
 from mmsearch.output.streams import console, is_terminal, width, write_lines, write_text
-from mmsearch.types import CopyGroup, FailedFile, Hit, Signal
+from mmsearch.types import CopyGroup, Hit, Signal
 
 if TYPE_CHECKING:
     from rich.text import Text

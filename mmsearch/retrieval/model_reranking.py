@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from mmsearch.encoding.ad_hoc_files import Files, source_of
-from mmsearch.errors import ExtractionError, UsageError
+from mmsearch.errors import ExtractionError, FailureCode, UsageError
 from mmsearch.models.model_options import ModelOptions
 from mmsearch.models.reranker import Candidate, Reranker, visible
 from mmsearch.retrieval.rerank_media import RerankMedia, needs_of, with_image
@@ -153,7 +153,7 @@ class _Judge:
         try:
             piece = self._looks.of(place)
         except ExtractionError as error:
-            self._troubles[_CHANGED if error.code in ("vanished", "permission") else _BROKEN] += 1
+            self._troubles[_CHANGED if error.code in (FailureCode.VANISHED, FailureCode.PERMISSION) else _BROKEN] += 1
             piece = None
         return with_image(Candidate(words), piece, self._reranker.views)
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 import os
 
 from mmsearch.encoding.ad_hoc_files import Files
-from mmsearch.errors import ExtractionError
+from mmsearch.errors import ExtractionError, FailureCode
 from mmsearch.filestat import stat_values
 from mmsearch.models.embedder import Clip
 from mmsearch.models.reranker import Candidate, Reranker
@@ -94,4 +94,4 @@ class RerankMedia:
             now = stat_values(facts)[:3]
             if now[:2] == (size, mtime_ns):
                 return Source(os.path.realpath(path), Kind(kind), format_, now)
-        raise ExtractionError("vanished", "The file changed or went away since it was indexed.")
+        raise ExtractionError(FailureCode.VANISHED, "The file changed or went away since it was indexed.")

@@ -14,10 +14,11 @@ from pathlib import Path
 
 from mmsearch.config import index_command
 from mmsearch.errors import DamagedIndex, IndexUnusable, LockHeld, NoIndex, StoppedEarly, UsageError
+from mmsearch.run_record import RunRecord
 from mmsearch.store import rows, schema, schema_check, sums
 from mmsearch.store.layout import IndexFolder
 from mmsearch.trust import State, new_id, standing
-from mmsearch.types import ALL_FILES, FileRules, RunRecord
+from mmsearch.types import ALL_FILES, FileRules
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from mmsearch.errors import DamagedIndex
+from mmsearch.index_status import Finding, FindingState
 from mmsearch.store.catalogue import transaction, translate_sqlite_errors
 from mmsearch.store.invariants import Invariants
 from mmsearch.store.layout import IndexFolder
-from mmsearch.types import Finding
 
 _AGAIN = "Take the files in again: delete the index folder and run `mmsearch index FOLDER` on them."
 _REPAIR = "`mmsearch verify --repair` makes it again from the catalogue."
@@ -38,19 +38,23 @@ def findings(folder: IndexFolder, connection: sqlite3.Connection, repair: bool, 
 def _run(folder: IndexFolder, connection: sqlite3.Connection, check: _Check, repair: bool) -> Finding:
     broken = _broken(folder, check)
     if not broken:
-        return Finding(check.promise, "ok")
+        return Finding(check.promise, FindingState.OK)
     sentence = " ".join(broken[:3]) + (f" (and {len(broken) - 3} more)" if len(broken) > 3 else "")
     if check.mend is None:
-        return Finding(check.promise, "broken", sentence, _AGAIN)
+        return Finding(check.promise, FindingState.BROKEN, sentence, _AGAIN)
     if not repair:
-        return Finding(check.promise, "derived", sentence, _REPAIR)
+        return Finding(check.promise, FindingState.DERIVED, sentence, _REPAIR)
     try:
         with transaction(connection, folder):
             check.mend()
         left = _broken(folder, check)
     except DamagedIndex as error:
         left = [f"{sentence} {error.sentence}"]
-    return Finding(check.promise, "broken", left[0], _AGAIN) if left else Finding(check.promise, "repaired", sentence)
+    return (
+        Finding(check.promise, FindingState.BROKEN, left[0], _AGAIN)
+        if left
+        else Finding(check.promise, FindingState.REPAIRED, sentence)
+    )
 
 
 def _broken(folder: IndexFolder, check: _Check) -> list[str]:

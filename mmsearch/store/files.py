@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from mmsearch.store.tokenization import prepare_name
-from mmsearch.types import EXTRACTOR_VERSION, Failure
+from mmsearch.types import EXTRACTOR_VERSION, AssetState, Failure
+
+_HELD = (AssetState.COMPLETE, AssetState.PARTIAL)  # states of assets that are found
 
 
 class FileRow(NamedTuple):
@@ -110,7 +112,7 @@ def link(connection: sqlite3.Connection, file_id: int, asset_id: int) -> None:
     old = connection.execute(
         "SELECT a.id, a.state FROM files f JOIN assets a ON a.id = f.asset_id WHERE f.id = ?", (file_id,)
     ).fetchone()
-    if state == "pending" and old is not None and old[0] != asset_id and old[1] in ("complete", "partial"):
+    if state == AssetState.PENDING and old is not None and old[0] != asset_id and old[1] in _HELD:
         connection.execute("UPDATE files SET next_asset_id = ? WHERE id = ?", (asset_id, file_id))
         return
     connection.execute("UPDATE files SET asset_id = ?, next_asset_id = NULL WHERE id = ?", (asset_id, file_id))

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
+from mmsearch.run_record import RunOutcome
 from mmsearch.store import ann, files, rows, sums
 from mmsearch.store.catalogue import is_own, last_run
 from mmsearch.store.layout import IndexFolder, Signature
@@ -106,7 +107,7 @@ class Invariants:
     def orphans(self) -> Iterator[str]:
         """Assets without files. A run that goes on, or was cut off, leaves some: a moved file may want them again."""
         run = last_run(self.connection)
-        if run is None or run[2].get("outcome") in ("done", "guard"):
+        if run is None or run[2].get("outcome") in (RunOutcome.DONE, RunOutcome.GUARD):
             yield from (
                 f"Asset {row[0]} belongs to no file."
                 for row in self._rows(

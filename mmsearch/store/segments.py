@@ -9,14 +9,18 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from mmsearch.errors import FailureCode
 from mmsearch.store import files
 from mmsearch.store.tokenization import prepare
-from mmsearch.types import Cue, Failure, Fingerprint, Probe, Segment
+from mmsearch.types import AssetState, Cue, Failure, Fingerprint, Probe, Segment
 
 if TYPE_CHECKING:
     import numpy as np
 
-PASSING = ("vanished", "permission")  # failures that say nothing of the bytes: the next run tries again
+PASSING = (
+    FailureCode.VANISHED,
+    FailureCode.PERMISSION,
+)  # failures that say nothing of the bytes: the next run tries again
 BACKGROUND_SIZE = 1000  # a mean and a spread need no more; 1,000 x 384 in float16 are read in a millisecond
 
 
@@ -66,7 +70,7 @@ def commit_span(connection: sqlite3.Connection, chunk: SpanResult, space_ids: It
     that is in already is left alone, so a repeated one is harmless.
     """
     row = connection.execute("SELECT state, visible FROM assets WHERE id = ?", (chunk.asset_id,)).fetchone()
-    if row is None or row[0] != "pending":
+    if row is None or row[0] != AssetState.PENDING:
         return "gone" if row is None else str(row[0])
     if chunk.failure is not None and chunk.failure.code in PASSING:
         return "later"
@@ -90,7 +94,7 @@ def commit_span(connection: sqlite3.Connection, chunk: SpanResult, space_ids: It
     total, done = connection.execute(
         "SELECT spans, (SELECT count(*) FROM spans WHERE asset_id = a.id) FROM assets a WHERE id = ?", (chunk.asset_id,)
     ).fetchone()
-    return _finish(connection, chunk.asset_id, None, space_ids) if done >= total else "pending"
+    return _finish(connection, chunk.asset_id, None, space_ids) if done >= total else AssetState.PENDING
 
 
 def _write(connection: sqlite3.Connection, chunk: SpanResult, visible: bool) -> None:
@@ -158,7 +162,7 @@ def _finish(connection: sqlite3.Connection, asset_id: int, failure: Failure | No
         lost = f" ({len(missing)} of {total} parts are concerned)" if total > 1 else ""
         failure = Failure(missing[0][0], missing[0][1] + lost)
     there = connection.execute("SELECT 1 FROM segments WHERE asset_id = ? LIMIT 1", (asset_id,)).fetchone()
-    state = "complete" if failure is None else "partial" if there else "failed"
+    state = AssetState.COMPLETE if failure is None else AssetState.PARTIAL if there else AssetState.FAILED
     connection.execute(
         "UPDATE assets SET state = ?, code = ?, reason = ?, attempts = attempts + 1 WHERE id = ?",
         (state, failure.code if failure else None, failure.sentence if failure else None, asset_id),

@@ -6,6 +6,8 @@ import os
 import sqlite3
 from dataclasses import replace
 
+from mmsearch.errors import FailureCode
+from mmsearch.index_status import SpaceStatus, Status
 from mmsearch.store import ann
 from mmsearch.store.catalogue import is_network_file_system, last_run
 from mmsearch.store.files import HELD, OUTDATED, noted_files
@@ -15,7 +17,7 @@ from mmsearch.store.log import lost_commits
 from mmsearch.store.schema import is_older
 from mmsearch.store.snapshot import Snapshot, SpaceRow
 from mmsearch.store.spaces import BUILDING, plain_name, spaces
-from mmsearch.types import EXTRACTOR_VERSION, SpaceStatus, Status
+from mmsearch.types import EXTRACTOR_VERSION
 
 
 def status(folder: IndexFolder) -> Status:
@@ -128,7 +130,7 @@ def _skipped(connection: sqlite3.Connection) -> dict[str, int]:
     for path, code, format_ in connection.execute(
         f"SELECT f.path, f.code, f.format FROM files f LEFT JOIN assets a ON a.id = f.asset_id WHERE {HELD} = 'skipped'"
     ):
-        if code == "skipped":
+        if code == FailureCode.SKIPPED:
             reason = {"sidecar": "sidecar", "sparse": "sparse file"}.get(format_, "larger than --max-size")
         elif format_ == "empty":
             reason = "empty file"

@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Iterator
 
 from mmsearch.errors import DamagedIndex
+from mmsearch.index_status import Finding, FindingState
 from mmsearch.store import sums
 from mmsearch.store.catalogue import open_reader, translate_sqlite_errors
 from mmsearch.store.check import findings
@@ -14,7 +15,6 @@ from mmsearch.store.layout import IndexFolder
 from mmsearch.store.lock import lock_holder
 from mmsearch.store.log import lost_commits
 from mmsearch.store.writing import writing
-from mmsearch.types import Finding
 
 BYTES = "The catalogue's bytes are as they were written"
 _NEXT_RUN = "The next `mmsearch index` checks the catalogue and sums it."
@@ -28,16 +28,16 @@ def verify(folder: IndexFolder, repair: bool, deep: bool) -> list[Finding]:
             open_reader(folder).close()  # says so if there is no index, before a folder is touched
             writer = held.enter_context(writing(folder, "verify --repair", heal=False))
             whole = _bytes(folder)
-            if whole.state == "derived":  # the sums are written on leaving
-                whole = Finding(whole.promise, "repaired", whole.sentence)
+            if whole.state == FindingState.DERIVED:  # the sums are written on leaving
+                whole = Finding(whole.promise, FindingState.REPAIRED, whole.sentence)
             result = [whole, *_findings(folder, writer.connection, repair, deep)]
-            writer.sound = all(one.state != "broken" for one in result)
+            writer.sound = all(one.state != FindingState.BROKEN for one in result)
             return result
         whole = _bytes(folder)
         try:
             connection = held.enter_context(contextlib.closing(open_reader(folder)))
         except DamagedIndex:
-            if whole.state != "broken":
+            if whole.state != FindingState.BROKEN:
                 raise
             return [whole]
         connection.execute("BEGIN")
@@ -52,20 +52,20 @@ def _findings(folder: IndexFolder, connection: sqlite3.Connection, repair: bool,
 def _bytes(folder: IndexFolder) -> Finding:
     """All blocks of the catalogue are summed, also where nothing tells of a change."""
     folder.check()
-    return Finding(BYTES, *next(_trouble(folder), ("ok",)))
+    return Finding(BYTES, *next(_trouble(folder), (FindingState.OK, "", "")))
 
 
-def _trouble(folder: IndexFolder) -> Iterator[tuple[str, ...]]:
+def _trouble(folder: IndexFolder) -> Iterator[tuple[FindingState, str, str]]:
     try:
         known = sums.read(folder)
         while known is not None and folder.exists() and (bad := sums.damaged_blocks(folder, known)):
             if known == (known := sums.read(folder)) and known is not None:  # else a writer changed it meanwhile
                 told = sums.damage(folder, bad)
-                yield "broken", told.sentence, told.hint
+                yield FindingState.BROKEN, told.sentence, told.hint
     except sums.BadSums:
-        yield "derived", "Its checksums are damaged.", _NEXT_RUN
+        yield FindingState.DERIVED, "Its checksums are damaged.", _NEXT_RUN
         return
     if not lock_holder(folder) and (lost := lost_commits(folder)):
-        yield "derived", f"Its log is damaged: {lost} commits of the last run are lost.", _NEXT_RUN
+        yield FindingState.DERIVED, f"Its log is damaged: {lost} commits of the last run are lost.", _NEXT_RUN
     if known is None and folder.exists():
-        yield "ok", "It has no checksums yet: its first run was killed, or an earlier mmsearch wrote it."
+        yield FindingState.OK, "It has no checksums yet: its first run was killed, or an earlier mmsearch wrote it.", ""

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from mmsearch.errors import DamagedIndex, IndexUnusable
+from mmsearch.index_status import FindingState
 from mmsearch.store import ann, sums
 from mmsearch.store.catalogue import check_present, checkpoint, open_writer, translate_sqlite_errors
 from mmsearch.store.check import findings
@@ -82,9 +83,9 @@ def _healed(folder: IndexFolder, connection: sqlite3.Connection, known: sums.Sum
     quickly against it. Gives what was found. Raises `DamagedIndex`."""
     notes = []
     for finding in () if sure else findings(folder, connection, repair=True, deep=False):
-        if finding.state == "broken":
+        if finding.state == FindingState.BROKEN:
             raise DamagedIndex(f"{finding.promise}: that does not hold. {finding.sentence}", sums.anew(folder))
-        if finding.state == "repaired" and finding.promise not in _LEFT_BY_KILLS:
+        if finding.state == FindingState.REPAIRED and finding.promise not in _LEFT_BY_KILLS:
             notes.append(f"{finding.promise}: that did not hold ({finding.sentence.rstrip('.')}); it was made again.")
     with translate_sqlite_errors(folder):
         for name in ann.drop_bad(connection, folder, {} if known is None else known.files):

@@ -14,6 +14,9 @@ from fake_index import FAILED, HITS, HOSTILE, STATUS
 from mmsearch import types as t
 from mmsearch.cli.program import run
 from mmsearch.config import Settings
+from mmsearch.errors import FailureCode
+from mmsearch.index_status import Finding, Status
+from mmsearch.run_record import FileFailed, Finished, Remark, RunRecord
 
 
 @pytest.fixture(autouse=True)
@@ -217,7 +220,7 @@ def test_status_json_is_the_whole_status(capfd):
 )
 def test_status_check_tells_by_its_exit_code_whether_work_is_left(monkeypatch, index, change, code):
     facts = {name: getattr(STATUS, name) for name in STATUS.__dataclass_fields__}
-    monkeypatch.setattr(index, "status_now", t.Status(**facts | change))
+    monkeypatch.setattr(index, "status_now", Status(**facts | change))
     assert run(["status", "--check", "--quiet"]) == code
     assert run(["status", "--quiet"]) == 0
 
@@ -241,7 +244,7 @@ def test_failed_speaks_json_and_nul(capfdbinary):
 
 
 def test_failed_retry_runs_the_index_with_the_failed_files(index):
-    index.events = (t.Finished(t.RunRecord()),)
+    index.events = (Finished(RunRecord()),)
     assert run(["failed", "--retry"]) == 0
     ((_, targets, settings, listed, command),) = asked(index, "update")
     assert (targets, settings, listed, command) == (None, Settings(retry_failed=True), False, "failed --retry")
@@ -256,7 +259,7 @@ def test_forget_names_absolute_paths(index, capfd):
 
 @pytest.mark.parametrize("state, code", [("ok", 0), ("repaired", 0), ("derived", 3), ("broken", 3)])
 def test_verify_exits_3_when_something_does_not_hold(monkeypatch, index, capfd, state, code):
-    finding = t.Finding("names and words agree", state, "Two differ.", "Do that.")
+    finding = Finding("names and words agree", state, "Two differ.", "Do that.")
     monkeypatch.setattr(index, "findings", (finding,))
     assert run(["verify", "--repair"]) == code
     assert asked(index, "verify")[0][1:] == (True, False)
@@ -266,7 +269,7 @@ def test_verify_exits_3_when_something_does_not_hold(monkeypatch, index, capfd, 
 
 
 def test_index_options_become_settings(index):
-    index.events = (t.Finished(t.RunRecord()),)
+    index.events = (Finished(RunRecord()),)
     options = (
         "--no-ocr --transcribe tiny --include *.md --exclude x --exclude y --hidden --no-ignore --max-size 5M "
         "--workers 3 --device cpu --dtype float32 --batch-size 8 --retry-failed --refresh --allow-mass-delete "
@@ -283,14 +286,14 @@ def test_index_options_become_settings(index):
 
 
 def test_index_without_a_path_refreshes_and_here_stays_here(index):
-    index.events = (t.Finished(t.RunRecord()),)
+    index.events = (Finished(RunRecord()),)
     assert run(["index", "--here"]) == 0
     ((folder, targets, *_),) = asked(index, "update")
     assert (folder, targets) == (Path.cwd() / ".mmsearch", None)
 
 
 def test_names_from_a_file_are_single_files_with_exact_bytes(index):
-    index.events = (t.Finished(t.RunRecord()),)
+    index.events = (Finished(RunRecord()),)
     Path("list").write_bytes(b"a b\0/x/\xff\n\0\0")
     assert run(["index", "--files-from", "list", "-0"]) == 0
     ((_, targets, _, listed, _),) = asked(index, "update")
@@ -304,7 +307,7 @@ def test_an_empty_list_of_files_is_no_refresh_of_everything(index, capfd):
     assert capfd.readouterr() == ("", "The list of files is empty: nothing to do.\n")
 
 
-RECORD = t.RunRecord(seen=10, unchanged=2, indexed=5, skipped=2, segments=2114, seconds=192.0, skipped_by={"zip": 2})
+RECORD = RunRecord(seen=10, unchanged=2, indexed=5, skipped=2, segments=2114, seconds=192.0, skipped_by={"zip": 2})
 
 
 @pytest.mark.parametrize(
@@ -322,7 +325,7 @@ RECORD = t.RunRecord(seen=10, unchanged=2, indexed=5, skipped=2, segments=2114, 
     ],
 )
 def test_the_exit_code_of_a_run_tells_how_it_ended(index, change, code):
-    index.events = (t.Finished(t.RunRecord(**{**_fields(RECORD), **change})),)
+    index.events = (Finished(RunRecord(**{**_fields(RECORD), **change})),)
     assert run(["index", "docs", "--quiet"]) == code
 
 
@@ -331,9 +334,9 @@ def _fields(record):
 
 
 def test_a_run_ends_in_a_summary_on_stderr_and_in_json(index, capfd):
-    failure = t.Failure("encrypted", "The PDF is protected by a password.")
-    record = t.RunRecord(**{**_fields(RECORD), "failed": 1, "failed_by": {"encrypted": 1}})
-    index.events = (t.Remark("float32 on this CPU."), t.FileFailed(b"/data/b.pdf", failure), t.Finished(record))
+    failure = t.Failure(FailureCode.ENCRYPTED, "The PDF is protected by a password.")
+    record = RunRecord(**{**_fields(RECORD), "failed": 1, "failed_by": {"encrypted": 1}})
+    index.events = (Remark("float32 on this CPU."), FileFailed(b"/data/b.pdf", failure), Finished(record))
     assert run(["index", "docs", "--summary-json", "run.json", "--index", "my docs"]) == 4
     assert capfd.readouterr() == (
         "",
@@ -346,21 +349,21 @@ def test_a_run_ends_in_a_summary_on_stderr_and_in_json(index, capfd):
 
 
 def test_a_quiet_run_says_one_line_a_failure_and_why_it_stopped_early(index, capfd):
-    failure = t.FileFailed(b"/data/b.pdf", t.Failure("timeout", "A part took too long."), True)
-    index.events = (t.Remark("x"), failure, t.Finished(t.RunRecord(partial=1)))
+    failure = FileFailed(b"/data/b.pdf", t.Failure(FailureCode.TIMEOUT, "A part took too long."), True)
+    index.events = (Remark("x"), failure, Finished(RunRecord(partial=1)))
     assert run(["index", "docs", "--quiet"]) == 4
     assert capfd.readouterr() == ("", "in part: /data/b.pdf: A part took too long. (timeout)\n")
-    index.events = (t.Finished(t.RunRecord(outcome="budget")),)
+    index.events = (Finished(RunRecord(outcome="budget")),)
     assert run(["index", "docs", "--quiet"]) == 5
     assert capfd.readouterr().err.startswith("The time budget is used up.")
-    index.events = (t.Finished(t.RunRecord()),)
+    index.events = (Finished(RunRecord()),)
     assert run(["index", "docs", "--quiet"]) == 0
     assert capfd.readouterr() == ("", "")
 
 
 def test_a_dry_run_is_data(index, capfd):
-    record = t.RunRecord(seen=12, unchanged=2, pending=10, removed=1)
-    index.events = (t.Finished(record),)
+    record = RunRecord(seen=12, unchanged=2, pending=10, removed=1)
+    index.events = (Finished(record),)
     assert run(["index", "docs", "--dry-run"]) == 0
     assert capfd.readouterr() == ("would read 10 files; 2 unchanged; 1 to remove\n", "")
 

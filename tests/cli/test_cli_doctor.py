@@ -10,7 +10,7 @@ from mmsearch import diagnostics
 from mmsearch.cli.program import run
 from mmsearch.diagnostics import Check, check_disk, check_index, check_program, check_rights, check_sqlite, try_library
 from mmsearch.errors import DamagedIndex
-from mmsearch.types import Finding
+from mmsearch.index_status import Finding
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from mmsearch.encoding import encode, space_models
 from mmsearch.encoding.contents import Space
 from mmsearch.encoding.encode import EncodeStage
 from mmsearch.encoding.jobs import Channel, Job, SpanMedia, Stage, StopSignal
-from mmsearch.errors import ExtractionError
+from mmsearch.errors import ExtractionError, FailureCode
 from mmsearch.models.embedder import Throughput
 from mmsearch.models.precision import Precision, further_devices
 from mmsearch.store.segments import SpanResult
@@ -118,7 +118,7 @@ def test_a_slow_device_holds_up_no_other(small_loads):
     ("error", "told"),
     [
         (ValueError("no\nsuch word"), ("model", "The model can't take it (ValueError: no).")),
-        (ExtractionError("memory", "This alone does not fit."), ("memory", "This alone does not fit.")),
+        (ExtractionError(FailureCode.MEMORY, "This alone does not fit."), ("memory", "This alone does not fit.")),
     ],
 )
 def test_a_batch_that_fails_is_halved_until_the_guilty_segment_stands_alone(error, told, small_loads):

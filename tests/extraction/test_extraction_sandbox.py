@@ -14,7 +14,7 @@ import psutil
 import pytest
 from PIL import Image
 
-from mmsearch.errors import ExtractionError
+from mmsearch.errors import ExtractionError, FailureCode
 from mmsearch.extraction import confine, sandbox, worker
 from mmsearch.extraction.forkserver import WorkerKind
 from mmsearch.extraction.pool import WorkerPool
@@ -279,9 +279,12 @@ class Damaged:
     ("error", "failure"),
     [
         (None, None),
-        (ExtractionError("decode-error", "Page 2 is damaged."), Failure("decode-error", "Page 2 is damaged.")),
-        (ValueError("odd"), Failure("decode-error", "The file can't be decoded (ValueError: odd).")),
-        (MemoryError(), Failure("memory", "Reading this file needs more memory than a worker may have.")),
+        (
+            ExtractionError(FailureCode.DECODE_ERROR, "Page 2 is damaged."),
+            Failure(FailureCode.DECODE_ERROR, "Page 2 is damaged."),
+        ),
+        (ValueError("odd"), Failure(FailureCode.DECODE_ERROR, "The file can't be decoded (ValueError: odd).")),
+        (MemoryError(), Failure(FailureCode.MEMORY, "Reading this file needs more memory than a worker may have.")),
     ],
 )
 def test_what_can_be_decoded_of_a_span_comes_home_with_the_failure(monkeypatch, tmp_path, error, failure):

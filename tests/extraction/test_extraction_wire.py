@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mmsearch.errors import FailureCode
 from mmsearch.extraction import serialization, wire
 from mmsearch.extraction.wire import HungUp, Oversized, WireError
 from mmsearch.types import Cue, Extracted, Failure, Kind, Locator, Needs, Probe, Segment, Source, Span
@@ -231,7 +232,7 @@ SOURCE = Source(b"/x/\xff\n-name", Kind.VIDEO, "mp4", (12, 1_700_000_000_123_456
 def test_sources_needs_probes_and_failures_come_back_equal():
     needs = Needs(image_pixels=1, sound_rate=16_000, frames=8, frame_pixels=5, ocr="always")
     probe = Probe((Span(0, 1.5), Span(1.5, 3, 7)), {"title": "T", "tags": ["a"]}, ("A note.",))
-    failure = Failure("encrypted", "The PDF is protected by a password.")
+    failure = Failure(FailureCode.ENCRYPTED, "The PDF is protected by a password.")
     assert serialization.load_source(as_json(serialization.dump_source(SOURCE))) == SOURCE
     assert serialization.load_needs(as_json(serialization.dump_needs(needs))) == needs
     assert serialization.load_probe(as_json(serialization.dump_probe(probe))) == probe

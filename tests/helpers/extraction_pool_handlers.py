@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mmsearch.errors import ExtractionError, ModelUnavailable
+from mmsearch.errors import ExtractionError, FailureCode, ModelUnavailable
 
 
 def handle(request, arrays):
@@ -85,7 +85,7 @@ def do_exit(request, arrays):
 def do_raise(request, arrays):
     kinds = {"ValueError": ValueError, "SystemExit": SystemExit, "MemoryError": MemoryError, "OSError": OSError}
     if request["kind"] == "ExtractionError":
-        raise ExtractionError("encrypted", request["say"])
+        raise ExtractionError(FailureCode.ENCRYPTED, request["say"])
     if request["kind"] == "ModelUnavailable":
         raise ModelUnavailable(request["say"], "install it")
     raise kinds[request["kind"]](request["say"])

@@ -10,7 +10,9 @@ from typing import ClassVar
 
 from mmsearch import types as t
 from mmsearch.config import index_command
-from mmsearch.errors import IndexUnusable, LockHeld, NoIndex, UsageError
+from mmsearch.errors import FailureCode, IndexUnusable, LockHeld, NoIndex, UsageError
+from mmsearch.index_status import FailedFile, FailedFileState, Finding, FindingState, SpaceStatus, Status
+from mmsearch.run_record import Finished, Progress, Remark, RunOutcome, RunRecord
 
 BASE = b"/data"
 WORDS = t.Signal("words", 7.5, 2.0, 1, 1.5, ("revenue", "chart"))
@@ -26,13 +28,17 @@ HITS = (
 HOSTILE = BASE + b"/a\n\x1b[31mred\xff\xe2\x80\xae.txt"
 EVIL = t.Hit(1, 0.5, HOSTILE, t.Kind.TEXT, "text", t.Locator(), "x\x1b]0;owned\x07y\u2028z", (LOOK,), 1)
 FAILED = [
-    t.FailedFile(BASE + b"/broken.pdf", "failed", t.Failure("encrypted", "The PDF is protected by a password.")),
-    t.FailedFile(HOSTILE, "partial", t.Failure("timeout", "A part took too long.")),
+    FailedFile(
+        BASE + b"/broken.pdf",
+        FailedFileState.FAILED,
+        t.Failure(FailureCode.ENCRYPTED, "The PDF is protected by a password."),
+    ),
+    FailedFile(HOSTILE, FailedFileState.PARTIAL, t.Failure(FailureCode.TIMEOUT, "A part took too long.")),
 ]
-STATUS = t.Status(
+STATUS = Status(
     folder="/data/.mmsearch", roots=(BASE,), files=7, by_kind={"text": 2, "pdf": 1, "video": 1}, skipped={"zip": 2},
     segments=40, read={"ocr": 3}, failed=1, partial=0, pending=0, stale=0,
-    spaces=(t.SpaceStatus("builtin", "builtin", 384, {"text": 38}, {"text": "exact"}),), bytes_on_disk=2_345_678,
+    spaces=(SpaceStatus("builtin", "builtin", 384, {"text": 38}, {"text": "exact"}),), bytes_on_disk=2_345_678,
     last_run={"started": 1_700_000_000.0, "ended": 1_700_000_012.0, "outcome": "done", "indexed": 4, "failed": 1},
     failed_by={"encrypted": 1},
 )  # fmt: skip
@@ -44,7 +50,7 @@ class Index:
     calls: ClassVar[list] = []
     status_now = STATUS
     events = ()
-    findings = (t.Finding("every vector has its segment", "ok"),)
+    findings = (Finding("every vector has its segment", FindingState.OK),)
 
     @classmethod
     def open(cls, folder):
@@ -125,19 +131,19 @@ def compute():
 
 def slow(stop):
     """A run that only a signal ends: it says so on its first event, and deaf it does not even poll."""
-    yield t.Progress(True, 5, 1, 5, 10, 50, 0, 1, 1)
-    yield t.Remark("ready")
+    yield Progress(True, 5, 1, 5, 10, 50, 0, 1, 1)
+    yield Remark("ready")
     if os.environ["FAKE_SLOW"] == "brief":
         time.sleep(0.3)
-        yield t.Finished(t.RunRecord(seen=5, indexed=5, segments=9, seconds=0.3))
+        yield Finished(RunRecord(seen=5, indexed=5, segments=9, seconds=0.3))
         return
     if os.environ["FAKE_SLOW"] == "library":
         compute()
     for done in range(600):
-        yield t.Progress(True, 5, 1, 5, 10, 50, 0, done, 1)
+        yield Progress(True, 5, 1, 5, 10, 50, 0, done, 1)
         time.sleep(0.05)
         if stop() and os.environ["FAKE_SLOW"] != "deaf":
-            yield t.Finished(t.RunRecord(seen=5, indexed=1, pending=4, outcome="interrupted"))
+            yield Finished(RunRecord(seen=5, indexed=1, pending=4, outcome=RunOutcome.INTERRUPTED))
             return
 
 

@@ -17,8 +17,9 @@ from mmsearch.index import Index
 from mmsearch.models import builtin, query_encoder, registry
 from mmsearch.models.embedder import Throughput
 from mmsearch.models.precision import Precision
+from mmsearch.run_record import Finished, RunRecord
 from mmsearch.store.layout import IndexFolder
-from mmsearch.types import Finished, Query, RunRecord, View
+from mmsearch.types import Query, View
 
 
 def embedded(text: str) -> np.ndarray:

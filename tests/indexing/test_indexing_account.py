@@ -15,7 +15,7 @@ from mmsearch.cli.run_update import exit_code
 from mmsearch.index import Index
 from mmsearch.indexing import inspection as looking
 from mmsearch.output import records, summary
-from mmsearch.types import FileFailed, RunRecord
+from mmsearch.run_record import FileFailed, RunRecord
 
 EXCLUDED = {
     "link": 3, "hidden": 2, "hidden folder": 1, "ignored": 1, "ignored folder": 1, "excluded": 1, "excluded folder": 1,

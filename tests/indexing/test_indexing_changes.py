@@ -26,7 +26,7 @@ from small_index import (
 
 from mmsearch.extraction.worker import LIGHT
 from mmsearch.index import Index
-from mmsearch.types import FileFailed
+from mmsearch.run_record import FileFailed
 
 
 @pytest.fixture(autouse=True)

@@ -15,7 +15,8 @@ from mmsearch.discovery.ignore import Globs
 from mmsearch.discovery.walk import Walk
 from mmsearch.errors import UsageError
 from mmsearch.index import Index
-from mmsearch.types import ALL_FILES, FileRules, Remark, RunRecord
+from mmsearch.run_record import Remark, RunRecord
+from mmsearch.types import ALL_FILES, FileRules
 
 
 @pytest.fixture(autouse=True)

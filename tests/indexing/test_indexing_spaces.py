@@ -33,7 +33,7 @@ from mmsearch.index import Index
 from mmsearch.indexing import backfill
 from mmsearch.indexing import run as run_module
 from mmsearch.indexing.commits import Commits
-from mmsearch.types import Progress, Remark
+from mmsearch.run_record import Progress, Remark
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,8 @@ from replicas import tiny_whisper
 
 from mmsearch import Index, Query, Settings
 from mmsearch.models import speech
-from mmsearch.types import Cue, Finished
+from mmsearch.run_record import Finished
+from mmsearch.types import Cue
 
 RATE = 16_000
 

@@ -32,9 +32,9 @@ from mmsearch.extraction.wire import WireError
 from mmsearch.index import Index
 from mmsearch.indexing.commits import Commits
 from mmsearch.models import builtin
+from mmsearch.run_record import Remark
 from mmsearch.store.layout import IndexFolder
 from mmsearch.store.segments import SpanResult
-from mmsearch.types import Remark
 
 HERE = Path(__file__).parents[1] / "helpers"
 

@@ -9,21 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
+from mmsearch.errors import FailureCode
+from mmsearch.index_status import FailedFile, FailedFileState, SpaceStatus, Status
 from mmsearch.models.listing import ModelFacts
 from mmsearch.output import model_tables, streams, summary, table, text_layout
 from mmsearch.output.progress import failure_line
-from mmsearch.types import (
-    FailedFile,
-    Failure,
-    FileFailed,
-    Hit,
-    Kind,
-    Locator,
-    RunRecord,
-    Signal,
-    SpaceStatus,
-    Status,
-)  # fmt: skip
+from mmsearch.run_record import FileFailed, RunRecord
+from mmsearch.types import Failure, Hit, Kind, Locator, Signal
 
 NAMES = ["年度报告 收入与支出 2025.pdf", "تقرير سنوي عن الإيرادات.pdf", "🎉 team party 👩‍🔬.jpg"]
 FOLDER = "/archive/projects/2025/customers/a very long folder name for one customer"
@@ -54,9 +46,13 @@ HITS = [
     for at, name in enumerate(NAMES, 1)
 ]  # fmt: skip
 FAILED = [
-    FailedFile(path(name), "failed", Failure("encrypted", "The PDF is protected by a password, so that no page of it "
-               "can be read.")) for name in NAMES
-]  # fmt: skip
+    FailedFile(
+        path(name),
+        FailedFileState.FAILED,
+        Failure(FailureCode.ENCRYPTED, "The PDF is protected by a password, so that no page of it can be read."),
+    )
+    for name in NAMES
+]
 STATUS = Status(
     folder="/home/someone/.local/share/mmsearch/default", roots=tuple(path(name) for name in NAMES), files=151,
     by_kind={"audio": 4, "image": 61, "pdf": 35, "text": 40, "video": 4}, skipped={".dwg": 2, "empty file": 1},

@@ -3,7 +3,7 @@
 from small_index import run, use_word_model
 
 from mmsearch.output.profile import profile_lines
-from mmsearch.types import StageProfile
+from mmsearch.run_record import StageProfile
 
 
 def test_the_table_names_every_stage_and_the_busiest_one():

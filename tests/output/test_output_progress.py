@@ -5,9 +5,11 @@ import itertools
 import numpy as np
 import pytest
 
+from mmsearch.errors import FailureCode
 from mmsearch.output import progress
 from mmsearch.output.progress import ProgressRate, show_progress
-from mmsearch.types import Failure, FileFailed, Finished, Progress, Remark, RunRecord, Work
+from mmsearch.run_record import FileFailed, Finished, Progress, Remark, RunRecord, Work
+from mmsearch.types import Failure
 
 
 class Clock:
@@ -154,7 +156,7 @@ def test_the_warning_comes_once_with_advice_and_before_twenty_seconds(clock, cap
 
 
 def test_quiet_shows_failures_alone(clock, capsys):
-    failure = FileFailed(b"/x/a\nb", Failure("crash", "The decoder crashed."))
+    failure = FileFailed(b"/x/a\nb", Failure(FailureCode.CRASH, "The decoder crashed."))
     steps = [(0, Remark("hello")), (15, step(1, 100_000)), (30, failure), (31, Finished(RunRecord()))]
     run(clock, steps, quiet=True, advice="x")
     assert capsys.readouterr() == ("", "failed: /x/a\\nb: The decoder crashed. (crash)\n")
@@ -241,8 +243,11 @@ def test_one_huge_file_does_not_make_a_third_of_the_files_nothing(clock):
 
 
 def test_of_many_failures_the_first_ten_are_shown_and_the_others_counted(clock, capsys):
-    broken = [FileFailed(b"/x/%d" % at, Failure("crash", "It crashed.")) for at in range(1234)]
-    gone = [FileFailed(b"/y/%d" % at, Failure("vanished", "There is no such file."), missing=True) for at in range(3)]
+    broken = [FileFailed(b"/x/%d" % at, Failure(FailureCode.CRASH, "It crashed.")) for at in range(1234)]
+    gone = [
+        FileFailed(b"/y/%d" % at, Failure(FailureCode.VANISHED, "There is no such file."), missing=True)
+        for at in range(3)
+    ]
     run(clock, [(0, one) for one in [*broken, *gone, Finished(RunRecord())]], quiet=True, lists="mmsearch failed")
     lines = capsys.readouterr().err.splitlines()
     assert lines[:10] == [f"failed: /x/{at}: It crashed. (crash)" for at in range(10)]

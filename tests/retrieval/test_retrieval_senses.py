@@ -14,9 +14,10 @@ from mmsearch.index import Index
 from mmsearch.models import builtin, builtin_media, picture_classifier, registry
 from mmsearch.models.picture_network import PictureTower
 from mmsearch.retrieval.query_building import compose
+from mmsearch.run_record import Remark
 from mmsearch.store.layout import IndexFolder
 from mmsearch.store.snapshot import Snapshot
-from mmsearch.types import Query, Remark
+from mmsearch.types import Query
 from training import audio_probes
 from training.train import export
 

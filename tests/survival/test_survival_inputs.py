@@ -9,9 +9,10 @@ import pytest
 from small_index import found, run, use_word_model, write
 
 from mmsearch.cli import option_values
-from mmsearch.errors import UsageError
+from mmsearch.errors import FailureCode, UsageError
+from mmsearch.index_status import FailedFile
 from mmsearch.output import records
-from mmsearch.types import FailedFile, Failure, Filter
+from mmsearch.types import Failure, Filter
 
 
 @pytest.mark.parametrize(
@@ -52,7 +53,7 @@ def test_years_beyond_what_a_file_can_have_are_before_or_after_all(
 def test_a_name_with_a_carriage_return_stays_in_its_cell_of_csv(name: bytes, monkeypatch) -> None:
     sent: list[bytes] = []
     monkeypatch.setattr(records, "put", sent.append)
-    rows = [records.failed_record(FailedFile(name, "failed", Failure("crash", 'It said "no",\r twice.')))]
+    rows = [records.failed_record(FailedFile(name, "failed", Failure(FailureCode.CRASH, 'It said "no",\r twice.')))]
     records.write_csv(rows, records.FAILED_COLUMNS)
     read = list(csv.reader(io.StringIO(sent[0].decode(), newline="")))
     assert read == [list(records.FAILED_COLUMNS), [name.decode(), "", "failed", "crash", 'It said "no",\r twice.']]

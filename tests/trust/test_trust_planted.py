@@ -17,7 +17,8 @@ from mmsearch.config import Settings, data_home
 from mmsearch.encoding import encoders, model_selection, space_models
 from mmsearch.errors import ModelUnavailable, UntrustedModel
 from mmsearch.index import Index
-from mmsearch.types import Query, Remark
+from mmsearch.run_record import Remark
+from mmsearch.types import Query
 
 SETTINGS = ["--no-ocr", "--workers", "1", "--quiet"]
 
