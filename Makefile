@@ -45,7 +45,7 @@ lint: .venv/ready-test
 bench: .venv/ready-demo
 	$(RUN) benchmarks $(ARGS)
 
-# From nothing to mmsearch/models/eyes_weights. With free typefaces of Debian, unpacked beside the pictures and nowhere
+# From nothing to mmsearch/models/picture_weights. With free typefaces of Debian, unpacked beside the pictures and nowhere
 # else; other systems go without, and the eyes see fewer typefaces.
 builtin-model: .venv/ready-demo build/fonts
 	$(RUN) training --fonts build/fonts $(ARGS)

@@ -130,7 +130,7 @@ def machine() -> str:
 
 def bfloat16() -> bool:
     """Whether this CPU computes in bfloat16, on which some goals depend."""
-    from mmsearch.models.precision import CPU_FLAGS, cpu_flags
+    from mmsearch.models.device import CPU_FLAGS, cpu_flags
 
     return not cpu_flags().isdisjoint(CPU_FLAGS)
 

@@ -89,7 +89,7 @@ _TRIALS = (
     ),
     _Trial(
         "device",
-        "import torch; from mmsearch.models.precision import preferred\n"
+        "import torch; from mmsearch.models.device import preferred\n"
         "choice = preferred(); print(f'{choice.device} in {choice.dtype}: {choice.reason}; torch', torch.__version__)",
         "missing",
         "pip install torch",

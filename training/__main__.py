@@ -142,9 +142,9 @@ repeated here.
 
 It cannot name what is in a photograph: a dog, a beach, a face. It cannot read: words in pictures are the OCR's. It
 does not know what a chart is about, nor its values. A query that names no kind of picture tells it nothing, and
-mmsearch does not ask it then (`looks.json` holds what it can be asked for). Kinds of pictures that were not drawn for
-it, and photographs with white grounds or plain shapes, are where it errs most. For photographs use the `photos`
-preset.
+mmsearch does not ask it then (`picture_kinds.json` holds what it can be asked for). Kinds of pictures that were not
+drawn for it, and photographs with white grounds or plain shapes, are where it errs most. For photographs use the
+`photos` preset.
 
 Of real pictures it takes wrongly: drawn things that pass for photographs (chess men, a panorama of a globe), a wall of
 bricks (for small charts), faded receipts without lines (for charts); among charts, bars that are thin or many (for

@@ -16,8 +16,7 @@ import numpy as np
 from PIL import Image
 
 from mmsearch.models import ocr
-from mmsearch.models.audio_classes import named_sound
-from mmsearch.models.audio_features import RATE, AudioFeatures
+from mmsearch.models.audio_features import RATE, AudioFeatures, named_sound
 from mmsearch.models.picture_classifier import PictureClassifier, as_array, named_picture_kind, plain_words
 from mmsearch.retrieval.ranking import DEFAULT_CUTOFF, HALF
 from training.dataset import UNSEEN_KINDS, draw_picture, embed_texts, unseen_picture

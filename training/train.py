@@ -316,7 +316,7 @@ def export(tower: network.PictureTower, folder: Path) -> None:
     network.save(network.fold(tower), image / "model.safetensors")
     (folder / "text" / "README.txt").write_text(TEXT_NOTE)
     write_onnx(image / "model.safetensors", image / "model.onnx")
-    base, own = "sentence_transformers.base.modules", "mmsearch.models.picture_routes"
+    base, own = "sentence_transformers.base.modules", "mmsearch.models.picture_network"
     router = {
         "types": {"text": f"{own}.InstalledMiniLM", "image": f"{own}.PictureRoute"},
         "structure": {"text": ["text"], "image": ["image"]},
@@ -334,7 +334,7 @@ def export(tower: network.PictureTower, folder: Path) -> None:
         ("1_Normalize/config.json", {}),
     ):
         (folder / name).write_text(json.dumps(content, indent=2) + "\n")
-    (folder / "looks.json").write_text(json.dumps(query_phrases(), indent=0) + "\n")
+    (folder / "picture_kinds.json").write_text(json.dumps(query_phrases(), indent=0) + "\n")
 
 
 class Graph:

@@ -87,8 +87,8 @@ def _embed(
 ) -> int:
     from mmsearch.encoding.ad_hoc_embedding import Embedded, Embedding
     from mmsearch.encoding.ad_hoc_files import Files
+    from mmsearch.models.model_files import is_reranker
     from mmsearch.models.registry import load, resolve
-    from mmsearch.models.reranker_files import is_reranker
 
     spec = resolve(name)
     if is_reranker(spec, chosen):

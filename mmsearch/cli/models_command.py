@@ -56,22 +56,22 @@ def models(
 
 
 def _list(format: options.ListFormat, quiet: bool) -> int:
-    from mmsearch.models import machine
-    from mmsearch.models.listing import listing
+    from mmsearch.models import advice
+    from mmsearch.models.advice import listing
 
     found = listing()
     _put([shown.model_record(model) for model in found], format)
     if format is options.ListFormat.TABLE:
         shown.write_models(found)
     if not quiet:
-        preset, reason = machine.recommended(machine.probe())
+        preset, reason = advice.recommended(advice.probe())
         how = f"--model {preset}" if preset != "builtin" else "no --model at all"
         streams.write_message("", f"For this machine: {how} ({reason}).")
     return exit_codes.DONE
 
 
 def _show(name: str, format: options.ListFormat) -> int:
-    from mmsearch.models.listing import facts
+    from mmsearch.models.advice import facts
     from mmsearch.models.registry import resolve
 
     found = facts(resolve(name))

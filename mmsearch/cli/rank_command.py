@@ -75,8 +75,8 @@ def rank(
 
 
 def _ranked(query: Any, things: list[Any], name: str, instruct: str, ocr: str, chosen: Any) -> Any:
+    from mmsearch.models.model_files import is_reranker
     from mmsearch.models.registry import load, resolve
-    from mmsearch.models.reranker_files import is_reranker
     from mmsearch.models.rerankers import load_reranker
     from mmsearch.retrieval.ad_hoc_ranking import ranked_by_embedding, reranked
 

@@ -176,7 +176,7 @@ def _uninstructed(row: SpaceRow, query: Query) -> tuple[str, ...]:
 def _whole(space_id: int, name: str, stored: str, allowed: str | None, settings: tuple[str, str, bool]) -> Embedder:
     """The model of a space. On a CPU in float32: a lower precision would have to be compared with it first, which costs
     more than a few queries gain. What computes without torch has no choice of devices."""
-    from mmsearch.models.precision import preferred
+    from mmsearch.models.device import preferred
 
     fingerprint, recorded = json.loads(stored)
     device, dtype, allow_download = settings

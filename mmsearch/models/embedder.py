@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-from mmsearch.models.precision import Precision
+from mmsearch.models.device import Precision
 from mmsearch.types import View
 
 if TYPE_CHECKING:

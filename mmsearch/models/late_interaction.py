@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from mmsearch.errors import UsageError
-from mmsearch.models.batches import Batches
+from mmsearch.models.batching import Batches
+from mmsearch.models.device import describe_precision
 from mmsearch.models.inputs import Inputs
 from mmsearch.models.loading import first_precision, load
 from mmsearch.models.model_catalogue import ModelSpec
@@ -52,8 +53,7 @@ class LateReranker:
 
     def choice(self) -> str:
         """See `Reranker`."""
-        device = {"cpu": "this CPU"}.get(self._precision.device, self._precision.device)
-        return f"{self._precision.dtype} on {device}: {self._precision.reason}"
+        return describe_precision(self._precision)
 
     def score(self, query: Candidate, candidates: Sequence[Candidate], instruction: str | None = None) -> np.ndarray:
         """See `Reranker`. For each vector of the query its best cosine among the candidate's, and their mean."""

@@ -1,16 +1,17 @@
-"""Loading a model from files that were judged before: what fits, how it is put together, and what can go wrong."""
+"""Loading a model from files that were checked before."""
 
 from __future__ import annotations
 
+import json
 import re
+from pathlib import Path
 from typing import Any
 
 from mmsearch.errors import ModelUnavailable
+from mmsearch.models.device import Precision, free_memory, preferred
 from mmsearch.models.libraries import quiet
 from mmsearch.models.model_files import LIST, ModelFiles, first_line, is_lco
 from mmsearch.models.model_options import ModelOptions
-from mmsearch.models.precision import Precision, preferred
-from mmsearch.models.weights import free_memory, stored
 
 BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}
 OVERHEAD = 1.1  # of the weights' own bytes: buffers, and the batches to come
@@ -132,3 +133,29 @@ def explained(name: str, error: BaseException) -> ModelUnavailable:
     if isinstance(error, AssertionError) or (isinstance(error, RuntimeError) and "device" in text.lower()):
         return ModelUnavailable(f"{name} can't be put where it was asked to: {first_line(error)}", "--device cpu")
     return ModelUnavailable(f"{name} can't be loaded: {first_line(error)}", LIST)
+
+
+def stored(folder: Path) -> dict[str, int]:
+    """How many numbers the safetensors files below a folder hold, by their type as the files call it (`F32`, `BF16`).
+    Only headers are read. Raises `ValueError` for a file that is damaged or cut short."""
+    counts: dict[str, int] = {}
+    for path in sorted(folder.rglob("*.safetensors")):
+        for tensor in _header(path).values():
+            size = 1
+            for side in tensor["shape"]:
+                size *= side
+            counts[tensor["dtype"]] = counts.get(tensor["dtype"], 0) + size
+    return counts
+
+
+def _header(path: Path) -> dict[str, Any]:
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        length = int.from_bytes(file.read(8), "little")
+        if not 2 <= length <= size - 8:
+            raise ValueError(f"{path.name} is damaged.")
+        found = json.loads(file.read(length))
+    found.pop("__metadata__", None)
+    if max((tensor["data_offsets"][1] for tensor in found.values()), default=0) > size - 8 - length:
+        raise ValueError(f"{path.name} is cut short.")
+    return dict(found)

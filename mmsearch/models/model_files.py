@@ -1,7 +1,11 @@
-"""A model's files, found and judged before anything is loaded: other classes load as well, and answer at random."""
+"""The files of a model, found and checked before anything is loaded.
+
+The libraries load models of the wrong class without an error and fill the missing weights with random numbers.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -9,10 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from mmsearch.errors import ModelUnavailable
-from mmsearch.models.cache import commit_of, model_folder
+from mmsearch.models.hub import commit_of, model_folder
 from mmsearch.models.libraries import quiet
+from mmsearch.models.model_catalogue import ModelSpec
 from mmsearch.models.model_options import ModelOptions
-from mmsearch.models.weights import pickled
 
 LIST = "`mmsearch models` lists what mmsearch knows."
 FILES = ["*.json", "*.safetensors", "*.txt", "*.model", "*.jinja"]
@@ -179,3 +183,52 @@ def first_line(error: BaseException) -> str:
     """What an error says first, or else its class."""
     lines = str(error).strip().splitlines()
     return lines[0] if lines else type(error).__name__
+
+
+def identity(model: str, commit: str | None) -> dict[str, Any]:
+    """What a fingerprint says about a model's origin. `commit` is the hub's, where it came from there.
+
+    A local folder is known by its weights and not by its path, so that it may move."""
+    folder = Path(model)
+    if folder.is_dir():
+        return {"model": folder.resolve().name, "weights": f"sha256:{weights_hash(folder)}"}
+    return {"model": model, "commit": commit or "unknown"}
+
+
+def weights_hash(folder: Path) -> str:
+    """SHA-256 over names and bytes of all safetensors files below the folder (about 1 GB/s)."""
+    total = hashlib.sha256()
+    for path in sorted(folder.rglob("*.safetensors")):
+        with path.open("rb") as file:
+            total.update(path.relative_to(folder).as_posix().encode())
+            total.update(hashlib.file_digest(file, "sha256").digest())
+    return total.hexdigest()
+
+
+def pickled(folder: Path) -> Path | None:
+    """A weights file that would have to be unpickled, which can run any code: one without safetensors beside it."""
+    for pattern in ("pytorch_model*.bin", "model*.bin", "*.pt", "*.pth", "*.ckpt"):
+        for path in sorted(folder.rglob(pattern)):
+            if not list(path.parent.glob("*.safetensors")):
+                return path
+    return None
+
+
+def is_reranker(spec: ModelSpec, options: ModelOptions) -> bool:
+    """Whether a model judges candidates, in whichever way. Raises `ModelUnavailable` for one that is not here."""
+    return _role(spec, options) in ("reranker", "late")
+
+
+def is_late(spec: ModelSpec, options: ModelOptions) -> bool:
+    """Whether it does so by late interaction. Raises as `is_reranker`."""
+    return _role(spec, options) == "late"
+
+
+def _role(spec: ModelSpec, options: ModelOptions) -> str:
+    """What a model is: by the table, else by its files."""
+    return spec.role if spec.views is not None or spec.role != "embedder" else role_of(find_for(spec, options))
+
+
+def find_for(spec: ModelSpec, options: ModelOptions) -> ModelFiles:
+    """`find` for a spec, in the revision of the options or else of the spec."""
+    return find(spec.name, spec.source, options, options.revision or spec.revision)

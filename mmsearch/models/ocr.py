@@ -1,18 +1,17 @@
-"""Words in pictures, by rapidocr: PP-OCR's detector and recogniser on ONNX Runtime, with the weights of its wheel."""
+"""OCR by rapidocr: the detector and the recogniser of PP-OCR on ONNX Runtime, with the weights of its wheel."""
 
 from __future__ import annotations
 
 import contextlib
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from mmsearch.errors import ModelUnavailable
-from mmsearch.models.reading_order import joined
 
 LONGEST_SIDE = 2000
 MOST_ELONGATED = 8
@@ -130,3 +129,25 @@ def _no_socket_probe() -> Iterator[None]:
         yield
     finally:
         socket.has_ipv6 = known
+
+
+SAME_LINE = 0.5  # of the lower box's height: how far the middles of two boxes on one line may be apart
+
+
+def joined(words: Sequence[tuple[np.ndarray, str]]) -> str:
+    """The text of words, each a box, float (4, 2) of x and y in pixels, and what is written in it."""
+    pieces = []
+    for box, text in words:
+        top, bottom = float(box[:, 1].min()), float(box[:, 1].max())
+        pieces.append(((top + bottom) / 2, bottom - top, float(box[:, 0].min()), text))
+    lines: list[list[tuple[float, float, float, str]]] = []
+    for piece in sorted(pieces):
+        middle, height = piece[:2]
+        if lines:
+            last = lines[-1]
+            apart = abs(middle - sum(one[0] for one in last) / len(last))
+            if apart < SAME_LINE * min(height, float(np.median([one[1] for one in last]))):
+                last.append(piece)
+                continue
+        lines.append([piece])
+    return "\n".join(" ".join(text for *_, text in sorted(line, key=lambda one: one[2])) for line in lines)

@@ -59,7 +59,7 @@ def folder() -> Path:
     """Where the shipped weights lie."""
     from pathlib import Path
 
-    return Path(__file__).parent / "eyes_weights"
+    return Path(__file__).parent / "picture_weights"
 
 
 def available(path: Path | None = None) -> bool:
@@ -77,7 +77,7 @@ def plain_words(text: str) -> tuple[str, ...]:
 
 @lru_cache(maxsize=4)
 def _spoken(path: Path) -> dict[tuple[str, ...], str]:
-    return {plain_words(phrase): phrase for phrase in json.loads((path / "looks.json").read_text())}
+    return {plain_words(phrase): phrase for phrase in json.loads((path / "picture_kinds.json").read_text())}
 
 
 def named_picture_kind(query: str, path: Path | None = None) -> str | None:

@@ -1,4 +1,4 @@
-"""How any name becomes a model: aliases, hub ids, local folders, presets, and what is known of each before loading."""
+"""The model registry: names (aliases, hub ids, local folders, presets) to models, and checks before loading."""
 
 from __future__ import annotations
 
@@ -10,20 +10,14 @@ from pathlib import Path
 
 from mmsearch.errors import ModelUnavailable, UsageError
 from mmsearch.models import builtin
-from mmsearch.models.cache import commit_of, snapshots
 from mmsearch.models.embedder import Embedder
-from mmsearch.models.model_catalogue import KNOWN, ModelSpec
+from mmsearch.models.hub import commit_of, snapshots
+from mmsearch.models.model_catalogue import ModelSpec, catalogue, presets
 from mmsearch.models.model_options import ModelOptions
 from mmsearch.types import View, chosen
 
 HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
-DEFAULT = ("builtin", builtin.EYES, builtin.LIKENESS)  # of an index for which no models are named
-PRESETS = {
-    "senses": (*DEFAULT, builtin.EARS),
-    "photos": ("builtin:text", "clip:image"),
-    "sounds": ("builtin:text", "clap:audio"),
-    "gpu": ("qwen3-vl-2b",),
-}
+DEFAULT = ("builtin", builtin.EYES, builtin.LIKENESS)  # the models of an index for which none are requested
 ROLES = {
     "embedder": "an embedder",
     "late": "a late-interaction model",
@@ -32,11 +26,16 @@ ROLES = {
 }
 
 
+def known_models() -> tuple[ModelSpec, ...]:
+    """All models with a short name: the built-in ones, then those of the catalogue."""
+    return (*builtin.SPECS.values(), *catalogue())
+
+
 def resolve(name: str) -> ModelSpec:
-    """What a name means: an alias, a hub id (`owner/name`; of a known model also without its owner) or a local folder
+    """The model of a name: an alias, a hub id (`owner/name`; of a known model also without its owner) or a local folder
     (with a slash, or `.`), each with an optional `:view,view`. Nothing is loaded. Raises `UsageError`."""
     base, limited_to = _views(name.strip())
-    spec = _known(base) or _elsewhere(base)
+    spec = builtin.SPECS.get(base) or _find_known(base) or _find_other(base)
     if limited_to and spec.views is not None and not limited_to <= spec.views:
         able = f"It takes {chosen(sorted(spec.views))}."
         raise UsageError(f"{spec.name} can't embed {chosen(sorted(limited_to - spec.views))}.", able)
@@ -44,13 +43,14 @@ def resolve(name: str) -> ModelSpec:
 
 
 def resolve_all(names: Sequence[str]) -> list[ModelSpec]:
-    """The models of a set of spaces, a preset among the names taken apart. Raises `UsageError` for names that mean
-    nothing, a preset beside others, one model twice, and models that make no space."""
-    if presets := [name for name in names if name in PRESETS]:
+    """The models of a set of spaces; a preset is replaced by the models that it stands for. Raises `UsageError` for
+    unknown names, a preset beside other names, one model twice, and models that are no embedders."""
+    preset = next((name for name in names if name not in builtin.SPECS and name in presets()), None)
+    if preset:
         if len(names) > 1:
-            inside = " ".join(f"--model {one}" for one in PRESETS[presets[0]])
-            raise UsageError(f"{presets[0]} is a preset and stands alone.", f"It means {inside}; name these instead.")
-        names = PRESETS[presets[0]]
+            options = " ".join(f"--model {name}" for name in presets()[preset])
+            raise UsageError(f"{preset} is a preset and stands alone.", f"It means {options}; name these instead.")
+        names = presets()[preset]
     specs = [resolve(name) for name in names]
     for number, spec in enumerate(specs):
         if spec.role != "embedder":
@@ -68,20 +68,23 @@ def of_source(source: str) -> ModelSpec:
     of the hub. Nothing is looked for in the working directory, and nothing is loaded."""
     if os.path.isabs(source):
         return ModelSpec(name=Path(source).name, source=source)
-    by_id = {spec.source: spec for spec in KNOWN}
-    by_alias = {spec.name: spec for spec in KNOWN}
+    if source in builtin.SPECS:
+        return builtin.SPECS[source]
+    by_id = {spec.source: spec for spec in known_models()}
+    by_alias = {spec.name: spec for spec in known_models()}
     return by_id.get(source) or by_alias.get(source) or ModelSpec(name=source, source=source)
 
 
-def _known(base: str) -> ModelSpec | None:
-    """The model of an alias or a hub id of the table."""
-    by_alias = {spec.name: spec for spec in KNOWN}
-    by_id = {key: spec for spec in KNOWN for key in (spec.source.lower(), spec.source.rpartition("/")[2].lower())}
+def _find_known(base: str) -> ModelSpec | None:
+    """The model of an alias, or of a hub id of the catalogue in any case, with or without its owner."""
+    models = known_models()
+    by_alias = {spec.name: spec for spec in models}
+    by_id = {key: spec for spec in models for key in (spec.source.lower(), spec.source.rpartition("/")[2].lower())}
     return by_alias.get(base) or (by_id.get(base.lower()) if not Path(base).is_dir() else None)
 
 
-def _elsewhere(base: str) -> ModelSpec:
-    """A folder, or a model of the hub that is not in the table."""
+def _find_other(base: str) -> ModelSpec:
+    """A folder, or a model of the hub that is not in the catalogue. Raises `UsageError`."""
     if "/" in base or base in (".", ".."):
         folder = Path(base).expanduser()
         if folder.is_dir():
@@ -94,7 +97,9 @@ def _elsewhere(base: str) -> ModelSpec:
         )
     import difflib
 
-    close = difflib.get_close_matches(base.lower(), [*(spec.name for spec in KNOWN), *PRESETS], n=3, cutoff=0.6)
+    close = difflib.get_close_matches(
+        base.lower(), [*(spec.name for spec in known_models()), *presets()], n=3, cutoff=0.6
+    )
     meant = f"Did you mean {chosen(close)}? " if close else ""
     raise UsageError(
         f'There is no model "{base}".',
@@ -137,7 +142,7 @@ def state(spec: ModelSpec) -> tuple[str, str]:
         "replica": ("replica only", "its architecture runs here with random weights; the real ones were not tried"),
         "stand-in": ("stand-in only", "an architecture close to it runs here; the model itself was not tried"),
     }
-    return reasons.get(spec.tried, ("not tried", "it is of a kind that loads here; nobody has tried it"))
+    return reasons.get(spec.tested, ("not tried", "it is of a kind that loads here; nobody has tried it"))
 
 
 def check_loadable(spec: ModelSpec, options: ModelOptions) -> None:

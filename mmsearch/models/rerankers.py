@@ -1,5 +1,5 @@
-"""Rerankers by sentence-transformers' CrossEncoder, with what its `predict` leaves open: one scale, escaped texts,
-batches by their size, memory, precision, and models that are none."""
+"""Rerankers by sentence-transformers' CrossEncoder, with what its `predict` lacks: one scale, escaped control tokens,
+batches by tokens, handling of full memory, choice of precision, and refusal of models that are no rerankers."""
 
 from __future__ import annotations
 
@@ -10,17 +10,18 @@ from typing import Any
 import numpy as np
 
 from mmsearch.errors import ExtractionError, FailureCode, ModelUnavailable, UsageError
-from mmsearch.models.batches import OUT_OF_MEMORY
-from mmsearch.models.budget import budget_for
+from mmsearch.models.batching import OUT_OF_MEMORY, budget_for
+from mmsearch.models.device import describe_precision, device_name
 from mmsearch.models.late_interaction import LateReranker
 from mmsearch.models.loading import first_precision, load
 from mmsearch.models.model_catalogue import ModelSpec
+from mmsearch.models.model_files import KINDS, ModelFiles, check_role, find_for, is_late
 from mmsearch.models.model_options import ModelOptions
-from mmsearch.models.precision import device_name
+from mmsearch.models.registry import check_here, check_loadable
 from mmsearch.models.reranker import Candidate, Reranker, visible
-from mmsearch.models.reranker_files import HINT, checked, is_late
 from mmsearch.types import View, chosen
 
+HINT = "`mmsearch models` lists rerankers."
 MOST_TOKENS = 8192  # of a pair, also where a model could read more
 TEMPLATE_TOKENS = 64
 BESIDE_PICTURE = 6000  # characters: a sequence that holds a picture is never cut by the library, it raises
@@ -62,8 +63,7 @@ class CrossEncoderReranker:
 
     def choice(self) -> str:
         """See `Reranker`."""
-        device = {"cpu": "this CPU"}.get(self._precision.device, self._precision.device)
-        return f"{self._precision.dtype} on {device}: {self._precision.reason}"
+        return describe_precision(self._precision)
 
     @property
     def takes_instruction(self) -> bool:
@@ -227,3 +227,15 @@ def _clip(query: Candidate, candidates: Sequence[Candidate]) -> dict[str, Any] |
             {"fps": rate, "total_num_frames": count, "duration": clip.seconds, "frames_indices": list(range(count))}
         )
     return {"video_metadata": times, "do_sample_frames": False}
+
+
+def checked(spec: ModelSpec, options: ModelOptions) -> ModelFiles:
+    """The files of a cross-encoder that may and can be loaded here. Raises `ModelUnavailable` otherwise, in one
+    sentence."""
+    if spec.views is not None and spec.role != "reranker":
+        raise ModelUnavailable(f"{spec.name} is {KINDS[spec.role][0]}, not a reranker.", HINT)
+    check_loadable(spec, options)
+    check_here(spec, options)
+    files = find_for(spec, options)
+    check_role(files, "reranker", options)
+    return files

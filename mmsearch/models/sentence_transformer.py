@@ -15,23 +15,24 @@ from typing import Any
 import numpy as np
 
 from mmsearch.errors import UsageError
-from mmsearch.models import weights
-from mmsearch.models.batches import Batches
+from mmsearch.models import model_files
+from mmsearch.models.batching import Batches
+from mmsearch.models.device import (
+    LOWEST_COSINE,
+    SAMPLE,
+    Precision,
+    describe_precision,
+    device_name,
+    lowest_cosine,
+    preferred,
+    sample_pictures,
+)
 from mmsearch.models.embedder import Role, Throughput
 from mmsearch.models.inputs import Inputs
 from mmsearch.models.loading import LCO_ASK, first_precision, load, lower_case, paired
 from mmsearch.models.model_catalogue import ModelSpec
 from mmsearch.models.model_files import check_role, find, is_lco
 from mmsearch.models.model_options import ModelOptions
-from mmsearch.models.precision import (
-    LOWEST_COSINE,
-    SAMPLE,
-    Precision,
-    device_name,
-    lowest_cosine,
-    preferred,
-    sample_pictures,
-)
 from mmsearch.types import View
 
 MOST_TOKENS = 8192  # where a model states no limit
@@ -101,7 +102,7 @@ class SentenceTransformerEmbedder:
     def _origin(self) -> dict[str, Any]:
         """Which weights these are, and the class that reads them."""
         origins = [
-            weights.identity(files.source, files.commit) | {"class": files.architecture or "unknown"}
+            model_files.identity(files.source, files.commit) | {"class": files.architecture or "unknown"}
             for files in self._files
         ]
         return origins[0] | ({"pair": origins[1]} if len(origins) > 1 else {})
@@ -129,10 +130,9 @@ class SentenceTransformerEmbedder:
 
     def choice(self) -> str:
         """See `Embedder`."""
-        device = {"cpu": "this CPU"}.get(self.precision.device, self.precision.device)
         guessed = self._files[0].modules is None and self._pooling() == "mean"
         note = "; its files name no pooling (modules.json), so the mean is taken" if guessed else ""
-        return f"{self.precision.dtype} on {device}: {self.precision.reason}{note}"
+        return describe_precision(self.precision) + note
 
     def part_texts(self, text: str) -> list[str]:
         """See `Embedder`."""

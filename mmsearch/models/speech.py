@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from mmsearch.errors import ModelUnavailable
+from mmsearch.models.device import preferred
 from mmsearch.models.libraries import quiet
-from mmsearch.models.precision import preferred
-from mmsearch.models.weights import identity
+from mmsearch.models.model_files import identity
 from mmsearch.types import Cue
 
 RATE = 16_000  # Hz, what these models hear

@@ -13,8 +13,8 @@ from mmsearch.output.formatting import escaped, size
 from mmsearch.types import View
 
 if TYPE_CHECKING:
-    from mmsearch.models.downloads import Fetched
-    from mmsearch.models.listing import ModelFacts
+    from mmsearch.models.advice import ModelFacts
+    from mmsearch.models.hub import DownloadProgress
 
 COLUMNS = (
     "name", "source", "role", "takes", "dimension", "parameters", "weights_bytes", "licence", "state", "reason",
@@ -93,7 +93,7 @@ def write_model(model: ModelFacts) -> None:
     streams.write_lines(text_layout.pairs(lines, streams.width(sys.stdout)))
 
 
-def show_download(events: Iterable[Fetched], quiet: bool) -> None:
+def show_download(events: Iterable[DownloadProgress], quiet: bool) -> None:
     """Show how far a download is: a line that moves on a terminal, else a line now and then."""
     told = 0.0
     moving = streams.is_terminal(sys.stderr)

@@ -29,7 +29,7 @@ def concept_vectors(folder: IndexFolder, snapshot: Snapshot, text: str, query: Q
             vector = encode_text(folder, reader, look, query).vector
             found.append(Vector(seen, View.IMAGE, vector, made_of=str(View.TEXT), scale=(FALSE, TRUE)))
     if heard is not None and snapshot.holds(heard.id):
-        from mmsearch.models.audio_classes import named_sound
+        from mmsearch.models.audio_features import named_sound
 
         if sound := named_sound(text):
             found.append(Vector(heard, View.AUDIO, sound.vector, made_of=str(View.TEXT), scale=sound.scale))

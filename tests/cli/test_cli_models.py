@@ -9,8 +9,8 @@ import pytest
 from fake_hub import Hub
 
 from mmsearch.cli.program import run
-from mmsearch.models import listing, machine
-from mmsearch.models.machine import Machine
+from mmsearch.models import advice
+from mmsearch.models.advice import Machine
 
 CHILD = """
 import contextlib, io, json, sys
@@ -18,7 +18,7 @@ from mmsearch.cli.program import run
 from mmsearch.models import downloads
 told = json.loads(sys.argv[2])
 if told:
-    downloads.tried = lambda *_: told
+    downloads.check_loads = lambda *_: told
 for command in json.loads(sys.argv[1]):
     out, err = io.TextIOWrapper(io.BytesIO(), "utf-8"), io.StringIO()
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
@@ -56,7 +56,7 @@ def session(tmp_path, url, *commands, told=LOADS):
 
 
 def test_the_table_names_every_model_with_its_state(capfd, monkeypatch):
-    monkeypatch.setattr(machine, "probe", lambda: Machine(2, 4 << 30))
+    monkeypatch.setattr(advice, "probe", lambda: Machine(2, 4 << 30))
     assert run(["models"]) == 0
     out, err = capfd.readouterr()
     lines = {line.split()[0]: line for line in out.splitlines()}
@@ -74,7 +74,7 @@ def test_the_table_names_every_model_with_its_state(capfd, monkeypatch):
 def test_models_as_data(capfd):
     assert run(["models", "--format", "json", "--quiet"]) == 0
     found = json.loads(capfd.readouterr().out)
-    assert [one["name"] for one in found] == [one.name for one in listing.listing()]
+    assert [one["name"] for one in found] == [one.name for one in advice.listing()]
     assert {one["schema"] for one in found} == {"mmsearch.model/1"}
     known = {one["name"]: one for one in found}
     assert known["qwen3-vl-8b"]["matryoshka"] == [64, 4096] and known["qwen3-vl-8b"]["memory_bytes"] == 20 << 30

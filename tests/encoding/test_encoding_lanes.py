@@ -17,8 +17,8 @@ from mmsearch.encoding.contents import Space
 from mmsearch.encoding.encode import EncodeStage
 from mmsearch.encoding.jobs import Channel, Job, SpanMedia, Stage, StopSignal
 from mmsearch.errors import ExtractionError, FailureCode
+from mmsearch.models.device import Precision, further_devices
 from mmsearch.models.embedder import Throughput
-from mmsearch.models.precision import Precision, further_devices
 from mmsearch.store.segments import SpanResult
 from mmsearch.types import Extracted, Kind, Locator, Segment, Source, View
 

@@ -15,8 +15,8 @@ from mmsearch.encoding.extract import ExtractStage
 from mmsearch.errors import ModelUnavailable
 from mmsearch.index import Index
 from mmsearch.models import builtin, query_encoder, registry
+from mmsearch.models.device import Precision
 from mmsearch.models.embedder import Throughput
-from mmsearch.models.precision import Precision
 from mmsearch.run_record import Finished, RunRecord
 from mmsearch.store.layout import IndexFolder
 from mmsearch.types import Query, View

@@ -5,14 +5,13 @@ import json
 import numpy as np
 import pytest
 
-from mmsearch.models import budget, device_transfer
-from mmsearch.models.batches import Batches
-from mmsearch.models.budget import Budget
+from mmsearch.models import batching, device
+from mmsearch.models.batching import Batches, Budget
 
 
 @pytest.fixture(autouse=True)
 def own_cache(tmp_path, monkeypatch):
-    monkeypatch.setattr(budget, "cache_home", lambda: tmp_path / "cache")
+    monkeypatch.setattr(batching, "cache_home", lambda: tmp_path / "cache")
     return tmp_path / "cache"
 
 
@@ -124,7 +123,5 @@ def test_a_batch_size_that_was_asked_for_is_kept(through):
 
 def test_a_growing_budget_is_used_within_one_call(through, monkeypatch):
     clock = iter(range(10_000))
-    monkeypatch.setattr(
-        device_transfer.time, "perf_counter", lambda: next(clock)
-    )  # every batch takes as long: twice the pace
+    monkeypatch.setattr(device.time, "perf_counter", lambda: next(clock))  # every batch takes as long: twice the pace
     assert max(through(text=Budget(20, most=100_000))) > 2

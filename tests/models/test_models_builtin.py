@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from mmsearch.errors import ExtractionError, ModelUnavailable, UsageError
-from mmsearch.models import builtin, precision, registry, weights
-from mmsearch.models.budget import Budget
+from mmsearch.models import builtin, device, model_files, registry
+from mmsearch.models.batching import Budget
 from mmsearch.models.model_options import ModelOptions
 from mmsearch.types import View
 
@@ -116,12 +116,12 @@ def test_bfloat16_stays_close_and_leaves_unit_vectors():
 
 
 def test_the_precision_is_chosen_by_flags_and_checked_on_a_sample(monkeypatch):
-    monkeypatch.setattr(precision, "cpu_flags", lambda: frozenset({"avx2"}))
+    monkeypatch.setattr(device, "cpu_flags", lambda: frozenset({"avx2"}))
     plain = registry.load(registry.resolve("builtin"), ModelOptions(device="cpu"))
-    assert plain.choice() == "float32 on this CPU: this CPU has no bfloat16 instructions"
-    monkeypatch.setattr(precision, "cpu_flags", lambda: frozenset({"avx512_bf16"}))
+    assert plain.choice() == "float32 on this CPU: the CPU has no bfloat16 instructions"
+    monkeypatch.setattr(device, "cpu_flags", lambda: frozenset({"avx512_bf16"}))
     fast = registry.load(registry.resolve("builtin"), ModelOptions(device="cpu"))
-    assert fast.choice().startswith("bfloat16 on this CPU: this CPU computes in it (avx512_bf16), cosine 0.999")
+    assert fast.choice().startswith("bfloat16 on this CPU: the CPU supports it (avx512_bf16), cosine 0.999")
     monkeypatch.setattr("mmsearch.models.sentence_transformer.LOWEST_COSINE", 1.1)
     careful = registry.load(registry.resolve("builtin"), ModelOptions(device="cpu"))
     assert careful.choice().startswith("float32 on this CPU: in bfloat16 vectors differ (cosine 0.9")
@@ -229,8 +229,8 @@ def test_a_local_model_is_known_by_its_weights_and_not_by_its_path(tmp_path):
     for place in ("a", "b"):
         (tmp_path / place / "model").mkdir(parents=True)
         (tmp_path / place / "model" / "model.safetensors").write_bytes(b"weights")
-    one, other = (weights.identity(str(tmp_path / place / "model"), None) for place in "ab")
+    one, other = (model_files.identity(str(tmp_path / place / "model"), None) for place in "ab")
     assert one == other
     (tmp_path / "b" / "model" / "model.safetensors").write_bytes(b"Weights")
-    assert weights.identity(str(tmp_path / "b" / "model"), None) != one
-    assert weights.identity("owner/model", "abc") == {"model": "owner/model", "commit": "abc"}
+    assert model_files.identity(str(tmp_path / "b" / "model"), None) != one
+    assert model_files.identity("owner/model", "abc") == {"model": "owner/model", "commit": "abc"}

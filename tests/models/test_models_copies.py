@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from mmsearch.models.device_transfer import OrderedResults, Streams
+from mmsearch.models.device import OrderedResults, Streams
 
 
 class Tensor:

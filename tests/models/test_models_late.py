@@ -7,10 +7,10 @@ from replicas_towers import tiny_colqwen2
 from mmsearch.errors import ModelUnavailable, UsageError
 from mmsearch.models.late_interaction import LateReranker, max_sim
 from mmsearch.models.model_catalogue import ModelSpec
+from mmsearch.models.model_files import is_reranker
 from mmsearch.models.model_options import ModelOptions
 from mmsearch.models.registry import resolve
 from mmsearch.models.reranker import Candidate
-from mmsearch.models.reranker_files import is_reranker
 from mmsearch.models.rerankers import load_reranker
 from mmsearch.types import View
 

@@ -13,7 +13,8 @@ from replicas_rerankers import tiny_ms_marco
 from replicas_towers import tiny_colqwen2
 
 from mmsearch.errors import ModelUnavailable, UsageError
-from mmsearch.models import loading, model_files, weights
+from mmsearch.models import loading, model_files
+from mmsearch.models.device import free_memory
 from mmsearch.models.model_catalogue import ModelSpec
 from mmsearch.models.model_options import ModelOptions
 from mmsearch.models.sentence_transformer import SentenceTransformerEmbedder
@@ -211,7 +212,7 @@ def test_pickled_weights_are_refused_at_any_depth(tmp_path, families):
 
 
 def test_a_model_that_does_not_fit_the_memory_is_refused_before_it_is_loaded(families, monkeypatch):
-    numbers = sum(weights.stored(families.folder("clip")).values())
+    numbers = sum(loading.stored(families.folder("clip")).values())
     needed = numbers * 4 * 1.1
     monkeypatch.setattr(loading, "free_memory", lambda device: int(needed) - 1)
     sentence, hint = refusal(families.folder("clip"))
@@ -227,9 +228,9 @@ def test_how_many_numbers_files_hold(families):
     import torch
 
     model = families.plain_model("clip")
-    assert weights.stored(families.folder("clip")) == {"F32": sum(one.numel() for one in model.parameters())}
+    assert loading.stored(families.folder("clip")) == {"F32": sum(one.numel() for one in model.parameters())}
     half = torch.zeros(3, 5, dtype=torch.bfloat16)
-    assert weights.free_memory("cpu") > half.nbytes
+    assert free_memory("cpu") > half.nbytes
 
 
 def test_shards_that_are_missing_are_noticed(tmp_path, families):

@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from mmsearch.errors import ModelUnavailable
 from mmsearch.models import ocr
-from mmsearch.models.reading_order import joined
+from mmsearch.models.ocr import joined
 
 
 @pytest.fixture(autouse=True)

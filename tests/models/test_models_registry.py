@@ -8,9 +8,9 @@ import pytest
 from mmsearch.config import Settings
 from mmsearch.encoding.model_selection import check_models, named_models
 from mmsearch.errors import MmsearchError, ModelUnavailable, UsageError
-from mmsearch.models import builtin, cache, machine, registry
-from mmsearch.models.machine import Machine
-from mmsearch.models.model_catalogue import KNOWN, ModelSpec
+from mmsearch.models import advice, builtin, hub, model_catalogue, registry
+from mmsearch.models.advice import Machine
+from mmsearch.models.model_catalogue import ModelSpec
 from mmsearch.models.model_options import ModelOptions
 from mmsearch.types import View
 
@@ -48,15 +48,15 @@ NAMED = {  # what the program promises to know
 
 
 @pytest.fixture(autouse=True)
-def hub(monkeypatch, tmp_path):
+def cache(monkeypatch, tmp_path):
     """An empty hub cache."""
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
     return tmp_path / "hub"
 
 
-def put(hub, source, revision="main", commit="a" * 40, **files):
+def put(cache, source, revision="main", commit="a" * 40, **files):
     """A model in the cache, as huggingface_hub lays it out."""
-    folder = hub / f"models--{source.replace('/', '--')}"
+    folder = cache / f"models--{source.replace('/', '--')}"
     for name, text in files.items():
         path = folder / "snapshots" / commit / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -70,7 +70,7 @@ def test_every_promised_model_has_its_short_name():
     assert {name: registry.resolve(name).source for name in NAMED} == NAMED
 
 
-@pytest.mark.parametrize("spec", KNOWN, ids=lambda spec: spec.name)
+@pytest.mark.parametrize("spec", registry.known_models(), ids=lambda spec: spec.name)
 def test_a_hub_id_in_any_case_is_the_short_name(spec):
     again = registry.resolve(spec.source.upper())
     assert again.source == spec.source
@@ -78,9 +78,47 @@ def test_a_hub_id_in_any_case_is_the_short_name(spec):
 
 
 def test_short_names_are_unique_and_say_what_they_take():
-    assert len({spec.name for spec in KNOWN}) == len(KNOWN)
-    assert all(spec.views for spec in KNOWN)
-    assert all(spec.role in registry.ROLES for spec in KNOWN)
+    models = registry.known_models()
+    assert len({spec.name for spec in models}) == len(models) == 47
+    assert all(spec.views and spec.role in registry.ROLES for spec in models)
+
+
+@pytest.mark.parametrize("spec", registry.known_models(), ids=lambda spec: spec.name)
+def test_the_facts_of_the_catalogue_are_consistent(spec):
+    assert spec.tested in ("", "works", "replica", "stand-in")
+    assert spec.name == spec.name.lower() and (registry.HUB_NAME.fullmatch(spec.source) or spec.source == spec.name)
+    assert spec.pair is None or registry.HUB_NAME.fullmatch(spec.pair)
+    assert spec.dimension is None or spec.role in ("embedder", "late")
+    low, high = spec.matryoshka or (1, 1)
+    assert 0 < low <= high and (spec.matryoshka is None or high == spec.dimension)
+    assert spec.weights_bytes is None or spec.parameters < spec.weights_bytes < 5 * spec.parameters
+    assert {role for role, _ in spec.prompts} <= {"query", "document"}
+    assert spec.limited_to is None and spec.licence != ""
+
+
+def test_a_fact_of_an_unknown_name_in_the_catalogue_is_an_error():
+    facts = {"source": "owner/x", "views": ["text", "image"], "libraries": ["timm"], "matryoshka": [64, 128]}
+    expected = ModelSpec(
+        "x", "owner/x", views=frozenset({View.TEXT, View.IMAGE}), libraries=("timm",), matryoshka=(64, 128)
+    )
+    assert model_catalogue._spec("x", dict(facts)) == expected
+    with pytest.raises(TypeError, match="licens"):
+        model_catalogue._spec("x", {**facts, "licens": "MIT"})
+    with pytest.raises(ValueError, match="smell"):
+        model_catalogue._spec("x", {**facts, "views": ["smell"]})
+
+
+def test_the_built_in_models_are_resolved_without_the_catalogue():
+    code = (
+        "import sys\nfrom mmsearch.models import model_catalogue, registry\n"
+        "model_catalogue.CATALOGUE = None\n"
+        "names = registry.DEFAULT\n"
+        "assert [spec.name for spec in registry.resolve_all(names)] == list(names)\n"
+        "assert [registry.of_source(name).name for name in names] == list(names)\n"
+        "print('tomllib' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout.strip() == "False"
 
 
 def test_a_known_model_is_found_without_its_owner_and_a_folder_wins_by_its_slash(tmp_path, monkeypatch):
@@ -160,8 +198,8 @@ def test_matryoshka_bounds_are_inclusive():
             registry.check_loadable(spec, ModelOptions(dim=dim))
 
 
-def test_options_go_to_the_models_that_they_are_meant_for(hub):
-    put(hub, NAMED["qwen3-vl-2b"], "refs/pr/23")
+def test_options_go_to_the_models_that_they_are_meant_for(cache):
+    put(cache, NAMED["qwen3-vl-2b"], "refs/pr/23")
     settings = Settings(models=("builtin", "qwen3-vl-2b"), dim=256, device="cpu", max_pixels=100)
     (_, plain), (_, cut) = named_models(settings)
     assert plain.recorded() == {} and plain.device == "cpu"
@@ -171,12 +209,12 @@ def test_options_go_to_the_models_that_they_are_meant_for(hub):
 @pytest.mark.parametrize(
     ("facts", "installed", "state"),
     [
-        ({"tried": "works"}, {}, "works"),
-        ({"tried": "replica"}, {}, "replica only"),
-        ({"tried": "stand-in"}, {}, "stand-in only"),
+        ({"tested": "works"}, {}, "works"),
+        ({"tested": "replica"}, {}, "replica only"),
+        ({"tested": "stand-in"}, {}, "stand-in only"),
         ({}, {}, "not tried"),
-        ({"remote_code": True, "tried": "stand-in"}, {}, "needs remote code"),
-        ({"libraries": ("no_such_library",), "tried": "replica"}, {}, "needs no_such_library"),
+        ({"remote_code": True, "tested": "stand-in"}, {}, "needs remote code"),
+        ({"libraries": ("no_such_library",), "tested": "replica"}, {}, "needs no_such_library"),
         ({"transformers": "<5", "remote_code": True}, {"transformers": "5.23.0"}, "not with transformers 5"),
         ({"transformers": "<5", "remote_code": True}, {"transformers": "4.57.1"}, "needs remote code"),
     ],
@@ -191,31 +229,31 @@ def test_the_state_is_honest_about_what_is_installed(monkeypatch, facts, install
 
 
 def test_no_model_whose_weights_never_ran_here_is_said_to_work():
-    working = {spec.source for spec in KNOWN if registry.state(spec)[0] == "works"}
-    ours = {name for name, _, _ in builtin.SENSES}  # they come with the program
+    working = {spec.source for spec in registry.known_models() if registry.state(spec)[0] == "works"}
+    ours = set(builtin.SPECS) - {"builtin"}  # they come with the program
     assert working == {"sentence-transformers/all-MiniLM-L6-v2", *ours}
 
 
-def test_the_cache_is_read_as_huggingface_hub_writes_it(hub):
-    put(hub, "owner/x", "refs/pr/23", "b" * 40, config="{}")
-    put(hub, "owner/x", "main", "c" * 40, config="{}", weights="1234")
-    assert cache.commit_of("owner/x") == "c" * 40
-    assert cache.commit_of("owner/x", "refs/pr/23") == "b" * 40
-    assert cache.commit_of("owner/x", "b" * 40) == "b" * 40
-    assert cache.commit_of("owner/x", "v2") is None and cache.commit_of("owner/y") is None
-    assert cache.bytes_on_disk("owner/x") == 2 + 6 + 80  # files and references
+def test_the_cache_is_read_as_huggingface_hub_writes_it(cache):
+    put(cache, "owner/x", "refs/pr/23", "b" * 40, config="{}")
+    put(cache, "owner/x", "main", "c" * 40, config="{}", weights="1234")
+    assert hub.commit_of("owner/x") == "c" * 40
+    assert hub.commit_of("owner/x", "refs/pr/23") == "b" * 40
+    assert hub.commit_of("owner/x", "b" * 40) == "b" * 40
+    assert hub.commit_of("owner/x", "v2") is None and hub.commit_of("owner/y") is None
+    assert hub.bytes_on_disk("owner/x") == 2 + 6 + 80  # files and references
 
 
-def test_a_revision_that_is_not_here_is_named(hub):
-    put(hub, "owner/x")
+def test_a_revision_that_is_not_here_is_named(cache):
+    put(cache, "owner/x")
     registry.check_here(registry.resolve("owner/x"), ModelOptions())
     with pytest.raises(ModelUnavailable, match=r"owner/x is not on this machine in revision v2\."):
         registry.check_here(registry.resolve("owner/x"), ModelOptions(revision="v2"))
     registry.check_here(registry.resolve("owner/x"), ModelOptions(revision="v2", allow_download=True))
 
 
-def test_the_picture_tower_of_a_pair_must_be_here_too(hub):
-    put(hub, NAMED["clip-multilingual"])
+def test_the_picture_tower_of_a_pair_must_be_here_too(cache):
+    put(cache, NAMED["clip-multilingual"])
     with pytest.raises(ModelUnavailable, match="clip-ViT-B-32 is not on this machine"):
         registry.check_here(registry.resolve("clip-multilingual"), ModelOptions())
 
@@ -232,8 +270,8 @@ def test_the_picture_tower_of_a_pair_must_be_here_too(hub):
     ],
 )
 def test_the_preset_fits_the_machine(here, preset):
-    found, reason = machine.recommended(here)
-    assert found == preset and reason and found in (*registry.PRESETS, "builtin")
+    found, reason = advice.recommended(here)
+    assert found == preset and reason and found in (*registry.presets(), "builtin")
 
 
 def test_an_nvidia_gpu_is_found_without_torch(tmp_path, monkeypatch):
@@ -241,15 +279,15 @@ def test_an_nvidia_gpu_is_found_without_torch(tmp_path, monkeypatch):
     program.write_text("#!/bin/sh\necho 'NVIDIA T400, 4096'\necho 'NVIDIA L4, with, commas, 23034'\n")
     program.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
-    assert machine.probe()[2:] == ("NVIDIA L4, with, commas", 23034 << 20)
+    assert advice.probe()[2:] == ("NVIDIA L4, with, commas", 23034 << 20)
     program.write_text("#!/bin/sh\nexit 9\n")
-    assert machine.probe()[2:] == ("", None)
+    assert advice.probe()[2:] == ("", None)
 
 
 def test_naming_models_loads_no_library_of_models():
     code = (
         "import sys\nfrom mmsearch.config import Settings\nfrom mmsearch.encoding.model_selection import check_models\n"
-        "from mmsearch.models.listing import listing\nlisting()\n"
+        "from mmsearch.models.advice import listing\nlisting()\n"
         "try:\n    check_models(Settings(models=('photos',)), True)\nexcept Exception:\n    pass\n"
         "print({'torch', 'transformers', 'sentence_transformers', 'huggingface_hub'} & set(sys.modules))"
     )

@@ -12,7 +12,7 @@ from replicas_rerankers import tiny_ms_marco, tiny_mxbai, tiny_qwen3_reranker, t
 
 from mmsearch.errors import ExtractionError, ModelUnavailable, UsageError
 from mmsearch.models import loading
-from mmsearch.models.budget import Budget
+from mmsearch.models.batching import Budget
 from mmsearch.models.embedder import Clip
 from mmsearch.models.libraries import quiet
 from mmsearch.models.model_options import ModelOptions

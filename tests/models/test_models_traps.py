@@ -12,8 +12,8 @@ from replicas import tiny_minilm
 from replicas_chat import tiny_qwen3_vl
 
 from mmsearch.errors import ExtractionError, UsageError
-from mmsearch.models import precision
-from mmsearch.models.budget import Budget
+from mmsearch.models import device
+from mmsearch.models.batching import Budget
 from mmsearch.models.embedder import Clip
 from mmsearch.models.model_catalogue import ModelSpec
 from mmsearch.models.model_options import ModelOptions
@@ -232,13 +232,13 @@ def test_t15_names_and_files_are_known_without_the_heavy_libraries():
 
 def test_t19_weights_published_in_bfloat16_are_computed_in_it_only_where_the_cpu_does(tmp_path, monkeypatch):
     folder = tiny_qwen3_vl(tmp_path / "half", dtype="bfloat16")
-    monkeypatch.setattr(precision, "cpu_flags", lambda: frozenset({"avx2"}))
+    monkeypatch.setattr(device, "cpu_flags", lambda: frozenset({"avx2"}))
     slow = load(folder, ModelOptions(device="cpu"))
-    assert slow.choice() == "float32 on this CPU: this CPU has no bfloat16 instructions"
+    assert slow.choice() == "float32 on this CPU: the CPU has no bfloat16 instructions"
     assert {one.dtype.itemsize for one in slow.model.parameters()} == {4}
-    monkeypatch.setattr(precision, "cpu_flags", lambda: frozenset({"avx512_bf16"}))
+    monkeypatch.setattr(device, "cpu_flags", lambda: frozenset({"avx512_bf16"}))
     fast = load(folder, ModelOptions(device="cpu"))
-    assert fast.choice().startswith("bfloat16 on this CPU: its weights are published in it, and this CPU computes in")
+    assert fast.choice().startswith("bfloat16 on this CPU: its weights are published in it, and the CPU supports it")
     assert {one.dtype.itemsize for one in fast.model.parameters()} == {2}
     plain = load(folder, ModelOptions(device="cpu", attn="eager"))
     assert plain.model.transformers_model.config._attn_implementation == "eager"

@@ -11,7 +11,7 @@ from rich.cells import cell_len
 
 from mmsearch.errors import FailureCode
 from mmsearch.index_status import FailedFile, FailedFileState, SpaceStatus, Status
-from mmsearch.models.listing import ModelFacts
+from mmsearch.models.advice import ModelFacts
 from mmsearch.output import model_tables, streams, summary, table, text_layout
 from mmsearch.output.progress import failure_line
 from mmsearch.run_record import FileFailed, RunRecord

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from mmsearch.models import audio_classes, audio_features
+from mmsearch.models import audio_features
 from training import audio_probes, measure
 
 
@@ -15,7 +15,7 @@ def features() -> np.ndarray:
 
 @pytest.mark.parametrize("word", audio_probes.WORDS)
 def test_the_constants_tell_other_made_up_sounds_apart(features: np.ndarray, word: str) -> None:
-    vector, (nothing, half) = audio_classes.named_sound(word)
+    vector, (nothing, half) = audio_features.named_sound(word)
     cosines = (features @ vector[:-1]).ravel()
     wanted = np.repeat(np.array(audio_probes.KINDS) == word, features.shape[1])
     assert np.linalg.norm(vector) == pytest.approx(1)
@@ -51,9 +51,9 @@ def test_a_made_up_sound_is_the_same_every_time(kind: str) -> None:
     ],
 )
 def test_queries_of_nothing_but_a_sound_name_it(query: str, name: str) -> None:
-    vector, scale = audio_classes.named_sound(query)
-    assert scale == audio_classes.SCALES[name]
-    assert np.array_equal(vector, audio_classes.named_sound(name).vector)
+    vector, scale = audio_features.named_sound(query)
+    assert scale == audio_features.SCALES[name]
+    assert np.array_equal(vector, audio_features.named_sound(name).vector)
 
 
 @pytest.mark.parametrize(
@@ -70,4 +70,4 @@ def test_queries_of_nothing_but_a_sound_name_it(query: str, name: str) -> None:
     ],
 )
 def test_other_queries_leave_the_ears_silent(query: str) -> None:
-    assert audio_classes.named_sound(query) is None
+    assert audio_features.named_sound(query) is None

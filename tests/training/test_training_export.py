@@ -7,7 +7,7 @@ import pytest
 import torch
 from PIL import Image
 
-from mmsearch.models import picture_classifier, picture_network, picture_routes
+from mmsearch.models import picture_classifier, picture_network
 from training.train import export
 
 
@@ -46,7 +46,7 @@ def test_onnx_gives_what_torch_gave(exported) -> None:
 
 def test_sentence_transformers_loads_both_routes(exported) -> None:
     _, folder = exported
-    model = picture_routes.sentence_transformer(folder)
+    model = picture_network.sentence_transformer(folder)
     images = [Image.fromarray(picture) for picture in pictures()]
     np.testing.assert_allclose(
         model.encode(images), picture_classifier.PictureClassifier(folder).embed(pictures())[0], atol=2e-3
