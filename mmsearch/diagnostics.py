@@ -213,7 +213,7 @@ def check_disk(folder: Path) -> Check:
 
 def check_file_system(folder: Path) -> Check:
     """Whether the index lies on a network file system, where SQLite's locks can't be trusted."""
-    from mmsearch.store.catalogue import is_network_file_system
+    from mmsearch.store.layout import is_network_file_system
 
     if is_network_file_system(folder):
         return Check("file system", "warn", "a network file system", "Keep the index on a disk of this machine.")

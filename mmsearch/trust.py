@@ -13,7 +13,6 @@ import hashlib
 import json
 import os
 import stat
-import tempfile
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -23,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from mmsearch.config import config_home, data_home
+from mmsearch.durable import replaced
 from mmsearch.errors import UsageError
 
 _LONGEST = 16 << 20  # bytes of a record; ours grow by some 400 a model
@@ -291,22 +291,8 @@ def _write(known: Mapping[str, TrustedIndex]) -> None:
             for place, entry in sorted(known.items())
         },
     }
-    path = record_file()
-    descriptor, draft = tempfile.mkstemp(dir=path.parent, prefix=".trust-")
-    try:
-        with open(descriptor, "w", encoding="ascii") as file:
-            json.dump(whole, file, indent=1)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(draft, path)
-    except BaseException:
-        Path(draft).unlink(missing_ok=True)
-        raise
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    with replaced(record_file()) as draft:
+        draft.write_text(json.dumps(whole, indent=1), "ascii")
 
 
 def _facts(grant: Grant) -> dict[str, Any]:

@@ -41,6 +41,16 @@ class View(StrEnum):
     VIDEO = "video"
 
 
+# the views that are made of decoded media, by kind; text views are made of words, which every kind may have
+MEDIA_VIEWS: Mapping[Kind, frozenset[View]] = {
+    Kind.TEXT: frozenset(),
+    Kind.IMAGE: frozenset({View.IMAGE}),
+    Kind.PDF: frozenset({View.IMAGE}),
+    Kind.AUDIO: frozenset({View.AUDIO}),
+    Kind.VIDEO: frozenset({View.IMAGE, View.AUDIO, View.VIDEO}),
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Locator:
     """Where a segment lies in its file. Pages and lines count from 1, both ends of a line range belong to it;

@@ -1,15 +1,17 @@
 """The shape of the code, as promises: imports run one way, light paths stay light, public names are few."""
 
 import ast
+import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 PACKAGE = Path(__file__).parents[1] / "mmsearch"
 FLOORS = [
-    {"types", "errors", "allocation", "filestat", "telemetry"},
+    {"types", "errors", "allocation", "durable", "filestat", "telemetry"},
     {"config", "index_status", "run_record"},
     {"trust"},
     {"discovery", "extraction", "models", "store"},
@@ -64,6 +66,79 @@ def test_libraries_have_one_owner(module: str, owners: set[str]) -> None:
             if any(name.split(".")[0] == module for name in names):
                 users.add(path.relative_to(PACKAGE).parts[0])
     assert users <= owners
+
+
+CHANGES_ROWS = re.compile(
+    r"\b(INSERT|UPDATE|DELETE|CREATE|DROP|REPLACE|ALTER)\b|\b(insert into|delete from|drop table)\b"
+)
+MAY_CHANGE_ROWS = {"diagnostics.py"}  # it tries SQLite on a database in memory
+
+
+def texts(tree: ast.Module) -> Iterator[str]:
+    """The string constants of a module but its docstrings; of an f-string its constant parts."""
+    documented = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+    bodies = [node.body for node in ast.walk(tree) if isinstance(node, documented)]
+    docs = {id(body[0].value) for body in bodies if body and isinstance(body[0], ast.Expr)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docs:
+            yield node.value
+
+
+def test_only_the_store_writes_sql_that_changes_rows() -> None:
+    writers = {
+        str(path.relative_to(PACKAGE))
+        for path in MODULES
+        if path.relative_to(PACKAGE).parts[0] != "store"
+        and any(CHANGES_ROWS.search(text) for text in texts(ast.parse(path.read_text("utf-8"))))
+    }
+    assert writers - MAY_CHANGE_ROWS == set()
+
+
+def module_name(path: Path) -> str:
+    return ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts).removesuffix(".__init__")
+
+
+def imported_modules(path: Path, modules: set[str]) -> set[str]:
+    """The modules of the package that a module imports, at its top or inside functions."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            found.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            inner = {f"{node.module}.{alias.name}" for alias in node.names}
+            found.update(inner & modules)
+            if not inner <= modules:
+                found.add(node.module)
+    return found & modules
+
+
+def cycle(graph: dict[str, set[str]]) -> list[str]:
+    """A cycle of a graph, its first node repeated at the end; empty where there is none."""
+    done: set[str] = set()
+
+    def visit(node: str, way: list[str]) -> list[str]:
+        if node in way:
+            return [*way[way.index(node) :], node]
+        if node in done:
+            return []
+        for other in sorted(graph[node]):
+            if found := visit(other, [*way, node]):
+                return found
+        done.add(node)
+        return []
+
+    return next((found for node in sorted(graph) if (found := visit(node, []))), [])
+
+
+def test_no_imports_form_a_cycle() -> None:
+    names = {module_name(path): path for path in MODULES}
+    graph = {name: imported_modules(path, set(names)) for name, path in names.items()}
+    assert cycle(graph) == []
+
+
+def test_a_cycle_is_found() -> None:
+    assert cycle({"a": {"b"}, "b": {"c"}, "c": {"b"}}) == ["b", "c", "b"]
+    assert cycle({"a": {"b", "c"}, "b": {"c"}, "c": set()}) == []
 
 
 def test_public_names() -> None:

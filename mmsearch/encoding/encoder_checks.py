@@ -10,8 +10,8 @@ from mmsearch.errors import MmsearchError
 from mmsearch.index_status import Finding, FindingState
 from mmsearch.models.model_options import ModelOptions
 from mmsearch.store.layout import IndexFolder
-from mmsearch.store.snapshot import Snapshot, SpaceRow
-from mmsearch.store.spaces import plain_name
+from mmsearch.store.snapshot import Snapshot
+from mmsearch.store.spaces import SpaceRow, plain_name
 
 _PROMISE = "The query encoders in the cache are as they were written"
 

@@ -21,12 +21,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mmsearch.config import cache_home
+from mmsearch.durable import sync
 from mmsearch.errors import ModelUnavailable, disk_full
 from mmsearch.models.model_catalogue import ModelSpec
 from mmsearch.models.model_options import ModelOptions
 from mmsearch.run_record import Remark
-from mmsearch.store.layout import sync
-from mmsearch.store.snapshot import SpaceRow
+from mmsearch.store.spaces import SpaceRow
 from mmsearch.types import View
 
 if TYPE_CHECKING:

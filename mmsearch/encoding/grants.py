@@ -21,10 +21,10 @@ from mmsearch.models import builtin
 from mmsearch.models.model_catalogue import ModelSpec
 from mmsearch.models.model_options import CHANGE_VECTORS, ModelOptions
 from mmsearch.models.registry import of_source, resolve
-from mmsearch.store.catalogue import index_id
 from mmsearch.store.layout import IndexFolder
-from mmsearch.store.snapshot import Snapshot, SpaceRow
-from mmsearch.store.spaces import plain_name
+from mmsearch.store.meta import index_id
+from mmsearch.store.snapshot import Snapshot
+from mmsearch.store.spaces import SpaceRow, plain_name
 from mmsearch.trust import Grant
 
 IN_BOX = "comes with mmsearch"

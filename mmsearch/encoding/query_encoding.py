@@ -18,7 +18,7 @@ from mmsearch.models import builtin
 from mmsearch.models.model_options import ModelOptions
 from mmsearch.store.catalogue import open_reader
 from mmsearch.store.layout import IndexFolder
-from mmsearch.store.snapshot import SpaceRow
+from mmsearch.store.spaces import SpaceRow
 from mmsearch.trust import Grant
 from mmsearch.types import Extracted, Needs, Query, View
 

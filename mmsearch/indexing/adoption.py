@@ -13,19 +13,12 @@ from pathlib import Path
 from mmsearch import trust
 from mmsearch.encoding.grants import IN_BOX, as_recorded, coded, in_box, spec_of, would_load
 from mmsearch.errors import IndexUnusable, UntrustedIndex
-from mmsearch.store.catalogue import (
-    ensure_id,
-    index_id,
-    open_reader,
-    open_writer,
-    roots,
-    transaction,
-    translate_sqlite_errors,
-)
+from mmsearch.store.catalogue import open_reader, open_writer, transaction, translate_sqlite_errors
 from mmsearch.store.layout import IndexFolder
 from mmsearch.store.lock import writer_lock
-from mmsearch.store.snapshot import all_spaces
-from mmsearch.store.spaces import LEAVING, plain_name
+from mmsearch.store.meta import ensure_id, index_id
+from mmsearch.store.roots import roots
+from mmsearch.store.spaces import LEAVING, all_spaces, plain_name
 from mmsearch.trust import Standing, State
 
 MOST_NAMED = 4  # models in one sentence

@@ -16,23 +16,18 @@ from dataclasses import dataclass, field
 
 from mmsearch.encoding.jobs import Job, SpanMedia
 from mmsearch.encoding.pipeline import Pipeline, Workers
-from mmsearch.encoding.space_models import Models
+from mmsearch.indexing.run_models import Models
 from mmsearch.indexing.scope import Reach
 from mmsearch.run_record import FileFailed, Remark, RunRecord
 from mmsearch.store import segments, spaces
-from mmsearch.store.catalogue import Root, roots, transaction
+from mmsearch.store.catalogue import transaction
 from mmsearch.store.layout import IndexFolder
-from mmsearch.store.snapshot import SpaceRow
-from mmsearch.types import EXTRACTOR_VERSION, Extracted, Failure, Kind, Source
+from mmsearch.store.roots import Root, roots
+from mmsearch.store.spaces import SpaceRow
+from mmsearch.types import EXTRACTOR_VERSION, MEDIA_VIEWS, Extracted, Failure, Kind, Source
 
 COMMIT_S = 1.0
 _AHEAD = 12  # assets on their way: enough to fill a batch, few enough to hold in memory
-_VIEWS = {  # what of a kind has to be decoded for which views
-    Kind.IMAGE: {"image"},
-    Kind.PDF: {"image"},
-    Kind.AUDIO: {"audio"},
-    Kind.VIDEO: {"image", "audio", "video"},
-}
 
 
 @dataclass(slots=True)
@@ -132,7 +127,7 @@ class Backfill:
         job = Job(asset_id, key, source, read=tuple(read))
         views = {view for row in self._rows for view in row.views}
         self._flying[asset_id] = _Open(source.path)
-        if max(extractor, 1) == EXTRACTOR_VERSION and views & _VIEWS.get(Kind(kind), set()):
+        if max(extractor, 1) == EXTRACTOR_VERSION and views & MEDIA_VIEWS[Kind(kind)]:
             pipeline.add(job)
             return None
         chunk = segments.SpanResult(asset_id, key, None, segments=stored, readings=read)

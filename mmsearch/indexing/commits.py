@@ -5,8 +5,8 @@ from __future__ import annotations
 import sqlite3
 import time
 
-from mmsearch.encoding.space_models import Models
 from mmsearch.indexing.plan import Plan
+from mmsearch.indexing.run_models import Models
 from mmsearch.run_record import RunRecord
 from mmsearch.store import segments, spaces
 from mmsearch.store.catalogue import transaction

@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING
 
-from mmsearch.encoding.space_models import Models
+from mmsearch.indexing.run_models import Models
 from mmsearch.run_record import Remark, RunRecord, StageProfile
 from mmsearch.store import ann, spaces
 from mmsearch.store.layout import IndexFolder
-from mmsearch.store.snapshot import SpaceRow
+from mmsearch.store.spaces import SpaceRow
 
 if TYPE_CHECKING:
     import numpy as np

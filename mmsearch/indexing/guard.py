@@ -21,8 +21,8 @@ from dataclasses import dataclass, field
 from mmsearch.discovery.walk import device_of
 from mmsearch.filestat import wrapped
 from mmsearch.indexing.scope import Scope
-from mmsearch.store.catalogue import is_below
 from mmsearch.store.files import FileRow
+from mmsearch.store.roots import is_below
 
 GUARD_FILES = 20  # fewer lost files of a folder that is not empty are believed
 EMPTIED_FILES = 10  # and fewer of one that is

@@ -16,8 +16,8 @@ from mmsearch.discovery.sniff import HEAD_BYTES, sniff
 from mmsearch.discovery.walk import Entry
 from mmsearch.errors import FailureCode
 from mmsearch.filestat import stat_values
-from mmsearch.store.catalogue import Root
 from mmsearch.store.files import FileRow
+from mmsearch.store.roots import Root
 from mmsearch.types import EXTRACTOR_VERSION, Failure, Kind
 
 _THREADS = 2  # hashing lets go of the interpreter lock; more threads only make a disk seek

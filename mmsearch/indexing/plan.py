@@ -15,8 +15,8 @@ from mmsearch.indexing.inspection import Inspection
 from mmsearch.indexing.scan import Scan, lacks_reading, sidecar_note, skip
 from mmsearch.run_record import FileFailed, RunRecord
 from mmsearch.store import files
-from mmsearch.store.catalogue import Root, set_mounts
 from mmsearch.store.files import FileRow
+from mmsearch.store.roots import Root, set_mounts
 from mmsearch.types import AssetState, Failure, Kind, Source
 
 

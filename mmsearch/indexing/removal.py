@@ -8,9 +8,10 @@ from pathlib import Path
 
 from mmsearch.config import Settings, require_index
 from mmsearch.errors import UsageError
-from mmsearch.store.catalogue import is_below, roots, set_forgotten, transaction
+from mmsearch.store.catalogue import transaction
 from mmsearch.store.files import known_files, remove_file, remove_orphans
 from mmsearch.store.layout import IndexFolder
+from mmsearch.store.roots import is_below, remove_root, roots, set_forgotten
 from mmsearch.store.writing import writing
 
 
@@ -31,7 +32,7 @@ def forget(folder: Path, targets: Sequence[bytes], settings: Settings) -> int:
                             remove_file(connection, row.id)
                             count += 1
                     if is_below(root.path, target):
-                        connection.execute("DELETE FROM roots WHERE id = ?", (root.id,))
+                        remove_root(connection, root.id)
                         count += not count
                     elif root.walked and is_below(target, root.path):
                         gone = os.path.relpath(target, root.path)

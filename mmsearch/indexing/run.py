@@ -20,30 +20,25 @@ from mmsearch.allocation import keep_freed, spin_little
 from mmsearch.config import Settings
 from mmsearch.discovery.ignore import Globs
 from mmsearch.encoding.jobs import Job
-from mmsearch.encoding.model_selection import check_models, open_models
 from mmsearch.encoding.pipeline import Pipeline, Workers, first_pools
-from mmsearch.encoding.space_models import Models
 from mmsearch.errors import StoppedEarly
 from mmsearch.extraction.pool import WorkerPool
 from mmsearch.indexing import finalize
 from mmsearch.indexing.backfill import Backfill
 from mmsearch.indexing.commits import Commits
 from mmsearch.indexing.inspection import Inspector
+from mmsearch.indexing.model_selection import check_models, open_models
 from mmsearch.indexing.plan import Plan
+from mmsearch.indexing.run_models import Models
 from mmsearch.indexing.scan import Scan, remarks, survey
 from mmsearch.indexing.scope import Reach, Scope, check_targets, scopes
 from mmsearch.indexing.work_units import Ledger
 from mmsearch.run_record import Event, Finished, Progress, Remark, RunOutcome, RunRecord
 from mmsearch.store import files, spaces
-from mmsearch.store.catalogue import (
-    begin_run,
-    end_run,
-    index_id,
-    is_network_file_system,
-    transaction,
-    translate_sqlite_errors,
-)
-from mmsearch.store.layout import IndexFolder
+from mmsearch.store.catalogue import transaction, translate_sqlite_errors
+from mmsearch.store.layout import IndexFolder, is_network_file_system
+from mmsearch.store.meta import index_id
+from mmsearch.store.runs import begin_run, end_run
 from mmsearch.store.writing import writing
 
 _TELL_S = 0.25  # between two progress events

@@ -19,8 +19,9 @@ from mmsearch.indexing.guard import GUARD_FILES, Missing, judge, mounts_of_singl
 from mmsearch.indexing.inspection import Wanted
 from mmsearch.indexing.scope import Scope
 from mmsearch.run_record import Remark, RunRecord
-from mmsearch.store.catalogue import Root, get_meta, is_below, mounts
 from mmsearch.store.files import FileRow, known_files
+from mmsearch.store.meta import get_meta
+from mmsearch.store.roots import Root, is_below, mounts
 from mmsearch.store.schema import CTIMES_SINCE
 from mmsearch.types import EXTRACTOR_VERSION, Kind
 

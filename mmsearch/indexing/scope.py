@@ -13,9 +13,9 @@ from mmsearch.discovery.mounts import PSEUDO, is_network, mount_points, type_at
 from mmsearch.discovery.walk import device_of
 from mmsearch.errors import UsageError
 from mmsearch.run_record import Remark
-from mmsearch.store.catalogue import Root, add_root, is_below, roots, set_forgotten, set_rules
 from mmsearch.store.files import move_file
 from mmsearch.store.layout import IndexFolder
+from mmsearch.store.roots import Root, add_root, is_below, remove_root, roots, set_forgotten, set_rules
 from mmsearch.types import ALL_FILES, FileRules
 
 
@@ -227,7 +227,7 @@ def _absorb(connection: sqlite3.Connection, root: Root, other: Root) -> list[byt
             move_file(connection, file_id, root.id, os.path.relpath(absolute, root.path))
     if not (other.walked and is_below(other.path, root.path)):
         return []
-    connection.execute("DELETE FROM roots WHERE id = ?", (other.id,))
+    remove_root(connection, other.id)
     return [os.path.relpath(os.path.join(other.path, path), root.path) for path in other.forgotten]
 
 

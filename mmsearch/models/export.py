@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from mmsearch.durable import sync
 from mmsearch.errors import ModelUnavailable
 from mmsearch.models.embedder import Embedder
 from mmsearch.models.model_catalogue import ModelSpec
@@ -228,7 +229,7 @@ def _facts(path: Path) -> dict[str, Any]:
 def _replace(draft: Path, folder: Path) -> None:
     """Everything is on the disk before the folder gets its name."""
     for path in [*draft.iterdir(), draft]:
-        _sync(path)
+        sync(path)
     if folder.exists():
         old = Path(tempfile.mkdtemp(prefix=f".{folder.name}-old-", dir=folder.parent))
         folder.rename(old)
@@ -236,15 +237,7 @@ def _replace(draft: Path, folder: Path) -> None:
         shutil.rmtree(old, ignore_errors=True)
     else:
         draft.rename(folder)
-    _sync(folder.parent)
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    sync(folder.parent)
 
 
 _SENTENCES = (

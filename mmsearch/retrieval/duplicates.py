@@ -21,7 +21,7 @@ from mmsearch.retrieval.fingerprint_matching import (
     same_audio,
     same_image,
 )
-from mmsearch.store.catalogue import is_below
+from mmsearch.store.roots import is_below
 from mmsearch.store.snapshot import Snapshot
 from mmsearch.store.stored_fingerprints import AssetFingerprints, body, fingerprints_of
 from mmsearch.types import Copy, CopyGroup

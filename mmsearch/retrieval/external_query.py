@@ -14,8 +14,9 @@ from mmsearch.encoding.query_encoding import encode_fused, encode_media, encode_
 from mmsearch.errors import ExtractionError, UsageError
 from mmsearch.models import builtin
 from mmsearch.store.layout import IndexFolder
-from mmsearch.store.snapshot import Snapshot, SpaceRow
-from mmsearch.types import Extracted, Kind, Needs, Query, Source, View, chosen
+from mmsearch.store.snapshot import Snapshot
+from mmsearch.store.spaces import SpaceRow
+from mmsearch.types import MEDIA_VIEWS, Extracted, Kind, Needs, Query, Source, View, chosen
 
 if TYPE_CHECKING:
     import numpy as np
@@ -24,13 +25,6 @@ SPANS = 3  # that are decoded at most, until there are words
 ENOUGH = 2_000  # characters
 PAGES_READ = 2  # pictures whose words are read
 PASSAGES = 4  # of its words: its beginning stands for it
-TAKEN_BY = {
-    Kind.TEXT: set(),
-    Kind.IMAGE: {View.IMAGE},
-    Kind.PDF: {View.IMAGE},
-    Kind.AUDIO: {View.AUDIO},
-    Kind.VIDEO: {View.IMAGE, View.AUDIO, View.VIDEO},
-}
 CALLED = {View.IMAGE: "look", View.AUDIO: "sound", View.VIDEO: "motion"}
 
 
@@ -56,7 +50,7 @@ def encode_external(
     Raises `UsageError` when it can't be decoded, or is not of the `kind` asked for."""
     source = source_of(path, kind)
     rows = [row for row in snapshot.spaces() if snapshot.holds(row.id)]
-    able = [row for row in rows if query_views(row) & TAKEN_BY[source.kind]]
+    able = [row for row in rows if query_views(row) & MEDIA_VIEWS[source.kind]]
     needs = media_needs(able, "always" if source.kind is Kind.IMAGE else "auto")
     words = words or all(builtin.is_part(row.name) for row in able)
     with ocr_loading() if words and source.kind is Kind.IMAGE else contextlib.nullcontext():
@@ -123,7 +117,7 @@ def compared_by(snapshot: Snapshot, one: ExternalQuery) -> str:
 
 def why_not_encoded(snapshot: Snapshot, kind: Kind, name: str) -> str:
     """Why no model of the index has seen or heard a file of this kind, as the beginning of a sentence."""
-    able = [row.name for row in snapshot.spaces() if query_views(row) & TAKEN_BY[kind]]
+    able = [row.name for row in snapshot.spaces() if query_views(row) & MEDIA_VIEWS[kind]]
     if able:
         return f"There is nothing in {name} that {chosen(able)} could take"
     models = " and ".join(row.name for row in snapshot.spaces()) or "this index"

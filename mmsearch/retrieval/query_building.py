@@ -28,7 +28,8 @@ from mmsearch.retrieval.query_parsing import Parsed, parse
 from mmsearch.retrieval.signals import LEAST_READABLE, Asked, Vector, Wording
 from mmsearch.retrieval.token_coverage import is_unknown, token_coverage
 from mmsearch.store.layout import IndexFolder
-from mmsearch.store.snapshot import Snapshot, SpaceRow
+from mmsearch.store.snapshot import Snapshot
+from mmsearch.store.spaces import SpaceRow
 from mmsearch.types import Kind, Part, Query, View, chosen
 
 if TYPE_CHECKING:

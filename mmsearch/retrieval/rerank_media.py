@@ -11,15 +11,7 @@ from mmsearch.filestat import stat_values
 from mmsearch.models.embedder import Clip
 from mmsearch.models.reranker import Candidate, Reranker
 from mmsearch.store.snapshot import Place, Snapshot
-from mmsearch.types import Extracted, Kind, Needs, Probe, Source, View
-
-LOOKS: dict[Kind, frozenset[View]] = {
-    Kind.TEXT: frozenset(),
-    Kind.AUDIO: frozenset(),
-    Kind.IMAGE: frozenset({View.IMAGE}),
-    Kind.PDF: frozenset({View.IMAGE}),
-    Kind.VIDEO: frozenset({View.IMAGE, View.VIDEO}),
-}
+from mmsearch.types import MEDIA_VIEWS, Extracted, Kind, Needs, Probe, Source, View
 
 
 def needs_of(kind: Kind, reranker: Reranker, ocr: str = "never") -> Needs:
@@ -58,7 +50,7 @@ class RerankMedia:
         """A segment as its file has it, None where that shows nothing. Raises `ExtractionError`: `vanished` for a file
         that went away or changed since it was indexed, else as decoding does."""
         kind = Kind(place.kind)
-        if not self._reranker.views & LOOKS[kind]:
+        if not self._reranker.views & MEDIA_VIEWS[kind]:
             return None
         row = self._snapshot.connection.execute(
             "SELECT ordinal FROM segments WHERE id = ?", (place.segment_id,)

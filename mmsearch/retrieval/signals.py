@@ -27,7 +27,8 @@ from mmsearch.retrieval.ranking import (
     view_offset,
     view_spread,
 )
-from mmsearch.store.snapshot import Snapshot, SpaceRow
+from mmsearch.store.snapshot import Snapshot
+from mmsearch.store.spaces import SpaceRow
 from mmsearch.store.vocabulary import NAMES, WORDS, Vocabulary, quoted
 from mmsearch.types import View
 

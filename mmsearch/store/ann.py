@@ -18,10 +18,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mmsearch.durable import replaced
 from mmsearch.errors import StoppedEarly
 from mmsearch.store import ann_build
 from mmsearch.store.catalogue import BadRow, transaction
-from mmsearch.store.layout import IndexFolder, Signature, replaced
+from mmsearch.store.layout import IndexFolder, Signature
 
 if TYPE_CHECKING:
     import numpy as np

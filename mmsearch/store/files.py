@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from mmsearch.store.tokenization import prepare_name
+from mmsearch.store.words import write_words
 from mmsearch.types import EXTRACTOR_VERSION, AssetState, Failure
 
 _HELD = (AssetState.COMPLETE, AssetState.PARTIAL)  # states of assets that are found
@@ -174,15 +175,6 @@ def hide_unused(connection: sqlite3.Connection, asset_id: int) -> None:
         connection.execute(
             "DELETE FROM words_fts WHERE rowid IN (SELECT id FROM segments WHERE asset_id = ?)", (asset_id,)
         )
-
-
-def write_words(connection: sqlite3.Connection, segment_ids: list[int]) -> None:
-    """Put segments into the word table, with all that was read from them."""
-    from mmsearch.store.segments import indexed_words
-
-    connection.executemany(
-        "INSERT OR REPLACE INTO words_fts (rowid, words) VALUES (?, ?)", indexed_words(connection, segment_ids)
-    )
 
 
 def remove_orphans(connection: sqlite3.Connection) -> int:

@@ -8,7 +8,7 @@ import sqlite3
 from collections.abc import Mapping
 
 from mmsearch.filestat import HIGHEST, LOWEST
-from mmsearch.store.catalogue import Root, is_below
+from mmsearch.store.roots import Root, is_below
 from mmsearch.types import Filter
 
 

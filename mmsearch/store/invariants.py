@@ -10,13 +10,14 @@ from typing import Any
 
 from mmsearch.run_record import RunOutcome
 from mmsearch.store import ann, files, rows, sums
-from mmsearch.store.catalogue import is_own, last_run
 from mmsearch.store.layout import IndexFolder, Signature
 from mmsearch.store.lock import lock_holder
-from mmsearch.store.segments import BACKGROUND_SIZE, indexed_words, refresh_background, sampling_hash
-from mmsearch.store.snapshot import SpaceRow, all_spaces
-from mmsearch.store.spaces import LEAVING
+from mmsearch.store.meta import is_own
+from mmsearch.store.runs import last_run
+from mmsearch.store.segments import BACKGROUND_SIZE, refresh_background, sampling_hash
+from mmsearch.store.spaces import LEAVING, SpaceRow, all_spaces
 from mmsearch.store.tokenization import prepare_name
+from mmsearch.store.words import indexed_words, write_words
 
 
 class Invariants:
@@ -169,7 +170,7 @@ class Invariants:
         """Write the word table anew."""
         self.connection.execute("INSERT INTO words_fts (words_fts) VALUES ('rebuild')")  # or deleting trips over damage
         self.connection.execute("DELETE FROM words_fts")
-        files.write_words(self.connection, self._visible_segments())
+        write_words(self.connection, self._visible_segments())
 
     def names(self) -> Iterator[str]:
         """The names of all files against the name table."""

@@ -209,26 +209,13 @@ def _another_users(path: Path, owner: int) -> IndexUnusable:
     )
 
 
-def sync(path: Path) -> None:
-    """Make a file's bytes, or the renames in a folder, durable."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-@contextlib.contextmanager
-def replaced(path: Path) -> Iterator[Path]:
-    """A temporary file beside `path` to write to, new and empty, so that no link is followed; on success it is synced
-    and takes the place of `path` in one step."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    temporary.unlink(missing_ok=True)
-    os.close(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600))
-    try:
-        yield temporary
-        sync(temporary)
-        os.replace(temporary, path)
-        sync(path.parent)
-    finally:
-        temporary.unlink(missing_ok=True)
+def is_network_file_system(path: Path) -> bool:
+    """Whether `path` lies on a file system over the network, where SQLite's locks can't be trusted (Linux only)."""
+    networked = {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "fuse.sshfs", "afs", "ncpfs"}
+    best, kind = "", ""
+    with contextlib.suppress(OSError), open("/proc/mounts", encoding="utf-8", errors="replace") as mounts:
+        for line in mounts:
+            _, point, name, *_ = line.split(" ")
+            if (str(path.absolute()) + "/").startswith(point.rstrip("/") + "/") and len(point) > len(best):
+                best, kind = point, name
+    return kind in networked

@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from mmsearch.errors import FailureCode
-from mmsearch.store import files
-from mmsearch.store.tokenization import prepare
+from mmsearch.store.files import link
+from mmsearch.store.words import write_words
 from mmsearch.types import AssetState, Cue, Failure, Fingerprint, Probe, Segment
 
 if TYPE_CHECKING:
@@ -139,7 +139,7 @@ def _write(connection: sqlite3.Connection, chunk: SpanResult, visible: bool) -> 
         )
     _add_notes(connection, chunk)
     if visible:
-        files.write_words(connection, list(ids.values()))
+        write_words(connection, list(ids.values()))
 
 
 def _add_notes(connection: sqlite3.Connection, chunk: SpanResult) -> None:
@@ -172,7 +172,7 @@ def _finish(connection: sqlite3.Connection, asset_id: int, failure: Failure | No
     )
     waiting = connection.execute("SELECT id FROM files WHERE next_asset_id = ?", (asset_id,)).fetchall()
     for (file_id,) in waiting:
-        files.link(connection, file_id, asset_id)  # what it replaces is hidden; a moved file may still want it
+        link(connection, file_id, asset_id)  # what it replaces is hidden; a moved file may still want it
     return state
 
 
@@ -198,29 +198,6 @@ def refresh_background(connection: sqlite3.Connection, space_id: int, view: str)
         "INSERT INTO background SELECT space_id, view, draw, id, vector FROM embeddings WHERE id = ?",
         [(pair[1],) for pair in set(wanted) - set(there)],
     )
-
-
-def indexed_words(connection: sqlite3.Connection, segment_ids: list[int]) -> Iterator[tuple[int, str]]:
-    """Segments as rows of the word table: id and prepared text. Segments without words are left out."""
-    for some in chunks(segment_ids):
-        marks = ",".join("?" * len(some))
-        rows = connection.execute(f"SELECT id, text, details FROM segments WHERE id IN ({marks})", some).fetchall()
-        read: dict[int, list[str]] = {}
-        for segment_id, text in connection.execute(
-            f"SELECT segment_id, text FROM readings WHERE segment_id IN ({marks}) ORDER BY id", some
-        ):
-            read.setdefault(segment_id, []).append(text)
-        for segment_id, text, details in rows:
-            title = json.loads(details).get("title", "")
-            words = "\n".join(part for part in (title, text, *read.get(segment_id, ())) if part)
-            if words.strip():
-                yield segment_id, prepare(words)
-
-
-def chunks(ids: list[int], size: int = 500) -> Iterator[list[int]]:
-    """Ids in groups that fit into one SQL statement."""
-    for start in range(0, len(ids), size):
-        yield ids[start : start + size]
 
 
 def clean(text: str) -> str:

@@ -8,36 +8,23 @@ from __future__ import annotations
 
 import json
 import os
-import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from mmsearch.errors import DamagedIndex
 from mmsearch.store import ann, sums
-from mmsearch.store.catalogue import BadRow, Root, is_own, is_plain_path, open_reader, roots, translate_sqlite_errors
+from mmsearch.store.catalogue import BadRow, open_reader, translate_sqlite_errors
 from mmsearch.store.filters import allow
 from mmsearch.store.layout import IndexFolder, user_name
-from mmsearch.store.segments import chunks, cues_of
-from mmsearch.types import Cue, Filter, Locator, View
+from mmsearch.store.meta import is_own
+from mmsearch.store.roots import Root, is_plain_path, roots
+from mmsearch.store.segments import cues_of
+from mmsearch.store.spaces import SpaceRow, spaces
+from mmsearch.store.words import chunks
+from mmsearch.types import Cue, Filter, Locator
 
 if TYPE_CHECKING:
     import numpy as np
-
-
-_VIEWS = [str(view) for view in View]
-
-
-@dataclass(frozen=True, slots=True)
-class SpaceRow:
-    """A space as the catalogue has it."""
-
-    id: int
-    name: str
-    fingerprint: dict[str, Any]
-    recorded: dict[str, Any]
-    dimension: int
-    views: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,40 +39,6 @@ class Place:
     title: str
     cues: tuple[Cue, ...]
     read: tuple[tuple[str, Cue], ...]
-
-
-def spaces(connection: sqlite3.Connection, state: str = "") -> list[SpaceRow]:
-    """The spaces of an index that are in use, in the order in which they were added; with a `state` those in it (see
-    `store.spaces`)."""
-    return [row for row in all_spaces(connection) if row.recorded.get("state", "") == state]
-
-
-def all_spaces(connection: sqlite3.Connection) -> list[SpaceRow]:
-    """Every space, also those that are being built beside the others, or are on their way out."""
-    rows = connection.execute("SELECT id, name, fingerprint, recorded, dimension, views FROM spaces ORDER BY id")
-    return [_space(i, n, json.loads(f), json.loads(r), d, json.loads(v)) for i, n, f, r, d, v in rows]
-
-
-def _space(number: int, name: str, fingerprint: Any, recorded: Any, dimension: int, views: Any) -> SpaceRow:
-    """A space, of values of the right kind. Raises `DamagedIndex` for others, which no version has written."""
-    right = (
-        isinstance(name, str)
-        and isinstance(fingerprint, dict)
-        and all(isinstance(facts, dict) for facts in fingerprint.values())
-        and isinstance(recorded, dict)
-        and isinstance(recorded.get("options", {}), dict)
-        and isinstance(recorded.get("model", ""), str)
-        and isinstance(dimension, int)
-        and isinstance(views, list)
-        and isinstance(recorded.get("query_views", []), list)
-        and all(view in _VIEWS for view in [*views, *recorded.get("query_views", []), *fingerprint])
-    )
-    if not right:
-        raise DamagedIndex(
-            f"The catalogue's row of space {number} makes no sense.",
-            "Delete the index folder and index the files again, or use another index: --index NAME",
-        )
-    return SpaceRow(number, name, fingerprint, recorded, dimension, tuple(views))
 
 
 class Snapshot:

@@ -10,17 +10,66 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
+from mmsearch.errors import DamagedIndex
 from mmsearch.store import ann
 from mmsearch.store.catalogue import transaction
 from mmsearch.store.layout import IndexFolder
-from mmsearch.store.segments import RecognizedText, SpanResult, chunks, sampling_hash
-from mmsearch.store.snapshot import SpaceRow, spaces
-from mmsearch.types import Failure, Locator, Segment
+from mmsearch.store.segments import RecognizedText, SpanResult, sampling_hash
+from mmsearch.store.words import chunks
+from mmsearch.types import Failure, Locator, Segment, View
 
+_VIEWS = [str(view) for view in View]
 BUILDING, LEAVING = "building", "leaving"
 _REMOVED = 20_000  # embeddings that go in one transaction
+
+
+@dataclass(frozen=True, slots=True)
+class SpaceRow:
+    """A space as the catalogue has it."""
+
+    id: int
+    name: str
+    fingerprint: dict[str, Any]
+    recorded: dict[str, Any]
+    dimension: int
+    views: tuple[str, ...]
+
+
+def spaces(connection: sqlite3.Connection, state: str = "") -> list[SpaceRow]:
+    """The spaces of an index that are in use, in the order in which they were added; with a `state` those in it (see
+    `store.spaces`)."""
+    return [row for row in all_spaces(connection) if row.recorded.get("state", "") == state]
+
+
+def all_spaces(connection: sqlite3.Connection) -> list[SpaceRow]:
+    """Every space, also those that are being built beside the others, or are on their way out."""
+    rows = connection.execute("SELECT id, name, fingerprint, recorded, dimension, views FROM spaces ORDER BY id")
+    return [_space(i, n, json.loads(f), json.loads(r), d, json.loads(v)) for i, n, f, r, d, v in rows]
+
+
+def _space(number: int, name: str, fingerprint: Any, recorded: Any, dimension: int, views: Any) -> SpaceRow:
+    """A space, of values of the right kind. Raises `DamagedIndex` for others, which no version has written."""
+    right = (
+        isinstance(name, str)
+        and isinstance(fingerprint, dict)
+        and all(isinstance(facts, dict) for facts in fingerprint.values())
+        and isinstance(recorded, dict)
+        and isinstance(recorded.get("options", {}), dict)
+        and isinstance(recorded.get("model", ""), str)
+        and isinstance(dimension, int)
+        and isinstance(views, list)
+        and isinstance(recorded.get("query_views", []), list)
+        and all(view in _VIEWS for view in [*views, *recorded.get("query_views", []), *fingerprint])
+    )
+    if not right:
+        raise DamagedIndex(
+            f"The catalogue's row of space {number} makes no sense.",
+            "Delete the index folder and index the files again, or use another index: --index NAME",
+        )
+    return SpaceRow(number, name, fingerprint, recorded, dimension, tuple(views))
 
 
 def add_space(

@@ -9,14 +9,14 @@ from dataclasses import replace
 from mmsearch.errors import FailureCode
 from mmsearch.index_status import SpaceStatus, Status
 from mmsearch.store import ann
-from mmsearch.store.catalogue import is_network_file_system, last_run
 from mmsearch.store.files import HELD, OUTDATED, noted_files
-from mmsearch.store.layout import IndexFolder
+from mmsearch.store.layout import IndexFolder, is_network_file_system
 from mmsearch.store.lock import lock_holder
 from mmsearch.store.log import lost_commits
+from mmsearch.store.runs import last_run
 from mmsearch.store.schema import is_older
-from mmsearch.store.snapshot import Snapshot, SpaceRow
-from mmsearch.store.spaces import BUILDING, plain_name, spaces
+from mmsearch.store.snapshot import Snapshot
+from mmsearch.store.spaces import BUILDING, SpaceRow, plain_name, spaces
 from mmsearch.types import EXTRACTOR_VERSION
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from mmsearch.store.segments import chunks
 from mmsearch.store.snapshot import Snapshot
+from mmsearch.store.words import chunks
 
 
 @dataclass(slots=True)

@@ -19,8 +19,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mmsearch.config import index_command
+from mmsearch.durable import flush, sync
 from mmsearch.errors import DamagedIndex
-from mmsearch.store.layout import IndexFolder, Signature, sync
+from mmsearch.store.layout import IndexFolder, Signature
 
 BLOCK = 1 << 20  # bytes
 _FORMAT = 1
@@ -105,8 +106,7 @@ def write(folder: IndexFolder, sums: Sums) -> None:
     (folder.path / draft).unlink(missing_ok=True)
     with open(folder.open_part(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL), "wb") as file:
         file.write(line)
-        file.flush()
-        os.fsync(file.fileno())
+        flush(file)
     os.replace(folder.path / draft, folder.sums)
 
 
@@ -114,8 +114,7 @@ def mark_open(folder: IndexFolder, blocks: Iterable[int]) -> None:
     """Note, durably, that these blocks are about to change. Raises `OSError`."""
     with open(folder.open_part(folder.sums.name, os.O_WRONLY | os.O_APPEND), "ab") as file:
         file.write(_line({"open": sorted(blocks)}))
-        file.flush()
-        os.fsync(file.fileno())
+        flush(file)
 
 
 def begin(folder: IndexFolder) -> None:

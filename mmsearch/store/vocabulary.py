@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from mmsearch.store.segments import chunks
+from mmsearch.store.words import chunks
 
 COMMON_SHARE, COMMON_ROWS = 0.05, 20_000  # a word in more rows than both finds no candidates: it tells too little
 

@@ -12,11 +12,12 @@ import pytest
 from families import load
 from small_index import WordModel, contents, counts, embedded, rows, run, write
 
-from mmsearch.encoding import encode, space_models
+from mmsearch.encoding import encode
 from mmsearch.encoding.contents import Space
 from mmsearch.encoding.encode import EncodeStage
 from mmsearch.encoding.jobs import Channel, Job, SpanMedia, Stage, StopSignal
 from mmsearch.errors import ExtractionError, FailureCode
+from mmsearch.indexing import run_models
 from mmsearch.models.device import Precision, further_devices
 from mmsearch.models.embedder import Throughput
 from mmsearch.store.segments import SpanResult
@@ -171,11 +172,11 @@ def test_a_run_with_two_replicas_holds_what_one_with_a_single_device_holds(tmp_p
         made.append(Replica(settings.device))
         return made[-1]
 
-    monkeypatch.setattr(space_models, "load_embedder", opened)
-    monkeypatch.setattr(space_models.Models, "_export", lambda self, row: None)
-    monkeypatch.setattr(space_models, "further_devices", lambda device: [])
+    monkeypatch.setattr(run_models, "load_embedder", opened)
+    monkeypatch.setattr(run_models.Models, "_export", lambda self, row: None)
+    monkeypatch.setattr(run_models, "further_devices", lambda device: [])
     run(tmp_path / "one", tmp_path / "docs")
-    monkeypatch.setattr(space_models, "further_devices", lambda device: ["cpu"])
+    monkeypatch.setattr(run_models, "further_devices", lambda device: ["cpu"])
     record = run(tmp_path / "two", tmp_path / "docs")
     assert (counts(record), record.embeddings) == ({"seen": 40, "indexed": 40}, 40)
     assert [one.precision.device for one in made] == ["auto", "auto", "cpu"]

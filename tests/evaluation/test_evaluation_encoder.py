@@ -5,7 +5,7 @@ import os
 import pytest
 
 from mmsearch.encoding import encoders, query_encoding
-from mmsearch.store.snapshot import SpaceRow
+from mmsearch.store.spaces import SpaceRow
 
 ROW = SpaceRow(1, "toy", {"text": {"weights": "of a toy"}}, {}, 2, ("text",))
 

@@ -10,10 +10,11 @@ from pathlib import Path
 import numpy as np
 
 from mmsearch.config import Settings
-from mmsearch.encoding import encoders, model_selection, space_models
+from mmsearch.encoding import encoders
 from mmsearch.encoding.extract import ExtractStage
 from mmsearch.errors import ModelUnavailable
 from mmsearch.index import Index
+from mmsearch.indexing import model_selection, run_models
 from mmsearch.models import builtin, query_encoder, registry
 from mmsearch.models.device import Precision
 from mmsearch.models.embedder import Throughput
@@ -85,8 +86,8 @@ def opened_word_encoder(row) -> WordEncoder:
 def use_word_model(patch) -> None:
     """Put it where runs and queries take their model from; `patch` sets attributes (`monkeypatch.setattr`)."""
     patch(model_selection, "DEFAULT", ("builtin",))
-    patch(space_models, "load_embedder", lambda row, grant, settings: WordModel())
-    patch(space_models.Models, "_export", lambda self, row: None)
+    patch(run_models, "load_embedder", lambda row, grant, settings: WordModel())
+    patch(run_models.Models, "_export", lambda self, row: None)
     patch(encoders, "opened", opened_word_encoder)
     patch(encoders, "problem", lambda place, deep=False: "")
 

@@ -25,12 +25,11 @@ from small_index import (
 )
 
 from mmsearch.config import Settings
-from mmsearch.encoding import model_selection, space_models
 from mmsearch.encoding.pipeline import Pipeline, first_pools
 from mmsearch.errors import ModelMismatch, ModelUnavailable, UsageError
 from mmsearch.extraction.worker import LIGHT
 from mmsearch.index import Index
-from mmsearch.indexing import backfill
+from mmsearch.indexing import backfill, model_selection, run_models
 from mmsearch.indexing import run as run_module
 from mmsearch.indexing.commits import Commits
 from mmsearch.run_record import Progress, Remark
@@ -53,10 +52,10 @@ def minilm(tmp_path_factory):
 @pytest.fixture
 def words(monkeypatch):
     """The built-in model is one of words; all others are what they are."""
-    load = space_models.load_embedder
+    load = run_models.load_embedder
     use_word_model(monkeypatch.setattr)
-    model = lambda row, *how: WordModel() if space_models.plain_name(row) == "builtin" else load(row, *how)  # noqa: E731
-    monkeypatch.setattr(space_models, "load_embedder", model)
+    model = lambda row, *how: WordModel() if run_models.plain_name(row) == "builtin" else load(row, *how)  # noqa: E731
+    monkeypatch.setattr(run_models, "load_embedder", model)
 
 
 @pytest.fixture
@@ -192,18 +191,18 @@ import os, sys
 sys.path.insert(0, sys.argv[1])
 from pathlib import Path
 from small_index import run, use_word_model
-from mmsearch.indexing import catch_up
+from mmsearch.indexing import backfill
 from mmsearch.indexing import run as run_module
 from mmsearch.store import spaces
 use_word_model(setattr)
 backfill.COMMIT_S, backfill._AHEAD = 0.0, 2
-note, done = space_models.note_encoded, []
+note, done = spaces.note_encoded, []
 def dying(*arguments):
     note(*arguments)
     done.append(1)
     if len(done) == 5:
         os.kill(os.getpid(), 9)
-space_models.note_encoded = dying
+spaces.note_encoded = dying
 run(Path(sys.argv[2]), rebuild=True)
 """
 
@@ -295,8 +294,8 @@ def test_what_was_set_of_a_model_is_stored_and_used_again(tmp_path, docs, clip, 
     assert json.loads(recorded)["query_views"] == ["image", "text"]
     write_png(docs / "green.png", 77)
     loaded = []
-    load = space_models.load_embedder
-    monkeypatch.setattr(space_models, "load_embedder", lambda row, *how: loaded.append(row.recorded) or load(row, *how))
+    load = run_models.load_embedder
+    monkeypatch.setattr(run_models, "load_embedder", lambda row, *how: loaded.append(row.recorded) or load(row, *how))
     assert run(index).indexed == 1
     assert loaded[-1]["options"] == {"max_pixels": 2000}
     assert Index.open(index).status().spaces[1].options == {"max_pixels": 2000}
@@ -337,8 +336,8 @@ def test_a_model_that_nothing_asks_for_is_not_loaded(tmp_path, docs, clip, words
     run(index, docs, models=("builtin", f"{clip}:image"))
     write(docs / "more.txt", "More words.")
     loaded = []
-    load = space_models.load_embedder
-    monkeypatch.setattr(space_models, "load_embedder", lambda row, *how: loaded.append(row.name) or load(row, *how))
+    load = run_models.load_embedder
+    monkeypatch.setattr(run_models, "load_embedder", lambda row, *how: loaded.append(row.name) or load(row, *how))
     assert run(index).indexed == 1 and loaded == ["builtin"]
     write_png(docs / "green.png", 77)
     assert run(index).indexed == 1 and loaded == ["builtin", "tiny-clip"]
@@ -348,8 +347,8 @@ def test_a_model_that_was_loaded_to_describe_a_new_space_is_not_loaded_again_to_
     tmp_path, docs, clip, words, monkeypatch
 ):
     loaded = []
-    load = space_models.load_embedder
-    monkeypatch.setattr(space_models, "load_embedder", lambda row, *how: loaded.append(row.name) or load(row, *how))
+    load = run_models.load_embedder
+    monkeypatch.setattr(run_models, "load_embedder", lambda row, *how: loaded.append(row.name) or load(row, *how))
     index = tmp_path / "index"
     assert run(index, docs, models=("builtin", f"{clip}:image")).failed == 0
     filled = "SELECT count(*) > 0 FROM embeddings e JOIN spaces s ON s.id = e.space_id WHERE s.name = 'tiny-clip'"
@@ -384,7 +383,7 @@ def test_a_run_says_that_it_loads_its_model_while_it_does(tmp_path, monkeypatch)
         return WordModel()
 
     use_word_model(monkeypatch.setattr)
-    monkeypatch.setattr(space_models, "load_embedder", load)
+    monkeypatch.setattr(run_models, "load_embedder", load)
     (tmp_path / "a.txt").write_text("the ferry leaves at nine")
     told = []
     for event in Index.update(tmp_path / "index", [bytes(tmp_path / "a.txt")], Settings(ocr="never", workers=1)):

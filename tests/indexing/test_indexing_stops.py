@@ -159,7 +159,7 @@ def test_a_bug_in_a_stage_ends_the_run_and_leaves_nothing_behind(docs: Path, ind
 
     place = {
         "embed": "small_index.WordModel.embed",
-        "load": "mmsearch.encoding.space_models.load_embedder",
+        "load": "mmsearch.indexing.run_models.load_embedder",
         "commit": "mmsearch.store.segments.commit_span",
     }[where]
     with monkeypatch.context() as patch:
@@ -405,7 +405,7 @@ def test_a_model_that_is_gone_ends_the_run(docs: Path, index: Path, monkeypatch)
     def load(row, grant, settings):
         raise ModelUnavailable("It is gone.", "Bring it back.")
 
-    monkeypatch.setattr("mmsearch.encoding.space_models.load_embedder", load)
+    monkeypatch.setattr("mmsearch.indexing.run_models.load_embedder", load)
     with pytest.raises(ModelUnavailable):
         run(index, docs)
     assert soon_nothing_left_over()

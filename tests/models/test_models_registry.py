@@ -6,8 +6,8 @@ import sys
 import pytest
 
 from mmsearch.config import Settings
-from mmsearch.encoding.model_selection import check_models, named_models
 from mmsearch.errors import MmsearchError, ModelUnavailable, UsageError
+from mmsearch.indexing.model_selection import check_models, named_models
 from mmsearch.models import advice, builtin, hub, model_catalogue, registry
 from mmsearch.models.advice import Machine
 from mmsearch.models.model_catalogue import ModelSpec
@@ -286,7 +286,7 @@ def test_an_nvidia_gpu_is_found_without_torch(tmp_path, monkeypatch):
 
 def test_naming_models_loads_no_library_of_models():
     code = (
-        "import sys\nfrom mmsearch.config import Settings\nfrom mmsearch.encoding.model_selection import check_models\n"
+        "import sys\nfrom mmsearch.config import Settings\nfrom mmsearch.indexing.model_selection import check_models\n"
         "from mmsearch.models.advice import listing\nlisting()\n"
         "try:\n    check_models(Settings(models=('photos',)), True)\nexcept Exception:\n    pass\n"
         "print({'torch', 'transformers', 'sentence_transformers', 'huggingface_hub'} & set(sys.modules))"

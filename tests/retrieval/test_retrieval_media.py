@@ -16,9 +16,10 @@ from replicas_towers import tiny_clap
 from small_index import WordEncoder, WordModel, run, use_word_model, write, write_wav
 
 from mmsearch.cli.program import run as mmsearch
-from mmsearch.encoding import encoders, query_encoding, space_models
+from mmsearch.encoding import encoders, query_encoding
 from mmsearch.errors import ModelUnavailable, UsageError
 from mmsearch.index import Index
+from mmsearch.indexing import run_models
 from mmsearch.models import builtin, export, registry
 from mmsearch.models.model_options import ModelOptions
 from mmsearch.retrieval.query_building import compose
@@ -37,19 +38,17 @@ def use_words(patch):
     def refuse(embedder):
         raise ModelUnavailable(f"{embedder.name} is too large to be exported.")
 
-    load, provide = space_models.load_embedder, space_models.Models._export
+    load, provide = run_models.load_embedder, run_models.Models._export
     opened, problem = encoders.opened, encoders.problem
     use_word_model(patch.setattr)
     patch.setenv("XDG_CACHE_HOME", CACHE.name)
     words = {"text": builtin.fingerprint()["text"]}
     patch.setattr(encoders, "opened", lambda row: WordEncoder() if row.fingerprint == words else opened(row))
     patch.setattr(encoders, "problem", problem)
-    patch.setattr(
-        space_models.Models, "_export", lambda self, row: None if row.name == "builtin" else provide(self, row)
-    )
+    patch.setattr(run_models.Models, "_export", lambda self, row: None if row.name == "builtin" else provide(self, row))
     patch.setattr(export, "check_exportable", refuse)
     plain = lambda row, *how: WordModel() if row.name == "builtin" else load(row, *how)  # noqa: E731
-    patch.setattr(space_models, "load_embedder", plain)
+    patch.setattr(run_models, "load_embedder", plain)
     patch.setattr(query_encoding, "load_embedder", plain)
     query_encoding._whole.cache_clear()
 

@@ -11,7 +11,7 @@ from mmsearch.errors import UsageError
 from mmsearch.index import Index
 from mmsearch.retrieval.query_building import _summed
 from mmsearch.retrieval.signals import Vector
-from mmsearch.store.snapshot import SpaceRow
+from mmsearch.store.spaces import SpaceRow
 from mmsearch.types import Filter, Part, Query
 
 

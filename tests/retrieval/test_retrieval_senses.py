@@ -9,8 +9,8 @@ import torch
 from PIL import Image
 from small_index import WordModel, broken, events, rows, run, use_word_model, write, write_png, write_wav
 
-from mmsearch.encoding import model_selection, space_models
 from mmsearch.index import Index
+from mmsearch.indexing import model_selection, run_models
 from mmsearch.models import builtin, builtin_media, picture_classifier, registry
 from mmsearch.models.picture_network import PictureTower
 from mmsearch.retrieval.query_building import compose
@@ -36,10 +36,10 @@ def weights(tmp_path_factory):
 @pytest.fixture
 def senses_here(weights, monkeypatch):
     """The built-in reader is a model of words, eyes and ears are what they are."""
-    load = space_models.load_embedder
+    load = run_models.load_embedder
     use_word_model(monkeypatch.setattr)
-    model = lambda row, *how: WordModel() if space_models.plain_name(row) == "builtin" else load(row, *how)  # noqa: E731
-    monkeypatch.setattr(space_models, "load_embedder", model)
+    model = lambda row, *how: WordModel() if run_models.plain_name(row) == "builtin" else load(row, *how)  # noqa: E731
+    monkeypatch.setattr(run_models, "load_embedder", model)
     monkeypatch.setattr("mmsearch.encoding.query_encoding.load_embedder", model)
     monkeypatch.setattr(picture_classifier, "folder", lambda: weights)
     for cache in (builtin_media.opened_classifier, builtin_media.weights_identity, picture_classifier._spoken):

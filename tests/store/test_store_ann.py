@@ -11,8 +11,9 @@ import pytest
 from mmsearch import trust
 from mmsearch.errors import StoppedEarly
 from mmsearch.store import ann, ann_build, files
-from mmsearch.store.catalogue import index_id, open_writer, transaction
+from mmsearch.store.catalogue import open_writer, transaction
 from mmsearch.store.layout import IndexFolder
+from mmsearch.store.meta import index_id
 from mmsearch.store.segments import SpanResult, Vectors, commit_span, refresh_background
 from mmsearch.store.snapshot import Snapshot
 from mmsearch.store.verify import verify

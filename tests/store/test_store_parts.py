@@ -10,10 +10,11 @@ import pytest
 from small_index import run, use_word_model, write
 
 from mmsearch.config import Settings
+from mmsearch.durable import replaced
 from mmsearch.errors import IndexUnusable, MmsearchError
 from mmsearch.index import Index
 from mmsearch.store import ann, layout
-from mmsearch.store.layout import IndexFolder, replaced
+from mmsearch.store.layout import IndexFolder
 from mmsearch.types import Query
 
 PARTS = ["catalogue.db", "catalogue.db-wal", "catalogue.db-shm", "catalogue.db-journal", "catalogue.sums",

@@ -14,9 +14,10 @@ from small_index import WordEncoder, load_word_model, run
 from mmsearch import trust
 from mmsearch.cli.program import run as command
 from mmsearch.config import Settings, data_home
-from mmsearch.encoding import encoders, model_selection, space_models
+from mmsearch.encoding import encoders
 from mmsearch.errors import ModelUnavailable, UntrustedModel
 from mmsearch.index import Index
+from mmsearch.indexing import model_selection, run_models
 from mmsearch.run_record import Remark
 from mmsearch.types import Query
 
@@ -30,7 +31,7 @@ def homes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(f"XDG_{name.upper()}_HOME", str(tmp_path / "home" / name))
     monkeypatch.setattr(model_selection, "DEFAULT", ("builtin",))
     load_word_model(monkeypatch.setattr)
-    monkeypatch.setattr(space_models.Models, "_export", lambda self, row: None)
+    monkeypatch.setattr(run_models.Models, "_export", lambda self, row: None)
     monkeypatch.setattr(encoders, "opened", lambda row: WordEncoder())
     monkeypatch.setattr(encoders, "problem", lambda place, deep=False: "")
 

@@ -12,17 +12,19 @@ from mmsearch import trust
 from mmsearch.config import Settings
 from mmsearch.encoding import grants as granting
 from mmsearch.encoding.grants import model_of
-from mmsearch.encoding.space_models import Models, check_identity, machine_options
+from mmsearch.encoding.space_models import check_identity, machine_options
 from mmsearch.errors import ModelMismatch, ModelUnavailable, UntrustedModel, UsageError
+from mmsearch.indexing.run_models import Models
 from mmsearch.models import builtin
 from mmsearch.models.model_catalogue import ModelSpec
 from mmsearch.models.model_options import CHANGE_VECTORS, ModelOptions
 from mmsearch.models.registry import DEFAULT, check_here, check_loadable, load, resolve, resolve_all
 from mmsearch.run_record import Remark
 from mmsearch.store import spaces as rows_of
-from mmsearch.store.catalogue import ensure_id, transaction
+from mmsearch.store.catalogue import transaction
 from mmsearch.store.layout import IndexFolder
-from mmsearch.store.snapshot import SpaceRow, all_spaces, spaces
+from mmsearch.store.meta import ensure_id
+from mmsearch.store.spaces import SpaceRow, all_spaces, spaces
 from mmsearch.trust import Grant
 from mmsearch.types import View, chosen
 
