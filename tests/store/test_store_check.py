@@ -13,6 +13,7 @@ from small_index import broken, change, contents, found, rows, run, use_word_mod
 
 from mmsearch.errors import DamagedIndex, MmsearchError, NoIndex
 from mmsearch.index import Index
+from mmsearch.indexing.adoption import adopt
 from mmsearch.store import ann
 from mmsearch.types import Query
 
@@ -41,6 +42,7 @@ def whole(tmp_path_factory):
 @pytest.fixture
 def index(whole: Path, tmp_path: Path) -> Path:
     shutil.copytree(whole, tmp_path / "here", copy_function=shutil.copy2)
+    adopt(tmp_path / "here" / "docs" / "index")  # or its ann files would not be opened
     return tmp_path / "here" / "docs" / "index"
 
 
