@@ -59,5 +59,5 @@ def test_no_pattern_takes_long(tmp_path: Path, monkeypatch, pattern: str) -> Non
     write(tmp_path / "docs" / ".gitignore", f"{pattern}\n*.log\n")
     write(tmp_path / "docs" / "a.log", "A log.\n")
     began = time.thread_time()
-    assert counts(run(tmp_path / "index", tmp_path / "docs", dry_run=True)) == {"seen": 2, "pending": 2}
+    assert counts(run(tmp_path / "index", tmp_path / "docs", dry_run=True)) == {"seen": 4, "pending": 2, "excluded": 2}
     assert time.thread_time() - began < 5

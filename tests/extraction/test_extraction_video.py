@@ -302,8 +302,8 @@ def test_a_film_without_a_stated_length_is_measured(tmp_path):
 
 def test_a_cut_off_film_ends_where_its_pictures_end(tmp_path):
     film = make_film(tmp_path / "a.mp4", ("testsrc2", 40), options=("-movflags", "+faststart", "-g", "20"))
-    raw = video_decoder.read_bytes()
-    video_decoder.write_bytes(raw[: len(raw) // 2])
+    raw = film.read_bytes()
+    film.write_bytes(raw[: len(raw) // 2])
     found, segments = everything(source(film), Needs(image_pixels=5000))
     assert 10 < found.details["duration_s"] < 30
     assert all(one.image is not None for one in segments)
@@ -313,11 +313,11 @@ def test_a_cut_off_film_ends_where_its_pictures_end(tmp_path):
 
 def test_damage_inside_a_film_costs_no_scene(tmp_path):
     film = make_film(tmp_path / "a.mp4", *SCENES)
-    raw = bytearray(video_decoder.read_bytes())
+    raw = bytearray(film.read_bytes())
     noise = np.random.default_rng(1)
     for place in noise.integers(len(raw) // 4, len(raw) // 2, 100):
         raw[place] ^= 255
-    video_decoder.write_bytes(raw)
+    film.write_bytes(raw)
     _, segments = everything(source(film), Needs(image_pixels=5000, frames=3))
     assert segments[-1].segment.locator.end_s == pytest.approx(25.5, abs=0.3)
     assert all(len(one.frames) == 3 for one in segments)
@@ -343,7 +343,7 @@ def test_what_is_no_film_is_a_decode_error_in_a_sentence(tmp_path, content, word
 def test_a_changed_film_has_vanished(tmp_path):
     film = make_film(tmp_path / "a.mp4", ("testsrc2", 1))
     given = source(film)
-    video_decoder.write_bytes(video_decoder.read_bytes() + b"\0")
+    film.write_bytes(film.read_bytes() + b"\0")
     with pytest.raises(ExtractionError) as caught:
         video.probe(given, NOTHING)
     assert caught.value.code == "vanished"
