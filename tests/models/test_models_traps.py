@@ -223,7 +223,8 @@ def test_t11_a_model_that_knows_small_letters_only_reads_capitals(families):
 
 def test_t15_names_and_files_are_known_without_the_heavy_libraries():
     code = (
-        "import sys; from mmsearch.models import late_interaction, loading, model_options, registry, sentence_transformer\n"
+        "import sys\n"
+        "from mmsearch.models import late_interaction, loading, model_options, registry, sentence_transformer\n"
         "registry.resolve('clip:image')\n"
         "print([one for one in ('torch', 'transformers', 'sentence_transformers', 'PIL') if one in sys.modules])"
     )
