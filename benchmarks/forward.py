@@ -41,7 +41,7 @@ def main() -> None:
         rate = batch * paced(forward)
         if rate > best["rate"]:
             best = {"rate": rate, "batch": batch}
-    print(json.dumps({**best, "choice": embedder.choice()}))
+    print(json.dumps({**best, "choice": embedder.describe_precision()}))
 
 
 def paced(call: Callable[[], None]) -> float:

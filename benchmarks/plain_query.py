@@ -10,11 +10,11 @@ import sys
 import numpy as np
 
 from mmsearch.models.builtin import locate
-from mmsearch.models.libraries import mend_torchvision
+from mmsearch.models.libraries import repair_torchvision
 
 
 def main() -> None:
-    mend_torchvision()  # where it is broken, nothing below could be imported
+    repair_torchvision()  # where it is broken, nothing below could be imported
     from sentence_transformers import SentenceTransformer
 
     model = SentenceTransformer(str(locate()), device="cpu")

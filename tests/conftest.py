@@ -28,9 +28,9 @@ class _BeforeTransformers:
     def find_spec(self, name, path=None, target=None):
         if name == "transformers" and self in sys.meta_path:
             sys.meta_path.remove(self)
-            from mmsearch.models.libraries import mend_torchvision
+            from mmsearch.models.libraries import repair_torchvision
 
-            mend_torchvision()
+            repair_torchvision()
 
 
 sys.meta_path.insert(0, _BeforeTransformers())

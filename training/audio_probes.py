@@ -264,7 +264,7 @@ def recorded(rng: np.random.Generator, wave: np.ndarray) -> np.ndarray:
 
 def features(count: int, seed: int = SEED) -> np.ndarray:
     """float32 (kinds, count, `Ears.size`)."""
-    listen = AudioFeatures().likeness
+    listen = AudioFeatures().extract
     return np.stack([np.stack([listen(made(kind, number, seed)) for number in range(count)]) for kind in KINDS])
 
 

@@ -252,7 +252,7 @@ def read_words(pictures: list[np.ndarray], cache: Path) -> list[str]:
     keys = [hashlib.sha256(np.ascontiguousarray(picture).tobytes()).hexdigest() for picture in pictures]
     for key, picture in zip(keys, pictures, strict=True):
         if key not in known:
-            known[key] = " ".join(word.text for word in ocr.read(picture))
+            known[key] = " ".join(word.text for word in ocr.recognize(picture))
     kept.write_text(json.dumps(known))
     return [known[key] for key in keys]
 
@@ -303,7 +303,7 @@ def sound_vectors(folder: Path, paths: list[str]) -> np.ndarray:
     """float32 (n, `Ears.size`) of recordings."""
     from torchcodec.decoders import AudioDecoder
 
-    listen = AudioFeatures().likeness
+    listen = AudioFeatures().extract
     decoders = (AudioDecoder(folder / path, sample_rate=RATE, num_channels=1) for path in paths)
     return np.stack([listen(decoder.get_all_samples().data[0].numpy()) for decoder in decoders])
 

@@ -57,7 +57,7 @@ def contents(one: Extracted, words: str, space: Space, sound_rate: int) -> list[
     """What a space can take of a segment, view by view; parts of one view follow each other."""
     found: list[tuple[View, Any]] = []
     if View.TEXT in space.views and words:
-        found += [(View.TEXT, part) for part in space.embedder.part_texts(words)]
+        found += [(View.TEXT, part) for part in space.embedder.split_text(words)]
     if View.AUDIO in space.views and one.sound is not None:
         rate = int(space.limit(View.AUDIO, "rate")) or sound_rate
         heard = resampled(one.sound, sound_rate, rate)

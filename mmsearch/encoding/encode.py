@@ -79,12 +79,12 @@ class EncodeStage:
     @property
     def busy_s(self) -> float:
         """The seconds that devices were busy, summed over them."""
-        return sum(embedder.pace.computed_s for embedder in list(self._embedders.values()))
+        return sum(embedder.throughput.computed_s for embedder in list(self._embedders.values()))
 
     @property
     def prepared_s(self) -> float:
         """The seconds that preparing took, summed over the lanes."""
-        return sum(embedder.pace.prepared_s for embedder in list(self._embedders.values()))
+        return sum(embedder.throughput.prepared_s for embedder in list(self._embedders.values()))
 
     def run(self) -> None:
         """Work until the inbox ends with None. Raises what a lane has died of."""

@@ -45,7 +45,7 @@ def model_of(row: SpaceRow) -> str:
 def in_box(row: SpaceRow) -> bool:
     """Whether a space's model comes with this program, which verifies it by hash: such a one needs no grant."""
     spec = spec_of(row)
-    return builtin.is_part(spec.name) and not os.path.isabs(spec.source)
+    return builtin.is_builtin(spec.name) and not os.path.isabs(spec.source)
 
 
 def grant_of(folder: IndexFolder, connection: sqlite3.Connection, row: SpaceRow) -> Grant | None:

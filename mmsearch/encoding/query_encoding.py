@@ -33,12 +33,13 @@ ITEMS = 4  # of a view of one file: its beginning stands for it
 
 class EncodedText(NamedTuple):
     """A text query in one space: a unit vector, float32 (dimension,), and its word pieces with their offsets in the
-    text, from which follows how much of it the model can read; `single_signs` is as `reads_single_signs` says."""
+    text, from which follows how much of it the model can read; `single_characters` is as `reads_single_characters`
+    says."""
 
     vector: np.ndarray
     pieces: list[str]
     offsets: list[tuple[int, int]]
-    single_signs: bool
+    single_characters: bool
     notes: tuple[str, ...] = ()  # what the user should know about how it was encoded
 
 
@@ -61,7 +62,7 @@ def encode_text(folder: IndexFolder, row: SpaceRow, text: str, query: Query) -> 
             raise ModelUnavailable("An instruction is a matter of the whole model.")
         tokens = encoder.tokenize([text])[0]
         notes = _uninstructed(row, query)
-        return EncodedText(encoder.embed([text])[0], tokens.pieces, tokens.offsets, encoder.single_signs, notes)
+        return EncodedText(encoder.embed([text])[0], tokens.pieces, tokens.offsets, encoder.single_characters, notes)
     except encoders.EncoderUnusable as error:
         problem = remake = error.sentence
     except ModelUnavailable as error:  # that a model can't have one, is no news
@@ -98,7 +99,11 @@ def encode_fused(
     """A text and a picture, uint8 (height, width, 3) RGB, as one input: a unit vector, float32 (dimension,), and what
     there is to say; None for a model that doesn't fuse them. Raises as `encode_text`."""
     embedder, instruction, notes = _instructed(folder, row, query)
-    return (embedder.fused(text, look, role="query", instruction=instruction), notes) if embedder.fuses else None
+    return (
+        (embedder.embed_pair(text, look, role="query", instruction=instruction), notes)
+        if embedder.embeds_pairs
+        else None
+    )
 
 
 def media_needs(rows: Iterable[SpaceRow], ocr: str) -> Needs:
@@ -127,7 +132,7 @@ def _exported(row: SpaceRow, signature: tuple[object, ...]) -> OnnxTextEncoder:
 
 def _by_torch(folder: IndexFolder, row: SpaceRow, text: str, query: Query, remake: str = "") -> EncodedText:
     """Encode a text by the whole model. With `remake`, what was wrong with the exported encoder, that is made again."""
-    from mmsearch.models.query_encoder import reads_single_signs
+    from mmsearch.models.query_encoder import reads_single_characters
 
     embedder, instruction, notes = _instructed(folder, row, query)
     vector = embedder.embed(View.TEXT, [text], role="query", instruction=instruction)[0]
@@ -136,7 +141,7 @@ def _by_torch(folder: IndexFolder, row: SpaceRow, text: str, query: Query, remak
     if tokenizer is None:
         return EncodedText(vector, [text], [(0, len(text))], True, notes)
     encoding = tokenizer.encode(text, add_special_tokens=False)
-    single = not text.isascii() and reads_single_signs(tokenizer)
+    single = not text.isascii() and reads_single_characters(tokenizer)
     return EncodedText(vector, encoding.tokens, encoding.offsets, single, notes)
 
 
@@ -180,7 +185,7 @@ def _whole(space_id: int, name: str, stored: str, allowed: str | None, settings:
 
     fingerprint, recorded = json.loads(stored)
     device, dtype, allow_download = settings
-    torchless = name != "builtin" and builtin.is_part(name)
+    torchless = name != "builtin" and builtin.is_builtin(name)
     if not torchless and dtype == "auto" and preferred(None if device == "auto" else device).device == "cpu":
         dtype = "float32"
     row = SpaceRow(space_id, name, fingerprint, recorded, 0, ())

@@ -170,7 +170,7 @@ def _held(
     is of one of these. Raises `UntrustedModel`, and `UsageError` for a model that the index does not have."""
     if not own:
         for spec, _ in wanted:
-            if not builtin.is_part(spec.name):
+            if not builtin.is_builtin(spec.name):
                 raise UntrustedModel(
                     f"{folder.path} is not an index of yours, so {spec.name} is not loaded for it.",
                     f"If you know where it is from: mmsearch trust {shlex.quote(str(folder.path))}",

@@ -101,7 +101,7 @@ class Models:
         others = [load_embedder(row, grant, replace(settled, device=device)) for device in devices]
         self._loaded[row.id] = (first, *others)
         beside = f", and on {len(others)} more of this machine's GPUs" if others else ""
-        if choice := first.choice():
+        if choice := first.describe_precision():
             self._said.append(Remark(f"The model {plain_name(row)} computes in {choice}{beside}."))
         if View.TEXT in first.views:
             self._export(row)

@@ -17,12 +17,12 @@ RATE = 16_000  # Hz
 WINDOW, HOP = 512, 160  # samples: 32 ms, every 10 ms
 BANDS = 40  # mel bands from 50 Hz to 8 kHz
 CEPSTRA = 16  # coefficients of a frame's spectrum, its loudness left out
-QUIET_DB = 40.0  # frames so far below the loudest are silence, and left out
+QUIET_DB = 40.0  # frames so far below the loudest count as silence and are left out
 
-# Middle of the features (mean, spread and change of every coefficient) and the usual distance from it, over 240
-# made-up sounds (seed 5; the training recipe computes them). Without a middle all sounds
-# would look alike: spreads are never negative, and every spectrum falls towards its high end.
-MIDDLE = np.array(
+# Mean of the features (mean, deviation and change of every coefficient) and their usual distance from it, over 240
+# synthetic sounds (seed 5; the training recipe computes them). Without centring all sounds would be similar:
+# deviations are never negative, and every spectrum falls towards its high end.
+MEAN = np.array(
     [
         [28.4, -2.3, 3.0, -3.3, -1.3, -1.0, -1.7, -0.8, 0.4, -0.1, -0.4, -0.4, -0.2, 0.0, 0.1, -0.1],
         [15.0, 10.9, 8.0, 7.5, 6.8, 6.3, 6.8, 6.6, 6.9, 7.0, 7.6, 7.4, 6.9, 6.6, 6.8, 6.7],
@@ -30,25 +30,26 @@ MIDDLE = np.array(
     ],
     np.float32,
 )
-USUAL = np.array([[86.0], [27.0], [9.4]], np.float32)
+SCALE = np.array([[86.0], [27.0], [9.4]], np.float32)
 
 
 class AudioFeatures:
-    """Likeness of sounds: near vectors sound alike (bark and bark, rain and rain); not what is said or played."""
+    """Features by which sounds are compared: near vectors sound alike (bark and bark, rain and rain). They do not
+    depend on what is said or played."""
 
     size = CEPSTRA * 3
 
-    def likeness(self, wave: np.ndarray, rate: int = RATE) -> np.ndarray:
-        """Float32 mono samples to a float32 unit vector (size,); a silent or empty clip gives zeros.
+    def extract(self, wave: np.ndarray, rate: int = RATE) -> np.ndarray:
+        """The float32 unit vector (size,) of float32 mono samples at 16 kHz; zeros for a silent or empty clip.
 
-        `wave` is at 16 kHz; another rate raises ValueError, because resampling belongs to the decoder.
+        Raises `ValueError` for another rate, because resampling belongs to the decoder.
         """
         if rate != RATE:
-            raise ValueError(f"the ears need sound at {RATE} Hz, not {rate}")
+            raise ValueError(f"audio features need sound at {RATE} Hz, not {rate}")
         bands = log_mel(np.asarray(wave, np.float32))
         if bands is None:
             return np.zeros(self.size, np.float32)
-        centred = ((describe(bands) - MIDDLE) / USUAL).ravel()
+        centred = ((describe(bands) - MEAN) / SCALE).ravel()
         return centred / max(float(np.linalg.norm(centred)), 1e-6)
 
 
@@ -71,14 +72,14 @@ def cosines() -> np.ndarray:
 
 
 def log_mel(wave: np.ndarray) -> np.ndarray | None:
-    """Decibels, float32 (frames, BANDS); None if there is nothing to hear."""
+    """Decibels, float32 (frames, BANDS); None for silence."""
     wave = np.pad(wave, (0, max(0, WINDOW - len(wave))))
     frames = np.lib.stride_tricks.sliding_window_view(wave, WINDOW)[::HOP]
     window = np.hanning(WINDOW).astype(np.float32)
     total = np.concatenate(
         [
             (np.abs(np.fft.rfft(frames[i : i + 2000] * window)) ** 2).astype(np.float32) @ mel_filters()
-            for i in range(0, len(frames), 2000)  # in pieces: an hour of sound never lies in memory as a spectrum
+            for i in range(0, len(frames), 2000)  # in parts: the spectrum of an hour of sound is never in memory
         ]
     )
     if not np.isfinite(total).all() or total.max() < 1e-7:
@@ -87,25 +88,27 @@ def log_mel(wave: np.ndarray) -> np.ndarray | None:
 
 
 def describe(bands: np.ndarray) -> np.ndarray:
-    """Mean, spread, and spread of the change between frames, of each coefficient over what is audible; (3, CEPSTRA)."""
+    """Mean, deviation, and deviation of the change between frames, of each coefficient over the audible frames; float32
+    (3, CEPSTRA)."""
     loudness = 10 * np.log10((10 ** (bands / 10)).sum(1))
     audible = loudness > loudness.max() - QUIET_DB
     spectrum = bands @ cosines()
     change = np.diff(spectrum, axis=0)[audible[1:]]
     if not len(change):
         change = np.zeros((1, CEPSTRA), np.float32)
-    heard = spectrum[audible]
-    return np.stack([heard.mean(0), heard.std(0), change.std(0)])
+    kept = spectrum[audible]
+    return np.stack([kept.mean(0), kept.std(0), change.std(0)])
 
 
-# A query names a sound if it is made of these words alone: "someone talking" does, "a speech on birds" does not, for
-# what a speech is about is for its words to answer.
-NAMES = {
+# Audio classes that a query can name: directions among the features, fitted on synthetic sounds, no recording among
+# them. A query names a class if it consists of these words alone: "someone talking" does, "a speech on birds" does not,
+# because the topic of a speech is for its words to match.
+CLASS_WORDS = {
     "speech": {"speech", "talk", "talking", "speaking", "spoken", "voice", "narration", "narrator"},
     "noise": {"noise", "hiss", "hissing"},
     "silence": {"silence", "silent"},
 }
-BESIDE = set(
+FILLER_WORDS = set(
     """a an the some of with in is are only just sound audio recording recorded clip track person people someone
     somebody human word memo message white pink background steady""".split()
 )
@@ -125,26 +128,26 @@ DIRECTIONS: dict[str, tuple[float, ...]] = {
     ),
 }
 # fmt: on
-# Cosines with made-up sounds: 95 of 100 false ones are below the first, half of the true ones above the second.
+# Cosines with synthetic sounds: 95 of 100 false ones are below the first, half of the true ones above the second.
 SCALES = {"speech": (0.62, 0.82), "noise": (0.56, 0.69), "silence": (0.5, 0.75)}
 
 
-class Heard(NamedTuple):
-    """A word as a query of the ears: a unit vector, float32 (`Ears.size` + 1,), and what its cosines mean: the one that
-    counts for nothing, and the one that is half a certainty."""
+class AudioClassQuery(NamedTuple):
+    """An audio class as a query: a float32 unit vector (`AudioFeatures.size` + 1,) and the scale of its cosines, which
+    is the cosine of no evidence and that of even odds."""
 
     vector: np.ndarray
     scale: tuple[float, float]
 
 
-def named_sound(query: str) -> Heard | None:
-    """The kind of sound that a query asks for and for nothing else; None where the ears should stay silent."""
-    words = set(plain_words(query)) - BESIDE
-    name = next((name for name, known in NAMES.items() if words and words <= known), None)
+def named_sound(query: str) -> AudioClassQuery | None:
+    """The audio class that a query names and nothing else; None where it names none."""
+    words = set(plain_words(query)) - FILLER_WORDS
+    name = next((name for name, of_class in CLASS_WORDS.items() if words and words <= of_class), None)
     if name is None:
         return None
     import numpy as np
 
-    # The last number is the mark of silence, which has no other feature (see `senses.py`).
+    # The last number is 1 for silence alone, which has no other feature (see `BuiltinMediaEmbedder`).
     vector = np.array([*DIRECTIONS.get(name, (0.0,) * AudioFeatures.size), float(name == "silence")], np.float32)
-    return Heard(vector / np.linalg.norm(vector), SCALES[name])
+    return AudioClassQuery(vector / np.linalg.norm(vector), SCALES[name])

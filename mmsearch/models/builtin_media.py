@@ -1,4 +1,4 @@
-"""The built-in eyes and ears as embedders: pictures by their look, pictures by likeness, sounds by likeness."""
+"""The built-in embedders of pictures and sounds: pictures by kind, pictures by likeness, sounds by likeness."""
 
 from __future__ import annotations
 
@@ -18,64 +18,67 @@ from mmsearch.models.device import Precision
 from mmsearch.models.embedder import Role, Throughput
 from mmsearch.types import View
 
-LOOK_PIXELS = 160_000  # of a picture as it is handed in; the eyes shrink it to about 25,000
+MAX_PIXELS = 160_000  # of a picture as it is passed in; the classifier shrinks it to about 25,000
 SOUND_SECONDS = 30.0  # of one part of a longer sound
-HEARING = "log-mel statistics 1"  # raise it when the ears give other vectors
+AUDIO_VERSION = "log-mel statistics 1"  # raise the number when the audio features change
 
 
 @lru_cache(maxsize=1)
-def weights_identity() -> dict[str, str]:
-    """What a fingerprint says about the eyes' weights. Raises `ModelUnavailable` where there are none."""
+def classifier_identity() -> dict[str, str]:
+    """Name and SHA-256 of the picture classifier's weights, as fingerprints record them. Raises `ModelUnavailable`."""
     path = picture_classifier.folder() / "image" / "model.safetensors"
     try:
         with path.open("rb") as weights:
             return {"model": EYES, "weights": f"sha256:{hashlib.file_digest(weights, 'sha256').hexdigest()}"}
     except OSError as error:
-        raise ModelUnavailable("The built-in eyes have no weights here.", "Install mmsearch anew.") from error
+        raise ModelUnavailable(
+            "The weights of the built-in picture classifier are missing.", "Install mmsearch anew."
+        ) from error
 
 
 def picture_facts(dimension: int) -> dict[str, Any]:
-    """The fingerprint of a view of pictures."""
-    return {**weights_identity(), "dimension": dimension, "limits": {"max_pixels": LOOK_PIXELS}}
+    """The fingerprint of a built-in model of pictures."""
+    return {**classifier_identity(), "dimension": dimension, "limits": {"max_pixels": MAX_PIXELS}}
 
 
 @lru_cache(maxsize=1)
-def opened_classifier() -> _Memory:
-    """The eyes, opened once a process for every space that uses them."""
-    return _Memory(picture_classifier.PictureClassifier())
+def shared_classifier() -> _CachedClassifier:
+    """The picture classifier, loaded once per process for all spaces that use it."""
+    return _CachedClassifier(picture_classifier.PictureClassifier())
 
 
-class _Memory:
-    """Eyes that remember the last pictures of each thread: two spaces ask for the same ones, one after the other."""
+class _CachedClassifier:
+    """A classifier that keeps the last result of each thread: two spaces embed the same pictures one after the
+    other."""
 
     def __init__(self, model: picture_classifier.PictureClassifier) -> None:
         self._model = model
         self._last = threading.local()
 
     def embed(self, pictures: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-        """See `picture_classifier.PictureClassifier.embed`."""
-        seen: list[np.ndarray] = getattr(self._last, "seen", [])
-        if not seen or len(pictures) != len(seen) or any(a is not b for a, b in zip(pictures, seen, strict=True)):
-            self._last.found = self._model.embed(pictures)
-            self._last.seen = list(pictures)
-        found: tuple[np.ndarray, np.ndarray] = self._last.found
-        return found
+        """The same as `PictureClassifier.embed`."""
+        last: list[np.ndarray] = getattr(self._last, "pictures", [])
+        if not last or len(pictures) != len(last) or any(a is not b for a, b in zip(pictures, last, strict=True)):
+            self._last.result = self._model.embed(pictures)
+            self._last.pictures = list(pictures)
+        result: tuple[np.ndarray, np.ndarray] = self._last.result
+        return result
 
 
 class BuiltinMediaEmbedder:
-    """One sense without words. See `Embedder` for what the methods promise.
+    """A built-in model of pictures or sounds; implements `Embedder`.
 
-    `name` is EYES (looks, in the text space of all-MiniLM-L6-v2), LIKENESS (of pictures), or EARS (of sounds).
+    `name` is EYES (pictures by kind, in the text space of all-MiniLM-L6-v2), LIKENESS (pictures) or EARS (sounds).
     """
 
-    fuses = takes_instruction = False
+    embeds_pairs = takes_instruction = False
     max_tokens = 0
     model = None
     precision = Precision("cpu", "float32", "it is small")
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self.pace = Throughput()
+        self.throughput = Throughput()
         self.views = frozenset({View.AUDIO if name == EARS else View.IMAGE})
         self.dimension = {
             EYES: picture_classifier.TEXT_SIZE,
@@ -84,40 +87,45 @@ class BuiltinMediaEmbedder:
         }[name]
 
     def fingerprint(self) -> dict[str, dict[str, Any]]:
-        """See `Embedder`."""
+        """The facts that make vectors comparable, by view."""
         if self.name == EARS:
             limits = {"rate": audio_features.RATE, "seconds": SOUND_SECONDS}
-            return {"audio": {"model": EARS, "weights": HEARING, "dimension": self.dimension, "limits": limits}}
+            return {"audio": {"model": EARS, "weights": AUDIO_VERSION, "dimension": self.dimension, "limits": limits}}
         return {"image": picture_facts(self.dimension)}
 
-    def choice(self) -> str:
-        """See `Embedder`."""
+    def describe_precision(self) -> str:
+        """Empty: there is no choice of precision."""
         return ""
 
-    def part_texts(self, text: str) -> list[str]:
-        """See `Embedder`: it reads nothing."""
+    def split_text(self, text: str) -> list[str]:
+        """No parts: the model embeds no texts."""
         return []
 
     def embed(
         self, view: View, items: Sequence[Any], role: Role = "document", instruction: str | None = None
     ) -> np.ndarray:
-        """See `Embedder`. Silence is like silence alone: the last number of a sound's vector is its mark."""
+        """Unit vectors, float32 (n, dimension). The last number of a sound's vector is 1 for silence, whose features
+        are zeros, so that silence is similar to silence alone."""
         if view not in self.views or instruction is not None:
             raise UsageError(f"{self.name} can't embed that.", "`mmsearch models` shows what each model can.")
         began = time.monotonic()
-        vectors = _heard(items) if self.name == EARS else opened_classifier().embed(items)[self.name == LIKENESS]
-        self.pace.computed_s += time.monotonic() - began
+        vectors = (
+            _audio_vectors(items) if self.name == EARS else shared_classifier().embed(items)[self.name == LIKENESS]
+        )
+        self.throughput.computed_s += time.monotonic() - began
         return vectors
 
-    def fused(self, text: str, image: np.ndarray, role: Role = "query", instruction: str | None = None) -> np.ndarray:
-        """See `Embedder`."""
+    def embed_pair(
+        self, text: str, image: np.ndarray, role: Role = "query", instruction: str | None = None
+    ) -> np.ndarray:
+        """Raises `UsageError`: no built-in model takes pairs."""
         raise UsageError(f"{self.name} can't take a text and a picture as one query.")
 
 
-def _heard(waves: Sequence[np.ndarray]) -> np.ndarray:
-    """float32 (n, `Ears.size` + 1): likenesses, and the mark of silence."""
+def _audio_vectors(waves: Sequence[np.ndarray]) -> np.ndarray:
+    """float32 (n, `AudioFeatures.size` + 1): features, and 1 for silence."""
     vectors = np.zeros((len(waves), audio_features.AudioFeatures.size + 1), np.float32)
     for row, wave in zip(vectors, waves, strict=True):
-        row[:-1] = audio_features.AudioFeatures().likeness(np.asarray(wave, np.float32))
+        row[:-1] = audio_features.AudioFeatures().extract(np.asarray(wave, np.float32))
         row[-1] = not row.any()
     return vectors

@@ -19,7 +19,7 @@ from typing import Any
 
 from mmsearch.config import data_home
 from mmsearch.errors import ModelUnavailable, UsageError
-from mmsearch.models.builtin import is_part
+from mmsearch.models.builtin import is_builtin
 from mmsearch.models.device import free_memory
 from mmsearch.models.hub import DownloadProgress, bytes_on_disk, download, hub_cache, list_files, model_folder
 from mmsearch.models.model_catalogue import ModelSpec
@@ -36,7 +36,7 @@ def pull(spec: ModelSpec, options: ModelOptions) -> Iterator[DownloadProgress]:
     `ModelUnavailable` (no such model, no network, no weights in safetensors, a model that does not load) and
     `StoppedEarly` (the disk is full).
     """
-    if is_part(spec.name) or Path(spec.source).is_dir():
+    if is_builtin(spec.name) or Path(spec.source).is_dir():
         raise UsageError(f"{spec.name} is on this machine already.", "Models of the hub are pulled.")
     revision = options.revision or spec.revision
     facts: dict[str, Any] = {}
@@ -66,7 +66,7 @@ def recorded(spec: ModelSpec) -> dict[str, Any]:
 def remove(spec: ModelSpec) -> int:
     """Remove a model from this machine and return how many bytes that freed. Raises `UsageError` where the model is
     not here or was not downloaded, `ModelUnavailable` where its folder can't be removed."""
-    if is_part(spec.name) or Path(spec.source).is_dir():
+    if is_builtin(spec.name) or Path(spec.source).is_dir():
         raise UsageError(f"{spec.name} was not pulled, so it stays.", "Remove its folder or package yourself.")
     folder = model_folder(spec.source)
     if not folder.is_dir():

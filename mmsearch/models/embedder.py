@@ -1,4 +1,4 @@
-"""What an embedder is to the rest of the program."""
+"""The interface of an embedder."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Role = Literal["document", "query"]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Clip:
-    """A stretch of film: `frames` uint8 (frames, height, width, 3) RGB, evenly spaced over its `seconds`."""
+    """A part of a video: `frames` uint8 (frames, height, width, 3) RGB, evenly spaced over its `seconds`."""
 
     frames: np.ndarray
     seconds: float
@@ -25,27 +25,27 @@ class Clip:
 
 @dataclass(slots=True)
 class Throughput:
-    """The seconds that a model's inputs took to be prepared, and that its device was busy, summed over all threads."""
+    """Seconds in which a model's inputs were prepared, and in which its device was busy, summed over all threads."""
 
     prepared_s: float = 0.0
     computed_s: float = 0.0
 
 
 class Embedder(Protocol):
-    """A model that puts texts, pictures, sound or video into one space.
+    """A model that embeds texts, pictures, sound or video in one space.
 
-    `views` are those it can embed; `dimension` is that of its vectors; `max_tokens` the longest text it reads in one
-    piece, special tokens and prompt included. `fuses` says whether it takes a text and a picture as one input,
-    `takes_instruction` whether queries can carry one. `precision` is what it computes in, and `pace` grows as it does.
+    `views` are those it can embed; `dimension` is that of its vectors; `max_tokens` the length of the longest text that
+    it embeds whole, special tokens and prompt included. `embeds_pairs` is whether it takes a text and a picture as one
+    input, `takes_instruction` whether queries can carry one. `throughput` grows as the model computes.
 
-    Several threads may call `embed` at once: the device serves one after the other while the others prepare.
+    Several threads may call `embed` at once: the device computes one batch after the other while others are prepared.
     """
 
     name: str
     views: frozenset[View]
     dimension: int
     max_tokens: int
-    fuses: bool
+    embeds_pairs: bool
     takes_instruction: bool
     model: Any  # the library's own object, for the exporter
 
@@ -54,22 +54,22 @@ class Embedder(Protocol):
         """The device and the number format in use, with the reason."""
 
     @property
-    def pace(self) -> Throughput:
-        """What the model has done so far."""
+    def throughput(self) -> Throughput:
+        """The time that the model has used so far."""
 
     def fingerprint(self) -> dict[str, dict[str, Any]]:
-        """What makes vectors comparable, by view: hub id, commit or hash of the weights, dimension, prompts, pooling,
-        preprocessing limits. JSON values only. dtype and device are not part of it.
+        """The facts that make vectors comparable, by view: hub id, commit or hash of the weights, dimension, prompts,
+        pooling, preprocessing limits. JSON values only. dtype and device are not part of it.
 
         `limits` are `{"max_tokens"}` of a text, `{"max_pixels"}` (and `"min_pixels"`) of a picture, `{"rate",
-        "seconds"}` of a sound in Hz and at most so long, `{"frames", "max_pixels"}` of a video, per frame."""
+        "seconds"}` of a sound in Hz and its longest duration, `{"frames", "max_pixels"}` of a video, per frame."""
 
-    def choice(self) -> str:
-        """The same as `precision`, as a sentence; empty where there was nothing to choose."""
+    def describe_precision(self) -> str:
+        """`precision` as a sentence; empty where there was no choice."""
 
-    def part_texts(self, text: str) -> list[str]:
-        """The text itself if the model can read it whole, else consecutive parts that it can, cut where sentences or
-        words end. Never empty strings: no parts for a blank text."""
+    def split_text(self, text: str) -> list[str]:
+        """The text itself if it is within `max_tokens`, else consecutive parts that are, split at ends of sentences or
+        words. No part is empty; a blank text has no parts."""
 
     def embed(
         self, view: View, items: Sequence[Any], role: Role = "document", instruction: str | None = None
@@ -77,11 +77,13 @@ class Embedder(Protocol):
         """Unit vectors, float32 (n, dimension), in the order of the items.
 
         Items: `str` for text, uint8 (height, width, 3) RGB for image, float32 (samples,) mono at the rate of the limits
-        for audio, `Clip` for video. Texts beyond `max_tokens` and sounds beyond the limit are cut: see `part_texts`.
-        Raises `UsageError` for a view that the model does not have and for an instruction where it takes none,
-        `ExtractionError` (memory) where one item alone does not fit the device.
+        for audio, `Clip` for video. Texts beyond `max_tokens` and sounds beyond the limit are truncated: see
+        `split_text`. Raises `UsageError` for a view that the model does not have and for an instruction where it takes
+        none, `ExtractionError` (memory) where one item alone does not fit the device.
         """
 
-    def fused(self, text: str, image: np.ndarray, role: Role = "query", instruction: str | None = None) -> np.ndarray:
-        """The unit vector, float32 (dimension,), of a text and a picture as one input, uint8 (height, width, 3) RGB.
-        Raises `UsageError` unless the model `fuses`."""
+    def embed_pair(
+        self, text: str, image: np.ndarray, role: Role = "query", instruction: str | None = None
+    ) -> np.ndarray:
+        """The unit vector, float32 (dimension,), of a text and a picture, uint8 (height, width, 3) RGB, as one input.
+        Raises `UsageError` unless the model `embeds_pairs`."""

@@ -23,7 +23,7 @@ from mmsearch.errors import ModelUnavailable
 from mmsearch.models.embedder import Embedder
 from mmsearch.models.model_catalogue import ModelSpec
 from mmsearch.models.model_options import ModelOptions
-from mmsearch.models.query_encoder import GRAPH, NOTE, TOKENIZER, WEIGHTS, TextGraph, reads_single_signs
+from mmsearch.models.query_encoder import GRAPH, NOTE, TOKENIZER, WEIGHTS, TextGraph, reads_single_characters
 from mmsearch.models.registry import load
 from mmsearch.types import View
 
@@ -33,15 +33,14 @@ OPSET = 20
 
 
 def export_text_tower(embedder: Embedder, folder: Path) -> float:
-    """Writes the query encoder of an embedder's text route into `folder`, replacing what is there.
+    """Write the query encoder of an embedder's text route into `folder`, replacing its content in one step.
 
-    `embedder` must compute in float32 on the CPU. The graph holds the text route and nothing of the model's other
-    towers. It takes `input_ids` and, where the model does, `attention_mask`, int64 (n, length), and gives `vectors`,
-    unit length (n, dimension), and where the model has them `tokens`, the last hidden states at unit length (n, length,
-    width). The folder appears complete or not at all.
+    `embedder` must compute in float32 on the CPU. The graph holds the text route alone. It takes `input_ids` and, where
+    the model does, `attention_mask`, int64 (n, length), and returns `vectors`, unit length (n, dimension), and where
+    the model has them `tokens`, the last hidden states at unit length (n, length, width).
 
-    Returns the lowest cosine to torch over 50 texts of 1 to `max_tokens` tokens. Raises `ModelUnavailable` where
-    the tower is not a small one, can't be exported, or the cosine is below 0.9999: then queries must use torch.
+    Returns the lowest cosine to torch over 50 texts of 1 to `max_tokens` tokens. Raises `ModelUnavailable` where the
+    text encoder is too large or can't be exported, or the cosine is below 0.9999: then queries must use torch.
     """
     check_exportable(embedder)
     prompt = embedder.fingerprint()["text"]["prompts"]["query"]
@@ -64,24 +63,24 @@ def export_text_tower(embedder: Embedder, folder: Path) -> float:
 
 
 def export_query_encoder(spec: ModelSpec, folder: Path, options: ModelOptions | None = None) -> float:
-    """The query encoder of a model of the registry, which is loaded for it: see `export_text_tower`."""
+    """Load a model and write its query encoder into `folder`, as `export_text_tower` does."""
     return export_text_tower(load(spec, replace(options or ModelOptions(), device="cpu", dtype="float32")), folder)
 
 
 def check_exportable(embedder: Embedder) -> None:
-    """Raises `ModelUnavailable` for a text route that is not worth an export or can't have one: none, one of more than
-    300 million parameters, one behind a chat template. One text is embedded to find out."""
+    """Raise `ModelUnavailable` for a model without a text route, with one of more than 300 million parameters, or with
+    one behind a chat template. Embeds one text to count the parameters."""
     if View.TEXT not in embedder.views:
         raise ModelUnavailable(f"{embedder.name} embeds no texts.")
     if "message" in embedder.model.modalities:
-        raise ModelUnavailable(f"{embedder.name} reads texts through a chat template, which can't be exported.")
+        raise ModelUnavailable(f"{embedder.name} takes texts through a chat template, which can't be exported.")
     if (count := _parameters(embedder)) > MOST_PARAMETERS:
         millions = f"{count / 1e6:.0f} million parameters, more than {MOST_PARAMETERS / 1e6:.0f}"
         raise ModelUnavailable(f"The text encoder of {embedder.name} is not exported for quick queries: {millions}.")
 
 
 def _parameters(embedder: Embedder) -> int:
-    """How many numbers the modules hold through which a text goes."""
+    """The number of parameters of the modules that process a text."""
     used: dict[int, int] = {}
 
     def note(module: Any, _: Any) -> None:
@@ -97,14 +96,14 @@ def _parameters(embedder: Embedder) -> int:
 
 
 def _features(model: Any, texts: list[str]) -> dict[str, Any]:
-    """What the model's own preprocessing makes of texts: token numbers, and a mask where it wants one."""
+    """Token ids of texts by the model's own preprocessing, and a mask where the model takes one."""
     inputs = texts if len(model.modalities) == 1 else [{"text": text} for text in texts]
-    made = model.preprocess(inputs, task="query")
-    return {name: made[name] for name in ("input_ids", "attention_mask") if name in made}
+    features = model.preprocess(inputs, task="query")
+    return {name: features[name] for name in ("input_ids", "attention_mask") if name in features}
 
 
 def _fixed_length(model: Any) -> int | None:
-    """The length to which every text is padded, for a model that was trained so (SigLIP: 64)."""
+    """The length to which every text is padded, for models trained on padded texts (SigLIP: 64); else None."""
     one, other = (int(_features(model, [text])["input_ids"].shape[1]) for text in ("a", "a b c d e"))
     return one if one == other else None
 
@@ -118,10 +117,10 @@ def _write_graph(embedder: Embedder, target: Path) -> None:
             self.model = embedder.model
 
         def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor | None = None) -> Any:
-            given = {"input_ids": input_ids, "modality": "text"}
-            output = self.model(given if attention_mask is None else given | {"attention_mask": attention_mask})
-            cut = output["sentence_embedding"][:, : embedder.dimension]
-            vectors = torch.nn.functional.normalize(cut, dim=-1)
+            features = {"input_ids": input_ids, "modality": "text"}
+            output = self.model(features if attention_mask is None else features | {"attention_mask": attention_mask})
+            truncated = output["sentence_embedding"][:, : embedder.dimension]
+            vectors = torch.nn.functional.normalize(truncated, dim=-1)
             tokens = output.get("token_embeddings")
             return (vectors,) if tokens is None else (vectors, torch.nn.functional.normalize(tokens, dim=-1))
 
@@ -154,9 +153,9 @@ def _write_graph(embedder: Embedder, target: Path) -> None:
 
 
 def _optimise(plain: Path, target: Path) -> None:
-    """Saves the graph as ONNX Runtime rewrites it, its weights beside it, where loading maps instead of copying them
-    (measured: 0.05 s instead of 0.3 s). Extended and not all optimisations: those beyond depend on the CPU, and an
-    index may move to another."""
+    """Save the graph as ONNX Runtime optimises it, its weights in a file beside it, which is mapped instead of copied
+    when it is loaded (measured: 0.05 s instead of 0.3 s). Extended and not all optimisations: further ones depend on
+    the CPU, and the encoder may be used on another one."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -176,20 +175,24 @@ def _optimise(plain: Path, target: Path) -> None:
 def _write_tokenizer(embedder: Embedder, target: Path) -> None:
     from tokenizers import Tokenizer
 
-    own = embedder.model.tokenizer
-    if not hasattr(own, "backend_tokenizer"):
+    source = embedder.model.tokenizer
+    if not hasattr(source, "backend_tokenizer"):
         raise ModelUnavailable("This model's tokenizer can't be exported for quick queries.")
-    tokenizer = Tokenizer.from_str(own.backend_tokenizer.to_str())
+    tokenizer = Tokenizer.from_str(source.backend_tokenizer.to_str())
     tokenizer.enable_truncation(embedder.max_tokens)
     length = _fixed_length(embedder.model)
     tokenizer.enable_padding(
-        direction=own.padding_side, pad_id=own.pad_token_id or 0, pad_token=own.pad_token or "[PAD]", length=length
+        direction=source.padding_side,
+        pad_id=source.pad_token_id or 0,
+        pad_token=source.pad_token or "[PAD]",
+        length=length,
     )
     tokenizer.save(str(target), pretty=False)
 
 
 def _parity(embedder: Embedder, draft: Path, prompt: str) -> float:
-    """The lowest cosine between the graph and torch: each text alone, and ten of very different lengths at once."""
+    """The lowest cosine between the graph and torch, of each text alone and of ten of very different lengths
+    together."""
     texts = parity_texts(embedder.max_tokens)
     exact = embedder.embed(View.TEXT, texts, role="query")
     graph = TextGraph(draft, prompt, threads=1, controlled=_controlled(embedder))
@@ -199,7 +202,7 @@ def _parity(embedder: Embedder, draft: Path, prompt: str) -> float:
 
 
 def _controlled(embedder: Embedder) -> bool:
-    """Whether signs in a text could pass for the tokenizer's own (`<|endoftext|>`): such are parted before."""
+    """Whether the tokenizer has control tokens (`<|endoftext|>`) that a text could contain; these are escaped first."""
     return any(token.startswith("<|") for token in embedder.model.tokenizer.all_special_tokens)
 
 
@@ -213,7 +216,7 @@ def _write_note(embedder: Embedder, draft: Path, prompt: str, cosine: float) -> 
         "prompt": prompt,
         "controlled": _controlled(embedder),
         "takes_instruction": embedder.takes_instruction,
-        "single_signs": reads_single_signs(Tokenizer.from_file(str(draft / TOKENIZER))),
+        "single_signs": reads_single_characters(Tokenizer.from_file(str(draft / TOKENIZER))),
         "cosine": round(cosine, 7),
         "onnxruntime": onnxruntime.__version__,
         "files": {name: _facts(draft / name) for name in (GRAPH, WEIGHTS, TOKENIZER)},
@@ -227,7 +230,7 @@ def _facts(path: Path) -> dict[str, Any]:
 
 
 def _replace(draft: Path, folder: Path) -> None:
-    """Everything is on the disk before the folder gets its name."""
+    """Give the draft the folder's name, after all its files are synced."""
     for path in [*draft.iterdir(), draft]:
         sync(path)
     if folder.exists():

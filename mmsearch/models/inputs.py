@@ -1,4 +1,4 @@
-"""What a loaded model takes, up to which size and at what cost, and our items in the shapes that the library wants."""
+"""The inputs of a loaded model: its views, their limits and costs, and items in the form that the library takes."""
 
 from __future__ import annotations
 
@@ -18,47 +18,51 @@ FRAME_PIXELS = 640 * 360
 FRAMES = 8
 MOST_FRAMES = 64
 LONGEST_SCENE_S = 20.0
-SOUND_S = 30.0  # where a model hears more: its processors pad every sound to the longest one they take
-OVERSIZE = 4  # times the pixels of a fixed input: what a good reduction starts from
-LEAST_SIDE = 8  # pixels: below, libraries guess wrongly which axis holds the colours
-LONGEST_RATIO = 100  # of the sides; some processors refuse 200
-SOUND_TOKENS = 50  # a second, about
+SOUND_S = 30.0  # where a model takes more: its processors pad every sound to the longest one that they take
+OVERSIZE = 4  # times the pixels of a fixed input size, for a good reduction to it
+MIN_SIDE = 8  # pixels: below, libraries take another axis for the colours
+MAX_ASPECT_RATIO = 100  # of the sides; some processors refuse 200
+SOUND_TOKENS = 50  # per second, approximately
 
 
 class Inputs:
-    """The inputs of a SentenceTransformer: `views` it takes, and `limits` by view (see `Embedder.fingerprint`), which
-    are set in its processors as well. `ask` is what follows the input of a model that is asked about it."""
+    """The inputs of a SentenceTransformer: the `views` it takes, and `limits` by view (see `Embedder.fingerprint`),
+    which are set in its processors as well.
 
-    def __init__(self, model: Any, options: ModelOptions, ask: str = "") -> None:
+    `suffix` is the text that follows every input of a model that is prompted to sum it up, with the kind of input in
+    place of `{}`.
+    """
+
+    def __init__(self, model: Any, options: ModelOptions, suffix: str = "") -> None:
         modalities = set(model.modalities)
         self.chat = "message" in modalities
-        self.fuses = self.chat and {"text", "image"} <= modalities
+        self.embeds_pairs = self.chat and {"text", "image"} <= modalities
         self.views = frozenset(view for view in View if view.value in modalities)
         self.limits: dict[View, dict[str, Any]] = {}
         self._wrapped = len(modalities) > 1
-        self._ask = ask
+        self._suffix = suffix
         if View.IMAGE in self.views:
             self._set_up_pictures(_module(model, "image"), options)
         if View.AUDIO in self.views:
             self._set_up_sounds(_module(model, "audio"))
         if View.VIDEO in self.views:
-            self._set_up_films(_module(model, "video"), options)
+            self._set_up_videos(_module(model, "video"), options)
 
     def _set_up_pictures(self, module: Any, options: ModelOptions) -> None:
         processor = getattr(module.processor, "image_processor", module.processor)
         size = {name: value for name, value in dict(getattr(processor, "size", None) or {}).items() if value}
         crop = {name: value for name, value in dict(getattr(processor, "crop_size", None) or {}).items() if value}
         patch = int(getattr(processor, "patch_size", 0) or _patch(module.config))
-        self._side = patch * int(getattr(processor, "merge_size", 1) or 1)  # of the square that makes a token
+        self._side = patch * int(getattr(processor, "merge_size", 1) or 1)  # pixels of a token's square
         self._fixed = 0
-        if {"longest_edge", "shortest_edge"} <= size.keys():  # these count pixels of the whole picture
+        if {"longest_edge", "shortest_edge"} <= size.keys():  # counts of pixels of the whole picture, despite the names
             most = options.max_pixels or min(size["longest_edge"], PAGE_PIXELS)
             least = min(options.min_pixels or size["shortest_edge"], most)
             self.limits[View.IMAGE] = {"max_pixels": most, "min_pixels": least}
             _set(module, "image", size={"longest_edge": most, "shortest_edge": least})
             return
         if options.min_pixels:
-            raise UsageError("This model brings all pictures to one size: --min-pixels means nothing to it.")
+            raise UsageError("This model resizes all pictures to one size: --min-pixels does not apply to it.")
         area = _area(crop) or _area(size) or int(getattr(processor, "max_num_patches", 0) or 256) * self._side**2
         self._fixed = area // self._side**2 + 1
         self.limits[View.IMAGE] = {"max_pixels": options.max_pixels or OVERSIZE * area}
@@ -71,7 +75,7 @@ class Inputs:
         if self.chat and longest > SOUND_S:
             _set(module, "audio", max_length=round(rate * SOUND_S))
 
-    def _set_up_films(self, module: Any, options: ModelOptions) -> None:
+    def _set_up_videos(self, module: Any, options: ModelOptions) -> None:
         frames = options.frames or (math.ceil(options.fps * LONGEST_SCENE_S) if options.fps else FRAMES)
         self._fps = options.fps
         most, count = options.max_pixels or FRAME_PIXELS, min(max(frames, 2), MOST_FRAMES)
@@ -87,25 +91,29 @@ class Inputs:
         _set(module, "video", **settings)
 
     def prepared(self, view: View, items: Sequence[Any]) -> list[Any]:
-        """Items as `SentenceTransformer.preprocess` takes them. Never a bare string where the model takes media: one
-        that names a file or a URL would be opened. Raises `UsageError` for an item of another shape or type."""
+        """Items as `SentenceTransformer.preprocess` takes them. Raises `UsageError` for an item of another shape or
+        type.
+
+        A text for a model that takes media is never a bare string: the library would open one that names a file or a
+        URL.
+        """
         if view is View.TEXT:
-            texts = [text + self._asked("text") for text in items]
+            texts = [text + self._suffix_of("text") for text in items]
             return [{"text": text} for text in texts] if self._wrapped else texts
         makers: dict[View, Callable[[Any], Any]] = {View.IMAGE: self.picture, View.AUDIO: self._sound}
-        make = makers.get(view, self._film)
-        asked = self._asked(view.value)
-        return [{view.value: make(item)} | ({"text": asked} if asked else {}) for item in items]
+        make = makers.get(view, self._video)
+        suffix = self._suffix_of(view.value)
+        return [{view.value: make(item)} | ({"text": suffix} if suffix else {}) for item in items]
 
-    def fused(self, text: str, image: np.ndarray) -> dict[str, Any]:
+    def prepared_pair(self, text: str, image: np.ndarray) -> dict[str, Any]:
         """A picture and a text as one input, in this order."""
-        return {"image": self.picture(image), "text": text + self._asked("content")}
+        return {"image": self.picture(image), "text": text + self._suffix_of("content")}
 
-    def _asked(self, what: str) -> str:
-        return self._ask.format(what) if self._ask else ""
+    def _suffix_of(self, kind: str) -> str:
+        return self._suffix.format(kind) if self._suffix else ""
 
     def costs(self, view: View, items: Sequence[Any]) -> list[int]:
-        """Tokens of each item of a view that is not text, about."""
+        """The approximate number of tokens of each item of a view other than text."""
         if view is View.AUDIO:
             return [int(len(item) / self.limits[view]["rate"] * SOUND_TOKENS) + 1 for item in items]
         most = self.limits[view]["max_pixels"]
@@ -118,7 +126,8 @@ class Inputs:
         return [count // self._side**2 + 1 for count in pixels]
 
     def picture(self, item: np.ndarray) -> Any:
-        """A PIL picture of an item, at most as large as the limit and neither too thin nor too long for processors."""
+        """A PIL picture of an item, shrunk to the limit of pixels and padded where it is too elongated for
+        processors."""
         if item.dtype != np.uint8 or item.ndim != 3 or item.shape[2] != 3:
             raise UsageError(f"A picture must be uint8 (height, width, 3), not {item.dtype} {item.shape}.")
         return _fitted(item, self.limits[View.IMAGE]["max_pixels"])
@@ -127,11 +136,11 @@ class Inputs:
         if item.dtype != np.float32 or item.ndim != 1:
             raise UsageError(f"A sound must be float32 (samples,) mono, not {item.dtype} {item.shape}.")
         rate, seconds = self.limits[View.AUDIO]["rate"], self.limits[View.AUDIO]["seconds"]
-        heard = item[: round(rate * seconds)]
-        least = rate // 10  # what is shorter has no spectrum
-        return {"array": np.pad(heard, (0, max(0, least - len(heard)))), "sampling_rate": rate}
+        sound = item[: round(rate * seconds)]
+        least = rate // 10  # a shorter sound has no spectrum
+        return {"array": np.pad(sound, (0, max(0, least - len(sound)))), "sampling_rate": rate}
 
-    def _film(self, item: Clip) -> dict[str, Any]:
+    def _video(self, item: Clip) -> dict[str, Any]:
         import torch
 
         frames, limits = item.frames, self.limits[View.VIDEO]
@@ -156,19 +165,19 @@ class Inputs:
 def _fitted(item: np.ndarray, most_pixels: int) -> Any:
     from PIL import Image
 
-    found = Image.fromarray(item)
-    width, height = found.size
+    image = Image.fromarray(item)
+    width, height = image.size
     shrink = math.sqrt(most_pixels / (width * height))
     if shrink < 1:
         width, height = (max(1, int(side * shrink)) for side in (width, height))
-    width, height = max(width, LEAST_SIDE), max(height, LEAST_SIDE)
-    if (width, height) != found.size:
-        found = found.resize((width, height), Image.Resampling.LANCZOS, reducing_gap=2.0)
-    size = max(width, -(-height // LONGEST_RATIO)), max(height, -(-width // LONGEST_RATIO))
-    if size == found.size:
-        return found
+    width, height = max(width, MIN_SIDE), max(height, MIN_SIDE)
+    if (width, height) != image.size:
+        image = image.resize((width, height), Image.Resampling.LANCZOS, reducing_gap=2.0)
+    size = max(width, -(-height // MAX_ASPECT_RATIO)), max(height, -(-width // MAX_ASPECT_RATIO))
+    if size == image.size:
+        return image
     padded = Image.new("RGB", size, (255, 255, 255))
-    padded.paste(found)
+    padded.paste(image)
     return padded
 
 
@@ -179,7 +188,7 @@ def _module(model: Any, modality: str) -> Any:
 
 
 def _set(module: Any, modality: str, **settings: Any) -> None:
-    """Settings that every call of the module's processor gets from now on."""
+    """Add settings to every later call of the module's processor."""
     before = module.processing_kwargs or {}
     module.processing_kwargs = {**before, modality: {**before.get(modality, {}), **settings}}
 

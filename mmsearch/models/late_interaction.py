@@ -1,8 +1,9 @@
-"""Late interaction: many vectors for a query and a page, compared each with each.
+"""Late interaction: a query and a page have many vectors each, which are compared each with each.
 
-After Khattab and Zaharia ("ColBERT", SIGIR 2020) and, over pictures of pages, Faysse et al. ("ColPali", ICLR 2025). A
-judge of candidates, not a space of its own: a page of ColQwen2 has about 786 vectors of 128 numbers, 200 KB in float16,
-where an embedder's has one vector of 4 KB."""
+After Khattab and Zaharia ("ColBERT", SIGIR 2020) and, over pictures of pages, Faysse et al. ("ColPali", ICLR 2025). It
+reranks candidates and makes no space of its own: a page of ColQwen2 has about 786 vectors of 128 numbers, 200 KB in
+float16, where an embedder has one vector of 4 KB.
+"""
 
 from __future__ import annotations
 
@@ -15,9 +16,9 @@ from mmsearch.errors import UsageError
 from mmsearch.models.batching import Batches
 from mmsearch.models.device import describe_precision
 from mmsearch.models.inputs import Inputs
-from mmsearch.models.loading import first_precision, load
+from mmsearch.models.loading import initial_precision, load
 from mmsearch.models.model_catalogue import ModelSpec
-from mmsearch.models.model_files import check_role, find
+from mmsearch.models.model_files import check_role, find_for
 from mmsearch.models.model_options import ModelOptions
 from mmsearch.models.registry import check_loadable
 from mmsearch.models.reranker import Candidate
@@ -25,10 +26,11 @@ from mmsearch.types import View
 
 
 class LateReranker:
-    """A late-interaction model from a folder or the hub cache. See `Reranker` for what its methods promise.
+    """A late-interaction model from a folder or the hub cache; implements `Reranker`.
 
-    `views` are those of candidates; a query is always words. Models of page pictures (ColQwen2 and its kind) take no
-    texts as candidates: they would read them as queries."""
+    `views` are those of candidates; a query is always a text. Models of page pictures (ColQwen2 and its kind) take no
+    texts as candidates: they would embed them as queries.
+    """
 
     query_views = frozenset({View.TEXT})
     frames = 0
@@ -36,36 +38,36 @@ class LateReranker:
     takes_instruction = False
 
     def __init__(self, spec: ModelSpec, options: ModelOptions) -> None:
-        """Raises `ModelUnavailable`, in one sentence, for what can't be loaded or is no late-interaction model."""
+        """Raises `ModelUnavailable` for a model that can't be loaded or is no late-interaction model."""
         self.name = spec.name
         check_loadable(spec, options)
-        files = find(spec.name, spec.source, options, options.revision or spec.revision)
+        files = find_for(spec, options)
         check_role(files, "late", options)
-        self._precision = first_precision(files, options)
+        self._precision = initial_precision(files, options)
         self.model = load(files, self._precision, options, "MultiVectorEncoder")
         self._inputs = Inputs(self.model, options)
-        looks = getattr(self.model[0], "transformer_task", "") == "retrieval" and View.IMAGE in self._inputs.views
-        self.views = frozenset({View.IMAGE} if looks else self._inputs.views & {View.TEXT, View.IMAGE})
+        of_pages = getattr(self.model[0], "transformer_task", "") == "retrieval" and View.IMAGE in self._inputs.views
+        self.views = frozenset({View.IMAGE} if of_pages else self._inputs.views & {View.TEXT, View.IMAGE})
         self.max_pixels = int(self._inputs.limits.get(View.IMAGE, {}).get("max_pixels", 0))
         self._batches = Batches(
             self.model, self._precision.device, _token_vectors, wanted=("token_embeddings", "attention_mask")
         )
 
-    def choice(self) -> str:
-        """See `Reranker`."""
+    def describe_precision(self) -> str:
+        """The device and the precision in use, with the reason, as a sentence."""
         return describe_precision(self._precision)
 
     def score(self, query: Candidate, candidates: Sequence[Candidate], instruction: str | None = None) -> np.ndarray:
-        """See `Reranker`. For each vector of the query its best cosine among the candidate's, and their mean."""
+        """Scores float32 (n,) in 0..1: the mean over the query's vectors of the best cosine in the candidate."""
         if not query.text.strip():
             raise UsageError(f"{self.name} takes words for a query.", "Say in words what to look for.")
-        asked = self.tokens(View.TEXT, [query.text], "query")[0]
+        query_tokens = self.tokens(View.TEXT, [query.text], "query")[0]
         scores = np.zeros(len(candidates), np.float32)
         for view in sorted(self.views):
             numbers = [number for number, one in enumerate(candidates) if _view(one, self.views) is view]
             items = [candidates[number].image if view is View.IMAGE else candidates[number].text for number in numbers]
-            for number, found in zip(numbers, self.tokens(view, items, "document"), strict=True):
-                scores[number] = max_sim(asked, found)
+            for number, tokens in zip(numbers, self.tokens(view, items, "document"), strict=True):
+                scores[number] = max_sim(query_tokens, tokens)
         return scores
 
     def tokens(self, view: View, items: Sequence[Any], role: str) -> list[np.ndarray]:
@@ -73,33 +75,34 @@ class LateReranker:
         costs = [len(item) for item in items] if view is View.TEXT else self._inputs.costs(view, items)
 
         def prepare(batch: list[Any]) -> list[Any]:
-            return self._inputs.prepared(view, [self._escaped(one) for one in batch] if view is View.TEXT else batch)
+            return self._inputs.prepared(view, [_escape(one) for one in batch] if view is View.TEXT else batch)
 
         if not items:
             return []
         prompt = (self.model.prompts or {}).get(role) or None
         return self._batches.run(items, costs, prepare, prompt=prompt, task=role)
 
-    def _escaped(self, text: str) -> str:
-        """Control tokens in a text would stand for pictures."""
-        return text.replace("<|", "< |")
+
+def _escape(text: str) -> str:
+    """Control tokens in a text would stand for pictures."""
+    return text.replace("<|", "< |")
 
 
 def _token_vectors(output: Any) -> list[np.ndarray]:
     rows = zip(output["token_embeddings"].float(), output["attention_mask"].bool(), strict=True)
-    found = [vectors[kept].numpy() for vectors, kept in rows]
-    return [one / np.maximum(np.linalg.norm(one, axis=1, keepdims=True), 1e-12) for one in found]
+    results = [vectors[kept].numpy() for vectors, kept in rows]
+    return [one / np.maximum(np.linalg.norm(one, axis=1, keepdims=True), 1e-12) for one in results]
 
 
-def _view(one: Candidate, views: frozenset[View]) -> View | None:
-    if View.IMAGE in views and one.image is not None:
+def _view(candidate: Candidate, views: frozenset[View]) -> View | None:
+    if View.IMAGE in views and candidate.image is not None:
         return View.IMAGE
-    if View.TEXT in views and one.text.strip():
+    if View.TEXT in views and candidate.text.strip():
         return View.TEXT
-    raise UsageError("There is nothing in a candidate that a late-interaction model of this kind could look at.")
+    raise UsageError("A candidate has neither a picture nor a text that a late-interaction model of this kind takes.")
 
 
 def max_sim(query: np.ndarray, document: np.ndarray) -> float:
-    """The mean over a query's vectors of the best cosine that each finds among a document's, 0..1: what is opposed to
-    all of the document counts as foreign to it. Both float32 (vectors, width) at unit length."""
+    """The mean over a query's vectors of the best cosine with a document's vectors, clipped to 0..1. Both are float32
+    (vectors, width) at unit length."""
     return float(np.clip((query @ document.T).max(axis=1).mean(), 0.0, 1.0))

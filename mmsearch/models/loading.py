@@ -15,23 +15,23 @@ from mmsearch.models.model_options import ModelOptions
 
 BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}
 OVERHEAD = 1.1  # of the weights' own bytes: buffers, and the batches to come
-LCO_ASK = "\nSummarize the above {} in one word:"
-PADDED = ("siglip", "siglip2")  # trained on texts padded to the full length, which the library doesn't do
+LCO_SUFFIX = "\nSummarize the above {} in one word:"
+PADDED = ("siglip", "siglip2")  # trained on texts padded to the full length; the library does not pad
 LIBRARIES = {"torchvision": "pip install 'mmsearch[video]'", "flash_attn": "--attn sdpa"}
 FAILURES = (OSError, ValueError, ImportError, AssertionError, RuntimeError, KeyError, TypeError, AttributeError)
 
 
-def first_precision(files: ModelFiles, options: ModelOptions) -> Precision:
-    """The device, and the number format that the weights are loaded in: as asked; else as they are published where
-    that is bfloat16 and the device computes in it; else float32, which a lower one has to be compared with."""
-    here = preferred(options.device)
+def initial_precision(files: ModelFiles, options: ModelOptions) -> Precision:
+    """The device, and the number format in which the weights are loaded: that of the options; else bfloat16 where they
+    are published in it and the device supports it; else float32, with which a lower precision is compared later."""
+    fastest = preferred(options.device)
     if options.dtype:
-        return Precision(here.device, options.dtype, "as asked")
-    counts = _numbers(files)
+        return Precision(fastest.device, options.dtype, "as asked")
+    counts = _count_weights(files)
     published = max(counts, key=lambda name: counts[name], default="")
-    if published == "BF16" and here.dtype == "bfloat16":
-        return Precision(here.device, "bfloat16", f"its weights are published in it, and {here.reason}")
-    return Precision(here.device, "float32", here.reason)
+    if published == "BF16" and fastest.dtype == "bfloat16":
+        return Precision(fastest.device, "bfloat16", f"its weights are published in it, and {fastest.reason}")
+    return Precision(fastest.device, "float32", fastest.reason)
 
 
 def load(files: ModelFiles, precision: Precision, options: ModelOptions, kind: str = "SentenceTransformer") -> Any:
@@ -47,11 +47,14 @@ def load(files: ModelFiles, precision: Precision, options: ModelOptions, kind: s
         import sentence_transformers
 
         model: Any = getattr(sentence_transformers, kind)(
-            str(files.folder), device=precision.device, local_files_only=not options.allow_download,
-            trust_remote_code=options.trust_remote_code, model_kwargs=model_kwargs,
-        )  # fmt: skip
+            str(files.folder),
+            device=precision.device,
+            local_files_only=not options.allow_download,
+            trust_remote_code=options.trust_remote_code,
+            model_kwargs=model_kwargs,
+        )
     except FAILURES as error:
-        raise explained(files.name, error) from error
+        raise _loading_error(files.name, error) from error
     if files.config.get("model_type") in PADDED:
         pad = {"padding": "max_length", "max_length": int(model.max_seq_length or 64)}
         model[0].processing_kwargs = {**model[0].processing_kwargs, "text": pad}
@@ -59,38 +62,41 @@ def load(files: ModelFiles, precision: Precision, options: ModelOptions, kind: s
 
 
 def _lco(files: ModelFiles, precision: Precision, model_kwargs: dict[str, Any]) -> Any:
-    """The models of the LCO family have no files that say so: padded on the left, asked for one word, and the last
-    token's state at unit length is the vector."""
+    """A model of the LCO family, which has no sentence-transformers files: inputs are padded on the left, and the
+    vector is the last token's state at unit length."""
     from sentence_transformers import SentenceTransformer
     from sentence_transformers.base.modules import Normalize, Transformer
     from sentence_transformers.sentence_transformer.modules import Pooling
 
     transformer = Transformer(
-        str(files.folder), model_kwargs=model_kwargs, processor_kwargs={"padding_side": "left"},
+        str(files.folder),
+        model_kwargs=model_kwargs,
+        processor_kwargs={"padding_side": "left"},
         processing_kwargs={"chat_template": {"add_generation_prompt": True}},
-    )  # fmt: skip
+    )
     pooling = Pooling(transformer.get_embedding_dimension(), "lasttoken")
     return SentenceTransformer(modules=[transformer, pooling, Normalize()], device=precision.device)
 
 
-def paired(name: str, student: Any, tower: Any) -> Any:
-    """One model out of two that share a space: texts go to the first, pictures to the second. Raises
-    `ModelUnavailable` for two that can't."""
-    widths = [int(one.get_embedding_dimension()) for one in (student, tower)]
+def pair_towers(name: str, text_tower: Any, image_tower: Any) -> Any:
+    """One model of two that share a space: texts go to the first, pictures to the second. Raises `ModelUnavailable`
+    where their dimensions differ."""
+    widths = [int(one.get_embedding_dimension()) for one in (text_tower, image_tower)]
     if widths[0] != widths[1]:
         raise ModelUnavailable(
-            f"{name} gives vectors of {widths[0]} numbers and its picture tower of {widths[1]}: they are no pair.", LIST
+            f"{name} has {widths[0]} dimensions and its picture tower {widths[1]}: they are no pair.",
+            LIST,
         )
     from sentence_transformers import SentenceTransformer
     from sentence_transformers.base.modules import Router
 
-    routes = {"text": list(student.children()), "image": list(tower.children())}
+    routes = {"text": list(text_tower.children()), "image": list(image_tower.children())}
     router = Router(sub_modules=routes)
-    return SentenceTransformer(modules=[router], device=str(student.device), prompts=dict(student.prompts)).eval()
+    return SentenceTransformer(modules=[router], device=str(text_tower.device), prompts=dict(text_tower.prompts)).eval()
 
 
 def lower_case(model: Any) -> None:
-    """Have the model's tokenizer read capital letters as small ones."""
+    """Make the model's tokenizer lower-case all texts."""
     from tokenizers import normalizers
 
     core = model.tokenizer.backend_tokenizer
@@ -98,30 +104,30 @@ def lower_case(model: Any) -> None:
 
 
 def check_memory(files: ModelFiles, precision: Precision) -> None:
-    """Raise `ModelUnavailable` where the weights in this number format are more than the device has left."""
+    """Raise `ModelUnavailable` where the weights in this number format exceed the free memory of the device."""
     device, dtype, _ = precision
-    count, left = sum(_numbers(files).values()), free_memory(device)
+    count, free = sum(_count_weights(files).values()), free_memory(device)
     needed = count * BYTES[dtype] * OVERHEAD
-    if left is None or needed <= left:
+    if free is None or needed <= free:
         return
     where = "this machine" if device == "cpu" else device
-    half = "Take half of it with --dtype bfloat16, or choose" if dtype == "float32" and needed / 2 <= left else "Choose"
+    half = "Take half of it with --dtype bfloat16, or choose" if dtype == "float32" and needed / 2 <= free else "Choose"
     raise ModelUnavailable(
-        f"{files.name} needs {needed / 1e9:.1f} GB of memory in {dtype}; {where} has {left / 1e9:.1f} GB left.",
+        f"{files.name} needs {needed / 1e9:.1f} GB of memory in {dtype}; {where} has {free / 1e9:.1f} GB left.",
         f"{half} a smaller model: `mmsearch models` shows their sizes.",
     )
 
 
-def _numbers(files: ModelFiles) -> dict[str, int]:
+def _count_weights(files: ModelFiles) -> dict[str, int]:
     try:
-        return stored(files.folder)
+        return count_numbers(files.folder)
     except (OSError, ValueError, KeyError, TypeError) as error:
         hint = "Fetch it anew."
         raise ModelUnavailable(f"The weights of {files.name} can't be read: {first_line(error)}", hint) from error
 
 
-def explained(name: str, error: BaseException) -> ModelUnavailable:
-    """What the libraries raise while loading, as a sentence and a next step."""
+def _loading_error(name: str, error: BaseException) -> ModelUnavailable:
+    """An error of the libraries as a sentence and a next step."""
     text = str(error)
     if isinstance(error, ImportError):
         known = re.search(r"torchvision|flash_attn|sentencepiece|accelerate|peft|einops|timm", text)
@@ -135,9 +141,9 @@ def explained(name: str, error: BaseException) -> ModelUnavailable:
     return ModelUnavailable(f"{name} can't be loaded: {first_line(error)}", LIST)
 
 
-def stored(folder: Path) -> dict[str, int]:
-    """How many numbers the safetensors files below a folder hold, by their type as the files call it (`F32`, `BF16`).
-    Only headers are read. Raises `ValueError` for a file that is damaged or cut short."""
+def count_numbers(folder: Path) -> dict[str, int]:
+    """The number of weights in the safetensors files below a folder, by data type as the files name it (`F32`, `BF16`).
+    Only headers are read. Raises `ValueError` for a file that is damaged or truncated."""
     counts: dict[str, int] = {}
     for path in sorted(folder.rglob("*.safetensors")):
         for tensor in _header(path).values():

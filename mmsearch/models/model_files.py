@@ -27,12 +27,12 @@ KINDS = {
     "sparse": ("an embedder of sparse vectors", LIST),
     "speech": ("a speech model", "Give it to `mmsearch index --transcribe`."),
 }
-WRITERS = ("ForCausalLM", "ForConditionalGeneration", "LMHeadModel")
+GENERATORS = ("ForCausalLM", "ForConditionalGeneration", "LMHeadModel")
 
 
 @dataclass(frozen=True, slots=True)
 class ModelFiles:
-    """A model's folder on this machine, its commit if it came from the hub, and what its files say of it."""
+    """A model's folder on this machine, its commit if it is of the hub, and the content of its configuration files."""
 
     name: str
     source: str  # a hub id, or the folder itself
@@ -49,17 +49,18 @@ class ModelFiles:
 
 
 def find(name: str, source: str, options: ModelOptions, revision: str | None = None) -> ModelFiles:
-    """The files of a model, `source` being a folder or a hub id: those on this machine, else, where `allow_download`
-    permits it, fetched. Raises `ModelUnavailable`."""
+    """The files of a model, `source` being an absolute path or a hub id: those on this machine, else, where
+    `allow_download` permits it, downloaded ones. Raises `ModelUnavailable`."""
     folder, commit = Path(source), None
-    if not folder.is_absolute():  # of the hub: a folder of the working directory by that name is another model
+    if not folder.is_absolute():  # a hub id: a folder of that name in the working directory is another model
         commit = commit_of(source, revision)
         folder = model_folder(source) / "snapshots" / (commit or "none")
         if not _complete(folder):
-            folder = _fetched(name, source, revision, options, bool(commit))
+            folder = _download(name, source, revision, options, bool(commit))
             commit = folder.name
-    config, own, modules = (_read(folder / name) for name in
-                            ("config.json", "config_sentence_transformers.json", "modules.json"))  # fmt: skip
+    config = _read(folder / "config.json")
+    own = _read(folder / "config_sentence_transformers.json")
+    modules = _read(folder / "modules.json")
     if modules and not config:  # the transformer lies in a folder of its own
         config = _read(folder / str(modules[0].get("path", "")) / "config.json")
     if (folder / "adapter_config.json").is_file() and find_spec("peft") is None:
@@ -70,7 +71,7 @@ def find(name: str, source: str, options: ModelOptions, revision: str | None = N
 
 
 def _complete(folder: Path) -> bool:
-    """Whether there are weights, all of them where an index names several files."""
+    """Whether a folder holds weights, all files of them where an index names several."""
     indexes = [_read(path) for path in folder.glob("*.safetensors.index.json")]
     named = {name for index in indexes for name in (index or {}).get("weight_map", {}).values()}
     return all((folder / name).is_file() for name in named) and any(
@@ -78,7 +79,7 @@ def _complete(folder: Path) -> bool:
     )
 
 
-def _fetched(name: str, source: str, revision: str | None, options: ModelOptions, partly: bool) -> Path:
+def _download(name: str, source: str, revision: str | None, options: ModelOptions, partly: bool) -> Path:
     if not options.allow_download:
         lacking = "is on this machine only in part" if partly else "is not on this machine"
         hint = f"`mmsearch models pull {name}` fetches it, or let this run do it: --allow-download."
@@ -102,11 +103,11 @@ def _read(path: Path) -> Any:
 
 
 def role_of(files: ModelFiles) -> str:
-    """What a model is, by its files: embedder, reranker, late, sparse, speech, or unknown where they leave it open: a
-    model that writes text, without the files that would say how to make vectors of it."""
+    """The role of a model by its files: embedder, reranker, late, sparse or speech; unknown for a model that generates
+    text and lacks the files that define how vectors are made with it."""
     if files.modules is None and files.config.get("model_type") == "whisper":
         return "speech"
-    if files.modules is None and files.architecture.endswith(WRITERS) and not is_lco(files):
+    if files.modules is None and files.architecture.endswith(GENERATORS) and not is_lco(files):
         return "unknown"
     stated = {"CrossEncoder": "reranker", "MultiVectorEncoder": "late", "SparseEncoder": "sparse"}
     steps = str(files.modules or "")
@@ -122,16 +123,16 @@ def role_of(files: ModelFiles) -> str:
 
 
 def is_lco(files: ModelFiles) -> bool:
-    """Whether a model is one of the LCO family: the bare thinker of Qwen2.5-Omni, to be set up by hand."""
+    """Whether a model is of the LCO family: the thinker of Qwen2.5-Omni without sentence-transformers files."""
     return files.modules is None and files.architecture == "Qwen2_5OmniThinkerForConditionalGeneration"
 
 
 def check_role(files: ModelFiles, wanted: str, options: ModelOptions) -> None:
-    """Raise `ModelUnavailable` unless the files are those of an embedder, a reranker or a late-interaction model, as
-    `wanted` says, and may and can be loaded here."""
+    """Raise `ModelUnavailable` unless the files are those of a model of the role `wanted` (embedder, reranker, late)
+    that may and can be loaded here."""
     name, role = files.name, role_of(files)
     if role == "unknown":
-        wrong = "it would score something else" if wanted == "reranker" else "its vectors would be made the wrong way"
+        wrong = "its scores would mean nothing" if wanted == "reranker" else "its vectors would mean nothing"
         raise ModelUnavailable(
             f"{name} lacks its sentence-transformers files (modules.json): {wrong}.",
             "Name a revision on the hub that has them (--revision), or fetch the folder anew.",
@@ -143,8 +144,8 @@ def check_role(files: ModelFiles, wanted: str, options: ModelOptions) -> None:
 
 
 def check_files(files: ModelFiles, options: ModelOptions) -> None:
-    """Raise `ModelUnavailable` for files of any role that may not be loaded: code, pickled or missing weights; or can't
-    be: a library is missing."""
+    """Raise `ModelUnavailable` for files of any role that may not be loaded (code, pickled weights) or can't be
+    (missing weights, a missing library)."""
     if not options.trust_remote_code and _needs_code(files):
         raise ModelUnavailable(
             f"{files.name} runs code of its own, which mmsearch does not do unasked.",
@@ -158,8 +159,8 @@ def check_files(files: ModelFiles, options: ModelOptions) -> None:
     if not _complete(files.folder):
         raise ModelUnavailable(f"{files.name} has no weights, or not all of them.", "Fetch the folder anew.")
     processor = _read(files.folder / "processor_config.json") or {}
-    films = "video_processor" in processor or (files.folder / "video_preprocessor_config.json").is_file()
-    if films and find_spec("torchvision") is None:
+    takes_video = "video_processor" in processor or (files.folder / "video_preprocessor_config.json").is_file()
+    if takes_video and find_spec("torchvision") is None:
         raise ModelUnavailable(
             f"{files.name} needs torchvision, which is not installed.", "pip install 'mmsearch[video]'"
         )
@@ -168,7 +169,7 @@ def check_files(files: ModelFiles, options: ModelOptions) -> None:
 
 
 def _needs_code(files: ModelFiles) -> bool:
-    """Whether it can be loaded by its own code only. Some name code and are of a class that the library has."""
+    """Whether a model loads with its own code only. Some name code and have a class that the library has too."""
     if any(not str(module.get("type", "")).startswith("sentence_transformers.") for module in files.modules or ()):
         return True
     if not files.config.get("auto_map"):
@@ -180,19 +181,19 @@ def _needs_code(files: ModelFiles) -> bool:
 
 
 def first_line(error: BaseException) -> str:
-    """What an error says first, or else its class."""
+    """The first line of an error's message, or else its class."""
     lines = str(error).strip().splitlines()
     return lines[0] if lines else type(error).__name__
 
 
-def identity(model: str, commit: str | None) -> dict[str, Any]:
-    """What a fingerprint says about a model's origin. `commit` is the hub's, where it came from there.
+def weights_identity(source: str, commit: str | None) -> dict[str, Any]:
+    """The part of a fingerprint that identifies the weights: hub id and commit, or the hash of a folder's weights.
 
-    A local folder is known by its weights and not by its path, so that it may move."""
-    folder = Path(model)
+    A local folder is identified by its weights and not by its path, so that it may move."""
+    folder = Path(source)
     if folder.is_dir():
         return {"model": folder.resolve().name, "weights": f"sha256:{weights_hash(folder)}"}
-    return {"model": model, "commit": commit or "unknown"}
+    return {"model": source, "commit": commit or "unknown"}
 
 
 def weights_hash(folder: Path) -> str:
@@ -206,7 +207,7 @@ def weights_hash(folder: Path) -> str:
 
 
 def pickled(folder: Path) -> Path | None:
-    """A weights file that would have to be unpickled, which can run any code: one without safetensors beside it."""
+    """A weights file that is only loaded by unpickling, which can run any code: one without safetensors beside it."""
     for pattern in ("pytorch_model*.bin", "model*.bin", "*.pt", "*.pth", "*.ckpt"):
         for path in sorted(folder.rglob(pattern)):
             if not list(path.parent.glob("*.safetensors")):
@@ -215,17 +216,18 @@ def pickled(folder: Path) -> Path | None:
 
 
 def is_reranker(spec: ModelSpec, options: ModelOptions) -> bool:
-    """Whether a model judges candidates, in whichever way. Raises `ModelUnavailable` for one that is not here."""
+    """Whether a model is a cross-encoder or a late-interaction model. Raises `ModelUnavailable` for one that is not on
+    this machine."""
     return _role(spec, options) in ("reranker", "late")
 
 
 def is_late(spec: ModelSpec, options: ModelOptions) -> bool:
-    """Whether it does so by late interaction. Raises as `is_reranker`."""
+    """Whether a model reranks by late interaction. Raises the same as `is_reranker`."""
     return _role(spec, options) == "late"
 
 
 def _role(spec: ModelSpec, options: ModelOptions) -> str:
-    """What a model is: by the table, else by its files."""
+    """The role of a model, by the catalogue or else by its files."""
     return spec.role if spec.views is not None or spec.role != "embedder" else role_of(find_for(spec, options))
 
 

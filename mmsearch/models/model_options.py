@@ -1,4 +1,4 @@
-"""What a user may set about a model, apart from which model it is."""
+"""The options of a model that a user may set."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ CHANGE_VECTORS = ("dim", "max_pixels", "min_pixels", "frames", "fps", "revision"
 
 @dataclass(frozen=True, slots=True)
 class ModelOptions:
-    """None leaves a choice to the model or the machine.
+    """Options of a model; None leaves the choice to the model or the machine.
 
     `device`, `dtype` (float32, bfloat16, float16), `attn` (eager, sdpa, flash_attention_2) and `batch_size` (inputs; by
-    default as many as measuring shows to pay) are of this machine. What changes vectors belongs to a space and is
-    stored with it: `dim` (the first numbers of a Matryoshka vector), pixels of a picture or of a frame of a video,
-    `frames` of a scene and how many of them a second at most (`fps`), and the weights' `revision` on the hub.
-    `trust_remote_code` lets a model run code of its own; it is stored to be shown, and never read from there.
+    default the fastest number measured) belong to this machine. The options in `CHANGE_VECTORS` belong to a space and
+    are stored with it: `dim` (numbers kept of a Matryoshka vector), pixels of a picture or of a frame of a video,
+    `frames` of a scene and the most of them per second (`fps`), and the weights' `revision` on the hub.
+    `trust_remote_code` allows the model to run code of its own; it is stored to be shown, and never read from there.
     """
 
     device: str | None = None
@@ -33,13 +33,12 @@ class ModelOptions:
     allow_download: bool = False
 
     def recorded(self) -> dict[str, Any]:
-        """What is stored with a space, as JSON values: no key for what was left open."""
+        """The options that are stored with a space, as JSON values; options that are None have no key."""
         names = {*CHANGE_VECTORS, "trust_remote_code"}
         return {name: value for name, value in asdict(self).items() if name in names and value not in (None, False)}
 
     def with_recorded(self, stored: dict[str, Any]) -> ModelOptions:
-        """These options with what a space has stored in place of what they say about it, but for `trust_remote_code`:
-        that is the user's word alone."""
-        here = {one.name: getattr(self, one.name) for one in fields(self)}
-        known = {name: stored.get(name) for name in CHANGE_VECTORS}
-        return ModelOptions(**(here | known))
+        """These options with those that a space has stored; `trust_remote_code` is taken from the user alone."""
+        own = {field.name: getattr(self, field.name) for field in fields(self)}
+        of_space = {name: stored.get(name) for name in CHANGE_VECTORS}
+        return ModelOptions(**(own | of_space))

@@ -1,6 +1,9 @@
-"""The eyes in torch: the picture tower, a plain residual network of 3x3 convolutions. The program itself runs the
-exported tower (`eyes.py`); this file is for training and for others."""
-# ruff: noqa: TID253, E402 - classes of torch modules need torch when the file is read; nothing light imports this file
+"""The picture classifier in torch: a residual network of 3x3 convolutions, and its routes for Sentence Transformers.
+
+The program itself runs the exported network (`picture_classifier.py`); this module serves the training recipe and those
+who load the model with Sentence Transformers.
+"""
+# ruff: noqa: TID253, E402 - torch module classes need torch at import; no other module imports this one
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,26 +16,26 @@ from torch.nn import functional
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from mmsearch.models import builtin, picture_classifier
-from mmsearch.models.libraries import mend_torchvision
+from mmsearch.models.libraries import repair_torchvision
 
-mend_torchvision()
+repair_torchvision()
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.base.modules import InputModule
 
-WIDTHS = (64, 128, 256, 384)  # channels at an eighth, ... of the picture's side; see `Tower`
+WIDTHS = (64, 128, 256, 384)  # channels of the stages, from a quarter of the picture's side downwards
 DEPTHS = (1, 2, 2, 1)  # residual blocks at each width
 TEXT_SIZE = 384  # of all-MiniLM-L6-v2
-# Channel statistics with which pictures are standardised; round numbers, not measured on anybody's pictures.
+# Mean and deviation by which pixels are standardised; round numbers, not measured on pictures.
 MEAN, SPREAD = 0.5, 0.25
 HIDDEN = 512
-GAIN = 16.0  # brings unit vectors to the size that a linear layer's usual start expects
+GAIN = 16.0  # scales unit vectors to the range that a linear layer's usual initialisation expects
 
 
-def convolution(inside: int, outside: int, stride: int = 1, folded: bool = False) -> nn.Sequential:
-    """A 3x3 convolution with its normalisation; `folded`: the normalisation has become the convolution's bias."""
+def convolution(width_in: int, width_out: int, stride: int = 1, folded: bool = False) -> nn.Sequential:
+    """A 3x3 convolution with its normalisation; `folded`: the normalisation is part of the convolution."""
     if folded:
-        return nn.Sequential(nn.Conv2d(inside, outside, 3, stride, 1))
-    return nn.Sequential(nn.Conv2d(inside, outside, 3, stride, 1, bias=False), nn.BatchNorm2d(outside))
+        return nn.Sequential(nn.Conv2d(width_in, width_out, 3, stride, 1))
+    return nn.Sequential(nn.Conv2d(width_in, width_out, 3, stride, 1, bias=False), nn.BatchNorm2d(width_out))
 
 
 class Block(nn.Module):
@@ -44,7 +47,7 @@ class Block(nn.Module):
         if not folded:
             scale = self.second[1].weight
             assert isinstance(scale, torch.Tensor)
-            nn.init.zeros_(scale)  # begins as the identity: steadier at the start
+            nn.init.zeros_(scale)  # an identity at first, which steadies the start of the training
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Float (n, width, h, w) to the same."""
@@ -52,7 +55,8 @@ class Block(nn.Module):
 
 
 class PictureTower(nn.Module):
-    """uint8 or float pixels (n, 3, h, w), 0 to 255, to a text-space vector (n, 384) and a likeness (n, 640)."""
+    """The encoder: uint8 or float pixels (n, 3, h, w), 0..255, to text-space vectors (n, 384) and likeness vectors
+    (n, 640)."""
 
     def __init__(self, folded: bool = False) -> None:
         super().__init__()
@@ -67,20 +71,21 @@ class PictureTower(nn.Module):
         self.project = nn.Sequential(nn.Linear(pooled, HIDDEN), nn.GELU(), nn.Linear(HIDDEN, TEXT_SIZE))
 
     def forward(self, pixels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Both outputs have unit length; the likeness is the pooled features of the last two stages, unprojected."""
+        """Text-space vectors and likeness vectors at unit length; the latter are the pooled features of the last two
+        stages."""
         x = self.stem((pixels.float() / 255 - MEAN) / SPREAD)
         pooled = []
         for stage in self.stages:
             x = stage(x)
             pooled.append(x.float().mean((2, 3)))
-        # Each stage has equal weight in the likeness; less its own mean, or all pictures look alike: none is < 0.
+        # Stages have equal weight. They are centred, because features are never negative and all would be similar.
         parts = [functional.normalize(part - part.mean(1, keepdim=True), dim=1) for part in pooled[-2:]]
         likeness = torch.cat(parts, 1) / len(parts) ** 0.5
         return functional.normalize(self.project(likeness * GAIN), dim=1), likeness
 
 
 def fold(tower: PictureTower) -> PictureTower:
-    """The same function with every normalisation folded into the convolution before it."""
+    """The same network with every normalisation folded into the convolution before it."""
     folded = PictureTower(folded=True)
     source = dict(tower.named_modules())
     for name, module in folded.named_modules():
@@ -93,14 +98,14 @@ def fold(tower: PictureTower) -> PictureTower:
 
 
 def save(tower: PictureTower, path: Path) -> None:
-    """A folded tower's weights in float16 as safetensors."""
+    """Write a folded tower's weights as safetensors in float16."""
     from safetensors.torch import save_file
 
     save_file({name: value.half().contiguous() for name, value in tower.state_dict().items()}, path)
 
 
 def load(path: Path) -> PictureTower:
-    """A folded tower with saved weights, in float32, ready for use."""
+    """A folded tower with saved weights, in float32 and in evaluation mode."""
     from safetensors.torch import load_file
 
     tower = PictureTower(folded=True)
@@ -109,7 +114,7 @@ def load(path: Path) -> PictureTower:
 
 
 class PictureRoute(InputModule):
-    """The image route of the Sentence Transformers model: pictures in, text-space vectors out."""
+    """The image route of the Sentence Transformers model."""
 
     save_in_root = False
 
@@ -119,11 +124,12 @@ class PictureRoute(InputModule):
 
     @property
     def modalities(self) -> list[Any]:
-        """Pictures only."""
+        """The modalities of the route."""
         return ["image"]
 
     def preprocess(self, inputs: Sequence[Any], prompt: str | None = None, **kwargs: Any) -> dict[str, Any]:
-        """Pictures (Pillow, arrays, paths) to one uint8 tensor (n, 3, h, w) a shape, and their places in the batch."""
+        """Pictures (Pillow, arrays, paths) as one uint8 tensor (n, 3, h, w) per shape, and their positions in the
+        batch."""
         arrays = [picture_classifier.as_array(item) for item in inputs]
         features: dict[str, Any] = {"count": len(arrays)}
         for shape, size in enumerate(picture_classifier.SHAPES):
@@ -136,25 +142,25 @@ class PictureRoute(InputModule):
 
     def forward(self, features: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
         """Adds `sentence_embedding`, float32 (n, 384), and `likeness`, float32 (n, 640)."""
-        pieces = [k for k in range(len(picture_classifier.SHAPES)) if f"pixels_{k}" in features]
-        outputs = [self.tower(features[f"pixels_{k}"]) for k in pieces]
-        order = torch.argsort(torch.cat([features[f"rows_{k}"] for k in pieces]))
+        shapes = [k for k in range(len(picture_classifier.SHAPES)) if f"pixels_{k}" in features]
+        outputs = [self.tower(features[f"pixels_{k}"]) for k in shapes]
+        order = torch.argsort(torch.cat([features[f"rows_{k}"] for k in shapes]))
         features["sentence_embedding"] = torch.cat([vectors for vectors, _ in outputs])[order]
         features["likeness"] = torch.cat([likeness for _, likeness in outputs])[order]
         return features
 
     def save(self, output_path: str, *args: Any, **kwargs: Any) -> None:
-        """Weights only; the architecture is this file."""
+        """Write the weights; the architecture is this module."""
         save(self.tower, Path(output_path) / "model.safetensors")
 
     @classmethod
     def load(cls, model_name_or_path: str, subfolder: str = "", *args: Any, **kwargs: Any) -> "PictureRoute":
-        """From a folder written by `save`."""
+        """Load a folder written by `save`."""
         return cls(load(Path(model_name_or_path) / subfolder / "model.safetensors"))
 
 
 class InstalledMiniLM(InputModule):
-    """The text route: all-MiniLM-L6-v2 from its installed package. Its 90 MB are not copied into this model."""
+    """The text route: all-MiniLM-L6-v2 from its installed package, whose 90 MB are not copied into this model."""
 
     save_in_root = False
 
@@ -163,7 +169,7 @@ class InstalledMiniLM(InputModule):
         self.model = SentenceTransformer(str(builtin.locate()), device="cpu")
 
     def preprocess(self, inputs: Sequence[Any], prompt: str | None = None, **kwargs: Any) -> dict[str, Any]:
-        """Tokens."""
+        """Texts as tokens."""
         return self.model.preprocess(list(inputs), prompt=prompt)
 
     def forward(self, features: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
@@ -171,19 +177,19 @@ class InstalledMiniLM(InputModule):
         return self.model(features)
 
     def save(self, output_path: str, *args: Any, **kwargs: Any) -> None:
-        """A note in place of the weights."""
+        """Write a note in place of the weights."""
         Path(output_path, "README.txt").write_text(picture_classifier.TEXT_NOTE)
 
     @classmethod
     def load(cls, model_name_or_path: str, subfolder: str = "", *args: Any, **kwargs: Any) -> "InstalledMiniLM":
-        """From the installed package."""
+        """Load the installed package."""
         return cls()
 
 
 def sentence_transformer(path: Path | None = None) -> SentenceTransformer:
-    """The whole model, text and pictures in one space: `model.encode("bar chart")`, `model.encode(picture)`.
+    """The whole model, texts and pictures in one space: `model.encode("bar chart")`, `model.encode(picture)`.
 
-    The same as `SentenceTransformer(path, trust_remote_code=True)`, which the library asks for because the two routes
-    are classes of this file, not of its own; no code is read from the folder.
+    The library demands `trust_remote_code` because the two routes are classes of this module and not its own; no code
+    is read from the folder.
     """
     return SentenceTransformer(str(path or picture_classifier.folder()), trust_remote_code=True, device="cpu")

@@ -1,4 +1,4 @@
-"""Text queries without torch: an exported text tower on ONNX Runtime and its tokenizer, from the index folder."""
+"""Text queries without torch: an exported text encoder on ONNX Runtime, and its tokenizer."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ import numpy as np
 from mmsearch.errors import ModelUnavailable
 
 GRAPH, WEIGHTS, TOKENIZER, NOTE = "text.onnx", "text.bin", "tokenizer.json", "encoder.json"
-EXPORTER = 1  # raise it when the exporter takes models that it refused
-LEARNED_SIGNS = (
-    2_000  # of the Han script; MiniLM has 488 and can't read Chinese, multilingual models have 7,000 or more
-)
+EXPORTER = 1  # raise it when the exporter supports models that it refused before
+# Han characters in a vocabulary that was learned from Chinese or Japanese texts: multilingual models have 7,000 or
+# more, MiniLM has 488 and can't embed Chinese.
+MIN_HAN_CHARACTERS = 2_000
 HINT = "Queries still work through torch, only slower; the next one makes it again."
 
 
 class Tokens(NamedTuple):
-    """One text as the model sees it, special tokens left out. `offsets` are (start, end) in the text's characters."""
+    """The tokens of a text without special tokens. `offsets` are (start, end) in the text's characters."""
 
     ids: list[int]
     pieces: list[str]
-    unknown: int  # how many of them the model can't read
+    unknown: int  # number of tokens that are not in the vocabulary
     offsets: list[tuple[int, int]]
 
 
 class TextGraph:
-    """The graph and the tokenizer of a folder, unchecked. `OnnxTextEncoder` is what queries use."""
+    """The graph and the tokenizer of a folder, unchecked. Queries use `OnnxTextEncoder`."""
 
     def __init__(self, folder: Path, prompt: str, threads: int, controlled: bool) -> None:
         import onnxruntime
@@ -41,52 +41,53 @@ class TextGraph:
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
         options.log_severity_level = 4
-        options.add_session_config_entry("session.disable_prepacking", "1")  # costs more than one query gains
+        options.add_session_config_entry("session.disable_prepacking", "1")  # takes longer than it saves in one query
         self._tokenizer = Tokenizer.from_file(str(folder / TOKENIZER))
         self._session = onnxruntime.InferenceSession(str(folder / GRAPH), options, providers=["CPUExecutionProvider"])
         self._prompt = prompt
         self._controlled = controlled
 
     def embed(self, texts: Sequence[str]) -> np.ndarray:
-        """Unit vectors, float32 (n, dimension). Padded to the longest: give texts of like length together."""
+        """Unit vectors, float32 (n, dimension). Texts are padded to the longest: pass texts of similar length
+        together."""
         return self._run(texts, "vectors")[0]
 
     def embed_tokens(self, texts: Sequence[str]) -> list[np.ndarray]:
-        """The last hidden states of each text, float32 (tokens, width) at unit length, special tokens and prompt
-        included: for late interaction. Raises `ModelUnavailable` where the model gives none."""
+        """The last hidden states of each text, float32 (tokens, width) at unit length, with those of special tokens and
+        the prompt. Raises `ModelUnavailable` where the model outputs none."""
         if "tokens" not in [output.name for output in self._session.get_outputs()]:
-            raise ModelUnavailable("This model gives no vectors of single tokens.")
+            raise ModelUnavailable("This model outputs no vectors of single tokens.")
         hidden, mask = self._run(texts, "tokens")
         return [row[kept.astype(bool)] for row, kept in zip(hidden, mask, strict=True)]
 
     def tokenize(self, texts: Sequence[str]) -> list[Tokens]:
-        """Each text's tokens without the prompt and special tokens, cut where the model stops reading."""
+        """The tokens of each text without the prompt and special tokens, truncated to the model's maximum."""
         unknown = _unknown_id(self._tokenizer)
         result = []
         for encoding in self._tokenizer.encode_batch(list(texts), add_special_tokens=False):
-            kept = [at for at, real in enumerate(encoding.attention_mask) if real]
-            ids = [encoding.ids[at] for at in kept]
-            pieces = [encoding.tokens[at] for at in kept]
-            result.append(Tokens(ids, pieces, ids.count(unknown), [encoding.offsets[at] for at in kept]))
+            kept = [position for position, real in enumerate(encoding.attention_mask) if real]
+            ids = [encoding.ids[position] for position in kept]
+            pieces = [encoding.tokens[position] for position in kept]
+            offsets = [encoding.offsets[position] for position in kept]
+            result.append(Tokens(ids, pieces, ids.count(unknown), offsets))
         return result
 
     def _run(self, texts: Sequence[str], output: str) -> tuple[np.ndarray, np.ndarray]:
         if self._controlled:
-            texts = [text.replace("<|", "< |") for text in texts]  # as the embedder does it
+            texts = [text.replace("<|", "< |") for text in texts]  # the same as the embedder
         encodings = self._tokenizer.encode_batch([self._prompt + text for text in texts])
         mask = np.array([encoding.attention_mask for encoding in encodings], np.int64)
-        given = {"input_ids": np.array([encoding.ids for encoding in encodings], np.int64), "attention_mask": mask}
+        features = {"input_ids": np.array([encoding.ids for encoding in encodings], np.int64), "attention_mask": mask}
         wanted = [one.name for one in self._session.get_inputs()]
-        return self._session.run([output], {name: given[name] for name in wanted})[0], mask
+        return self._session.run([output], {name: features[name] for name in wanted})[0], mask
 
 
 class OnnxTextEncoder(TextGraph):
     """The query encoder that `export_text_tower` wrote into a folder.
 
-    `fingerprint`, `dimension` and `takes_instruction` are the exported model's, `single_signs` is what
-    `reads_single_signs` says of its tokenizer. Raises `ModelUnavailable` where the folder is missing, damaged, says
-    that the model can't have one, or is of another ONNX Runtime that can't read it: the caller then goes to torch and
-    says so.
+    `fingerprint`, `dimension` and `takes_instruction` are the exported model's, `single_characters` is the result of
+    `reads_single_characters` for its tokenizer. Raises `ModelUnavailable` where the folder is missing or damaged, holds
+    a refusal, or can't be loaded by this ONNX Runtime: the caller then uses torch and reports that.
     """
 
     def __init__(self, folder: Path, threads: int = 1) -> None:
@@ -97,7 +98,7 @@ class OnnxTextEncoder(TextGraph):
                 raise ModelUnavailable("The exported query encoder is incomplete.", HINT)
         self.fingerprint: dict[str, Any] = note["fingerprint"]
         self.dimension: int = note["dimension"]
-        self.single_signs: bool = note.get("single_signs", False)
+        self.single_characters: bool = note.get("single_signs", False)
         self.takes_instruction: bool = note.get("takes_instruction", False)
         try:
             super().__init__(folder, note["prompt"], threads, note.get("controlled", False))
@@ -106,7 +107,7 @@ class OnnxTextEncoder(TextGraph):
 
 
 def read_note(folder: Path) -> dict[str, Any]:
-    """What the exporter wrote about the folder: fingerprint, dimension, prompt, cosine, versions, files. Raises
+    """The exporter's note on the folder: fingerprint, dimension, prompt, cosine, versions, files. Raises
     `ModelUnavailable`."""
     try:
         note = json.loads((folder / NOTE).read_text())
@@ -122,13 +123,13 @@ def read_note(folder: Path) -> dict[str, Any]:
 
 
 def write_refusal(folder: Path, fingerprint: dict[str, Any], sentence: str) -> None:
-    """Note in a folder, made for it, that a model can't have a query encoder, and why."""
+    """Create a folder with a note that a model can't have a query encoder, and the reason."""
     folder.mkdir(parents=True)
     (folder / NOTE).write_text(json.dumps({"fingerprint": fingerprint, "refused": sentence, "exporter": EXPORTER}))
 
 
 def is_refused(folder: Path, fingerprint: dict[str, Any]) -> bool:
-    """Whether the folder says that this exporter can't make a query encoder of a model."""
+    """Whether the folder holds this exporter's refusal of a model."""
     try:
         note = json.loads((folder / NOTE).read_text())
     except (OSError, ValueError):
@@ -141,27 +142,27 @@ def is_refused(folder: Path, fingerprint: dict[str, Any]) -> bool:
 
 
 def check_files(folder: Path) -> list[str]:
-    """Names of files whose SHA-256 is not the one that was written: all bytes are read, so for `verify` only."""
+    """Names of the files whose SHA-256 differs from the recorded one. Reads all bytes; for `verify` only."""
     damaged = []
     for name, facts in read_note(folder)["files"].items():
         try:
             with (folder / name).open("rb") as file:
-                found = hashlib.file_digest(file, "sha256").hexdigest()
+                digest = hashlib.file_digest(file, "sha256").hexdigest()
         except OSError:
-            found = ""
-        if found != facts["sha256"]:
+            digest = ""
+        if digest != facts["sha256"]:
             damaged.append(name)
     return damaged
 
 
-def reads_single_signs(tokenizer: Any) -> bool:
-    """Whether a piece that is one single sign of Chinese, Japanese or Korean says something to the model: its
-    vocabulary was learned from such texts, instead of holding a few of their commonest signs to spell with."""
+def reads_single_characters(tokenizer: Any) -> bool:
+    """Whether a token of one Chinese, Japanese or Korean character has a meaning to the model: its vocabulary was
+    learned from such texts, and is not limited to a few common characters."""
     pieces = tokenizer.decode_batch([[number] for number in range(tokenizer.get_vocab_size())])
-    return sum(any("\u4e00" <= sign <= "\u9fff" for sign in piece) for piece in pieces) >= LEARNED_SIGNS
+    return sum(any("\u4e00" <= character <= "\u9fff" for character in piece) for piece in pieces) >= MIN_HAN_CHARACTERS
 
 
 def _unknown_id(tokenizer: Any) -> int:
-    """-1, which no token has, for a tokenizer that can spell everything."""
-    found = tokenizer.token_to_id(getattr(tokenizer.model, "unk_token", None) or "<unk>")
-    return -1 if found is None else int(found)
+    """The id of the unknown token; -1 for a tokenizer without one."""
+    number = tokenizer.token_to_id(getattr(tokenizer.model, "unk_token", None) or "<unk>")
+    return -1 if number is None else int(number)

@@ -32,13 +32,13 @@ def known_models() -> tuple[ModelSpec, ...]:
 
 
 def resolve(name: str) -> ModelSpec:
-    """The model of a name: an alias, a hub id (`owner/name`; of a known model also without its owner) or a local folder
-    (with a slash, or `.`), each with an optional `:view,view`. Nothing is loaded. Raises `UsageError`."""
+    """The model of a name: an alias, a hub id (`owner/name`; of a model of the catalogue also without its owner) or a
+    local folder (with a slash, or `.`), each with an optional `:view,view`. Nothing is loaded. Raises `UsageError`."""
     base, limited_to = _views(name.strip())
     spec = builtin.SPECS.get(base) or _find_known(base) or _find_other(base)
     if limited_to and spec.views is not None and not limited_to <= spec.views:
-        able = f"It takes {chosen(sorted(spec.views))}."
-        raise UsageError(f"{spec.name} can't embed {chosen(sorted(limited_to - spec.views))}.", able)
+        hint = f"It takes {chosen(sorted(spec.views))}."
+        raise UsageError(f"{spec.name} can't embed {chosen(sorted(limited_to - spec.views))}.", hint)
     return replace(spec, limited_to=limited_to)
 
 
@@ -64,8 +64,8 @@ def resolve_all(names: Sequence[str]) -> list[ModelSpec]:
 
 
 def of_source(source: str) -> ModelSpec:
-    """The model of a source as `resolve` has given it, or of an alias: a local folder by its absolute path, all else is
-    of the hub. Nothing is looked for in the working directory, and nothing is loaded."""
+    """The model of a source as `resolve` returns it, or of an alias: an absolute path is a local folder, all else is of
+    the hub. The working directory is not searched, and nothing is loaded."""
     if os.path.isabs(source):
         return ModelSpec(name=Path(source).name, source=source)
     if source in builtin.SPECS:
@@ -100,10 +100,10 @@ def _find_other(base: str) -> ModelSpec:
     close = difflib.get_close_matches(
         base.lower(), [*(spec.name for spec in known_models()), *presets()], n=3, cutoff=0.6
     )
-    meant = f"Did you mean {chosen(close)}? " if close else ""
+    suggestion = f"Did you mean {chosen(close)}? " if close else ""
     raise UsageError(
         f'There is no model "{base}".',
-        f"{meant}`mmsearch models` lists what has a short name; OWNER/NAME is a model on the hub, ./DIR a folder.",
+        f"{suggestion}`mmsearch models` lists what has a short name; OWNER/NAME is a model on the hub, ./DIR a folder.",
     )
 
 
@@ -119,8 +119,8 @@ def _views(name: str) -> tuple[str, frozenset[View] | None]:
 
 
 def state(spec: ModelSpec) -> tuple[str, str]:
-    """How it stands with a known model here, and why: `works`, `replica only`, `not tried`, `needs remote code`, `needs
-    LIBRARY`, `not with transformers 5`. Looks at what is installed; loads nothing."""
+    """The state of a model on this machine, and the reason: `works`, `replica only`, `not tried`, `needs remote code`,
+    `needs LIBRARY`, `not with transformers 5`. Checks which packages are installed; loads nothing."""
     from importlib.metadata import PackageNotFoundError, version
     from importlib.util import find_spec
 
@@ -136,18 +136,18 @@ def state(spec: ModelSpec) -> tuple[str, str]:
     if lacking:
         return f"needs {lacking[0]}", f"not installed: {', '.join(lacking)}"
     if spec.remote_code:
-        return "needs remote code", "it runs code of its publisher, which can't be tried without it"
+        return "needs remote code", "it runs code of its publisher, without which it can't be tried"
     reasons = {
         "works": ("works", "its real weights run here"),
         "replica": ("replica only", "its architecture runs here with random weights; the real ones were not tried"),
         "stand-in": ("stand-in only", "an architecture close to it runs here; the model itself was not tried"),
     }
-    return reasons.get(spec.tested, ("not tried", "it is of a kind that loads here; nobody has tried it"))
+    return reasons.get(spec.tested, ("not tried", "models of its kind load here; this one was not tried"))
 
 
 def check_loadable(spec: ModelSpec, options: ModelOptions) -> None:
-    """Raise `ModelUnavailable` where it is known without loading that a model can't be had here, `UsageError` where it
-    is asked for what it doesn't have."""
+    """Raise `ModelUnavailable` where it is known without loading that a model can't be loaded here, `UsageError` where
+    it doesn't have the dimension of the options."""
     found, reason = state(spec)
     if found.startswith(("not with", "needs")) and found != "needs remote code":
         hint = f"pip install {' '.join(spec.libraries)}" if spec.libraries and found.startswith("needs") else ""
@@ -171,8 +171,8 @@ def check_loadable(spec: ModelSpec, options: ModelOptions) -> None:
 
 
 def check_here(spec: ModelSpec, options: ModelOptions) -> None:
-    """Raise `ModelUnavailable` where a model of the hub is not on this machine and must not be fetched."""
-    if options.allow_download or builtin.is_part(spec.name) or os.path.isabs(spec.source):
+    """Raise `ModelUnavailable` where a model of the hub is not on this machine and must not be downloaded."""
+    if options.allow_download or builtin.is_builtin(spec.name) or os.path.isabs(spec.source):
         return
     for source in filter(None, (spec.source, spec.pair)):
         revision = (options.revision or spec.revision) if source == spec.source else None
@@ -185,27 +185,27 @@ def check_here(spec: ModelSpec, options: ModelOptions) -> None:
 
 
 def load(spec: ModelSpec, options: ModelOptions | None = None) -> Embedder:
-    """The embedder, ready for use. Raises `ModelUnavailable`, and `UsageError` where it lacks a view of the spec."""
+    """Load an embedder. Raises `ModelUnavailable`, and `UsageError` where it lacks a view of the spec."""
     options = options or ModelOptions()
     check_loadable(spec, options)
     check_here(spec, options)
-    if builtin.is_part(spec.name) and spec.name != "builtin":
+    if builtin.is_builtin(spec.name) and spec.name != "builtin":
         from mmsearch.models.builtin_media import BuiltinMediaEmbedder
 
         return BuiltinMediaEmbedder(spec.name)
     from mmsearch.models.sentence_transformer import SentenceTransformerEmbedder
 
     source = spec.source
-    known = None
+    identity = None
     if spec.name == "builtin":
         folder = builtin.locate(options.allow_download)
         builtin.verify(folder)
-        source, known = str(folder), builtin.identity()
-    embedder = SentenceTransformerEmbedder(source, name=spec.name, options=options, identity=known, spec=spec)
+        source, identity = str(folder), builtin.identity()
+    embedder = SentenceTransformerEmbedder(source, name=spec.name, options=options, identity=identity, spec=spec)
     if not embedder.views:
         raise ModelUnavailable(f"{spec.name} embeds nothing that mmsearch can give it.", "Use an embedder.")
     lacking = (spec.limited_to or frozenset()) - embedder.views
     if lacking:
-        able = chosen(sorted(embedder.views))
-        raise UsageError(f"{spec.name} can't embed {chosen(sorted(lacking))}.", f"It takes {able}.")
+        hint = f"It takes {chosen(sorted(embedder.views))}."
+        raise UsageError(f"{spec.name} can't embed {chosen(sorted(lacking))}.", hint)
     return embedder

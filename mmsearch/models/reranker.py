@@ -1,4 +1,4 @@
-"""What a reranker is to the rest of the program."""
+"""The interface of a reranker."""
 
 from __future__ import annotations
 
@@ -14,8 +14,10 @@ from mmsearch.types import View
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Candidate:
-    """A query, or what may answer it: words, a picture uint8 (height, width, 3) RGB, the frames of a stretch of film.
-    Several of them together are one thing seen in several ways."""
+    """A query or a candidate: a text, a picture uint8 (height, width, 3) RGB, the frames of a part of a video.
+
+    Where several are given they are views of the same segment.
+    """
 
     text: str = ""
     image: np.ndarray | None = None
@@ -23,16 +25,16 @@ class Candidate:
 
     @property
     def views(self) -> frozenset[View]:
-        """What there is of it."""
-        held = {View.TEXT: self.text.strip(), View.IMAGE: self.image is not None, View.VIDEO: self.frames is not None}
-        return frozenset(view for view, there in held.items() if there)
+        """The views that are given."""
+        given = {View.TEXT: self.text.strip(), View.IMAGE: self.image is not None, View.VIDEO: self.frames is not None}
+        return frozenset(view for view, present in given.items() if present)
 
 
 class Reranker(Protocol):
-    """A model that looks at a query and a candidate together and says how well the one answers the other.
+    """A model that takes a query and a candidate together and scores how well the candidate answers the query.
 
-    `views` are those it can look at in a candidate, `query_views` those in a query; `max_pixels` of a picture, `frames`
-    of a film and `frame_pixels` of each are as many as it makes use of (0: none).
+    `views` are those that it takes of a candidate, `query_views` those of a query; `max_pixels` of a picture, `frames`
+    of a video and `frame_pixels` of each frame are the largest numbers that it uses (0: none).
     """
 
     name: str
@@ -44,21 +46,21 @@ class Reranker(Protocol):
 
     @property
     def takes_instruction(self) -> bool:
-        """Whether `score` heeds one. Asks the model the first time."""
+        """Whether an instruction changes the scores. Runs the model the first time."""
 
-    def choice(self) -> str:
-        """The device and precision in use, with the reason, as a sentence."""
+    def describe_precision(self) -> str:
+        """The device and the precision in use, with the reason, as a sentence."""
 
     def score(self, query: Candidate, candidates: Sequence[Candidate], instruction: str | None = None) -> np.ndarray:
-        """How well each candidate answers, float32 (n,) in 0..1, higher is better, in the order of the candidates.
+        """Scores float32 (n,) in 0..1, higher is better, in the order of the candidates.
 
-        What a candidate has beyond the model's views is not looked at. Raises `UsageError` where nothing is left of the
-        query or of a candidate, `ExtractionError` (memory) where one pair alone does not fit the device.
+        Views that the model does not take are ignored. Raises `UsageError` where no view is left of the query or of a
+        candidate, `ExtractionError` (memory) where one pair alone does not fit the device.
         """
 
 
-def visible(candidate: Candidate, views: frozenset[View]) -> Candidate:
-    """What of a candidate a model with these views can look at."""
+def restrict_views(candidate: Candidate, views: frozenset[View]) -> Candidate:
+    """A candidate with these views only."""
     return replace(
         candidate,
         text=candidate.text if View.TEXT in views else "",

@@ -1,4 +1,5 @@
-"""Embedders by sentence-transformers, with what its `encode` leaves open: batches by tokens, memory, precision."""
+"""Embedders by sentence-transformers, with what its `encode` lacks: batches by tokens, handling of full memory, choice
+of precision."""
 
 from __future__ import annotations
 
@@ -15,7 +16,6 @@ from typing import Any
 import numpy as np
 
 from mmsearch.errors import UsageError
-from mmsearch.models import model_files
 from mmsearch.models.batching import Batches
 from mmsearch.models.device import (
     LOWEST_COSINE,
@@ -29,21 +29,20 @@ from mmsearch.models.device import (
 )
 from mmsearch.models.embedder import Role, Throughput
 from mmsearch.models.inputs import Inputs
-from mmsearch.models.loading import LCO_ASK, first_precision, load, lower_case, paired
+from mmsearch.models.loading import LCO_SUFFIX, initial_precision, load, lower_case, pair_towers
 from mmsearch.models.model_catalogue import ModelSpec
-from mmsearch.models.model_files import check_role, find, is_lco
+from mmsearch.models.model_files import check_role, find, is_lco, weights_identity
 from mmsearch.models.model_options import ModelOptions
 from mmsearch.types import View
 
 MOST_TOKENS = 8192  # where a model states no limit
 DOCUMENT_PROMPTS = ("document", "passage", "corpus")  # the order in which the library looks for one
-INSTRUCTED = re.compile(
-    r"(Instruct: ).*(\n ?Query: ?)$", re.DOTALL
-)  # the prompt of a text model that takes instructions
+# The query prompt of a text model that takes instructions.
+INSTRUCTED = re.compile(r"(Instruct: ).*(\n ?Query: ?)$", re.DOTALL)
 
 
 class SentenceTransformerEmbedder:
-    """A model from a folder or the hub cache. See `Embedder` for what its methods promise."""
+    """A model from a folder or the hub cache; implements `Embedder`."""
 
     def __init__(
         self,
@@ -54,8 +53,9 @@ class SentenceTransformerEmbedder:
         identity: dict[str, Any] | None = None,
         spec: ModelSpec | None = None,
     ) -> None:
-        """`identity` is what the fingerprint says about the weights, found out unless given; `spec` what is known of
-        the model beyond its files. Raises `ModelUnavailable`, and `UsageError` for a dimension it doesn't have."""
+        """`identity` is the part of the fingerprint that names the weights, computed from them by default; `spec` holds
+        facts of the model beyond its files. Raises `ModelUnavailable`, and `UsageError` for a dimension that the model
+        doesn't have."""
         self._options = options or ModelOptions()
         self.name = name
         revision = self._options.revision or (spec.revision if spec else None)
@@ -66,55 +66,57 @@ class SentenceTransformerEmbedder:
             check_role(files, "embedder", self._options)
         self._prompts = dict(spec.prompts) if spec else {}
         self._lower_case = bool(spec and spec.lower_case)
-        self._measure: Any = None
-        self.precision: Precision = first_precision(self._files[0], self._options)
-        with ThreadPoolExecutor(1) as aside:  # hashing weights takes as long as loading them
-            origin = aside.submit(lambda: identity or self._origin())
+        self._tokenizer: Any = None
+        self.precision: Precision = initial_precision(self._files[0], self._options)
+        with ThreadPoolExecutor(1) as executor:  # hashing weights takes as long as loading them
+            origin = executor.submit(lambda: identity or self._origin())
             self._load()
             self._identity = origin.result()
-        self.views, self.fuses = self._inputs.views, self._inputs.fuses
+        self.views, self.embeds_pairs = self._inputs.views, self._inputs.embeds_pairs
         self.takes_instruction = self._inputs.chat or bool(INSTRUCTED.match(self._prompt("query")))
-        self.dimension = self._cut_to(int(self.model.get_embedding_dimension()))
+        self.dimension = self._truncated_dimension(int(self.model.get_embedding_dimension()))
         self.max_tokens = min(int(self.model.max_seq_length or MOST_TOKENS), MOST_TOKENS)
-        self._settle()
-        self.batches.remember(f"{device_name(self.precision.device)}/{self.precision.dtype}/{self._weights()}")
+        self._reduce_precision()
+        self.batches.restore_budgets(
+            f"{device_name(self.precision.device)}/{self.precision.dtype}/{self._weights_key()}"
+        )
 
     @property
-    def pace(self) -> Throughput:
-        """See `Embedder`."""
-        return self.batches.pace
+    def throughput(self) -> Throughput:
+        """The time that the model has used so far."""
+        return self.batches.throughput
 
-    def _weights(self) -> str:
-        """A short name of the weights."""
+    def _weights_key(self) -> str:
+        """A short key of the weights."""
         return hashlib.sha256(json.dumps(self._identity, sort_keys=True).encode()).hexdigest()[:16]
 
     def _load(self) -> None:
-        whole = load(self._files[0], self.precision, self._options)
+        model = load(self._files[0], self.precision, self._options)
         if len(self._files) > 1:
-            whole = paired(self.name, whole, load(self._files[1], self.precision, self._options))
+            model = pair_towers(self.name, model, load(self._files[1], self.precision, self._options))
         if self._lower_case:
-            lower_case(whole)
-        self.model = whole
-        self.batches = Batches(whole, self.precision.device, size=self._options.batch_size)
-        self._controlled = any(token.startswith("<|") for token in whole.tokenizer.all_special_tokens)
-        self._inputs = Inputs(whole, self._options, LCO_ASK if is_lco(self._files[0]) else "")
+            lower_case(model)
+        self.model = model
+        self.batches = Batches(model, self.precision.device, size=self._options.batch_size)
+        self._controlled = any(token.startswith("<|") for token in model.tokenizer.all_special_tokens)
+        self._inputs = Inputs(model, self._options, LCO_SUFFIX if is_lco(self._files[0]) else "")
 
     def _origin(self) -> dict[str, Any]:
-        """Which weights these are, and the class that reads them."""
+        """The identity of the weights, and the class that loads them."""
         origins = [
-            model_files.identity(files.source, files.commit) | {"class": files.architecture or "unknown"}
+            weights_identity(files.source, files.commit) | {"class": files.architecture or "unknown"}
             for files in self._files
         ]
         return origins[0] | ({"pair": origins[1]} if len(origins) > 1 else {})
 
-    def _cut_to(self, width: int) -> int:
+    def _truncated_dimension(self, width: int) -> int:
         dim = self._options.dim
         if dim is not None and not 0 < dim <= width:
             raise UsageError(f"{self.name} has no {dim} dimensions.", f"Choose --dim 1 to {width}.")
         return dim or width
 
     def fingerprint(self) -> dict[str, dict[str, Any]]:
-        """See `Embedder`."""
+        """The facts that make vectors comparable, by view."""
         facts = {
             "dimension": self.dimension,
             "prompts": {role: self._prompt(role) for role in ("query", "document")},
@@ -124,38 +126,38 @@ class SentenceTransformerEmbedder:
         return {str(view): {**self._identity, **facts, "limits": limits[view]} for view in sorted(self.views)}
 
     def _pooling(self) -> str:
-        """How token vectors become one; `own` for a model with a head of its own for that."""
-        found = (getattr(module, "pooling_mode", None) for module in self.model.modules())
-        return str(next(filter(None, found), "own"))
+        """The pooling of token vectors; `own` for a model with a head of its own."""
+        modes = (getattr(module, "pooling_mode", None) for module in self.model.modules())
+        return str(next(filter(None, modes), "own"))
 
-    def choice(self) -> str:
-        """See `Embedder`."""
-        guessed = self._files[0].modules is None and self._pooling() == "mean"
-        note = "; its files name no pooling (modules.json), so the mean is taken" if guessed else ""
+    def describe_precision(self) -> str:
+        """`precision` as a sentence, with a note where the pooling is assumed."""
+        assumed = self._files[0].modules is None and self._pooling() == "mean"
+        note = "; its files name no pooling (modules.json), so the mean is taken" if assumed else ""
         return describe_precision(self.precision) + note
 
-    def part_texts(self, text: str) -> list[str]:
-        """See `Embedder`."""
+    def split_text(self, text: str) -> list[str]:
+        """The text itself if the model embeds it whole, else consecutive parts of about the same length."""
         text = text.strip()
         room = self.max_tokens - self._overhead()
         if not text:
             return []
-        count = (
-            len(text) if len(text) <= room else len(self._plain_tokenizer().encode(text, add_special_tokens=False).ids)
-        )
+        if len(text) <= room:
+            return [text]
+        count = len(self._plain_tokenizer().encode(text, add_special_tokens=False).ids)
         if count <= room:
             return [text]
         from semantic_text_splitter import TextSplitter
 
-        even = math.ceil(1.1 * count / math.ceil(count / room))  # not one full part and a crumb, which says nothing
+        even = math.ceil(1.1 * count / math.ceil(count / room))  # else the last part could be a few words
         return TextSplitter.from_huggingface_tokenizer(self._plain_tokenizer(), min(even, room)).chunks(text)
 
     def embed(
         self, view: View, items: Sequence[Any], role: Role = "document", instruction: str | None = None
     ) -> np.ndarray:
-        """See `Embedder`."""
+        """Unit vectors, float32 (n, dimension), in the order of the items."""
         if view not in self.views:
-            raise UsageError(f"{self.name} can't embed the {view} of anything.", "mmsearch models shows what each can")
+            raise UsageError(f"{self.name} can't embed {view}.", "`mmsearch models` shows what each model takes.")
         if not len(items):
             return np.zeros((0, self.dimension), np.float32)
         prompt = self._prompt(role) if instruction is None else self._instructed(instruction)
@@ -165,26 +167,28 @@ class SentenceTransformerEmbedder:
         else:
             costs = self._inputs.costs(view, items)
         prepare = partial(self._inputs.prepared, view)
-        return self._cut(self.batches.run(items, costs, prepare, view, prompt=prompt or None, task=role))
+        return self._truncate(self.batches.run(items, costs, prepare, view, prompt=prompt or None, task=role))
 
-    def fused(self, text: str, image: np.ndarray, role: Role = "query", instruction: str | None = None) -> np.ndarray:
-        """See `Embedder`."""
-        if not self.fuses:
+    def embed_pair(
+        self, text: str, image: np.ndarray, role: Role = "query", instruction: str | None = None
+    ) -> np.ndarray:
+        """The unit vector, float32 (dimension,), of a text and a picture as one input."""
+        if not self.embeds_pairs:
             raise UsageError(f"{self.name} can't take a text and a picture as one query.")
         prompt = self._prompt(role) if instruction is None else self._instructed(instruction)
-        read = (self.part_texts(self._escaped(text)) or [""])[0]  # a sequence that holds a picture is never cut
-        inputs = [self._inputs.fused(read, image)]
-        found = self.batches.run(inputs, [1], list, prompt=prompt or None, task=role)
-        vector: np.ndarray = self._cut(found)[0]
+        part = (self.split_text(self._escaped(text)) or [""])[0]  # the library raises for a long one beside a picture
+        inputs = [self._inputs.prepared_pair(part, image)]
+        outputs = self.batches.run(inputs, [1], list, prompt=prompt or None, task=role)
+        vector: np.ndarray = self._truncate(outputs)[0]
         return vector
 
-    def _cut(self, vectors: list[np.ndarray]) -> np.ndarray:
-        """The first numbers, at unit length again: models in bfloat16 miss it by far more than float32 does."""
+    def _truncate(self, vectors: list[np.ndarray]) -> np.ndarray:
+        """The first `dimension` numbers, normalised again: vectors computed in bfloat16 are not of unit length."""
         kept = np.stack(vectors)[:, : self.dimension]
         return kept / np.maximum(np.linalg.norm(kept, axis=1, keepdims=True), 1e-12)
 
-    def _settle(self) -> None:
-        """Goes to the reduced precision if a sample of vectors stays the same."""
+    def _reduce_precision(self) -> None:
+        """Switch to the fastest precision of the device if the vectors of a sample stay the same."""
         import torch
 
         wanted = preferred(self.precision.device)
@@ -203,31 +207,32 @@ class SentenceTransformerEmbedder:
             self._load()
 
     def _sample(self) -> np.ndarray:
-        """Vectors to compare precisions by: of texts, and where the model looks, of pictures."""
-        found = [self.embed(View.TEXT, SAMPLE)] if View.TEXT in self.views else []
+        """Vectors of sample texts and pictures, by which precisions are compared."""
+        vectors = [self.embed(View.TEXT, SAMPLE)] if View.TEXT in self.views else []
         if View.IMAGE in self.views:
-            found.append(self.embed(View.IMAGE, sample_pictures()))
-        return np.concatenate(found)
+            vectors.append(self.embed(View.IMAGE, sample_pictures()))
+        return np.concatenate(vectors)
 
     def _prompt(self, role: str) -> str:
-        """The library takes an empty prompt called document for the model's, where the model calls its own passage."""
+        """The prompt of a role; an empty one of the name `document` is skipped, which the library adds to models that
+        call theirs `passage`."""
         names = DOCUMENT_PROMPTS if role == "document" else ("query",)
         prompts = {**self._prompts, **{name: text for name, text in (self.model.prompts or {}).items() if text}}
         return next((prompts[name] for name in names if prompts.get(name)), "")
 
     def _instructed(self, instruction: str) -> str:
-        """The prompt with an instruction in it, in the form that the model's own query prompt has."""
+        """The prompt with an instruction, in the form of the model's own query prompt."""
         if not self.takes_instruction:
-            raise UsageError(f"{self.name} takes no instruction.", "leave it out, or use a model that follows one")
+            raise UsageError(f"{self.name} takes no instruction.", "Leave it out, or use a model that takes one.")
         form = INSTRUCTED.match(self._prompt("query"))
         return f"{form.group(1)}{instruction}{form.group(2)}" if form else instruction
 
     def _escaped(self, text: str) -> str:
-        """Control tokens in a text would be obeyed: by a chat template, and by tokenizers that know them."""
+        """A text without control tokens: chat templates and tokenizers would interpret them."""
         return text.replace("<|", "< |") if self._controlled else text
 
     def _overhead(self) -> int:
-        """Tokens that every text costs: special tokens, chat template and the longer prompt."""
+        """Tokens of every input beside the text: special tokens, chat template and the longer prompt."""
         longest = max((self._prompt("document"), self._prompt("query")), key=len)
         if self._inputs.chat:
             inputs = self._inputs.prepared(View.TEXT, [""])
@@ -235,14 +240,14 @@ class SentenceTransformerEmbedder:
         return len(self._plain_tokenizer().encode(longest).ids)
 
     def _plain_tokenizer(self) -> Any:
-        """The tokenizer without truncation or padding, to measure with."""
-        if self._measure is None:
+        """The tokenizer without truncation or padding, by which texts are measured."""
+        if self._tokenizer is None:
             from tokenizers import Tokenizer
 
-            self._measure = Tokenizer.from_str(self.model.tokenizer.backend_tokenizer.to_str())
-            self._measure.no_truncation()
-            self._measure.no_padding()
-        return self._measure
+            self._tokenizer = Tokenizer.from_str(self.model.tokenizer.backend_tokenizer.to_str())
+            self._tokenizer.no_truncation()
+            self._tokenizer.no_padding()
+        return self._tokenizer
 
     def _lengths(self, texts: list[str]) -> list[int]:
         encodings = self._plain_tokenizer().encode_batch_fast(texts)

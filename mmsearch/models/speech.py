@@ -1,4 +1,4 @@
-"""Speech to timed words by Whisper-class models through transformers."""
+"""Speech recognition: timed text by Whisper-class models through transformers."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import numpy as np
 from mmsearch.errors import ModelUnavailable
 from mmsearch.models.device import preferred
 from mmsearch.models.libraries import quiet
-from mmsearch.models.model_files import identity
+from mmsearch.models.model_files import weights_identity
 from mmsearch.types import Cue
 
-RATE = 16_000  # Hz, what these models hear
-WINDOW_S = 30.0  # what they were trained on
-SEARCH_S = 5.0  # a cut may come this much earlier, where it is quietest
-SILENCE = 0.001  # peak amplitude: out of silence these models invent words
+RATE = 16_000  # Hz, of the sound that these models take
+WINDOW_S = 30.0  # the length that they were trained on
+SEARCH_S = 5.0  # a window may end so much earlier, where the sound is quietest
+SILENCE = 0.001  # peak amplitude below which these models invent words
 BATCH = 4
 MOST_TOKENS = 440  # per window, below the decoder's 448 positions
 
@@ -23,12 +23,12 @@ MOST_TOKENS = 440  # per window, below the decoder's 448 positions
 class Transcriber:
     """A speech model from a hub id or a local folder.
 
-    `name` is what it was called; `fingerprint` says which weights wrote the words. Raises `ModelUnavailable`."""
+    `name` is the requested name, `fingerprint` identifies the weights. Raises `ModelUnavailable`."""
 
     def __init__(
         self, model: str, *, language: str | None = None, device: str | None = None, allow_download: bool = False
     ) -> None:
-        """`language` is a code such as `de`; None lets the model decide, window by window."""
+        """`language` is a code such as `de`; with None the model detects it for each window."""
         self.name = model
         self._language = language
         precision = preferred(device)
@@ -36,13 +36,13 @@ class Transcriber:
         dtype = precision.dtype if precision.device.startswith("cuda") else "float32"
         self._processor, self._model = _load(model, dtype, allow_download)
         self._model.to(self._device)
-        facts = identity(model, getattr(self._model.config, "_commit_hash", None))
+        facts = weights_identity(model, getattr(self._model.config, "_commit_hash", None))
         self.fingerprint = " ".join(str(value) for value in facts.values())
 
     def transcribe(self, sound: np.ndarray, start_s: float = 0.0) -> list[Cue]:
-        """What is said in `sound`, float32 (samples,) mono at 16 kHz, which begins at second `start_s` of its file.
+        """Transcribe `sound`, float32 (samples,) mono at 16 kHz, which begins at second `start_s` of its file.
 
-        Cues are in order, within the sound, and never empty. Silence gives none.
+        Cues are in order, within the sound, and never empty. Silence has none.
         """
         windows = [
             (first, window)
@@ -85,7 +85,8 @@ class Transcriber:
 
 
 def _windows(sound: np.ndarray) -> list[tuple[int, np.ndarray]]:
-    """First sample and samples of consecutive windows of at most 30 s, cut at the quietest 50 ms of their last 5 s."""
+    """First sample and samples of consecutive windows of at most 30 s, which end at the quietest 50 ms of their last
+    5 s."""
     size, search, step = (int(seconds * RATE) for seconds in (WINDOW_S, SEARCH_S, 0.05))
     windows = []
     first = 0
@@ -111,13 +112,13 @@ def _load(model: str, dtype: str, allow_download: bool) -> tuple[Any, Any]:
         kind = AutoConfig.from_pretrained(model, **where).model_type
         if kind != "whisper":
             raise ModelUnavailable(
-                f"{model} is no speech model that gives times: it is of type {kind}.", "use a Whisper-class model"
+                f"{model} is no speech model with timestamps: it is of type {kind}.", "Use a Whisper-class model."
             )
         processor = WhisperProcessor.from_pretrained(model, **where)
         loaded = WhisperForConditionalGeneration.from_pretrained(
             model, dtype=getattr(torch, dtype), use_safetensors=True, **where
         )
     except (OSError, ValueError, ImportError, RuntimeError) as error:
-        hint = "download it first, or give a local folder that holds it"
+        hint = f"Download it with `mmsearch models pull {model}`, or name a local folder that holds it."
         raise ModelUnavailable(f"The speech model {model} is not on this machine or can't be loaded.", hint) from error
     return processor, loaded.eval()

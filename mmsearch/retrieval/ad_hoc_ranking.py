@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from mmsearch.encoding.ad_hoc_embedding import AdHocInput, Embedded, Embedding, InputSegment, SkippedFile, segments_of
 from mmsearch.encoding.ad_hoc_files import Files
 from mmsearch.errors import ExtractionError, UsageError
-from mmsearch.models.reranker import Candidate, Reranker, visible
+from mmsearch.models.reranker import Candidate, Reranker, restrict_views
 from mmsearch.retrieval.rerank_media import needs_of, with_image
 from mmsearch.types import Kind, Locator, View
 
@@ -95,7 +95,7 @@ def reranked(
 
 
 def _candidate(piece: InputSegment, views: frozenset[View]) -> Candidate:
-    return visible(with_image(Candidate(piece.words), piece.extracted, views), views)
+    return restrict_views(with_image(Candidate(piece.words), piece.extracted, views), views)
 
 
 def _scored(

@@ -22,12 +22,12 @@ def concept_vectors(folder: IndexFolder, snapshot: Snapshot, text: str, query: Q
     reader, found = spaces.get("builtin"), []
     seen, heard = (spaces.get(name) for name in (builtin.EYES, builtin.EARS))
     if seen is not None and reader is not None and snapshot.holds(seen.id):
-        from mmsearch.models.picture_classifier import FALSE, TRUE, named_picture_kind
+        from mmsearch.models.picture_classifier import FALSE_COSINE, TRUE_COSINE, named_picture_kind
 
         # "A bar chart of sales" asks the eyes about a bar chart; sales are for the words to find.
         if look := named_picture_kind(text):
             vector = encode_text(folder, reader, look, query).vector
-            found.append(Vector(seen, View.IMAGE, vector, made_of=str(View.TEXT), scale=(FALSE, TRUE)))
+            found.append(Vector(seen, View.IMAGE, vector, made_of=str(View.TEXT), scale=(FALSE_COSINE, TRUE_COSINE)))
     if heard is not None and snapshot.holds(heard.id):
         from mmsearch.models.audio_features import named_sound
 

@@ -52,7 +52,7 @@ def encode_external(
     rows = [row for row in snapshot.spaces() if snapshot.holds(row.id)]
     able = [row for row in rows if query_views(row) & MEDIA_VIEWS[source.kind]]
     needs = media_needs(able, "always" if source.kind is Kind.IMAGE else "auto")
-    words = words or all(builtin.is_part(row.name) for row in able)
+    words = words or all(builtin.is_builtin(row.name) for row in able)
     with ocr_loading() if words and source.kind is Kind.IMAGE else contextlib.nullcontext():
         pieces = _pieces(source, needs, words)
         vectors, fused, notes = _media_vectors(folder, able, pieces, needs.sound_rate, source.kind, text, query)

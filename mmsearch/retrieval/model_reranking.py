@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from mmsearch.encoding.ad_hoc_files import Files, source_of
 from mmsearch.errors import ExtractionError, FailureCode, UsageError
 from mmsearch.models.model_options import ModelOptions
-from mmsearch.models.reranker import Candidate, Reranker, visible
+from mmsearch.models.reranker import Candidate, Reranker, restrict_views
 from mmsearch.retrieval.rerank_media import RerankMedia, needs_of, with_image
 from mmsearch.store.snapshot import Place, Snapshot
 from mmsearch.types import Extracted, Kind, Query, View
@@ -40,7 +40,7 @@ def rerank_by_model(snapshot: Snapshot, text: str, query: Query, segment_ids: Se
     reranker = _loaded(query.rerank, _options(query))
     with Files() as files:
         asked = _asked(files, reranker, text, query)
-        if not visible(asked, reranker.query_views).views:
+        if not restrict_views(asked, reranker.query_views).views:
             return RerankScores(notes=[f"There is nothing in the query that {reranker.name} could judge by."])
         return _Judge(snapshot, files, reranker, asked, query).rerank_by_model(segment_ids)
 
@@ -124,7 +124,7 @@ class _Judge:
         return judged
 
     def _take(self, judged: RerankScores, places: Sequence[Place]) -> None:
-        pairs = [(place.segment_id, visible(self._candidate(place), self._reranker.views)) for place in places]
+        pairs = [(place.segment_id, restrict_views(self._candidate(place), self._reranker.views)) for place in places]
         self._looks.forget()
         seen = [(number, candidate) for number, candidate in pairs if candidate.views]
         if len(seen) < len(pairs):

@@ -102,7 +102,7 @@ def _add_words(parts: _Parts, parsed: Parsed, weight: float) -> None:
             parts.notes.append(f"The model {space.name} can't read the signs of this query.")
             continue
         parts.notes += encoded.notes
-        readable = token_coverage(parsed.text, encoded.pieces, encoded.offsets, encoded.single_signs)
+        readable = token_coverage(parsed.text, encoded.pieces, encoded.offsets, encoded.single_characters)
         parts.vectors += [(weight, one) for one in _for_views(space, {View.TEXT: encoded.vector}, readable)]
     parts.vectors += [(weight, one) for one in concept_vectors(parts.folder, parts.snapshot, parsed.text, parts.query)]
 

@@ -28,7 +28,7 @@ class Replica(WordModel):
     """A word model on a device of its own, which takes a moment and chokes on some words."""
 
     def __init__(self, device="cpu", pause_s=0.002, bad="", error=None):
-        self.precision, self.pace = Precision(device, "float32", "plain"), Throughput()
+        self.precision, self.throughput = Precision(device, "float32", "plain"), Throughput()
         self.pause_s, self.bad, self.error = pause_s, bad, error
         self.taken: list[str] = []
         self._turn = threading.Lock()

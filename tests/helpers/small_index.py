@@ -39,19 +39,19 @@ class WordModel:
     views = frozenset({View.TEXT})
     dimension = builtin.DIMENSION
     max_tokens = 256
-    fuses = False
+    embeds_pairs = False
     takes_instruction = False
     model = None
     precision = Precision("cpu", "float32", "plain arithmetic")
-    pace = Throughput()
+    throughput = Throughput()
 
     def fingerprint(self):
         return builtin.fingerprint()
 
-    def choice(self):
+    def describe_precision(self):
         return "plain arithmetic"
 
-    def part_texts(self, text):
+    def split_text(self, text):
         return [text[i : i + 1000] for i in range(0, len(text), 1000)] if text.strip() else []
 
     def embed(self, view, items, role="document", instruction=None):
@@ -63,7 +63,7 @@ class WordEncoder:
 
     def __init__(self):
         self.fingerprint = builtin.fingerprint()["text"]
-        self.single_signs = self.takes_instruction = False
+        self.single_characters = self.takes_instruction = False
 
     def embed(self, texts):
         return np.stack([embedded(text) for text in texts])

@@ -20,7 +20,7 @@ def feed(one: Budget, pace, rounds: int = 40) -> list[int]:
     sizes = []
     for _ in range(rounds):
         sizes.append(one.tokens)
-        one.note(one.tokens, one.tokens / pace(one.tokens))
+        one.record(one.tokens, one.tokens / pace(one.tokens))
     return sizes
 
 
@@ -44,9 +44,9 @@ def test_it_never_grows_beyond_the_most():
 
 def test_small_batches_and_the_first_one_say_nothing():
     one = Budget(100, most=100_000)
-    one.note(100, 9.0)  # slow: it warms the model up
+    one.record(100, 9.0)  # slow: it warms the model up
     for _ in range(50):
-        one.note(20, 0.001)
+        one.record(20, 0.001)
     assert (one.tokens, one.settled) == (100, False)
 
 

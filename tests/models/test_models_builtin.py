@@ -112,32 +112,32 @@ def test_bfloat16_stays_close_and_leaves_unit_vectors():
     one, other = reduced.embed(View.TEXT, texts), exact.embed(View.TEXT, texts)
     assert cosines(one, other).min() > 0.998
     assert np.allclose(np.linalg.norm(one, axis=1), 1, atol=1e-6)
-    assert reduced.choice() == "bfloat16 on this CPU: as asked"
+    assert reduced.describe_precision() == "bfloat16 on this CPU: as asked"
 
 
 def test_the_precision_is_chosen_by_flags_and_checked_on_a_sample(monkeypatch):
     monkeypatch.setattr(device, "cpu_flags", lambda: frozenset({"avx2"}))
     plain = registry.load(registry.resolve("builtin"), ModelOptions(device="cpu"))
-    assert plain.choice() == "float32 on this CPU: the CPU has no bfloat16 instructions"
+    assert plain.describe_precision() == "float32 on this CPU: the CPU has no bfloat16 instructions"
     monkeypatch.setattr(device, "cpu_flags", lambda: frozenset({"avx512_bf16"}))
     fast = registry.load(registry.resolve("builtin"), ModelOptions(device="cpu"))
-    assert fast.choice().startswith("bfloat16 on this CPU: the CPU supports it (avx512_bf16), cosine 0.999")
+    assert fast.describe_precision().startswith("bfloat16 on this CPU: the CPU supports it (avx512_bf16), cosine 0.999")
     monkeypatch.setattr("mmsearch.models.sentence_transformer.LOWEST_COSINE", 1.1)
     careful = registry.load(registry.resolve("builtin"), ModelOptions(device="cpu"))
-    assert careful.choice().startswith("float32 on this CPU: in bfloat16 vectors differ (cosine 0.9")
+    assert careful.describe_precision().startswith("float32 on this CPU: in bfloat16 vectors differ (cosine 0.9")
     texts = ["back in float32"]
     assert cosines(careful.embed(View.TEXT, texts), plain.embed(View.TEXT, texts)).min() > 0.999999
 
 
 def test_long_texts_become_parts_that_the_model_reads_whole(embedder):
     text = "\n\n".join(f"Paragraph {n} tells of ships, {'wind and water, ' * 12}and of a harbour." for n in range(30))
-    parts = embedder.part_texts(text)
+    parts = embedder.split_text(text)
     assert len(parts) > 3
     assert "".join("".join(parts).split()) == "".join(text.split())
-    for part in [*parts, *embedder.part_texts("x" * 5000), *embedder.part_texts("报" * 1000)]:
+    for part in [*parts, *embedder.split_text("x" * 5000), *embedder.split_text("报" * 1000)]:
         assert len(embedder.model.tokenizer(part, truncation=False)["input_ids"]) <= 256
-    assert embedder.part_texts("  short  ") == ["short"]
-    assert embedder.part_texts(" \n ") == []
+    assert embedder.split_text("  short  ") == ["short"]
+    assert embedder.split_text(" \n ") == []
 
 
 def test_t24_running_out_of_memory_halves_the_batch_and_goes_on(embedder, monkeypatch):
@@ -229,8 +229,8 @@ def test_a_local_model_is_known_by_its_weights_and_not_by_its_path(tmp_path):
     for place in ("a", "b"):
         (tmp_path / place / "model").mkdir(parents=True)
         (tmp_path / place / "model" / "model.safetensors").write_bytes(b"weights")
-    one, other = (model_files.identity(str(tmp_path / place / "model"), None) for place in "ab")
+    one, other = (model_files.weights_identity(str(tmp_path / place / "model"), None) for place in "ab")
     assert one == other
     (tmp_path / "b" / "model" / "model.safetensors").write_bytes(b"Weights")
-    assert model_files.identity(str(tmp_path / "b" / "model"), None) != one
-    assert model_files.identity("owner/model", "abc") == {"model": "owner/model", "commit": "abc"}
+    assert model_files.weights_identity(str(tmp_path / "b" / "model"), None) != one
+    assert model_files.weights_identity("owner/model", "abc") == {"model": "owner/model", "commit": "abc"}

@@ -20,14 +20,14 @@ def hiss(seed: int) -> np.ndarray:
 
 
 def test_alike_sounds_are_nearer_than_others() -> None:
-    listen = audio_features.AudioFeatures().likeness
+    listen = audio_features.AudioFeatures().extract
     tone, again, noise, other = (listen(wave) for wave in (bursts(700, 1), bursts(700, 2), hiss(1), hiss(2)))
     assert tone @ again > max(tone @ noise, again @ noise) + 0.2
     assert noise @ other > 0.99
 
 
 def test_loudness_does_not_count() -> None:
-    listen, wave = audio_features.AudioFeatures().likeness, bursts(500, 3)
+    listen, wave = audio_features.AudioFeatures().extract, bursts(500, 3)
     assert listen(wave) @ listen(wave * 0.05) > 0.999
 
 
@@ -35,12 +35,12 @@ def test_loudness_does_not_count() -> None:
     "wave", [np.zeros(16_000), np.zeros(0), np.full(16_000, np.nan)], ids=["silent", "empty", "nan"]
 )
 def test_nothing_to_hear_gives_zeros(wave: np.ndarray) -> None:
-    assert not audio_features.AudioFeatures().likeness(wave.astype(np.float32)).any()
+    assert not audio_features.AudioFeatures().extract(wave.astype(np.float32)).any()
 
 
 @pytest.mark.parametrize("length", [100, 300, 513, 700, 16_000])
 def test_any_length_gives_a_unit_vector(length: int) -> None:
-    vector = audio_features.AudioFeatures().likeness(hiss(4)[:length])
+    vector = audio_features.AudioFeatures().extract(hiss(4)[:length])
     assert vector.shape == (audio_features.AudioFeatures.size,)
     assert vector.dtype == np.float32
     assert np.linalg.norm(vector) == pytest.approx(1, abs=1e-4)
@@ -48,10 +48,10 @@ def test_any_length_gives_a_unit_vector(length: int) -> None:
 
 def test_another_rate_is_refused() -> None:
     with pytest.raises(ValueError, match="16000 Hz"):
-        audio_features.AudioFeatures().likeness(np.ones(100, np.float32), 44_100)
+        audio_features.AudioFeatures().extract(np.ones(100, np.float32), 44_100)
 
 
 def test_the_constants_are_those_of_the_made_up_sounds() -> None:
     middle, usual = audio_probes.middle(count=40)
-    assert np.abs(middle - audio_features.MIDDLE).max() < 12
-    assert usual == pytest.approx(audio_features.USUAL.ravel(), rel=0.35)
+    assert np.abs(middle - audio_features.MEAN).max() < 12
+    assert usual == pytest.approx(audio_features.SCALE.ravel(), rel=0.35)

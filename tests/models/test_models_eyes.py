@@ -73,7 +73,7 @@ def test_the_eyes_open_without_torch() -> None:
         "from mmsearch.models import audio_features, picture_classifier\n"
         "assert 'onnxruntime' not in sys.modules\n"
         "picture_classifier.PictureClassifier().embed([np.zeros((9, 9, 3), np.uint8)])\n"
-        "audio_features.AudioFeatures().likeness(np.ones(16000, np.float32))\n"
+        "audio_features.AudioFeatures().extract(np.ones(16000, np.float32))\n"
         "assert not {'torch', 'transformers', 'sentence_transformers'} & sys.modules.keys()\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

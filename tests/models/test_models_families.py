@@ -60,16 +60,16 @@ def test_a_text_and_a_picture_in_one(name, families):
     from PIL import Image
 
     picture, embedder = pictures()[0], families.embedder(name)
-    assert embedder.fuses
+    assert embedder.embeds_pairs
     expected = families.plain_model(name).encode_query([{"image": Image.fromarray(picture), "text": "but in red"}])
-    same(embedder.fused("but in red", picture)[None], expected)
+    same(embedder.embed_pair("but in red", picture)[None], expected)
 
 
 def test_t12_the_multilingual_student_reads_and_its_pair_looks(families):
     from PIL import Image
 
     student = families.embedder("student")
-    assert student.views == {View.TEXT, View.IMAGE} and not student.fuses
+    assert student.views == {View.TEXT, View.IMAGE} and not student.embeds_pairs
     same(student.embed(View.TEXT, TEXTS), families.plain_model("student").encode_document(TEXTS))
     inputs = [Image.fromarray(picture) for picture in pictures()]
     same(student.embed(View.IMAGE, pictures()), families.plain_model("clip").encode_document(inputs))

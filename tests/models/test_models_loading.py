@@ -183,7 +183,7 @@ def test_t18_a_model_that_lacks_its_sentence_transformers_files(tmp_path):
 def test_t18_an_encoder_without_them_takes_the_mean_and_says_so(tmp_path):
     tiny_bert(tmp_path / "bert")
     embedder = load(tmp_path / "bert")
-    assert embedder.choice() == (
+    assert embedder.describe_precision() == (
         "float32 on this CPU: as asked; its files name no pooling (modules.json), so the mean is taken"
     )
     same(embedder.embed(View.TEXT, TEXTS), embedder.model.encode(TEXTS))
@@ -212,7 +212,7 @@ def test_pickled_weights_are_refused_at_any_depth(tmp_path, families):
 
 
 def test_a_model_that_does_not_fit_the_memory_is_refused_before_it_is_loaded(families, monkeypatch):
-    numbers = sum(loading.stored(families.folder("clip")).values())
+    numbers = sum(loading.count_numbers(families.folder("clip")).values())
     needed = numbers * 4 * 1.1
     monkeypatch.setattr(loading, "free_memory", lambda device: int(needed) - 1)
     sentence, hint = refusal(families.folder("clip"))
@@ -228,7 +228,7 @@ def test_how_many_numbers_files_hold(families):
     import torch
 
     model = families.plain_model("clip")
-    assert loading.stored(families.folder("clip")) == {"F32": sum(one.numel() for one in model.parameters())}
+    assert loading.count_numbers(families.folder("clip")) == {"F32": sum(one.numel() for one in model.parameters())}
     half = torch.zeros(3, 5, dtype=torch.bfloat16)
     assert free_memory("cpu") > half.nbytes
 

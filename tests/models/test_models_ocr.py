@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from mmsearch.errors import ModelUnavailable
 from mmsearch.models import ocr
-from mmsearch.models.ocr import joined
+from mmsearch.models.ocr import join_words
 
 
 @pytest.fixture(autouse=True)
@@ -33,7 +33,7 @@ def drawn(lines, size=(900, 420), turn=0.0):
 
 
 def text_of(picture):
-    return joined([(word.box, word.text) for word in ocr.read(picture)])
+    return join_words([(word.box, word.text) for word in ocr.recognize(picture)])
 
 
 def box(left, top, right, bottom):
@@ -55,7 +55,7 @@ def test_a_turned_page_gives_its_words(turn):
 
 
 def test_boxes_lie_on_the_words():
-    (word,) = ocr.read(drawn([(300, 200, "Garden chair")]))
+    (word,) = ocr.recognize(drawn([(300, 200, "Garden chair")]))
     assert (word.box.min(axis=0) < (302, 206)).all() and (word.box.max(axis=0) > (440, 222)).all()
     assert word.box.min() > 190 and word.score > 0.9
 
@@ -75,14 +75,14 @@ def test_white_on_dark_and_chinese_free_noise_do_not_matter():
     ],
 )
 def test_pictures_without_words_give_none(picture):
-    assert ocr.read(picture) == []
+    assert ocr.recognize(picture) == []
 
 
 def test_large_pictures_are_read_and_boxes_are_in_their_pixels():
     small = drawn(PAGE)
     large = np.asarray(Image.fromarray(small).resize((3600, 1680), Image.Resampling.BICUBIC))
     assert text_of(large) == PAGE_TEXT
-    assert max(word.box[:, 0].max() for word in ocr.read(large)) > 2500
+    assert max(word.box[:, 0].max() for word in ocr.recognize(large)) > 2500
 
 
 def test_the_worker_handler_answers_in_plain_json_one_object_a_picture():
@@ -96,7 +96,7 @@ def test_the_worker_handler_answers_in_plain_json_one_object_a_picture():
 def test_reading_is_silent_and_imports_no_torch():
     code = (
         "import sys, numpy as np; from mmsearch.models import ocr; print(ocr.engine().split()[0]); "
-        "ocr.read(np.full((99, 99, 3), 255, np.uint8)); print('torch' in sys.modules)"
+        "ocr.recognize(np.full((99, 99, 3), 255, np.uint8)); print('torch' in sys.modules)"
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert (result.stdout, result.stderr) == ("rapidocr\nFalse\n", "")
@@ -122,11 +122,11 @@ def test_columns_of_a_table_are_read_row_by_row():
             (box(500, top + 4, 512, top + 22), count),
             (box(600, top - 3, 660, top + 18), price),
         ]
-    assert joined(words[::-1]) == "\n".join(" ".join(row) for row in rows)
+    assert join_words(words[::-1]) == "\n".join(" ".join(row) for row in rows)
 
 
 def test_an_axis_title_is_read_where_it_stands():
     title = np.array([(10, 100), (30, 100), (30, 300), (10, 300)], np.float32)
     words = [(box(100, 320, 160, 340), "2021"), (title, "Revenue"), (box(200, 320, 260, 340), "2022")]
-    assert joined(words) == "Revenue\n2021 2022"
-    assert joined([]) == ""
+    assert join_words(words) == "Revenue\n2021 2022"
+    assert join_words([]) == ""

@@ -27,11 +27,11 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def seeing(weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(picture_classifier, "folder", lambda: weights)
-    builtin_media.opened_classifier.cache_clear()
-    builtin_media.weights_identity.cache_clear()
+    builtin_media.shared_classifier.cache_clear()
+    builtin_media.classifier_identity.cache_clear()
     yield
-    builtin_media.opened_classifier.cache_clear()
-    builtin_media.weights_identity.cache_clear()
+    builtin_media.shared_classifier.cache_clear()
+    builtin_media.classifier_identity.cache_clear()
 
 
 def pictures() -> list[np.ndarray]:
@@ -84,14 +84,14 @@ def test_fingerprints_name_the_weights_and_the_limits(seeing) -> None:
     assert looks["image"]["weights"] == alike["image"]["weights"]
     assert looks["image"]["weights"].startswith("sha256:")
     assert (looks["image"]["dimension"], alike["image"]["dimension"]) == (384, 640)
-    assert looks["image"]["limits"] == {"max_pixels": builtin_media.LOOK_PIXELS}
+    assert looks["image"]["limits"] == {"max_pixels": builtin_media.MAX_PIXELS}
     assert sounds["audio"]["limits"] == {"rate": 16_000, "seconds": 30.0}
 
 
-def test_without_weights_there_are_no_eyes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_weights_are_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(picture_classifier, "folder", lambda: tmp_path)
-    builtin_media.weights_identity.cache_clear()
-    with pytest.raises(ModelUnavailable, match="no weights"):
+    builtin_media.classifier_identity.cache_clear()
+    with pytest.raises(ModelUnavailable, match="The weights of the built-in picture classifier are missing"):
         builtin_media.BuiltinMediaEmbedder(builtin_media.EYES).fingerprint()
 
 

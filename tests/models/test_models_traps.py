@@ -90,7 +90,7 @@ def test_t05_a_model_of_one_picture_size_has_no_least_number_of_pixels(families)
 def test_t06_long_texts_become_parts_of_which_nothing_is_cut(name, families):
     embedder = families.embedder(name)
     text = "\n".join(f"Paragraph {n} of wind, water and ships in the harbour." for n in range(200))
-    parts = embedder.part_texts(text)
+    parts = embedder.split_text(text)
     assert len(parts) > 1 and "".join("".join(parts).split()) == "".join(text.split())
     inputs = embedder._inputs.prepared(View.TEXT, [max(parts, key=len)])
     route = embedder.model[0].sub_modules["text"][0] if name == "student" else embedder.model[0]
@@ -235,11 +235,13 @@ def test_t19_weights_published_in_bfloat16_are_computed_in_it_only_where_the_cpu
     folder = tiny_qwen3_vl(tmp_path / "half", dtype="bfloat16")
     monkeypatch.setattr(device, "cpu_flags", lambda: frozenset({"avx2"}))
     slow = load(folder, ModelOptions(device="cpu"))
-    assert slow.choice() == "float32 on this CPU: the CPU has no bfloat16 instructions"
+    assert slow.describe_precision() == "float32 on this CPU: the CPU has no bfloat16 instructions"
     assert {one.dtype.itemsize for one in slow.model.parameters()} == {4}
     monkeypatch.setattr(device, "cpu_flags", lambda: frozenset({"avx512_bf16"}))
     fast = load(folder, ModelOptions(device="cpu"))
-    assert fast.choice().startswith("bfloat16 on this CPU: its weights are published in it, and the CPU supports it")
+    assert fast.describe_precision().startswith(
+        "bfloat16 on this CPU: its weights are published in it, and the CPU supports it"
+    )
     assert {one.dtype.itemsize for one in fast.model.parameters()} == {2}
     plain = load(folder, ModelOptions(device="cpu", attn="eager"))
     assert plain.model.transformers_model.config._attn_implementation == "eager"

@@ -192,7 +192,7 @@ def test_a_picture_comes_from_standard_input_too(specialists, media, monkeypatch
 
 def test_text_and_picture_are_one_input_where_the_model_fuses_them(whole, media, qwen):
     model = registry.load(registry.resolve(str(qwen)), EXACT)
-    fused = model.fused("a red ferry", pixels(media / "p1.png"), role="query")
+    fused = model.embed_pair("a red ferry", pixels(media / "p1.png"), role="query")
     stored = model.embed(View.IMAGE, [pixels(media / "p2.png")])[0]
     found = raw(whole, "qwen:image", "p2.png", "a red ferry", images=(bytes(media / "p1.png"),))
     assert found == pytest.approx(fused @ stored, abs=5e-3)

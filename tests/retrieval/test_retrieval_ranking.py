@@ -141,9 +141,9 @@ def test_the_readable_share_counts_letters_in_pieces_of_two_or_more(text, pieces
         ("猫", [("çĮ", 0, 1), ("«", 0, 1)], True, 0.0),  # and here two
     ],
 )
-def test_what_can_be_read_is_told_for_every_kind_of_tokenizer(text, pieces, single_signs, share):
+def test_what_can_be_read_is_told_for_every_kind_of_tokenizer(text, pieces, single_characters, share):
     offsets = [(start, end) for _, start, end in pieces]
-    assert token_coverage(text, [piece for piece, _, _ in pieces], offsets, single_signs) == pytest.approx(share)
+    assert token_coverage(text, [piece for piece, _, _ in pieces], offsets, single_characters) == pytest.approx(share)
 
 
 def test_similarities_across_the_modality_gap_are_measured_by_their_own_spread():

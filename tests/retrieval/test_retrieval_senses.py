@@ -42,10 +42,10 @@ def senses_here(weights, monkeypatch):
     monkeypatch.setattr(run_models, "load_embedder", model)
     monkeypatch.setattr("mmsearch.encoding.query_encoding.load_embedder", model)
     monkeypatch.setattr(picture_classifier, "folder", lambda: weights)
-    for cache in (builtin_media.opened_classifier, builtin_media.weights_identity, picture_classifier._spoken):
+    for cache in (builtin_media.shared_classifier, builtin_media.classifier_identity, picture_classifier._kinds):
         cache.cache_clear()
     yield
-    for cache in (builtin_media.opened_classifier, builtin_media.weights_identity, picture_classifier._spoken):
+    for cache in (builtin_media.shared_classifier, builtin_media.classifier_identity, picture_classifier._kinds):
         cache.cache_clear()
 
 
