@@ -19,9 +19,9 @@ import small_index
 from benchmarks.fuzz_targets import fuzzed, harm, quick, scratch, small
 from mmsearch.errors import MmsearchError
 from mmsearch.index import Index
+from mmsearch.query import Query
 from mmsearch.store import sums
 from mmsearch.store.layout import IndexFolder
-from mmsearch.types import Query
 
 VALUES = ("NULL", "-1", "0", "9223372036854775807", "1e308", "'../../canary'", "'[]'", "'{}'", "'[[[1]]]'", "x'ff00'",
           "x''", "zeroblob(5000)", "'\udcff'", "'null'", "x'2e2e2f63616e617279'")  # fmt: skip

@@ -14,7 +14,7 @@ from benchmarks.fuzz_targets import fuzzed, scratch, small_index
 from mmsearch.discovery import walk
 from mmsearch.filestat import HIGHEST, LOWEST, wrapped
 from mmsearch.index import Index
-from mmsearch.types import Filter, Query
+from mmsearch.query import Filter, Query
 
 # fmt: off
 

@@ -54,7 +54,8 @@ from mmsearch.extraction.subtitles import cue_lines, parse_subtitles
 from mmsearch.index import Index
 from mmsearch.index_status import FailedFile
 from mmsearch.output import formatting, records
-from mmsearch.types import Failure, Hit, Kind, Locator, Needs, Query, Source
+from mmsearch.query import Hit, Query
+from mmsearch.types import Failure, Kind, Locator, Needs, Source
 
 SLOW_S = 5.0  # processor seconds that no input of a few kilobytes may take
 

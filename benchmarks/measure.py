@@ -39,7 +39,8 @@ class Setting:
     @property
     def env(self) -> dict[str, str]:
         """The environment of all commands of a row."""
-        return environment(self.threads) | {"XDG_CACHE_HOME": str(self.folder / "cache")}
+        homes = {name: str(self.folder / name.split("_")[1].lower()) for name in ("XDG_CACHE_HOME", "XDG_CONFIG_HOME")}
+        return environment(self.threads) | homes
 
     @property
     def turns(self) -> int:

@@ -29,11 +29,13 @@ from mmsearch.evaluation.judgements import JudgedQuery, read_queries
 from mmsearch.evaluation.metrics import bootstrap, scores
 from mmsearch.evaluation.runner import RankedAnswer, base_folder, relative, run
 from mmsearch.index import Index
-from mmsearch.retrieval.query_building import compose
+from mmsearch.query import DEFAULT_OPTIONS, Query
+from mmsearch.retrieval.query_building import build_query
+from mmsearch.retrieval.query_encoding import QueryEncoders
 from mmsearch.store.layout import IndexFolder
 from mmsearch.store.snapshot import Snapshot
 from mmsearch.store.vocabulary import WORDS, Vocabulary, quoted
-from mmsearch.types import Locator, Query
+from mmsearch.types import Locator
 
 K = 10
 DEEP = 1_000  # places that a plain part ranks
@@ -113,9 +115,9 @@ def plain(lab: Lab, gallery: str) -> tuple[list[RankedAnswer], list[RankedAnswer
     folder = IndexFolder(lab.index(gallery))
     ranked: tuple[list[RankedAnswer], list[RankedAnswer]] = ([], [])
     with Snapshot(folder) as snapshot:
-        table = Vocabulary(snapshot.connection, WORDS, False)
+        table, encoders = Vocabulary(snapshot.connection, WORDS, False), QueryEncoders(folder)
         for one in lab.judged[gallery]:
-            asked, _ = compose(folder, snapshot, Query(one.text))
+            asked, _ = build_query(encoders, snapshot, Query(one.text), DEFAULT_OPTIONS)
             expression = " OR ".join(map(quoted, dict.fromkeys(asked.parsed.words)))
             texts = next((one for one in asked.vectors if one.space.name == "builtin"), None)
             near = snapshot.nearest(texts.space.id, texts.view, texts.vector, DEEP) if texts else []

@@ -23,8 +23,8 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 import small_index
 
 from mmsearch.index import Index
+from mmsearch.query import Query
 from mmsearch.store import ann, snapshot
-from mmsearch.types import Query
 
 FILES = 24
 WORDS = ("walrus", "otter", "heron", "lynx", "badger")

@@ -20,6 +20,7 @@ from benchmarks import (
     passages,
     photos,
     picture_query,
+    second_query,
 )
 from benchmarks.measure import Setting
 from benchmarks.table import Row, times
@@ -58,6 +59,7 @@ ROWS: dict[str, Callable[[Setting], list[Row]]] = {
     "gpu-vlm": gpu.vlm,
     "no-change": no_change,
     "cold-query": cold.rows,
+    "second-query": second_query.rows,
     "picture-query": picture_query.rows,
 }
 

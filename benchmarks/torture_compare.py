@@ -13,8 +13,8 @@ import small_index
 
 from benchmarks import torture_corpus
 from mmsearch.index import Index
+from mmsearch.query import Query
 from mmsearch.store.layout import IndexFolder
-from mmsearch.types import Query
 
 
 def held(index: Path) -> set[tuple]:

@@ -18,7 +18,7 @@ import small_index
 from benchmarks.torture_compare import answers, similar
 from mmsearch.errors import IndexUnusable, MmsearchError
 from mmsearch.index import Index
-from mmsearch.types import Query
+from mmsearch.query import Query
 
 if TYPE_CHECKING:
     from benchmarks.torture_round import Bench

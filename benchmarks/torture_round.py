@@ -29,9 +29,9 @@ import small_index
 
 from mmsearch.errors import MmsearchError, NoIndex
 from mmsearch.index import Index
+from mmsearch.query import Query
 from mmsearch.store.layout import IndexFolder
 from mmsearch.store.lock import lock_holder
-from mmsearch.types import Query
 
 GONE_S = 2.0  # in which every process of a killed run must be gone
 STRAYS = "No left-over files lie in the index folder"  # a killed run may leave some; the next one sweeps them

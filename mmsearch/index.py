@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -12,12 +13,16 @@ from typing import TYPE_CHECKING
 from mmsearch.config import Settings
 from mmsearch.errors import FailureCode, IndexUnusable, UsageError
 from mmsearch.index_status import FailedFile, FailedFileState, Finding, Status
+from mmsearch.query import DEFAULT_OPTIONS, DEFAULT_QUERY, Answer, Filter, Part, Query, RunOptions, file_paths
 from mmsearch.run_record import Event
 from mmsearch.store.layout import IndexFolder
-from mmsearch.types import Answer, CopyGroup, Failure, Query
+from mmsearch.types import CopyGroup, Failure, FilePath
 
 if TYPE_CHECKING:
     from types import TracebackType
+
+    from mmsearch.retrieval.query_encoding import QueryEncoders
+    from mmsearch.store.snapshot import Snapshot
 
 
 def _never() -> None:
@@ -25,16 +30,20 @@ def _never() -> None:
 
 
 class Index:
-    """An index opened for reading. Every query sees one moment of it, also while another process writes.
+    """An index opened for reading, for one query or thousands: it keeps a snapshot of the catalogue, which is renewed
+    when the index has changed, and the loaded query encoders. Several threads may share it: one is served at a time.
 
-    Raises on opening: `NoIndex`, `NewerSchema`, `DamagedIndex`.
+    Raises on opening: `NoIndex`, `NewerSchema`, `DamagedIndex`, `UsageError`.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = IndexFolder(folder)
+    def __init__(self, folder: FilePath) -> None:
+        self.folder = _index_folder(folder)
+        self._lock = threading.Lock()
+        self._snapshot: Snapshot | None = None
+        self._encoders: QueryEncoders | None = None
 
     @classmethod
-    def open(cls, folder: Path) -> Index:
+    def open(cls, folder: FilePath) -> Index:
         """The index in a folder."""
         from mmsearch.store.catalogue import open_reader
 
@@ -45,8 +54,8 @@ class Index:
     @classmethod
     def update(
         cls,
-        folder: Path,
-        targets: Sequence[bytes] | None,
+        folder: FilePath,
+        targets: FilePath | Sequence[FilePath] | None,
         settings: Settings,
         *,
         listed: bool = False,
@@ -55,7 +64,7 @@ class Index:
     ) -> Iterator[Event]:
         """Bring an index up to date with the files it covers, and make it where there is none.
 
-        `targets` are paths, as bytes: folders become roots, files are taken one by one; None refreshes all roots;
+        `targets` are paths: folders become roots, files are taken one by one; None refreshes all roots;
         with `listed` every target is a single file. `stop` is asked often: a value of `RunOutcome` from it ends the
         run after the batch under way. Yields events as they happen, last `Finished` with the run's record.
 
@@ -67,28 +76,28 @@ class Index:
         """
         from mmsearch.indexing.run import update
 
-        return update(folder, targets, settings, listed, command, stop)
+        paths = None if targets is None else file_paths(targets)
+        return update(_index_folder(folder).path, paths, settings, listed, command, stop)
 
-    def search(self, query: Query) -> Answer:
-        """The best places for a query. Raises `UsageError` for a query that asks nothing, a picture that is none, a
-        file that is not there or holds nothing to compare."""
+    def search(self, query: Query, options: RunOptions = DEFAULT_OPTIONS) -> Answer:
+        """The best places for a query. Raises `UsageError` for a query that searches for nothing, a picture that is
+        none, a file that is not there or holds nothing to compare; `ModelUnavailable`, `ModelMismatch`; and as on
+        opening where the index has gone or was damaged since."""
+        from mmsearch.retrieval.query_encoding import QueryEncoders
         from mmsearch.retrieval.search import search
-        from mmsearch.store.catalogue import translate_sqlite_errors
 
-        with translate_sqlite_errors(self.folder):
-            return search(self.folder, query)
+        with self._query(query.where) as snapshot:
+            if self._encoders is None:
+                self._encoders = QueryEncoders(self.folder)
+            return search(snapshot, self._encoders, query, options)
 
-    def similar(self, target: bytes, query: Query) -> Answer:
+    def similar(self, target: FilePath, query: Query = DEFAULT_QUERY, options: RunOptions = DEFAULT_OPTIONS) -> Answer:
         """The places most like a file, or like a place in it (`PATH#page=3`, `PATH#t=75`): `query` with it as a `like`.
         The file itself is not among them; one that is not in the index is compared by the words in it. Raises
-        `UsageError` for a file that is not there, or that holds nothing to compare."""
-        from mmsearch.retrieval.search import similar
-        from mmsearch.store.catalogue import translate_sqlite_errors
+        `UsageError` for a file that is not there, or that holds nothing to compare, and as `search`."""
+        return self.search(replace(query, like=(Part(file=target), *query.like)), options)
 
-        with translate_sqlite_errors(self.folder):
-            return similar(self.folder, target, query)
-
-    def duplicates(self, within: Sequence[bytes] = (), *, exact: bool = False) -> list[CopyGroup]:
+    def duplicates(self, within: FilePath | Sequence[FilePath] = (), *, exact: bool = False) -> list[CopyGroup]:
         """The groups of files that are the same thing: the same bytes, the same picture or pages at other sizes and
         encodings, the same sound or film encoded anew, the same text with other line breaks or letters of another
         charset; with `exact` the same bytes only. `within` are absolute paths: groups with a file there or below."""
@@ -97,7 +106,7 @@ class Index:
         from mmsearch.store.snapshot import Snapshot
 
         with translate_sqlite_errors(self.folder), Snapshot(self.folder) as snapshot:
-            return groups(snapshot, within, exact)
+            return groups(snapshot, file_paths(within), exact)
 
     def paths(self) -> set[bytes]:
         """The absolute paths of all files that a query could find, by content or by name."""
@@ -109,7 +118,7 @@ class Index:
 
     def status(self) -> Status:
         """What the index holds, what is missing, how the last run ended."""
-        from mmsearch.encoding.encoder_checks import wrong_encoders
+        from mmsearch.retrieval.encoder_checks import wrong_encoders
         from mmsearch.store.catalogue import translate_sqlite_errors
         from mmsearch.store.status_report import status
 
@@ -137,31 +146,58 @@ class Index:
             ]
 
     @classmethod
-    def forget(cls, folder: Path, targets: Sequence[bytes], settings: Settings) -> int:
+    def forget(cls, folder: FilePath, targets: FilePath | Sequence[FilePath], settings: Settings) -> int:
         """Take files or whole folders out of the index, and leave them alone from now on; gives how many files went.
         Raises `UsageError` for a path that the index does not hold, `LockHeld`."""
         from mmsearch.indexing.removal import forget
 
-        if not targets:
+        paths = [os.path.abspath(path) for path in file_paths(targets)]
+        if not paths:
             raise UsageError("Nothing was named to forget.", "mmsearch forget PATH...")
-        return forget(folder, [os.path.abspath(target) for target in targets], settings)
+        return forget(_index_folder(folder).path, paths, settings)
 
     @classmethod
-    def verify(cls, folder: Path, repair: bool = False, deep: bool = False) -> list[Finding]:
+    def verify(cls, folder: FilePath, repair: bool = False, deep: bool = False) -> list[Finding]:
         """Hold every promise of the index against what is there. `deep` reads all vectors and files; `repair` makes
         derived things again. Raises `NoIndex`, `LockHeld` (with `repair`)."""
-        from mmsearch.encoding.encoder_checks import verified
+        from mmsearch.retrieval.encoder_checks import verified
         from mmsearch.store.catalogue import translate_sqlite_errors
         from mmsearch.store.verify import verify
 
-        place = IndexFolder(folder)
+        place = _index_folder(folder)
         findings = verify(place, repair, deep)
         with contextlib.suppress(IndexUnusable), translate_sqlite_errors(place):  # a damaged catalogue is told above
             findings.append(verified(place, repair, deep))
         return findings
 
     def close(self) -> None:
-        """Nothing is held between queries; here for symmetry with `open`."""
+        """Free the snapshot and the query encoders. A later query opens them again."""
+        with self._lock:
+            self._drop_snapshot()
+            if self._encoders is not None:
+                self._encoders.close()
+
+    @contextlib.contextmanager
+    def _query(self, where: Filter) -> Iterator[Snapshot]:
+        """The snapshot for one query: the kept one, or a new one where the index has changed since."""
+        from mmsearch.store.catalogue import translate_sqlite_errors
+        from mmsearch.store.snapshot import Snapshot
+
+        with self._lock, translate_sqlite_errors(self.folder):
+            try:
+                if self._snapshot is None or not self._snapshot.begin(where):
+                    self._drop_snapshot()
+                    self._snapshot = Snapshot(self.folder, where)
+                yield self._snapshot
+                self._snapshot.end()
+            except BaseException:
+                self._drop_snapshot()
+                raise
+
+    def _drop_snapshot(self) -> None:
+        if self._snapshot is not None:
+            self._snapshot.close()
+        self._snapshot = None
 
     def __enter__(self) -> Index:
         return self
@@ -170,3 +206,11 @@ class Index:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _index_folder(folder: FilePath) -> IndexFolder:
+    """A folder as a caller writes it, absolute. Raises `UsageError` for one that no file system can have."""
+    path = os.fsdecode(folder)
+    if not path or "\0" in path:
+        raise UsageError(f"An index can't be at {path!r}.", "Name a folder.")
+    return IndexFolder(Path(os.path.abspath(path)))

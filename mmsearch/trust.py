@@ -98,6 +98,15 @@ def record_file() -> Path:
     return config_home() / "trust.json"
 
 
+def record_signature() -> tuple[int, int, int, int] | None:
+    """The stat signature of the record; None where there is none. It changes whenever the record is written."""
+    try:
+        facts = os.lstat(record_file())
+    except (OSError, UsageError):
+        return None
+    return facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns, facts.st_ino
+
+
 def standing(folder: Path, index_id: str | None) -> Standing:
     """How the index in `folder` stands to this user. `index_id` is the id in its catalogue; None where an older version
     made it, or where it can't be read.

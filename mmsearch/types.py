@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import numpy as np
 
+FilePath = str | os.PathLike[str] | bytes  # a path as callers of the Python API write it
 EXTRACTOR_VERSION = 1  # raise it when extraction would give other segments, words or prints for the same bytes
 
 
@@ -192,101 +194,6 @@ class Failure:
 
     code: str  # a `FailureCode`; an index that a newer mmsearch wrote may hold others
     sentence: str
-
-
-@dataclass(frozen=True, slots=True)
-class Signal:
-    """One signal's share in a hit. `raw` is on the signal's own scale, `score` on the calibrated one."""
-
-    name: str  # "<space>:<view>", "words", "exact" (an identifier as it was typed), "minus" or "names"
-    raw: float
-    score: float
-    rank: int
-    contribution: float
-    terms: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Hit:
-    """A ranked place in a file."""
-
-    rank: int
-    score: float
-    path: bytes
-    kind: str  # a Kind, or "other" for a file known by name only
-    view: str  # the view or signal that spoke loudest
-    locator: Locator
-    snippet: str
-    signals: tuple[Signal, ...]
-    segment_id: int | None = None
-    same: tuple[bytes, ...] = ()  # paths of copies, exact or nearly, that are folded into this hit
-    more: tuple[Locator, ...] = ()  # further places in the same file, best first
-
-
-@dataclass(frozen=True, slots=True)
-class Filter:
-    """What a query may find, applied before ranking. Empty: everything."""
-
-    kinds: tuple[str, ...] = ()
-    within: tuple[str, ...] = ()  # paths (files or folders, absolute) or globs over the path
-    since: float | None = None  # seconds since 1970, of the file's modification
-    before: float | None = None
-    min_bytes: int | None = None
-    max_bytes: int | None = None
-    languages: tuple[str, ...] = ()
-    min_duration_s: float | None = None
-    max_duration_s: float | None = None
-    min_pages: int | None = None
-    max_pages: int | None = None
-
-    def __bool__(self) -> bool:
-        return self != Filter()
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """What is added to a query or taken off it: words, or else a file or a place in one (`PATH#page=3`, `PATH#t=75`).
-    Its weight is above 0; the query's own words weigh 1."""
-
-    text: str = ""
-    file: bytes | None = None
-    weight: float = 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class Query:
-    """What is searched for: words, pictures, sounds, films, files to be like; and what should be less like it."""
-
-    text: str = ""
-    images: tuple[bytes, ...] = ()  # paths of files, here and in the next two; they need not be in the index
-    audios: tuple[bytes, ...] = ()
-    videos: tuple[bytes, ...] = ()
-    k: int = 10
-    all_segments: bool = False  # every place, not one row a file
-    fold: bool = True  # same contents in one row
-    min_score: float | None = None  # of every hit; None: a default that the best hit must reach; 0: everything
-    where: Filter = Filter()
-    names: bool = True  # False: by contents alone, as if files had none
-    like: tuple[Part, ...] = ()  # files or places, of the index or not; they are not among the hits
-    minus: tuple[Part, ...] = ()  # words or files
-    rerank: str | None = None  # `builtin`, or a reranker's name: the best candidates are judged again
-    rerank_top: int = 50  # how many places it judges at most
-    rerank_seconds: float | None = None  # and how long, once it is loaded; None: as long as it takes
-    device: str = "auto"  # of a reranker, here and below: cpu, cuda, cuda:1, mps
-    dtype: str = "auto"  # float32, bfloat16, float16
-    allow_download: bool = False  # else what is not on this machine can't be used
-    trust_remote_code: tuple[str, ...] = ()  # models that may run code of their own
-    instruct: str = ""  # what the search is for, for models that take an instruction
-    query_encoder: str = "auto"  # of words: auto (the exported one, else torch), onnx, torch
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """Hits, best first, and what the user should know about how they were found."""
-
-    hits: tuple[Hit, ...]
-    notes: tuple[str, ...] = ()
-    seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

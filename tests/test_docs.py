@@ -18,7 +18,8 @@ from packaging.utils import canonicalize_name
 from mmsearch.cli import exit_codes
 from mmsearch.cli.program import run
 from mmsearch.output.records import hit_record
-from mmsearch.types import Hit, Kind, Locator, View
+from mmsearch.query import Hit
+from mmsearch.types import Kind, Locator, View
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"

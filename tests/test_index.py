@@ -2,16 +2,18 @@
 
 import os
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pytest
 from small_index import broken, counts, rows, run, write, write_pdf, write_png, write_wav
 
-from mmsearch.errors import ModelUnavailable, UsageError
+from mmsearch.config import Settings
+from mmsearch.errors import ModelUnavailable, NoIndex, UsageError
 from mmsearch.index import Index
 from mmsearch.models import builtin
-from mmsearch.types import Filter, Query
+from mmsearch.query import Filter, Part, Query, RunOptions
 
 TEXTS = {
     "boats.md": "# Harbour\n\nThe fishing boats come back at dawn with herring and cod.\n",
@@ -132,3 +134,93 @@ def test_a_copy_of_the_index_answers_the_same(collection, index: Index, tmp_path
     for text in ("penguins", "boats", "revenue"):
         answers = [one.search(Query(text, min_score=0.0)).hits for one in (index, Index.open(tmp_path / "index"))]
         assert [hit.segment_id for hit in answers[0]] == [hit.segment_id for hit in answers[1]]
+
+
+def test_a_run_between_two_queries_is_seen_by_the_second(collection, tmp_path) -> None:
+    write(tmp_path / "docs" / "one.txt", "The walrus sleeps on the ice.")
+    run(tmp_path / "index", tmp_path / "docs")
+    with Index.open(tmp_path / "index") as index:
+        query = Query("walrus", min_score=0.0, names=False)
+        assert [os.path.basename(hit.path) for hit in index.search(query).hits] == [b"one.txt"]
+        snapshot = index._snapshot
+        assert index.search(query).hits and index._snapshot is snapshot  # nothing changed: nothing is opened again
+        write(tmp_path / "docs" / "two.txt", "A walrus has tusks.")
+        run(tmp_path / "index", tmp_path / "docs")
+        assert {os.path.basename(hit.path) for hit in index.search(query).hits} == {b"one.txt", b"two.txt"}
+        (tmp_path / "docs" / "one.txt").unlink()
+        run(tmp_path / "index", tmp_path / "docs")
+        assert [os.path.basename(hit.path) for hit in index.search(query).hits] == [b"two.txt"]
+        shutil.rmtree(tmp_path / "index")
+        with pytest.raises(NoIndex):
+            index.search(query)
+        run(tmp_path / "index", tmp_path / "docs")
+        assert [os.path.basename(hit.path) for hit in index.search(query).hits] == [b"two.txt"]
+
+
+def test_the_second_query_answers_as_one_in_a_fresh_index(collection) -> None:
+    with Index.open(collection[0] / "index") as index:
+        for query in (
+            Query("revenue", min_score=0.0),
+            Query("revenue", min_score=0.0, where=Filter(kinds=("text",))),
+            Query("penguins", min_score=0.0, where=Filter(kinds=("pdf",))),
+            Query('"penguins breed"', min_score=0.0),
+            Query("revenue", min_score=0.0),
+        ):
+            with Index.open(collection[0] / "index") as fresh:
+                assert index.search(query).hits == fresh.search(query).hits
+
+
+def test_between_queries_no_lock_is_held_and_a_failed_query_leaves_none(collection, tmp_path) -> None:
+    shutil.copytree(collection[0] / "index", tmp_path / "index")
+    with Index.open(tmp_path / "index") as index:
+        index.search(Query("revenue"))
+        assert not index._snapshot.connection.in_transaction
+        with pytest.raises(UsageError):
+            index.search(Query("-only"))
+        assert index._snapshot is None or not index._snapshot.connection.in_transaction
+        assert index.search(Query("revenue")).hits
+
+
+def test_threads_take_turns_and_get_the_same_answers(collection) -> None:
+    texts = ["revenue", "penguins", "tomatoes", "fishing boats", "fibonacci"] * 4
+    with Index.open(collection[0] / "index") as index, ThreadPoolExecutor(4) as pool:
+        alone = [index.search(Query(text)).hits for text in texts]
+        assert list(pool.map(lambda text: index.search(Query(text)).hits, texts)) == alone
+
+
+def test_a_closed_index_holds_nothing_and_opens_again_when_asked(collection) -> None:
+    index = Index.open(collection[0] / "index")
+    hits = index.search(Query("revenue")).hits
+    index.close()
+    assert index._snapshot is None and not index._encoders._exported and not index._encoders._whole
+    assert index.search(Query("revenue")).hits == hits
+    index.close()
+    index.close()
+
+
+@pytest.mark.parametrize("kind", [str, os.fsencode, Path], ids=["str", "bytes", "Path"])
+def test_paths_may_be_text_bytes_or_path_objects(collection, tmp_path, kind) -> None:
+    folder, docs = kind(str(tmp_path / "index")), kind(str(tmp_path / "docs"))
+    write(tmp_path / "docs" / "boat.txt", "A boat on the water.")
+    write(tmp_path / "docs" / "ship.txt", "A boat and a ship on the water.")
+    list(Index.update(folder, docs, Settings()))  # one path is a list of one
+    boat = kind(str(tmp_path / "docs" / "boat.txt"))
+    with Index.open(folder) as index:
+        assert len(index.search(Query("boat", min_score=0.0)).hits) == 2
+        (hit,) = index.similar(boat, Query(min_score=0.0, names=False)).hits
+        assert hit.path == os.fsencode(tmp_path / "docs" / "ship.txt")
+        assert index.search(Query(like=(Part(file=boat),), min_score=0.0, names=False)).hits == (hit,)
+        assert index.duplicates(boat) == []
+    assert Index.forget(folder, [boat], Settings()) == 1
+    assert Index.verify(folder)
+
+
+def test_what_no_folder_or_number_can_be_is_one_of_our_exceptions() -> None:
+    for wrong in ("", b"", "a\0b"):
+        with pytest.raises(UsageError):
+            Index.open(wrong)
+    with pytest.raises(UsageError):
+        Query("boat", k=0)
+    for option in ({"device": "toaster"}, {"dtype": "int4"}, {"query_encoder": "magic"}):
+        with pytest.raises(UsageError):
+            RunOptions(**option)

@@ -13,7 +13,7 @@ PACKAGE = Path(__file__).parents[1] / "mmsearch"
 FLOORS = [
     {"types", "errors", "allocation", "durable", "filestat", "telemetry"},
     {"config", "index_status", "run_record"},
-    {"trust"},
+    {"trust", "query"},
     {"discovery", "extraction", "models", "store"},
     {"encoding"},
     {"indexing", "retrieval"},
@@ -150,7 +150,9 @@ def test_public_names() -> None:
         "Hit",
         "Index",
         "MmsearchError",
+        "Part",
         "Query",
+        "RunOptions",
         "Settings",
         "__version__",
     ]

@@ -15,14 +15,21 @@ from mmsearch.cli.rendering import write_hits_as
 from mmsearch.errors import UsageError
 from mmsearch.output import records, streams
 from mmsearch.output.formatting import one_line
-from mmsearch.types import Query
+from mmsearch.query import Query, RunOptions
 
 _SHOWN = 40  # characters of a query in a message
 _NAMED = 10  # numbers of lines in the last message
 
 
 def answer_lines(
-    source: str, one: Query, index: str | None, format: ListFormat, null: bool, explain: bool, quiet: bool
+    source: str,
+    one: Query,
+    options: RunOptions,
+    index: str | None,
+    format: ListFormat,
+    null: bool,
+    explain: bool,
+    quiet: bool,
 ) -> int:
     """Ask every line of a file, or of standard input for `-`; with `null` queries end with a NUL byte. Each answer is
     written before the next line is read, JSON as one array at the end. A line that can't be asked is told, the others
@@ -39,7 +46,7 @@ def answer_lines(
             asked += 1
             name = f"line {number} ({_short(text)})"
             try:
-                answer = opened.search(replace(one, text=text))
+                answer = opened.search(replace(one, text=text), options)
             except UsageError as error:
                 refused.append(number)
                 streams.write_note(f"{name}: {error.sentence}", error.hint)

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from mmsearch.errors import UsageError
 from mmsearch.output import streams
 from mmsearch.output.formatting import display_path
-from mmsearch.types import Hit
+from mmsearch.query import Hit
 
 # How programs take a place: desktop file name without the ending, kind of place, arguments before the path.
 _PLACES = {

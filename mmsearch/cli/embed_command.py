@@ -85,10 +85,10 @@ def embed(
 def _embed(
     things: list[Any], name: str, role: Role, instruct: str, ocr: str, format: Format, chosen: Any, quiet: bool
 ) -> int:
-    from mmsearch.encoding.ad_hoc_embedding import Embedded, Embedding
-    from mmsearch.encoding.ad_hoc_files import Files
     from mmsearch.models.model_files import is_reranker
     from mmsearch.models.registry import load, resolve
+    from mmsearch.retrieval.ad_hoc_embedding import Embedded, Embedding
+    from mmsearch.retrieval.ad_hoc_files import Files
 
     spec = resolve(name)
     if is_reranker(spec, chosen):

@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from mmsearch.cli.locations import absolute
 from mmsearch.cli.option_values import byte_count, page_count, range_ends, seconds, timestamp
 from mmsearch.errors import UsageError
-from mmsearch.types import Filter, Kind, chosen
+from mmsearch.query import Filter
+from mmsearch.types import Kind, chosen
 
 
 def build_filter(

@@ -17,8 +17,8 @@ from mmsearch.output import streams
 from mmsearch.output.formatting import counted, one_line
 
 if TYPE_CHECKING:
-    from mmsearch.encoding.ad_hoc_embedding import AdHocInput, SkippedFile
     from mmsearch.models.model_options import ModelOptions
+    from mmsearch.retrieval.ad_hoc_embedding import AdHocInput, SkippedFile
     from mmsearch.types import Locator
 
 LONGEST_STDIN = 1 << 30  # bytes
@@ -81,7 +81,7 @@ def _typed(word: bytes, as_text: bool, as_file: bool) -> AdHocInput:
 
 
 def _thing(word: bytes, as_text: bool, as_file: bool) -> AdHocInput:
-    from mmsearch.encoding.ad_hoc_embedding import AdHocInput
+    from mmsearch.retrieval.ad_hoc_embedding import AdHocInput
 
     there = not as_text and word and b"\0" not in word and os.path.lexists(word)
     if there or as_file:
@@ -95,7 +95,7 @@ def _thing(word: bytes, as_text: bool, as_file: bool) -> AdHocInput:
 def _standard_input(folder: str, as_text: bool) -> AdHocInput:
     """Standard input as a text if it is one, else as a file."""
     from mmsearch.discovery.sniff import HEAD_BYTES, sniff
-    from mmsearch.encoding.ad_hoc_embedding import AdHocInput
+    from mmsearch.retrieval.ad_hoc_embedding import AdHocInput
     from mmsearch.types import Kind
 
     if sys.stdin is None:

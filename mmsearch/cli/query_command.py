@@ -104,15 +104,22 @@ def query(
 
     The best place is first. Exit code 1: nothing found.
     """
-    from mmsearch.config import Settings
-    from mmsearch.types import Query
+    from mmsearch.query import Query, RunOptions
 
-    Settings(device=device, dtype=dtype)  # it checks them
+    run_options = RunOptions(
+        device=device,
+        dtype=dtype,
+        allow_download=allow_download,
+        trust_remote_code=tuple(trust_remote_code or ()),
+        query_encoder=query_encoder,
+        instruct=instruct.strip(),
+        rerank=rerank,
+        rerank_top=rerank_top,
+        rerank_seconds=None if rerank_seconds is None else option_values.seconds(rerank_seconds, "--rerank-seconds"),
+    )
     # With --queries-from, -0 says how the queries end as well; paths of several answers can't be told apart.
     format = options.list_format(format, null and queries_from is None)
     where = filter_options.build_filter(kind, within, since, before, size, lang, min_duration, max_duration, pages)
-    if query_encoder not in ("auto", "onnx", "torch"):
-        raise UsageError(f"--query-encoder can't be {query_encoder!r}.", "Choose auto, onnx or torch.")
     one = Query(
         like=tuple(query_parts.like_part(typed) for typed in like or ()),
         minus=tuple(query_parts.minus_part(typed) for typed in minus or ()),
@@ -121,15 +128,6 @@ def query(
         fold=not no_fold,
         min_score=option_values.finite(min_score, "--min-score"),
         where=where,
-        rerank=rerank,
-        rerank_top=rerank_top,
-        rerank_seconds=None if rerank_seconds is None else option_values.seconds(rerank_seconds, "--rerank-seconds"),
-        device=device,
-        dtype=dtype,
-        allow_download=allow_download,
-        trust_remote_code=tuple(trust_remote_code or ()),
-        instruct=instruct.strip(),
-        query_encoder=query_encoder,
     )
     pictured = bool(image or audio or video or like)
     if queries_from is not None:
@@ -137,7 +135,7 @@ def query(
             raise UsageError(
                 "--queries-from brings the queries.", "Leave out TEXT, --image, --audio, --video, --like and --open."
             )
-        return batch.answer_lines(queries_from, one, index, format, null, explain, quiet)
+        return batch.answer_lines(queries_from, one, run_options, index, format, null, explain, quiet)
     words = os.fsencode(" ".join(text or [])).decode("utf-8", "replace").strip()  # without bytes that are no text
     if not words and not pictured:
         raise UsageError("There is nothing to look for.", 'Say what: mmsearch query "revenue chart"')
@@ -155,7 +153,7 @@ def query(
         media += [os.fsdecode(part.file) for part in one.like if part.file is not None]
         folder = locations.index_folder(index)
         with Index.open(folder) as opened, rendering.comparison_spinner(media, quiet):
-            answer = opened.search(one)
+            answer = opened.search(one, run_options)
     code = rendering.write_answer(answer, format, null, explain, quiet)
     if open:
         open_hit(answer.hits, open)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from mmsearch.cli.locations import absolute, existing_file
 from mmsearch.errors import UsageError
-from mmsearch.types import Part
+from mmsearch.query import Part
 
 if TYPE_CHECKING:
     import tempfile

@@ -13,7 +13,7 @@ from mmsearch.output import records, streams, table
 from mmsearch.output.spinner import spinner
 
 if TYPE_CHECKING:
-    from mmsearch.types import Answer
+    from mmsearch.query import Answer
 
 
 def comparison_spinner(media: Sequence[str], quiet: bool) -> contextlib.AbstractContextManager[None]:

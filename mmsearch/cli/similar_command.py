@@ -43,7 +43,7 @@ def similar(
 
     Exit code 1: nothing found.
     """
-    from mmsearch.types import Query
+    from mmsearch.query import Query
 
     format = options.list_format(format, null)
     asked = Query(

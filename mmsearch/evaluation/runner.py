@@ -9,8 +9,9 @@ from typing import Protocol
 
 from mmsearch.errors import UsageError
 from mmsearch.evaluation.judgements import JudgedQuery, right_place
+from mmsearch.query import Answer, Hit, Query
 from mmsearch.retrieval.ranking import DEFAULT_CUTOFF
-from mmsearch.types import Answer, Hit, Locator, Query
+from mmsearch.types import Locator
 
 ASKED = 50  # files at least, of which unjudged ones are dropped
 

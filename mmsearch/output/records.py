@@ -18,8 +18,9 @@ from typing import Any
 from mmsearch.index_status import FailedFile, Finding, Status
 from mmsearch.output.formatting import escaped
 from mmsearch.output.streams import is_terminal, write_stdout
+from mmsearch.query import Answer, Hit
 from mmsearch.run_record import RunRecord
-from mmsearch.types import Answer, CopyGroup, Hit, Locator
+from mmsearch.types import CopyGroup, Locator
 
 # Valid in JSON as they are, but a terminal may obey them, a line reader may split at them, and surrogates are no UTF-8.
 _ESCAPED = re.compile("[\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")

@@ -18,7 +18,8 @@ from mmsearch.index_status import FailedFile
 from mmsearch.output import text_layout
 from mmsearch.output.formatting import counted, display_path, escaped, one_line, place, size
 from mmsearch.output.streams import console, is_terminal, width, write_lines, write_text
-from mmsearch.types import CopyGroup, Hit, Signal
+from mmsearch.query import Hit, Signal
+from mmsearch.types import CopyGroup
 
 if TYPE_CHECKING:
     from rich.text import Text

@@ -11,10 +11,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from mmsearch.encoding.ad_hoc_embedding import AdHocInput, Embedded, Embedding, InputSegment, SkippedFile, segments_of
-from mmsearch.encoding.ad_hoc_files import Files
 from mmsearch.errors import ExtractionError, UsageError
 from mmsearch.models.reranker import Candidate, Reranker, restrict_views
+from mmsearch.retrieval.ad_hoc_embedding import AdHocInput, Embedded, Embedding, InputSegment, SkippedFile, segments_of
+from mmsearch.retrieval.ad_hoc_files import Files
 from mmsearch.retrieval.rerank_media import needs_of, with_image
 from mmsearch.types import Kind, Locator, View
 

@@ -35,6 +35,7 @@ KEY_BYTES, BANDS = 16, 8
 CROWD = 16  # neighbours of a key that are looked at where very many share a stretch of it
 MOST_NEAR = 32  # others that one is compared with: a form that was scanned ten thousand times would take days
 TRIED = 3  # prints of an asset by which it is found
+LEAST_COMPARED = 100  # assets of an answer that are compared with the group leaders
 
 
 class Comparer:
@@ -233,3 +234,26 @@ def _nearest(pairs: np.ndarray, distance: np.ndarray) -> np.ndarray:
     kept = np.zeros(len(ends), bool)
     kept[order] = np.arange(len(ends)) - begins < MOST_NEAR
     return pairs[kept[: len(pairs)] | kept[len(pairs) :]]
+
+
+def group_leaders(snapshot: Snapshot, asset_ids: Sequence[int], k: int) -> dict[int, int]:
+    """Of assets, best first, those that are copies of one of the `k` that lead: the asset that leads each. What stands
+    far below these is left as it is."""
+    order = list(dict.fromkeys(asset_ids))[: max(LEAST_COMPARED, 2 * k)]
+    if len(order) < 2:
+        return {}
+    prints = fingerprints_of(snapshot, order)
+    near = neighbours([prints[asset_id] for asset_id in order if asset_id in prints])
+    comparer = Comparer(snapshot)
+    leading: list[int] = []
+    leaders: dict[int, int] = {}
+    for asset_id in order:
+        close = near.get(asset_id, ())
+        leader = next(
+            (other for other in leading if other in close and comparer.same(prints[other], prints[asset_id])), None
+        )
+        if leader is not None:
+            leaders[asset_id] = leader
+        elif len(leading) < k:
+            leading.append(asset_id)
+    return leaders

@@ -14,13 +14,14 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from mmsearch.encoding.ad_hoc_files import Files, source_of
 from mmsearch.errors import ExtractionError, FailureCode, UsageError
 from mmsearch.models.model_options import ModelOptions
 from mmsearch.models.reranker import Candidate, Reranker, restrict_views
+from mmsearch.query import Query, RunOptions, file_paths
+from mmsearch.retrieval.ad_hoc_files import Files, source_of
 from mmsearch.retrieval.rerank_media import RerankMedia, needs_of, with_image
 from mmsearch.store.snapshot import Place, Snapshot
-from mmsearch.types import Extracted, Kind, Query, View
+from mmsearch.types import Extracted, Kind, View
 
 AT_ONCE = 16  # places whose pictures are held in memory
 
@@ -33,27 +34,29 @@ class RerankScores:
     notes: list[str] = field(default_factory=list)
 
 
-def rerank_by_model(snapshot: Snapshot, text: str, query: Query, segment_ids: Sequence[int]) -> RerankScores:
+def rerank_by_model(
+    snapshot: Snapshot, text: str, query: Query, options: RunOptions, segment_ids: Sequence[int]
+) -> RerankScores:
     """Judge the places of these segments, best first. Raises `UsageError` and `ModelUnavailable` for a model that can't
     be had or is no reranker; nothing is downloaded unless the query allows it."""
-    assert query.rerank is not None
-    reranker = _loaded(query.rerank, _options(query))
+    assert options.rerank is not None
+    reranker = _loaded(options.rerank, _model_options(options))
     with Files() as files:
         asked = _asked(files, reranker, text, query)
         if not restrict_views(asked, reranker.query_views).views:
             return RerankScores(notes=[f"There is nothing in the query that {reranker.name} could judge by."])
-        return _Judge(snapshot, files, reranker, asked, query).rerank_by_model(segment_ids)
+        return _Judge(snapshot, files, reranker, asked, options).rerank_by_model(segment_ids)
 
 
-def _options(query: Query) -> ModelOptions:
+def _model_options(options: RunOptions) -> ModelOptions:
     from mmsearch.models.registry import resolve
 
-    trusted = {resolve(name).source for name in query.trust_remote_code}
+    trusted = {resolve(name).source for name in options.trust_remote_code}
     return ModelOptions(
-        device=None if query.device == "auto" else query.device,
-        dtype=None if query.dtype == "auto" else query.dtype,
-        trust_remote_code=bool(trusted) and resolve(query.rerank or "").source in trusted,
-        allow_download=query.allow_download,
+        device=None if options.device == "auto" else options.device,
+        dtype=None if options.dtype == "auto" else options.dtype,
+        trust_remote_code=bool(trusted) and resolve(options.rerank or "").source in trusted,
+        allow_download=options.allow_download,
     )
 
 
@@ -69,10 +72,10 @@ def _loaded(name: str, options: ModelOptions) -> Reranker:
 def _asked(files: Files, reranker: Reranker, text: str, query: Query) -> Candidate:
     """The query as the reranker sees it: its words, its first picture, its first film."""
     asked = Candidate(text)
-    if query.images and View.IMAGE in reranker.query_views:
-        asked = with_image(asked, _first(files, query.images[0], Kind.IMAGE, reranker), reranker.query_views)
-    if query.videos and View.VIDEO in reranker.query_views:
-        asked = with_image(asked, _first(files, query.videos[0], Kind.VIDEO, reranker), reranker.query_views)
+    for kind, view, paths in ((Kind.IMAGE, View.IMAGE, query.images), (Kind.VIDEO, View.VIDEO, query.videos)):
+        if view in reranker.query_views:
+            for path in file_paths(paths)[:1]:
+                asked = with_image(asked, _first(files, path, kind, reranker), reranker.query_views)
     return asked
 
 
@@ -87,16 +90,18 @@ def _first(files: Files, path: bytes, kind: Kind, reranker: Reranker) -> Extract
 class _Judge:
     """One query's judge."""
 
-    def __init__(self, snapshot: Snapshot, files: Files, reranker: Reranker, asked: Candidate, query: Query) -> None:
+    def __init__(
+        self, snapshot: Snapshot, files: Files, reranker: Reranker, asked: Candidate, options: RunOptions
+    ) -> None:
         self._snapshot, self._reranker = snapshot, reranker
-        self._asked, self._query = asked, query
+        self._asked, self._options = asked, options
         self._looks = RerankMedia(snapshot, files, reranker)
         self._troubles: Counter[str] = Counter()
 
     def rerank_by_model(self, segment_ids: Sequence[int]) -> RerankScores:
         """Best first, and no batch is begun that can't be ended in time, as far as the one before tells; the first one,
         a single place, tells nothing: starting workers and models takes longest there."""
-        judged, limit = RerankScores(), self._query.rerank_seconds
+        judged, limit = RerankScores(), self._options.rerank_seconds
         places = self._snapshot.places(list(segment_ids))
         waiting = [places[one] for one in segment_ids if one in places]
         if waiting and limit is not None:
@@ -137,7 +142,7 @@ class _Judge:
 
     def _scores(self, candidates: list[Candidate]) -> list[float | None]:
         """None for what alone is too large for the device's memory."""
-        instruction = self._query.instruct if self._query.instruct and self._reranker.takes_instruction else None
+        instruction = self._options.instruct if self._options.instruct and self._reranker.takes_instruction else None
         try:
             scores = self._reranker.score(self._asked, candidates, instruction)
         except ExtractionError:

@@ -6,11 +6,9 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from mmsearch.retrieval.identifiers import is_name, names_meant
-from mmsearch.retrieval.query_parsing import Parsed
+from mmsearch.retrieval.query_parsing import Parsed, is_name, names_meant
 from mmsearch.retrieval.ranking import Term, idf
-from mmsearch.retrieval.signals import POOL, Asked, Words
-from mmsearch.retrieval.typos import close_words, slips
+from mmsearch.retrieval.signals import POOL, EncodedQuery, Words
 from mmsearch.store.snapshot import Snapshot
 from mmsearch.store.tokenization import FAMILY, family, prepare_name, tokens
 from mmsearch.store.vocabulary import quoted
@@ -23,6 +21,9 @@ TYPO_VALUE = 0.5  # of a word found only as another that is nearly the same (`re
 FOLDER_VALUE = 0.5  # of a word found only in a folder's name: it tells of all files in it
 EXACTNESS = 0.3  # how much of the score hangs on the name holding nothing else
 SHORTEST_START = 3  # letters of a beginning
+SHORTEST_CORRECTED = 4  # letters: fewer have too many neighbours
+LONG = 8  # letters from which on two slips are forgiven
+MOST_CLOSE = 5  # close words of one word
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,7 @@ class Named:
 
 
 def find_names(
-    snapshot: Snapshot, asked: Asked, words: Words, minus: Sequence[tuple[float, Words]] = ()
+    snapshot: Snapshot, asked: EncodedQuery, words: Words, minus: Sequence[tuple[float, Words]] = ()
 ) -> dict[int, Named]:
     """Files whose path holds words of the query, by file id. The score is the square of the share of the query's
     information that the name holds, a little less where it holds much else; 1 for the name that was typed.
@@ -94,7 +95,7 @@ def _candidates(
     return list(dict.fromkeys(ids))
 
 
-def refused_files(snapshot: Snapshot, asked: Asked, words: Words, named: Mapping[int, Named]) -> set[int]:
+def refused_files(snapshot: Snapshot, asked: EncodedQuery, words: Words, named: Mapping[int, Named]) -> set[int]:
     """The files that hold an excluded word in their name, and of the `named` also those that hold one in every
     segment."""
     if not asked.parsed.refused:
@@ -177,3 +178,25 @@ def _value(word: str, own: set[str], above: set[str], close: Sequence[str]) -> t
     if word in above or (related and any(family(other) == family(word) for other in above)):
         return FOLDER_VALUE, word
     return 0.0, ""
+
+
+def slips(word: str) -> int:
+    """How many slips are forgiven in a word: none in short words and in whatever holds a digit (a number that is
+    nearly right is another number), 1 from 4 letters on, 2 from 8 on."""
+    if len(word) < SHORTEST_CORRECTED or not word.isalpha():
+        return 0
+    return 2 if len(word) >= LONG else 1
+
+
+def close_words(word: str, vocabulary: Sequence[str]) -> tuple[str, ...]:
+    """The words of a vocabulary nearest to `word`, all at the same Damerau-Levenshtein distance of at most
+    `slips(word)`; at most `MOST_CLOSE`, in alphabetical order. 100,000 words take about 30 ms."""
+    from rapidfuzz import process
+    from rapidfuzz.distance import DamerauLevenshtein
+
+    allowed = slips(word)
+    if not allowed:
+        return ()
+    found = process.extract(word, vocabulary, scorer=DamerauLevenshtein.distance, score_cutoff=allowed, limit=None)
+    least = min((distance for _, distance, _ in found), default=0)
+    return tuple(sorted(other for other, distance, _ in found if distance == least)[:MOST_CLOSE])

@@ -20,20 +20,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from mmsearch.encoding.query_encoding import encode_text, query_views
 from mmsearch.errors import UsageError
-from mmsearch.retrieval.concept_queries import concept_vectors
-from mmsearch.retrieval.query_by_example import Example, is_place, most_informative_terms, stored
+from mmsearch.models import builtin
+from mmsearch.query import Part, Query, RunOptions, file_paths
+from mmsearch.retrieval.query_encoding import QueryEncoders, is_unknown, query_views, token_coverage
 from mmsearch.retrieval.query_parsing import Parsed, parse
-from mmsearch.retrieval.signals import LEAST_READABLE, Asked, Vector, Wording
-from mmsearch.retrieval.token_coverage import is_unknown, token_coverage
-from mmsearch.store.layout import IndexFolder
+from mmsearch.retrieval.signals import LEAST_READABLE, EncodedQuery, Vector, Wording
 from mmsearch.store.snapshot import Snapshot
 from mmsearch.store.spaces import SpaceRow
-from mmsearch.types import Kind, Part, Query, View, chosen
+from mmsearch.types import Kind, View, chosen
 
 if TYPE_CHECKING:
     import numpy as np
+
+    from mmsearch.retrieval.query_by_example import Example
 
 LEAST_LENGTH = 0.1  # of a sum of vectors: what is shorter was taken off by --minus, and its direction means nothing
 STANDS_IN = (View.VIDEO, View.IMAGE, View.AUDIO, View.TEXT)  # for a view of which a file has nothing, in this order
@@ -43,9 +43,9 @@ STANDS_IN = (View.VIDEO, View.IMAGE, View.AUDIO, View.TEXT)  # for a view of whi
 class _Parts:
     """The parts of a query so far: vectors with their weights, words of others than the typed text, what to hide."""
 
-    folder: IndexFolder
+    encoders: QueryEncoders
     snapshot: Snapshot
-    query: Query
+    options: RunOptions
     vectors: list[tuple[float, Vector]] = field(default_factory=list)
     wordings: list[Wording] = field(default_factory=list)
     fused: set[int] = field(default_factory=set)  # spaces that took the typed words together with the picture
@@ -54,13 +54,15 @@ class _Parts:
     notes: list[str] = field(default_factory=list)
 
 
-def compose(folder: IndexFolder, snapshot: Snapshot, query: Query) -> tuple[Asked, list[str]]:
-    """A query, encoded for every space and view that can take it, and what there is to say about that. Raises
-    `UsageError` for one that asks nothing, and for a file that no view can take."""
-    parts = _Parts(folder, snapshot, query)
+def build_query(
+    encoders: QueryEncoders, snapshot: Snapshot, query: Query, options: RunOptions
+) -> tuple[EncodedQuery, list[str]]:
+    """A query, encoded for every space and view that can take it, and notes about that. Raises `UsageError` for one
+    that searches for nothing, and for a file that no view can take."""
+    parts = _Parts(encoders, snapshot, options)
     typed = query.text.strip()
-    media = [(Kind.IMAGE, path) for path in query.images]
-    media += [(Kind.AUDIO, path) for path in query.audios] + [(Kind.VIDEO, path) for path in query.videos]
+    given = ((Kind.IMAGE, query.images), (Kind.AUDIO, query.audios), (Kind.VIDEO, query.videos))
+    media = [(kind, path) for kind, paths in given for path in file_paths(paths)]
     if not typed and not media and not query.like:
         if query.minus:
             raise UsageError("The query only says what should be less.", "Add what to look for: TEXT or --like FILE.")
@@ -73,10 +75,12 @@ def compose(folder: IndexFolder, snapshot: Snapshot, query: Query) -> tuple[Aske
     for sign, listed in ((1.0, query.like), (-1.0, query.minus)):
         for part in listed:
             if part.file is not None:
-                _add_file(parts, part.file, sign * part.weight)
+                _add_file(parts, os.fsencode(part.file), sign * part.weight)
             else:
                 _add_text(parts, part, sign)
-    asked = Asked(parsed, _summed(parts.vectors), parts.wordings, frozenset(parts.without), frozenset(parts.assets))
+    asked = EncodedQuery(
+        parsed, _summed(parts.vectors), parts.wordings, frozenset(parts.without), frozenset(parts.assets)
+    )
     return asked, list(dict.fromkeys(parts.notes))
 
 
@@ -97,14 +101,39 @@ def _add_words(parts: _Parts, parsed: Parsed, weight: float) -> None:
             continue
         if not parts.snapshot.holds(space.id):  # no model is loaded to compare with nothing
             continue
-        encoded = encode_text(parts.folder, space, parsed.text, parts.query)
+        encoded = parts.encoders.encode_text(space, parsed.text, parts.options)
         if not parsed.words and all(is_unknown(piece) for piece in encoded.pieces):
             parts.notes.append(f"The model {space.name} can't read the signs of this query.")
             continue
         parts.notes += encoded.notes
         readable = token_coverage(parsed.text, encoded.pieces, encoded.offsets, encoded.single_characters)
         parts.vectors += [(weight, one) for one in _for_views(space, {View.TEXT: encoded.vector}, readable)]
-    parts.vectors += [(weight, one) for one in concept_vectors(parts.folder, parts.snapshot, parsed.text, parts.query)]
+    parts.vectors += [(weight, one) for one in _concept_vectors(parts, parsed.text)]
+
+
+def _concept_vectors(parts: _Parts, text: str) -> list[Vector]:
+    """A text as queries of the built-in media models that the index holds embeddings of: the picture classifier where
+    the text names a kind of picture, the audio features where it names a kind of sound. Other texts would only match
+    noise there."""
+    snapshot = parts.snapshot
+    spaces = {space.name: space for space in snapshot.spaces()}
+    reader, result = spaces.get("builtin"), []
+    pictures, sounds = (spaces.get(name) for name in (builtin.EYES, builtin.EARS))
+    if pictures is not None and reader is not None and snapshot.holds(pictures.id):
+        from mmsearch.models.picture_classifier import FALSE_COSINE, TRUE_COSINE, named_picture_kind
+
+        # "A bar chart of sales" is compared as "bar chart"; the words signal finds sales.
+        if kind := named_picture_kind(text):
+            vector = parts.encoders.encode_text(reader, kind, parts.options).vector
+            result.append(
+                Vector(pictures, View.IMAGE, vector, made_of=str(View.TEXT), scale=(FALSE_COSINE, TRUE_COSINE))
+            )
+    if sounds is not None and snapshot.holds(sounds.id):
+        from mmsearch.models.audio_features import named_sound
+
+        if sound := named_sound(text):
+            result.append(Vector(sounds, View.AUDIO, sound.vector, made_of=str(View.TEXT), scale=sound.scale))
+    return result
 
 
 def _add_text(parts: _Parts, part: Part, sign: float) -> None:
@@ -118,34 +147,34 @@ def _add_text(parts: _Parts, part: Part, sign: float) -> None:
 def _add_medium(parts: _Parts, kind: Kind, path: bytes, text: str) -> None:
     """A picture, sound or film that need not be in the index; if it is, it may be found. With `text`, a space whose
     model takes both takes them as one."""
-    from mmsearch.retrieval import external_query
+    from mmsearch.retrieval import query_by_example
 
-    one = external_query.encode_external(parts.folder, parts.snapshot, path, kind, False, text, parts.query)
+    one = query_by_example.encode_external(parts.encoders, parts.snapshot, path, kind, False, text, parts.options)
     parts.fused |= one.fused
     views = {view for _, view in one.vectors}
     if not views - {View.TEXT}:
-        said = external_query.why_not_encoded(parts.snapshot, kind, one.name)
+        said = query_by_example.why_not_encoded(parts.snapshot, kind, one.name)
         by_words = "it is searched for by the words in it"
         parts.notes.append(f"{said}{f': {by_words}.' if one.passages else ', and there are no words to search by.'}")
     elif View(kind.value) not in views:
-        parts.notes.append(f"{one.name} is compared by {external_query.compared_by(parts.snapshot, one)}.")
+        parts.notes.append(f"{one.name} is compared by {query_by_example.compared_by(parts.snapshot, one)}.")
     parts.notes += one.notes
-    _add_example(parts, Example(one.vectors, most_informative_terms(parts.snapshot, one.passages)), 1.0)
+    _add_example(parts, one.example(parts.snapshot), 1.0)
 
 
 def _add_file(parts: _Parts, target: bytes, weight: float) -> None:
     """A file or place of the index by what is stored of it; another file by all that it shows and says."""
-    from mmsearch.retrieval import external_query
+    from mmsearch.retrieval import query_by_example
 
-    example = stored(parts.snapshot, target)
+    example = query_by_example.stored_example(parts.snapshot, target)
     name = os.fsdecode(target)
     if example is None:
         if not os.path.lexists(target):
-            hint = "Index it first: mmsearch index PATH" if is_place(target) else "Check the path."
+            hint = "Index it first: mmsearch index PATH" if query_by_example.is_place(target) else "Check the path."
             raise UsageError(f"The index holds nothing of {name!r}, and there is no such file.", hint)
-        one = external_query.encode_external(parts.folder, parts.snapshot, target, None, True, "", parts.query)
-        example = Example(one.vectors, most_informative_terms(parts.snapshot, one.passages))
-        ways = external_query.compared_by(parts.snapshot, one)
+        one = query_by_example.encode_external(parts.encoders, parts.snapshot, target, None, True, "", parts.options)
+        example = one.example(parts.snapshot)
+        ways = query_by_example.compared_by(parts.snapshot, one)
         parts.notes += [f"{one.name} is not in the index: it is compared by {ways}."] if ways else []
         parts.notes += one.notes
     if not example.vectors and not example.words:

@@ -1,27 +1,38 @@
-"""Files of the index as queries: by their stored embeddings and words."""
+"""Files as queries: one of the index by its stored embeddings and words, another one encoded by every view of every
+space that can take it, and by the words in it."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from mmsearch.encoding.query_encoding import unit
-from mmsearch.errors import UsageError
+from mmsearch.errors import ExtractionError, UsageError
+from mmsearch.models import builtin
+from mmsearch.query import RunOptions
+from mmsearch.retrieval.ad_hoc_files import Files, ocr_loading, source_of, words_of
+from mmsearch.retrieval.query_encoding import QueryEncoders, media_needs, query_views, unit
 from mmsearch.retrieval.ranking import idf
 from mmsearch.store.snapshot import Snapshot
+from mmsearch.store.spaces import SpaceRow
 from mmsearch.store.tokenization import tokens
 from mmsearch.store.vocabulary import WORDS, Vocabulary
-from mmsearch.types import View
+from mmsearch.types import MEDIA_VIEWS, Extracted, Kind, Needs, Source, View, chosen
 
 if TYPE_CHECKING:
     import numpy as np
 
 WORDS_ASKED = 40  # the most telling words of the example; more of them say nothing new
 _PLACE = re.compile(rb"^(?P<path>.+?)#(?:page=(?P<page>\d+)|t=(?P<time>\d+(?:\.\d+)?)(?:,[\d.]*)?)$", re.DOTALL)
+SPANS = 3  # that are decoded at most, until there are words
+ENOUGH = 2_000  # characters
+PAGES_READ = 2  # pictures whose words are read
+PASSAGES = 4  # of its words: its beginning stands for it
+CALLED = {View.IMAGE: "look", View.AUDIO: "sound", View.VIDEO: "motion"}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -40,7 +51,7 @@ def is_place(target: bytes) -> bool:
     return _PLACE.match(target) is not None
 
 
-def stored(snapshot: Snapshot, target: bytes) -> Example | None:
+def stored_example(snapshot: Snapshot, target: bytes) -> Example | None:
     """A file of the index, or a place in one, as a query; None where the index holds no such file. Raises `UsageError`
     for a place that is not in it."""
     asset_id, own = _segments(snapshot, target)
@@ -57,11 +68,6 @@ def stored(snapshot: Snapshot, target: bytes) -> Example | None:
     held = table.words(own[:200])
     words = _most_informative(table, (word for words in held.values() for word in words))
     return Example(vectors, words, asset_id, frozenset(row[0] for row in every))
-
-
-def most_informative_terms(snapshot: Snapshot, passages: Iterable[str]) -> tuple[str, ...]:
-    """The words of passages that tell most about them."""
-    return _most_informative(Vocabulary(snapshot.connection, WORDS, False), tokens("\n".join(passages)))
 
 
 def _segments(snapshot: Snapshot, target: bytes) -> tuple[int | None, list[int]]:
@@ -109,3 +115,119 @@ def _most_informative(table: Vocabulary, words: Iterable[str]) -> tuple[str, ...
     counts = Counter(words)
     weighed = {word: count * idf(table.rows, table.frequency(word)) for word, count in counts.most_common(400)}
     return tuple(sorted(weighed, key=lambda word: (-weighed[word], word))[:WORDS_ASKED])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ExternalQuery:
+    """A file as a query: by space and view, what was encoded of it, unit vectors, float32 (dimension,); its words, as
+    far as they were asked for; the spaces that took it together with a text; and what there is to say."""
+
+    name: str
+    vectors: Mapping[tuple[int, View], np.ndarray]
+    passages: list[str]
+    fused: frozenset[int]
+    notes: tuple[str, ...] = ()
+
+    def example(self, snapshot: Snapshot) -> Example:
+        """The same as an example, with its most informative terms."""
+        table = Vocabulary(snapshot.connection, WORDS, False)
+        return Example(self.vectors, _most_informative(table, tokens("\n".join(self.passages))))
+
+
+def encode_external(
+    encoders: QueryEncoders,
+    snapshot: Snapshot,
+    path: bytes,
+    kind: Kind | None,
+    words: bool,
+    text: str,
+    options: RunOptions,
+) -> ExternalQuery:
+    """Open a file in a worker process, as when indexing, and encode it. With `words` its words are read and encoded
+    too; without, only where no space can see or hear it, or only the built-in senses, which can't read. A `text` goes
+    with a picture where the model takes both.
+
+    Raises `UsageError` when it can't be decoded, or is not of the `kind` asked for."""
+    source = source_of(path, kind)
+    rows = [row for row in snapshot.spaces() if snapshot.holds(row.id)]
+    able = [row for row in rows if query_views(row) & MEDIA_VIEWS[source.kind]]
+    needs = media_needs(able, "always" if source.kind is Kind.IMAGE else "auto")
+    words = words or all(builtin.is_builtin(row.name) for row in able)
+    with ocr_loading() if words and source.kind is Kind.IMAGE else contextlib.nullcontext():
+        segments = _decoded(source, needs, words)
+        vectors, fused, notes = _media_vectors(encoders, able, segments, needs.sound_rate, source.kind, text, options)
+    passages = words_of(segments, PAGES_READ) if words or not vectors else []
+    passages = [passage for passage in passages if passage.strip()]
+    own, said = _text_vectors(encoders, rows, passages, options)
+    return ExternalQuery(os.fsdecode(os.path.basename(path)), own | vectors, passages, fused, (*notes, *said))
+
+
+def _media_vectors(
+    encoders: QueryEncoders,
+    rows: Iterable[SpaceRow],
+    segments: Sequence[Extracted],
+    sound_rate: int,
+    kind: Kind,
+    text: str,
+    options: RunOptions,
+) -> tuple[dict[tuple[int, View], np.ndarray], frozenset[int], list[str]]:
+    """What the pieces of a file look and sound like in every space; the spaces that took the text together with the
+    picture; and what there is to say."""
+    vectors: dict[tuple[int, View], np.ndarray] = {}
+    fused: set[int] = set()
+    notes: list[str] = []
+    images = [segment.image for segment in segments if segment.image is not None]
+    for row in rows:
+        both = text and images and kind is Kind.IMAGE
+        joined = encoders.encode_fused(row, text, images[0], options) if both else None
+        if joined is not None:
+            fused.add(row.id)
+            found, said = {View.IMAGE: joined[0]}, joined[1]
+        else:
+            found, said = encoders.encode_media(row, segments, sound_rate, options)
+        vectors |= {(row.id, view): vector for view, vector in found.items()}
+        notes += said
+    return vectors, frozenset(fused), notes
+
+
+def _text_vectors(
+    encoders: QueryEncoders, rows: Iterable[SpaceRow], passages: Sequence[str], options: RunOptions
+) -> tuple[dict[tuple[int, View], np.ndarray], tuple[str, ...]]:
+    """Passages in every space that takes words, as one vector, and what there is to say."""
+    vectors: dict[tuple[int, View], np.ndarray] = {}
+    notes: list[str] = []
+    for row in rows:
+        if View.TEXT in query_views(row) and passages:
+            encoded = [encoders.encode_text(row, passage, options) for passage in passages[:PASSAGES]]
+            vectors[row.id, View.TEXT] = unit(sum((one.vector for one in encoded[1:]), encoded[0].vector))
+            notes += [note for one in encoded for note in one.notes]
+    return vectors, tuple(notes)
+
+
+def compared_by(snapshot: Snapshot, one: ExternalQuery) -> str:
+    """By what a file is compared, in words: `its look (clip) and its words`."""
+    names = {row.id: row.name for row in snapshot.spaces()}
+    said = []
+    for view, called in CALLED.items():
+        models = [names[space_id] for space_id, of in one.vectors if of is view]
+        said += [f"its {called} ({', '.join(models)})"] if models else []
+    said += ["the words in it"] if one.passages else []
+    return " and ".join(said)
+
+
+def why_not_encoded(snapshot: Snapshot, kind: Kind, name: str) -> str:
+    """Why no model of the index has seen or heard a file of this kind, as the beginning of a sentence."""
+    able = [row.name for row in snapshot.spaces() if query_views(row) & MEDIA_VIEWS[kind]]
+    if able:
+        return f"There is nothing in {name} that {chosen(able)} could take"
+    models = " and ".join(row.name for row in snapshot.spaces()) or "this index"
+    return f"{models} can't {'hear' if kind is Kind.AUDIO else 'see'} {name}"
+
+
+def _decoded(source: Source, needs: Needs, words: bool) -> list[Extracted]:
+    with Files() as files:
+        try:
+            return files.read(source, needs, SPANS if words else 1, ENOUGH).pieces
+        except ExtractionError as error:
+            shown_path = os.fsdecode(source.path)
+            raise UsageError(f"{shown_path!r} can't be decoded: {error.sentence}", "Try another file.") from error

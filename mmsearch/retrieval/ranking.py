@@ -120,8 +120,13 @@ def find_words(terms: Sequence[Term], candidates: Sequence[Sequence[str]], mean_
     exact_sum = sum(term.idf for term in terms) or 1.0
     family_sum = sum(families.values()) or 1.0
     wanted = {term.word for term in terms}
-    for number, words in enumerate(candidates):
-        soft = K1 * (1 - B + B * len(words) / max(mean_length, 1.0))
+    starts = {start[:FAMILY] for start in families}
+    for number, every in enumerate(candidates):
+        words = [word for word in every if word[:FAMILY] in starts]  # all that the sums below can count
+        if not words:
+            matched.append(())
+            continue
+        soft = K1 * (1 - B + B * len(every) / max(mean_length, 1.0))
         counts = Counter(word for word in words if word in wanted)
         kin = Counter(start for start in map(family, words) if start in families)
         hits = [term for term in terms if term.word in counts]

@@ -5,11 +5,11 @@ from __future__ import annotations
 
 import os
 
-from mmsearch.encoding.ad_hoc_files import Files
 from mmsearch.errors import ExtractionError, FailureCode
 from mmsearch.filestat import stat_values
 from mmsearch.models.embedder import Clip
 from mmsearch.models.reranker import Candidate, Reranker
+from mmsearch.retrieval.ad_hoc_files import Files
 from mmsearch.store.snapshot import Place, Snapshot
 from mmsearch.types import MEDIA_VIEWS, Extracted, Kind, Needs, Probe, Source, View
 

@@ -7,16 +7,16 @@ import time
 from dataclasses import dataclass, replace
 
 from mmsearch.encoding.grants import leave_out
-from mmsearch.retrieval.collapsing import group_leaders
+from mmsearch.query import Answer, Hit, Query, RunOptions, Signal
 from mmsearch.retrieval.names import Named, find_names, refused_files
 from mmsearch.retrieval.proximity_reranking import BUILTIN, SHARE, merge_into_ranks, term_proximity
-from mmsearch.retrieval.query_building import compose
+from mmsearch.retrieval.query_building import build_query
+from mmsearch.retrieval.query_encoding import QueryEncoders
 from mmsearch.retrieval.ranking import DEFAULT_CUTOFF, FAINT
-from mmsearch.retrieval.signals import Asked, Scored, Words, score
+from mmsearch.retrieval.signals import EncodedQuery, Scored, Words, score
 from mmsearch.retrieval.snippet import placed, snippet
-from mmsearch.store.layout import IndexFolder
 from mmsearch.store.snapshot import Place, Snapshot
-from mmsearch.types import Answer, Hit, Locator, Part, Query, Signal
+from mmsearch.types import Locator
 
 MORE_PLACES = 4  # further places that a file's row names
 MANY = 10_000  # hits, where they are but counted
@@ -35,30 +35,25 @@ class _Row:
     judged: tuple[float, float, int] | None = None  # what a reranker said, what that added to the score, its rank
 
 
-def search(folder: IndexFolder, query: Query) -> Answer:
-    """Answer a query over an index. Raises `UsageError` for one that asks nothing, `NoIndex` and the like."""
+def search(snapshot: Snapshot, encoders: QueryEncoders, query: Query, options: RunOptions) -> Answer:
+    """Answer a query over a snapshot that its filter limits. Raises `UsageError` for one that searches for nothing."""
     began = time.monotonic()
-    with Snapshot(folder, query.where) as snapshot:
-        left_out = leave_out(folder, snapshot)
-        asked, notes = compose(folder, snapshot, query)
-        notes = [*left_out, *notes]
-        hits, said = find(snapshot, asked, query)
-        notes += said + snapshot.notes
-        if snapshot.filtered and not hits and snapshot.nothing_allowed():
-            notes.append("No file of the index passes the filters.")
-        elif not hits and asked.parsed.phrases:
-            notes.append(_unquoted(snapshot, asked, query))
+    left_out = leave_out(snapshot.folder, snapshot)
+    asked, notes = build_query(encoders, snapshot, query, options)
+    notes = [*left_out, *notes]
+    hits, remarks = find(snapshot, asked, query, options)
+    notes += remarks + snapshot.notes
+    if snapshot.filtered and not hits and snapshot.nothing_allowed():
+        notes.append("No file of the index passes the filters.")
+    elif not hits and asked.parsed.phrases:
+        notes.append(_unquoted(snapshot, asked, query, options))
     return Answer(hits, tuple(notes), time.monotonic() - began)
 
 
-def similar(folder: IndexFolder, target: bytes, query: Query) -> Answer:
-    """The places most like a file, or like one place in it (`PATH#page=3`, `PATH#t=75`), without those of the file
-    itself. Raises `UsageError` for a file that is not there or that no view can take."""
-    return search(folder, replace(query, like=(Part(file=target), *query.like)))
-
-
-def find(snapshot: Snapshot, asked: Asked, query: Query) -> tuple[tuple[Hit, ...], list[str]]:
-    """The hits of an encoded query, and what there is to say: that a cutoff left none, what a reranker could not do."""
+def find(
+    snapshot: Snapshot, asked: EncodedQuery, query: Query, options: RunOptions
+) -> tuple[tuple[Hit, ...], list[str]]:
+    """The hits of an encoded query, and notes: that a cutoff left none, what a reranker could not do."""
     words = Words(snapshot, asked.parsed.words)
     minus = [(-one.weight, Words(snapshot, one.words)) for one in asked.wordings if one.weight < 0]
     named = find_names(snapshot, asked, words, minus) if query.names else {}
@@ -67,10 +62,10 @@ def find(snapshot: Snapshot, asked: Asked, query: Query) -> tuple[tuple[Hit, ...
     rows.sort(key=lambda row: (-row.score, row.files[0][1] if row.files else b""))
     passing = _passing(rows, asked, query)
     notes: list[str] = []
-    if query.rerank == BUILTIN:
-        passing = _lifted(passing, asked, words, scored, query)
-    elif query.rerank is not None and passing:
-        passing, notes = _judged(passing, snapshot, asked, scored, query)
+    if options.rerank == BUILTIN:
+        passing = _lifted(passing, asked, words, scored, options)
+    elif options.rerank is not None and passing:
+        passing, notes = _judged(passing, snapshot, asked, scored, query, options)
     best = (passing or rows)[:1]
     passing = [row for row in passing if query.min_score is None or row.score >= query.min_score]
     if best and not passing:
@@ -80,7 +75,7 @@ def find(snapshot: Snapshot, asked: Asked, query: Query) -> tuple[tuple[Hit, ...
     return tuple(_hit(number, group, scored, places, query) for number, group in enumerate(shown, 1)), notes
 
 
-def _passing(rows: list[_Row], asked: Asked, query: Query) -> list[_Row]:
+def _passing(rows: list[_Row], asked: EncodedQuery, query: Query) -> list[_Row]:
     """Rows, best first; without a `min_score` all of them if the best reaches the default cutoff, else none: weaker
     places beside a good one are of use, a list of weak ones is not. That cutoff was measured on words; what is like a
     file, or holds a quoted phrase, is shown at any score."""
@@ -90,9 +85,9 @@ def _passing(rows: list[_Row], asked: Asked, query: Query) -> list[_Row]:
     return [] if weak else rows
 
 
-def _lifted(rows: list[_Row], asked: Asked, words: Words, scored: Scored, query: Query) -> list[_Row]:
+def _lifted(rows: list[_Row], asked: EncodedQuery, words: Words, scored: Scored, options: RunOptions) -> list[_Row]:
     """Rows, best first, the first `rerank_top` places of them lifted by how near the query's words stand there."""
-    places = list(dict.fromkeys(row.at for row in rows if row.at is not None))[: query.rerank_top]
+    places = list(dict.fromkeys(row.at for row in rows if row.at is not None))[: options.rerank_top]
     held = words.table.words([scored.segments[at] for at in places])
     texts = [held.get(scored.segments[at], []) for at in places]
     near = dict(zip(places, term_proximity(asked.parsed.words, scored.weights, texts), strict=True))
@@ -107,7 +102,7 @@ def _lifted(rows: list[_Row], asked: Asked, words: Words, scored: Scored, query:
 
 
 def _judged(
-    rows: list[_Row], snapshot: Snapshot, asked: Asked, scored: Scored, query: Query
+    rows: list[_Row], snapshot: Snapshot, asked: EncodedQuery, scored: Scored, query: Query, options: RunOptions
 ) -> tuple[list[_Row], list[str]]:
     """Rows in the order that a model gives them (see `rerank.py`), and what it could not judge."""
     from mmsearch.retrieval.model_reranking import rerank_by_model
@@ -115,7 +110,7 @@ def _judged(
     typed = {row.at for row in rows if row.at is not None and _as_typed(row, scored)}
     places = list(dict.fromkeys(row.at for row in rows if row.at is not None and row.at not in typed))
     judged = rerank_by_model(
-        snapshot, asked.parsed.text, query, [scored.segments[at] for at in places[: query.rerank_top]]
+        snapshot, asked.parsed.text, query, options, [scored.segments[at] for at in places[: options.rerank_top]]
     )
     said = [None if row.at is None else judged.scores.get(scored.segments[row.at]) for row in rows]
     result = []
@@ -136,10 +131,10 @@ def _as_typed(row: _Row, scored: Scored) -> bool:
     return max(named, float(exact[row.at]) if exact is not None else 0.0) >= AS_TYPED
 
 
-def _unquoted(snapshot: Snapshot, asked: Asked, query: Query) -> str:
+def _unquoted(snapshot: Snapshot, asked: EncodedQuery, query: Query, options: RunOptions) -> str:
     """What to say of a phrase that stands nowhere: what its words would find."""
     loose = replace(asked, parsed=replace(asked.parsed, phrases=()))
-    hits, _ = find(snapshot, loose, replace(query, k=MANY, rerank=None))
+    hits, _ = find(snapshot, loose, replace(query, k=MANY), replace(options, rerank=None))
     found = {0: "is nothing either", 1: "is one result"}.get(len(hits), f"are {len(hits):,} results")
     return f"Nothing has the quoted words as they stand; without the quotes there {found}."
 
@@ -153,15 +148,14 @@ def _below(rows: list[_Row], best: float) -> str:
 def _rows(snapshot: Snapshot, scored: Scored, named: dict[int, Named], refused: set[int], query: Query) -> list[_Row]:
     """Every candidate as a row of the answer, with the name of its best-named file counted in; then the files that
     are known by their name only."""
-    places = snapshot.places(scored.segments)
-    files = snapshot.files_of(sorted({place.asset_id for place in places.values()}))
+    assets = snapshot.assets_of(scored.segments)
+    files = snapshot.files_of(sorted(set(assets.values())))
     rows: list[_Row] = []
     seen = set(refused)
     for at, segment_id in enumerate(scored.segments):
-        place = places.get(segment_id)
-        of = files.get(place.asset_id, []) if place is not None else []
-        of = [one for one in of if one[0] not in refused]
-        if place is None or not of:
+        asset_id = assets.get(segment_id)
+        of = [one for one in files.get(asset_id, ()) if one[0] not in refused] if asset_id is not None else []
+        if not of:
             continue
         base = float(scored.ranking.score[at])
         for group in [of] if query.fold else [[one] for one in of]:
@@ -170,7 +164,7 @@ def _rows(snapshot: Snapshot, scored: Scored, named: dict[int, Named], refused: 
             seen.update(file_id for file_id, _ in best)
             total = base + (1 - max(base, 0.0)) * (name.weight * name.score if name else 0.0)
             if total > (FAINT if query.min_score is None else 0.0):
-                rows.append(_Row(total, at, place.asset_id, name, tuple(best)))
+                rows.append(_Row(total, at, asset_id, name, tuple(best)))
     for name in named.values():
         if name.file_id not in seen and name.weight * name.score > 0:
             rows.append(_Row(name.weight * name.score, None, name.asset_id, name, ((name.file_id, name.path),)))
@@ -184,6 +178,8 @@ def _name_score(named: dict[int, Named], file_id: int) -> float:
 def _grouped(rows: list[_Row], query: Query, snapshot: Snapshot) -> list[list[_Row]]:
     """Rows of the same file together, best first, as many files as were asked for; every place alone when all are
     wanted. With `fold` the rows of copies stand behind those of the best of them."""
+    from mmsearch.retrieval.duplicates import group_leaders
+
     folds = query.fold and not query.all_segments
     found = [row.asset_id for row in rows if row.asset_id is not None]
     leaders = group_leaders(snapshot, found, query.k) if folds else {}

@@ -7,9 +7,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING
 
-from mmsearch.retrieval.candidate_matching import candidate_expression
-from mmsearch.retrieval.identifiers import folded, identifiers, stands_in
-from mmsearch.retrieval.query_parsing import Parsed
+from mmsearch.retrieval.query_parsing import Parsed, candidate_expression, folded, identifiers, stands_in
 from mmsearch.retrieval.ranking import (
     HALF,
     PRIOR_MEAN,
@@ -72,7 +70,7 @@ class Wording:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class EncodedQuery:
     """A query, ready for an index: its words, and its vectors in every view that can take it."""
 
     parsed: Parsed
@@ -112,7 +110,7 @@ class Words:
         return candidate_expression(rare, self.frequency, bounded=not self.filtered)
 
 
-def score(snapshot: Snapshot, asked: Asked, words: Words, extra: Sequence[int] = ()) -> Scored:
+def score(snapshot: Snapshot, asked: EncodedQuery, words: Words, extra: Sequence[int] = ()) -> Scored:
     """Bring up the candidates of every signal (and `extra` segments), and score all of them by all signals."""
     import numpy as np
 
@@ -157,7 +155,7 @@ def score(snapshot: Snapshot, asked: Asked, words: Words, extra: Sequence[int] =
     )
 
 
-def _candidates(snapshot: Snapshot, asked: Asked, wanted: Sequence[Words], runs: Iterable[str]) -> list[int]:
+def _candidates(snapshot: Snapshot, asked: EncodedQuery, wanted: Sequence[Words], runs: Iterable[str]) -> list[int]:
     """The segments that any signal brings up."""
     pool = POOL + min(len(asked.without), MOST_HIDDEN)
     ids: list[int] = []
@@ -193,7 +191,7 @@ def _exact(snapshot: Snapshot, words: Words, runs: Mapping[str, str], texts: Map
     return share / whole
 
 
-def _admitted(table: Vocabulary, asked: Asked, ids: list[int]) -> list[int]:
+def _admitted(table: Vocabulary, asked: EncodedQuery, ids: list[int]) -> list[int]:
     """The candidates that hold every quoted phrase and no excluded word."""
     parsed = asked.parsed
     if parsed.required:
@@ -211,9 +209,8 @@ def _view(snapshot: Snapshot, vectors: Sequence[Vector], ids: list[int]) -> tupl
     import numpy as np
 
     first = vectors[0]
-    background = snapshot.background(first.space.id, first.view)
-    spread, offset = view_spread(background), view_offset(background)
-    none = Offset(np.zeros(background.shape[1]), 0.0)
+    view = snapshot.cached(("view", first.space.id, first.view), lambda: _statistics(snapshot, first))
+    background, spread = view.background, view.spread
     # Pictures are as near to each other as `spread` says; texts of queries are further from documents than those.
     prior = PRIOR_MEAN if first.view == View.TEXT else max(PRIOR_MEAN, 1.0 - spread**2)
     cosines, z = np.zeros(len(ids)), np.zeros(len(ids))
@@ -223,17 +220,15 @@ def _view(snapshot: Snapshot, vectors: Sequence[Vector], ids: list[int]) -> tupl
         weight = vector.weight * max(vector.readable, LEAST_READABLE) / whole
         across = vector.made_of not in ("", vector.view)
         # A picture shares the offset of pictures: their plain cosines compare, and nothing is nearer to it than itself.
-        beside = none if vector.view != View.TEXT and not across else offset
-        usual = (background @ vector.vector) * beside.factor(background) if len(background) else np.empty(0)
+        beside, factors = view.plain if vector.view != View.TEXT and not across else view.centred
+        usual = (background @ vector.vector) * factors if len(background) else np.empty(0)
         known = snapshot.similarities(vector.space.id, vector.view, vector.vector, ids, beside.factor)
         own, even = np.array([known.get(i, (np.nan, np.nan)) for i in ids], np.float64).reshape(-1, 2).T
         if vector.scale is not None:
             nothing, half = vector.scale
             share = (own - nothing) * (HALF / (half - nothing))
         elif across:
-            others = np.empty(0)
-            if len(background):
-                others = _others(snapshot, vector) @ background.T * beside.factor(background)
+            others = _others(snapshot, vector) @ background.T * factors if len(background) else np.empty(0)
             share = standardise_across(even, usual, others)
         else:
             share = standardise(even, usual, spread, prior)
@@ -245,15 +240,41 @@ def _view(snapshot: Snapshot, vectors: Sequence[Vector], ids: list[int]) -> tupl
     return told, ViewScores(first.name, z, readable)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _ViewStatistics:
+    """What the background sample of a view, unit rows, float32 (n, dimension), tells: its spread, and its offset and no
+    offset, each with the factors (n,) of the sample."""
+
+    background: np.ndarray
+    spread: float
+    centred: tuple[Offset, np.ndarray]
+    plain: tuple[Offset, np.ndarray]
+
+
+def _statistics(snapshot: Snapshot, vector: Vector) -> _ViewStatistics:
+    import numpy as np
+
+    background = snapshot.background(vector.space.id, vector.view)
+    offset, none = view_offset(background), Offset(np.zeros(background.shape[1]), 0.0)
+    return _ViewStatistics(
+        background,
+        view_spread(background),
+        (offset, offset.factor(background)),
+        (none, none.factor(background)),
+    )
+
+
 def _others(snapshot: Snapshot, vector: Vector) -> np.ndarray:
     """Other things of the kind that a query is made of, unit rows, float32 (n, dimension): everyday texts, or what the
     space stores of that kind."""
     import numpy as np
 
-    from mmsearch.encoding.encoders import anchor_embeddings
+    from mmsearch.encoding.encoders import anchor_embeddings, signature
 
-    if vector.made_of == View.TEXT and len(texts := anchor_embeddings(vector.space)):
-        return texts
+    if vector.made_of == View.TEXT:
+        key = ("anchors", vector.space.id, signature(vector.space))
+        if len(texts := snapshot.cached(key, lambda: anchor_embeddings(vector.space))):
+            return texts
     stored = snapshot.background(vector.space.id, vector.made_of)[:MOST_OTHERS]
     return stored if len(stored) else np.empty((0, vector.space.dimension), np.float32)
 

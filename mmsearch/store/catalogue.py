@@ -100,7 +100,7 @@ def open_writer(folder: IndexFolder) -> sqlite3.Connection:
     check_present(folder)
     with translate_sqlite_errors(folder):
         connection = sqlite3.connect(folder.catalogue, isolation_level=None, timeout=_BUSY_S)
-        with _closed_on_error(connection):
+        with closed_on_error(connection):
             _harden(connection)
             folder.check(writing=True)
             fresh = _is_empty(connection)
@@ -121,7 +121,8 @@ def open_writer(folder: IndexFolder) -> sqlite3.Connection:
 
 
 def open_reader(folder: IndexFolder) -> sqlite3.Connection:
-    """The catalogue for reading: a query never writes. On a read-only medium it is opened as immutable.
+    """The catalogue for reading: a query never writes. On a read-only medium it is opened as immutable. Several threads
+    may use the connection, one at a time.
 
     Raises `NoIndex`, `NewerSchema`, `DamagedIndex`.
     """
@@ -134,7 +135,7 @@ def open_reader(folder: IndexFolder) -> sqlite3.Connection:
     before = folder.identity()
     uri = f"{folder.catalogue.absolute().as_uri()}?mode=ro"
     with translate_sqlite_errors(folder):
-        connection = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=_BUSY_S)
+        connection = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=_BUSY_S, check_same_thread=False)
         try:
             connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
         except sqlite3.OperationalError as error:
@@ -146,8 +147,8 @@ def open_reader(folder: IndexFolder) -> sqlite3.Connection:
                     f"The index {folder.path} is on a read-only medium and its last run was not completed there.",
                     "Copy the folder to a place where you can write, and query it there.",
                 ) from None
-            connection = sqlite3.connect(f"{uri}&immutable=1", uri=True, isolation_level=None)
-        with _closed_on_error(connection):
+            connection = sqlite3.connect(f"{uri}&immutable=1", uri=True, isolation_level=None, check_same_thread=False)
+        with closed_on_error(connection):
             folder.check()
             if folder.identity() != before:
                 raise DamagedIndex(f"{folder.catalogue} was replaced while it was opened.", "Run the command again.")
@@ -188,7 +189,8 @@ def _harden(connection: sqlite3.Connection) -> None:
 
 
 @contextlib.contextmanager
-def _closed_on_error(connection: sqlite3.Connection) -> Iterator[None]:
+def closed_on_error(connection: sqlite3.Connection) -> Iterator[None]:
+    """Close a connection when the block raises."""
     try:
         yield
     except BaseException:

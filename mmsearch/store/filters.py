@@ -8,8 +8,8 @@ import sqlite3
 from collections.abc import Mapping
 
 from mmsearch.filestat import HIGHEST, LOWEST
+from mmsearch.query import Filter
 from mmsearch.store.roots import Root, is_below
-from mmsearch.types import Filter
 
 
 def allow(connection: sqlite3.Connection, roots: Mapping[int, Root], where: Filter) -> None:
@@ -32,6 +32,12 @@ def allow(connection: sqlite3.Connection, roots: Mapping[int, Root], where: Filt
         "INSERT OR IGNORE INTO temp.allowed_segments SELECT s.id FROM temp.allowed_files t"
         " CROSS JOIN files f ON f.id = t.id CROSS JOIN segments s ON s.asset_id = f.asset_id"
     )
+
+
+def drop_allowed(connection: sqlite3.Connection) -> None:
+    """Drop the tables that `allow` has made."""
+    connection.execute("DROP TABLE IF EXISTS temp.allowed_files")
+    connection.execute("DROP TABLE IF EXISTS temp.allowed_segments")
 
 
 def _conditions(where: Filter) -> tuple[list[str], list[object]]:

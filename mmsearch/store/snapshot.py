@@ -8,23 +8,28 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from mmsearch.query import Filter
 from mmsearch.store import ann, sums
-from mmsearch.store.catalogue import BadRow, open_reader, translate_sqlite_errors
-from mmsearch.store.filters import allow
+from mmsearch.store.catalogue import BadRow, closed_on_error, open_reader, translate_sqlite_errors
+from mmsearch.store.filters import allow, drop_allowed
 from mmsearch.store.layout import IndexFolder, user_name
 from mmsearch.store.meta import is_own
 from mmsearch.store.roots import Root, is_plain_path, roots
 from mmsearch.store.segments import cues_of
 from mmsearch.store.spaces import SpaceRow, spaces
 from mmsearch.store.words import chunks
-from mmsearch.types import Cue, Filter, Locator
+from mmsearch.trust import record_signature
+from mmsearch.types import Cue, Locator
 
 if TYPE_CHECKING:
     import numpy as np
+
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +47,15 @@ class Place:
 
 
 class Snapshot:
-    """One moment of an index, for one or several queries. A context manager; use from one thread."""
+    """One moment of an index, for one query after another. A context manager; use from one thread at a time.
+
+    `end` and `begin` part the queries: between them no lock is held, so that a writer is not kept from emptying its
+    log, while what was read of the index stays in memory for as long as the index does not change."""
 
     def __init__(self, folder: IndexFolder, where: Filter | None = None) -> None:
-        """Open the catalogue (raises as `open_reader` does) and see only what the filter lets through."""
+        """Open the catalogue (raises as `open_reader` does) and begin a query that sees only what the filter allows."""
         self.folder = folder
+        self._place = folder.identity()
         self.connection = open_reader(folder)
         self.left_out: frozenset[int] = frozenset()  # spaces that this snapshot is not to see
         self.notes: list[str] = []  # what is wrong with the index, and the next run makes again
@@ -59,13 +68,13 @@ class Snapshot:
             self.notes.append(f"The index belongs to {user_name(owner)}.")
         self._recorded = {} if known is None else known.files
         self._loaded: dict[tuple[int, str], tuple[ann.Generation | None, Any, np.ndarray, np.ndarray]] = {}
-        with translate_sqlite_errors(folder):
-            self.connection.execute("BEGIN")
-            self.connection.execute("SELECT 1 FROM meta LIMIT 1").fetchone()  # the moment is fixed by the first read
+        self._cache: dict[Hashable, Any] = {}
+        self.filtered = False
+        with translate_sqlite_errors(folder), closed_on_error(self.connection):
+            self._version = self._start()
             self.roots: dict[int, Root] = {root.id: root for root in roots(self.connection, folder)}
-            self.filtered = where is not None and bool(where)
-            if where is not None and self.filtered:
-                allow(self.connection, self.roots, where)
+            self._restrict(where)
+        self._files = self._signatures()
 
     def __enter__(self) -> Snapshot:
         return self
@@ -74,8 +83,52 @@ class Snapshot:
         self.close()
 
     def close(self) -> None:
-        """Let go of the moment."""
+        """Close the catalogue."""
         self.connection.close()
+
+    def begin(self, where: Filter | None = None) -> bool:
+        """Begin another query after `end`. False where the index has changed since this snapshot was opened: then
+        another one is needed."""
+        if self._place != self.folder.identity() or self._files != self._signatures():
+            return False
+        with translate_sqlite_errors(self.folder):
+            if self._start() != self._version:
+                return False
+            self.left_out = frozenset()
+            self._restrict(where)
+        return True
+
+    def end(self) -> None:
+        """End a query: the filter is gone, and so is the lock on this moment."""
+        if self.filtered:
+            drop_allowed(self.connection)
+        self.filtered = False
+        if self.connection.in_transaction:
+            self.connection.execute("COMMIT")
+
+    def _start(self) -> int:
+        """Fix the moment. Returns a number that differs when another connection has committed since the last call."""
+        self.connection.execute("BEGIN")
+        self.connection.execute("SELECT 1 FROM meta LIMIT 1").fetchone()  # the moment is fixed by the first read
+        return int(self.connection.execute("PRAGMA data_version").fetchone()[0])
+
+    def _restrict(self, where: Filter | None) -> None:
+        self.filtered = where is not None and bool(where)
+        if where is not None and self.filtered:
+            allow(self.connection, self.roots, where)
+
+    def _signatures(self) -> list[object]:
+        """Stat signatures of what a snapshot depends on beside the rows: they change where the catalogue is replaced,
+        restored or damaged by something other than SQLite, and where the user's trust in the index changes."""
+        parts = [self.folder.signature(name) for name in (self.folder.catalogue.name, self.folder.sums.name)]
+        return [*parts, self.folder.owner(), record_signature()]
+
+    def cached(self, key: Hashable, make: Callable[[], T]) -> T:
+        """What `make` returns, made once for this moment of the index. It must not depend on the filter."""
+        if key not in self._cache:
+            self._cache[key] = make()
+        result: T = self._cache[key]
+        return result
 
     def nothing_allowed(self) -> bool:
         """Whether there is a filter that no file passes."""
@@ -83,7 +136,8 @@ class Snapshot:
 
     def spaces(self) -> list[SpaceRow]:
         """The spaces of this index, but for those that are left out."""
-        return [row for row in spaces(self.connection) if row.id not in self.left_out]
+        rows = self.cached("spaces", lambda: spaces(self.connection))
+        return [row for row in rows if row.id not in self.left_out]
 
     def background(self, space_id: int, view: str) -> np.ndarray:
         """The background sample of a view: float32 (at most 1,000, dimension)."""
@@ -194,6 +248,16 @@ class Snapshot:
                     row[0], row[1], row[2], Locator(*row[3:8]), row[8], str(details.get("title", "")),
                     cues_of(details), tuple(read.get(row[0], ())),
                 )  # fmt: skip
+        return result
+
+    def assets_of(self, segment_ids: list[int]) -> dict[int, int]:
+        """The asset of each of these segments."""
+        result: dict[int, int] = {}
+        for some in chunks(segment_ids):
+            marks = ",".join("?" * len(some))
+            result.update(
+                self.connection.execute(f"SELECT id, asset_id FROM segments WHERE id IN ({marks})", some).fetchall()
+            )
         return result
 
     def files_of(self, asset_ids: list[int]) -> dict[int, list[tuple[int, bytes]]]:

@@ -11,6 +11,7 @@ import fake_index
 import pytest
 from fake_index import FAILED, HITS, HOSTILE, STATUS
 
+from mmsearch import query as q
 from mmsearch import types as t
 from mmsearch.cli.program import run
 from mmsearch.config import Settings
@@ -53,10 +54,10 @@ def test_a_query_prints_plain_columns_in_a_pipe_and_notes_on_stderr(capfd):
 def test_the_words_of_a_query_are_one_text_and_options_become_one_request(index):
     arguments = "query revenue chart -k 3 --all-segments --no-fold --min-score -1.5 --kind pdf --kind IMAGE"
     assert run([*arguments.split(), "--in", "sub/../x", "--in", "*.pdf", "--size", "1k..2MiB", "--pages", "+3"]) == 0
-    where = t.Filter(
+    where = q.Filter(
         ("pdf", "image"), (f"{Path.cwd()}/x", "*.pdf"), min_bytes=1000, max_bytes=2 << 20, min_pages=3
     )  # fmt: skip
-    assert asked(index) == [t.Query("revenue chart", k=3, all_segments=True, fold=False, min_score=-1.5, where=where)]
+    assert asked(index) == [q.Query("revenue chart", k=3, all_segments=True, fold=False, min_score=-1.5, where=where)]
 
 
 def test_nothing_found_is_exit_code_1_and_an_empty_stdout(capfd):
@@ -178,7 +179,7 @@ def test_a_line_that_can_not_be_asked_is_named_and_the_others_are_answered(capfd
 
 def test_similar_hands_over_the_absolute_path_with_its_place(index):
     assert run(["similar", "sub/report.pdf#page=3", "-k", "4"]) == 0
-    assert asked(index, "similar") == [(f"{Path.cwd()}/sub/report.pdf#page=3".encode(), t.Query(k=4))]
+    assert asked(index, "similar") == [(f"{Path.cwd()}/sub/report.pdf#page=3".encode(), q.Query(k=4))]
 
 
 def test_status_is_a_report_for_people(capfd, monkeypatch):

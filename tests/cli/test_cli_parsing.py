@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from mmsearch.cli import desktop_open, filter_options, locations, option_values, query_parts
 from mmsearch.errors import UsageError
-from mmsearch.types import Filter, Hit, Locator, Part
+from mmsearch.query import Filter, Hit, Part
+from mmsearch.types import Locator
 
 NOW = datetime(2024, 5, 31, 14, 30)
 

@@ -14,10 +14,10 @@ import pytest
 from replicas import tiny_minilm
 from small_index import run
 
-from mmsearch.encoding import encoders, query_encoding
+from mmsearch.encoding import encoders
 from mmsearch.errors import ModelUnavailable
 from mmsearch.index import Index
-from mmsearch.types import Query
+from mmsearch.query import Query, RunOptions
 
 FILES = ["encoder.json", "text.bin", "text.onnx", "tokenizer.json"]
 
@@ -43,7 +43,6 @@ def made(made_once: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pa
     """The same with a copy of the cache; `made / "cache"`."""
     subprocess.run(["cp", "-a", made_once / "cache", tmp_path / "cache"], check=True)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    query_encoding._cached.cache_clear()
     (tmp_path / "index").symlink_to(made_once / "index")
     return tmp_path
 
@@ -55,7 +54,7 @@ def place(top: Path) -> Path:
 
 def notes(top: Path, text: str = "ferry", **options: object) -> tuple[str, ...]:
     with Index.open((top / "index").resolve()) as opened:
-        answer = opened.search(Query(text=text, **options))  # type: ignore[arg-type]
+        answer = opened.search(Query(text=text), RunOptions(**options))  # type: ignore[arg-type]
     assert answer.hits
     return answer.notes
 
@@ -102,7 +101,7 @@ def test_one_that_is_not_as_it_was_written_is_not_loaded_and_told(made: Path, ho
     index = (made / "index").resolve()
     BROKEN[how](place(made))
     with pytest.raises(ModelUnavailable, match="exported query encoder"), Index.open(index) as opened:
-        opened.search(Query(text="ferry", query_encoder="onnx"))
+        opened.search(Query(text="ferry"), RunOptions(query_encoder="onnx"))
     told = [finding for finding in Index.verify(index) if "query encoders" in finding.promise]
     assert [finding.state for finding in told] == ["derived"]
     assert "query encoder" in told[0].sentence
@@ -208,7 +207,7 @@ def test_a_link_in_the_place_of_the_encoders_is_not_followed(made: Path) -> None
 def test_two_processes_that_make_it_at_once_leave_one_that_works(made: Path) -> None:
     shutil.rmtree(place(made))
     code = (
-        "import sys\nfrom pathlib import Path\nfrom mmsearch.index import Index\nfrom mmsearch.types import Query\n"
+        "import sys\nfrom pathlib import Path\nfrom mmsearch.index import Index\nfrom mmsearch.query import Query\n"
         "with Index.open(Path(sys.argv[1])) as one: answer = one.search(Query(text='ferry'))\n"
         "assert answer.hits\nprint(*answer.notes)"
     )
@@ -224,6 +223,6 @@ def test_two_processes_that_make_it_at_once_leave_one_that_works(made: Path) -> 
 def test_it_gives_the_vectors_of_the_model(made: Path) -> None:
     with Index.open((made / "index").resolve()) as opened:
         by_onnx, by_torch = (
-            opened.search(Query(text="ferry", query_encoder=way)).hits[0].score for way in ("onnx", "torch")
+            opened.search(Query(text="ferry"), RunOptions(query_encoder=way)).hits[0].score for way in ("onnx", "torch")
         )
     np.testing.assert_allclose(by_onnx, by_torch, atol=1e-4)

@@ -7,8 +7,8 @@ import pytest
 from PIL import Image
 from small_index import write_pdf, write_wav
 
-from mmsearch.encoding.ad_hoc_files import Files, source_of, words_of
 from mmsearch.errors import ExtractionError, UsageError
+from mmsearch.retrieval.ad_hoc_files import Files, source_of, words_of
 from mmsearch.types import Kind, Needs
 
 

@@ -7,6 +7,7 @@ from typing import ClassVar
 import fake_index
 import pytest
 
+from mmsearch import query as q
 from mmsearch import types as t
 from mmsearch.cli.program import run
 
@@ -30,14 +31,14 @@ class Index(fake_index.Index):
         for rank, word in enumerate(query.text.split(), 1):
             path, *same = (self.base + b"/" + one.encode() for one in word.split("@")[0].split("+"))
             place = t.Locator(page=int(word.split("@")[1])) if "@" in word else t.Locator()
-            hits.append(t.Hit(rank, self.best / rank, path, "text", "words", place, "", (), rank, tuple(same)))
+            hits.append(q.Hit(rank, self.best / rank, path, "text", "words", place, "", (), rank, tuple(same)))
         if query.images:
             hits = [
-                t.Hit(1, 0.9, query.images[0], "image", "words", t.Locator(), "", (), 1, (self.base + b"/p/copy.png",))
+                q.Hit(1, 0.9, query.images[0], "image", "words", t.Locator(), "", (), 1, (self.base + b"/p/copy.png",))
             ]
         if query.min_score is None and hits[0].score < self.cutoff:
             hits = []
-        return t.Answer(tuple(hits[: query.k]), (), 0.01)
+        return q.Answer(tuple(hits[: query.k]), (), 0.01)
 
 
 @pytest.fixture(autouse=True)

@@ -8,6 +8,7 @@ import time
 from types import ModuleType
 from typing import ClassVar
 
+from mmsearch import query as q
 from mmsearch import types as t
 from mmsearch.config import index_command
 from mmsearch.errors import FailureCode, IndexUnusable, LockHeld, NoIndex, UsageError
@@ -15,18 +16,18 @@ from mmsearch.index_status import FailedFile, FailedFileState, Finding, FindingS
 from mmsearch.run_record import Finished, Progress, Remark, RunOutcome, RunRecord
 
 BASE = b"/data"
-WORDS = t.Signal("words", 7.5, 2.0, 1, 1.5, ("revenue", "chart"))
-LOOK = t.Signal("builtin:image", 0.31, 1.0, 4, 0.75)
+WORDS = q.Signal("words", 7.5, 2.0, 1, 1.5, ("revenue", "chart"))
+LOOK = q.Signal("builtin:image", 0.31, 1.0, 4, 0.75)
 HITS = (
-    t.Hit(1, 2.25, BASE + b"/report.pdf", t.Kind.PDF, "words", t.Locator(page=3), "The revenue\nchart shows growth.",
+    q.Hit(1, 2.25, BASE + b"/report.pdf", t.Kind.PDF, "words", t.Locator(page=3), "The revenue\nchart shows growth.",
           (WORDS, LOOK), 7, (BASE + b"/copy.pdf", BASE + b"/old/report.pdf"), (t.Locator(page=9),)),
-    t.Hit(2, 1.5, BASE + b"/talk.mp4", t.Kind.VIDEO, "video", t.Locator(start_s=75.0, end_s=80.5), "",
+    q.Hit(2, 1.5, BASE + b"/talk.mp4", t.Kind.VIDEO, "video", t.Locator(start_s=75.0, end_s=80.5), "",
           (LOOK,), 8),
-    t.Hit(3, 0.25, BASE + b"/notes.md", t.Kind.TEXT, "text", t.Locator(line_start=40, line_end=52), "收入 table",
+    q.Hit(3, 0.25, BASE + b"/notes.md", t.Kind.TEXT, "text", t.Locator(line_start=40, line_end=52), "收入 table",
           (LOOK,), 9),
 )  # fmt: skip
 HOSTILE = BASE + b"/a\n\x1b[31mred\xff\xe2\x80\xae.txt"
-EVIL = t.Hit(1, 0.5, HOSTILE, t.Kind.TEXT, "text", t.Locator(), "x\x1b]0;owned\x07y\u2028z", (LOOK,), 1)
+EVIL = q.Hit(1, 0.5, HOSTILE, t.Kind.TEXT, "text", t.Locator(), "x\x1b]0;owned\x07y\u2028z", (LOOK,), 1)
 FAILED = [
     FailedFile(
         BASE + b"/broken.pdf",
@@ -65,7 +66,7 @@ class Index:
     def __exit__(self, *_):
         return None
 
-    def search(self, query):
+    def search(self, query, options=None):
         self.calls.append(("search", query))
         if query.text == "crash":
             raise KeyError("a bug")
@@ -88,11 +89,11 @@ class Index:
         if query.text == "torch":
             assert "torch" not in sys.modules
         hits = {"nothing": (), "evil": (EVIL,), "many": HITS * 4000}.get(query.text, HITS)
-        return t.Answer(hits if query.text == "many" else hits[: query.k], ("Answered from memory.",), 0.01)
+        return q.Answer(hits if query.text == "many" else hits[: query.k], ("Answered from memory.",), 0.01)
 
     def similar(self, target, query):
         self.calls.append(("similar", target, query))
-        return t.Answer(HITS[:1])
+        return q.Answer(HITS[:1])
 
     def status(self):
         return self.status_now

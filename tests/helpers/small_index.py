@@ -18,9 +18,10 @@ from mmsearch.indexing import model_selection, run_models
 from mmsearch.models import builtin, query_encoder, registry
 from mmsearch.models.device import Precision
 from mmsearch.models.embedder import Throughput
+from mmsearch.query import Query
 from mmsearch.run_record import Finished, RunRecord
 from mmsearch.store.layout import IndexFolder
-from mmsearch.types import Query, View
+from mmsearch.types import View
 
 
 def embedded(text: str) -> np.ndarray:

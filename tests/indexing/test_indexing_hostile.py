@@ -21,8 +21,8 @@ from small_index import (
 from mmsearch.config import Settings
 from mmsearch.errors import IndexUnusable, UsageError
 from mmsearch.index import Index
+from mmsearch.query import Query
 from mmsearch.store.layout import IndexFolder
-from mmsearch.types import Query
 
 
 @pytest.fixture(autouse=True)

@@ -16,8 +16,8 @@ from mmsearch.discovery import walk as walking
 from mmsearch.filestat import HIGHEST, LOWEST, stat_values
 from mmsearch.index import Index
 from mmsearch.indexing import inspection as looking
+from mmsearch.query import Filter, Query
 from mmsearch.run_record import Remark
-from mmsearch.types import Filter, Query
 
 
 @pytest.fixture(autouse=True)

@@ -14,8 +14,9 @@ from mmsearch.index_status import FailedFile, FailedFileState, SpaceStatus, Stat
 from mmsearch.models.advice import ModelFacts
 from mmsearch.output import model_tables, streams, summary, table, text_layout
 from mmsearch.output.progress import failure_line
+from mmsearch.query import Hit, Signal
 from mmsearch.run_record import FileFailed, RunRecord
-from mmsearch.types import Failure, Hit, Kind, Locator, Signal
+from mmsearch.types import Failure, Kind, Locator
 
 NAMES = ["年度报告 收入与支出 2025.pdf", "تقرير سنوي عن الإيرادات.pdf", "🎉 team party 👩‍🔬.jpg"]
 FOLDER = "/archive/projects/2025/customers/a very long folder name for one customer"

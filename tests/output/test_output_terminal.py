@@ -25,7 +25,8 @@ from mmsearch.output.formatting import (
 )
 from mmsearch.output.records import path_record, to_json
 from mmsearch.output.table import file_url
-from mmsearch.types import Hit, Locator
+from mmsearch.query import Hit
+from mmsearch.types import Locator
 
 FAKE = [sys.executable, str(Path(fake_index.__file__))]
 LINK = re.compile(r"\x1b\]8;[^;]*;([^\x1b]*)\x1b\\")

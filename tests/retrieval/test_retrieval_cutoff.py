@@ -4,8 +4,9 @@ import pytest
 from small_index import run, use_word_model
 
 from mmsearch.index import Index
+from mmsearch.query import Part, Query
+from mmsearch.retrieval.query_encoding import QueryEncoders
 from mmsearch.retrieval.ranking import DEFAULT_CUTOFF, FAINT
-from mmsearch.types import Part, Query
 
 TEXTS = {
     "harbour.txt": "The old harbour of Bremen was dredged again in the spring of 1911.",
@@ -97,5 +98,5 @@ def test_the_command_says_so_and_ends_with_1(index, capfd):
 def test_an_empty_index_answers_without_a_model(tmp_path, monkeypatch):
     (tmp_path / "files").mkdir()
     run(tmp_path / "index", tmp_path / "files")
-    monkeypatch.setattr("mmsearch.retrieval.query_building.encode_text", lambda *_: pytest.fail("a model was asked"))
+    monkeypatch.setattr(QueryEncoders, "encode_text", lambda *_: pytest.fail("a model was asked"))
     assert ask(tmp_path / "index", "harbour").hits == ()

@@ -14,8 +14,9 @@ from mmsearch.errors import ModelUnavailable
 from mmsearch.index import Index
 from mmsearch.models import export, registry
 from mmsearch.models.model_options import ModelOptions
+from mmsearch.query import Query, RunOptions
 from mmsearch.retrieval.ranking import standardise_across
-from mmsearch.types import Query, View
+from mmsearch.types import View
 
 THINGS = (
     "amber ash bark birch brass brick chalk clay cloud coral cotton denim dust ebony ember fern fire flint glass grass"
@@ -196,8 +197,8 @@ def searched(index, queries):
     opened = Index.open(index)
     found = Found([], [], set())
     for text in queries:
-        query = Query(text, k=2 * FILES, names=False, fold=False, min_score=0.0, query_encoder="torch")
-        hits = opened.search(query).hits
+        query = Query(text, k=2 * FILES, names=False, fold=False, min_score=0.0)
+        hits = opened.search(query, RunOptions(query_encoder="torch")).hits
         assert len(hits) == 2 * FILES
         cosines = {}
         for hit in hits:

@@ -7,8 +7,8 @@ import sqlite3
 
 import pytest
 
-from mmsearch.retrieval import candidate_matching as module
-from mmsearch.retrieval.candidate_matching import candidate_expression
+from mmsearch.retrieval import query_parsing as module
+from mmsearch.retrieval.query_parsing import candidate_expression
 from mmsearch.store.vocabulary import WORDS, Vocabulary
 
 COMMON = {"report": 0.3, "annual": 0.2, "budget": 0.1, "walrus": 0.01}

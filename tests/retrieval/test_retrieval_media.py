@@ -16,17 +16,20 @@ from replicas_towers import tiny_clap
 from small_index import WordEncoder, WordModel, run, use_word_model, write, write_wav
 
 from mmsearch.cli.program import run as mmsearch
-from mmsearch.encoding import encoders, query_encoding
+from mmsearch.encoding import encoders
 from mmsearch.errors import ModelUnavailable, UsageError
 from mmsearch.index import Index
 from mmsearch.indexing import run_models
 from mmsearch.models import builtin, export, registry
 from mmsearch.models.model_options import ModelOptions
-from mmsearch.retrieval.query_building import compose
+from mmsearch.query import Part, Query, RunOptions
+from mmsearch.retrieval import query_encoding
+from mmsearch.retrieval.query_building import build_query
+from mmsearch.retrieval.query_encoding import QueryEncoders
 from mmsearch.retrieval.signals import Words, score
 from mmsearch.store.layout import IndexFolder
 from mmsearch.store.snapshot import Snapshot
-from mmsearch.types import Part, Query, View
+from mmsearch.types import View
 
 EXACT = ModelOptions(device="cpu", dtype="float32")
 CACHE = tempfile.TemporaryDirectory(prefix="mmsearch-tests-")  # no other test may see that models were refused
@@ -50,7 +53,6 @@ def use_words(patch):
     plain = lambda row, *how: WordModel() if row.name == "builtin" else load(row, *how)  # noqa: E731
     patch.setattr(run_models, "load_embedder", plain)
     patch.setattr(query_encoding, "load_embedder", plain)
-    query_encoding._whole.cache_clear()
 
 
 def film(path, source):
@@ -127,8 +129,11 @@ def whole(whole_once, monkeypatch):
     return whole_once
 
 
+BY_TORCH = RunOptions(query_encoder="torch")
+
+
 def asked(index, text="", **query):
-    return Index.open(index).search(Query(text, **{"min_score": 0.0, "k": 50, "query_encoder": "torch"} | query))
+    return Index.open(index).search(Query(text, **{"min_score": 0.0, "k": 50} | query), BY_TORCH)
 
 
 def names(answer):
@@ -139,7 +144,7 @@ def raw(index, signal, name, text="", **query):
     """What a signal says of a file on its own scale, whether it is among the hits or not."""
     folder = IndexFolder(index)
     with Snapshot(folder) as snapshot:
-        composed, _ = compose(folder, snapshot, Query(text, **{"query_encoder": "torch"} | query))
+        composed, _ = build_query(QueryEncoders(folder), snapshot, Query(text, **query), BY_TORCH)
         scored = score(snapshot, composed, Words(snapshot, composed.parsed.words))
         places = snapshot.places(scored.segments)
         for number, segment in enumerate(scored.segments):
@@ -223,7 +228,7 @@ def test_a_file_outside_is_compared_by_what_it_shows_and_by_its_words(specialist
     exif = Image.Exif()
     exif[0x010E] = "The ferry in the harbour"
     Image.open(media / "p4.png").convert("RGB").save(captioned, exif=exif, quality=95)
-    answer = Index.open(specialists).similar(bytes(captioned), Query(k=50, min_score=0.0, query_encoder="torch"))
+    answer = Index.open(specialists).similar(bytes(captioned), Query(k=50, min_score=0.0), BY_TORCH)
     assert answer.notes == ("outside.jpg is not in the index: it is compared by its look (clip) and the words in it.",)
     assert names(answer)[0] == "p4.png" and "ferry.txt" in names(answer)
 

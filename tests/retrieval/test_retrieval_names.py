@@ -7,10 +7,9 @@ import string
 import pytest
 
 from mmsearch.index import Index
-from mmsearch.retrieval.identifiers import identifiers, is_name, names_meant
-from mmsearch.retrieval.query_parsing import parse
-from mmsearch.retrieval.typos import close_words
-from mmsearch.types import Query
+from mmsearch.query import Query
+from mmsearch.retrieval.names import close_words
+from mmsearch.retrieval.query_parsing import identifiers, is_name, names_meant, parse
 
 
 def found(searched, text, **query):

@@ -9,10 +9,10 @@ import pytest
 
 from mmsearch.errors import UsageError
 from mmsearch.index import Index
+from mmsearch.query import Filter, Part, Query
 from mmsearch.retrieval.query_building import _summed
 from mmsearch.retrieval.signals import Vector
 from mmsearch.store.spaces import SpaceRow
-from mmsearch.types import Filter, Part, Query
 
 
 def search(searched, text="", **query):

@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 
+from mmsearch.retrieval.query_encoding import token_coverage
 from mmsearch.retrieval.ranking import (
     ACROSS,
     FAINT,
@@ -20,7 +21,6 @@ from mmsearch.retrieval.ranking import (
     standardise_across,
     view_spread,
 )
-from mmsearch.retrieval.token_coverage import token_coverage
 
 
 def plain_strength(z):
@@ -128,7 +128,7 @@ def test_the_readable_share_counts_letters_in_pieces_of_two_or_more(text, pieces
 
 
 @pytest.mark.parametrize(
-    ("text", "pieces", "single_signs", "share"),
+    ("text", "pieces", "single_characters", "share"),
     [
         ("the cat", [("the</w>", 0, 3), ("cat</w>", 4, 7)], False, 1.0),  # CLIP
         ("кот", [("Ð", 0, 1), ("º", 0, 1), ("Ð¾", 1, 2), ("ÑĤ</w>", 2, 3)], False, 0.0),  # CLIP: byte by byte

@@ -8,8 +8,8 @@ import pytest
 from small_index import run, use_word_model
 
 from mmsearch.index import Index
+from mmsearch.query import Query, RunOptions
 from mmsearch.retrieval.proximity_reranking import REACH, SHARE, merge_into_ranks, term_proximity
-from mmsearch.types import Query
 
 WEIGHTS = {"red": 2.0, "car": 1.0, "show": 3.0}
 
@@ -96,7 +96,7 @@ def index(tmp_path_factory):
 
 def test_words_that_stand_together_come_first_and_scores_are_explained(index):
     plain = Index.open(index).search(Query("salt lake", min_score=0, names=False)).hits
-    again = Index.open(index).search(Query("salt lake", min_score=0, names=False, rerank="builtin")).hits
+    again = Index.open(index).search(Query("salt lake", min_score=0, names=False), RunOptions(rerank="builtin")).hits
     assert again[0].path.endswith(b"together.txt")
     before = {hit.path: hit.score for hit in plain}
     for hit in again:
@@ -108,7 +108,11 @@ def test_words_that_stand_together_come_first_and_scores_are_explained(index):
 
 def test_what_is_not_judged_keeps_its_place_below(index):
     plain = Index.open(index).search(Query("salt lake", min_score=0, names=False)).hits
-    again = Index.open(index).search(Query("salt lake", min_score=0, names=False, rerank="builtin", rerank_top=1)).hits
+    again = (
+        Index.open(index)
+        .search(Query("salt lake", min_score=0, names=False), RunOptions(rerank="builtin", rerank_top=1))
+        .hits
+    )
     assert [hit.path for hit in again] == [hit.path for hit in plain]
     judged = [any(signal.name == "rerank" for signal in hit.signals) for hit in again]
     assert judged == [True] + [False] * (len(again) - 1)
@@ -117,14 +121,14 @@ def test_what_is_not_judged_keeps_its_place_below(index):
 def test_reranking_does_not_lift_a_query_over_the_cutoff(index):
     text = "lake quantum salt chromodynamics lattice gauge boson"
     assert bool(Index.open(index).search(Query(text)).hits) == bool(
-        Index.open(index).search(Query(text, rerank="builtin")).hits
+        Index.open(index).search(Query(text), RunOptions(rerank="builtin")).hits
     )
 
 
 def test_a_cutoff_holds_for_the_scores_that_are_shown(index):
-    every = Index.open(index).search(Query("salt lake", min_score=0, names=False, rerank="builtin")).hits
+    every = Index.open(index).search(Query("salt lake", min_score=0, names=False), RunOptions(rerank="builtin")).hits
     least = every[0].score
-    kept = Index.open(index).search(Query("salt lake", min_score=least, names=False, rerank="builtin"))
+    kept = Index.open(index).search(Query("salt lake", min_score=least, names=False), RunOptions(rerank="builtin"))
     assert [hit.path for hit in kept.hits] == [every[0].path]
-    none = Index.open(index).search(Query("salt lake", min_score=0.999, names=False, rerank="builtin"))
+    none = Index.open(index).search(Query("salt lake", min_score=0.999, names=False), RunOptions(rerank="builtin"))
     assert not none.hits and f"scores {least:.3f}" in none.notes[-1]

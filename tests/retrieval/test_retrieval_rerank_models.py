@@ -13,7 +13,6 @@ from replicas_towers import tiny_colqwen2
 from small_index import run, use_word_model, write, write_pdf, write_png
 
 from mmsearch.cli.program import run as run_program
-from mmsearch.encoding.ad_hoc_files import Files, source_of
 from mmsearch.errors import ModelUnavailable, UsageError
 from mmsearch.index import Index
 from mmsearch.models.embedder import Clip
@@ -21,10 +20,12 @@ from mmsearch.models.model_options import ModelOptions
 from mmsearch.models.registry import resolve
 from mmsearch.models.reranker import Candidate
 from mmsearch.models.rerankers import load_reranker
+from mmsearch.query import Part, Query, RunOptions
 from mmsearch.retrieval import model_reranking
+from mmsearch.retrieval.ad_hoc_files import Files, source_of
 from mmsearch.retrieval.rerank_media import with_image
 from mmsearch.store.snapshot import Snapshot
-from mmsearch.types import Extracted, Locator, Needs, Part, Query, Segment, View
+from mmsearch.types import Extracted, Locator, Needs, Segment, View
 
 TEXTS = {
     "one.txt": "The ferry leaves at nine from the northern pier.",
@@ -51,8 +52,11 @@ def place(tmp_path_factory):
 
 
 def asked(place, model="marco", **query):
-    defaults = {"min_score": 0.0, "names": False, "rerank": str(place / model) if "/" not in model else model}
-    return Index.open(place / "index").search(Query(**{"text": "ferry", **defaults, **query}))
+    given = {name: query.pop(name) for name in ("rerank_top", "rerank_seconds", "instruct") if name in query}
+    options = RunOptions(rerank=str(place / model) if "/" not in model else model, **given)
+    return Index.open(place / "index").search(
+        Query(**{"text": "ferry", "min_score": 0.0, "names": False, **query}), options
+    )
 
 
 def names(answer) -> list[str]:
@@ -160,7 +164,7 @@ def test_files_that_changed_are_judged_by_their_words(place, watching, tmp_path)
     shutil.copytree(place / "files", tmp_path / "files")
     run(tmp_path / "index", tmp_path / "files")
     (tmp_path / "files" / "time.pdf").write_bytes(b"gone to the dogs")
-    answer = Index.open(tmp_path / "index").search(Query("ferry", min_score=0, names=False, rerank="x/y"))
+    answer = Index.open(tmp_path / "index").search(Query("ferry", min_score=0, names=False), RunOptions(rerank="x/y"))
     assert all(one.image is None for one in watching.seen)
     assert [note for note in answer.notes if "by their words alone" in note] == [
         "watching judged 2 of them by their words alone: the files changed or went away since they were indexed."
@@ -174,7 +178,7 @@ def test_a_file_that_was_put_back_is_the_same(place, watching, tmp_path):
     shutil.copy2(pdf, tmp_path / "copy.pdf")
     pdf.unlink()
     shutil.copy2(tmp_path / "copy.pdf", pdf)
-    Index.open(tmp_path / "index").search(Query("ferry", min_score=0, names=False, rerank="x/y"))
+    Index.open(tmp_path / "index").search(Query("ferry", min_score=0, names=False), RunOptions(rerank="x/y"))
     assert sum(one.image is not None for one in watching.seen) == 2
 
 
@@ -185,7 +189,7 @@ def test_a_text_only_reranker_says_what_it_could_not_judge(place):
             "SELECT s.id FROM segments s JOIN assets a ON a.id = s.asset_id WHERE a.kind = 'image'"
         ).fetchone()[0]
         judged = model_reranking.rerank_by_model(
-            snapshot, "ferry", Query("ferry", rerank=str(place / "marco")), [photo]
+            snapshot, "ferry", Query("ferry"), RunOptions(rerank=str(place / "marco")), [photo]
         )
     assert judged.scores == {}
     assert judged.notes == ["marco could not judge 1 of them, which have no words for it; they keep their place."]
@@ -205,12 +209,12 @@ def test_unknown_and_absent_rerankers_are_one_sentence_without_a_network(place, 
     monkeypatch.setattr(socket.socket, "connect", refuse)
     monkeypatch.setattr(socket, "getaddrinfo", refuse)
     with pytest.raises(UsageError, match="no model"):
-        Index.open(place / "index").search(Query("ferry", rerank="no-such-thing"))
+        Index.open(place / "index").search(Query("ferry"), RunOptions(rerank="no-such-thing"))
     with pytest.raises(ModelUnavailable, match="not on this machine") as caught:
-        Index.open(place / "index").search(Query("ferry", rerank="qwen3-reranker-0.6b"))
+        Index.open(place / "index").search(Query("ferry"), RunOptions(rerank="qwen3-reranker-0.6b"))
     assert "mmsearch models pull" in caught.value.hint
     with pytest.raises(ModelUnavailable, match="clip is an embedder, not a reranker"):
-        Index.open(place / "index").search(Query("ferry", rerank="clip"))
+        Index.open(place / "index").search(Query("ferry"), RunOptions(rerank="clip"))
 
 
 def test_frames_come_with_the_length_of_their_scene():
@@ -266,7 +270,7 @@ def test_the_whole_program_reranks(place, monkeypatch, capfd):
     ],
 )
 def test_trust_goes_by_the_model_and_not_by_how_it_is_called(rerank, trusted, wanted):
-    options = model_reranking._options(Query("a", rerank=rerank, trust_remote_code=trusted, device="cpu"))
+    options = model_reranking._model_options(RunOptions(rerank=rerank, trust_remote_code=trusted, device="cpu"))
     assert options == ModelOptions(device="cpu", trust_remote_code=wanted)
 
 

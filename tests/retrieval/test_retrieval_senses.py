@@ -13,11 +13,12 @@ from mmsearch.index import Index
 from mmsearch.indexing import model_selection, run_models
 from mmsearch.models import builtin, builtin_media, picture_classifier, registry
 from mmsearch.models.picture_network import PictureTower
-from mmsearch.retrieval.query_building import compose
+from mmsearch.query import DEFAULT_OPTIONS, Query
+from mmsearch.retrieval.query_building import build_query
+from mmsearch.retrieval.query_encoding import QueryEncoders
 from mmsearch.run_record import Remark
 from mmsearch.store.layout import IndexFolder
 from mmsearch.store.snapshot import Snapshot
-from mmsearch.types import Query
 from training import audio_probes
 from training.train import export
 
@@ -40,7 +41,7 @@ def senses_here(weights, monkeypatch):
     use_word_model(monkeypatch.setattr)
     model = lambda row, *how: WordModel() if run_models.plain_name(row) == "builtin" else load(row, *how)  # noqa: E731
     monkeypatch.setattr(run_models, "load_embedder", model)
-    monkeypatch.setattr("mmsearch.encoding.query_encoding.load_embedder", model)
+    monkeypatch.setattr("mmsearch.retrieval.query_encoding.load_embedder", model)
     monkeypatch.setattr(picture_classifier, "folder", lambda: weights)
     for cache in (builtin_media.shared_classifier, builtin_media.classifier_identity, picture_classifier._kinds):
         cache.cache_clear()
@@ -68,7 +69,10 @@ def asked(index, text):
     """What a text query is compared with."""
     query = Query(text)
     with Snapshot(IndexFolder(index), query.where) as snapshot:
-        return {vector.name for vector in compose(IndexFolder(index), snapshot, query)[0].vectors}
+        return {
+            vector.name
+            for vector in build_query(QueryEncoders(snapshot.folder), snapshot, query, DEFAULT_OPTIONS)[0].vectors
+        }
 
 
 def test_a_preset_makes_a_space_of_each_sense(tmp_path, docs, senses_here):
@@ -128,11 +132,11 @@ def test_the_words_of_a_picture_are_searched_beside_its_likeness(tmp_path, docs,
     index = tmp_path / "index"
     run(index, docs, models=("senses",))
     monkeypatch.setattr(
-        "mmsearch.retrieval.external_query.words_of", lambda pieces, most: ["The ferry leaves at nine."]
+        "mmsearch.retrieval.query_by_example.words_of", lambda pieces, most: ["The ferry leaves at nine."]
     )
     query = Query("", images=(bytes(docs / "two.png"),))
     with Snapshot(IndexFolder(index), query.where) as snapshot:
-        asked, notes = compose(IndexFolder(index), snapshot, query)
+        asked, notes = build_query(QueryEncoders(snapshot.folder), snapshot, query, DEFAULT_OPTIONS)
     names = {vector.name for vector in asked.vectors}
     assert names == {"builtin:text", f"{builtin.EYES}:image", f"{builtin.LIKENESS}:image"}
     assert [set(wording.words) for wording in asked.wordings] == [{"the", "ferry", "leaves", "at", "nine"}]

@@ -10,6 +10,7 @@ import pytest
 
 from mmsearch import trust
 from mmsearch.errors import StoppedEarly
+from mmsearch.query import Filter
 from mmsearch.store import ann, ann_build, files
 from mmsearch.store.catalogue import open_writer, transaction
 from mmsearch.store.layout import IndexFolder
@@ -17,7 +18,7 @@ from mmsearch.store.meta import index_id
 from mmsearch.store.segments import SpanResult, Vectors, commit_span, refresh_background
 from mmsearch.store.snapshot import Snapshot
 from mmsearch.store.verify import verify
-from mmsearch.types import Filter, Locator, Probe, Segment, Span
+from mmsearch.types import Locator, Probe, Segment, Span
 
 DIMENSION = 16
 

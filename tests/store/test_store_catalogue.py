@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from mmsearch.durable import replaced
 from mmsearch.errors import DamagedIndex, IndexUnusable, LockHeld, NewerSchema, NoIndex
 from mmsearch.index import Index
+from mmsearch.query import Filter
 from mmsearch.store import files
 from mmsearch.store.catalogue import open_reader, open_writer, transaction
 from mmsearch.store.layout import IndexFolder, is_network_file_system
@@ -24,7 +25,6 @@ from mmsearch.store.lock import lock_holder, writer_lock
 from mmsearch.store.meta import get_meta, set_meta
 from mmsearch.store.roots import add_root, is_below, roots, set_forgotten
 from mmsearch.store.snapshot import Snapshot
-from mmsearch.types import Filter
 
 
 @pytest.fixture

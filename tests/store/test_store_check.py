@@ -14,8 +14,8 @@ from small_index import broken, change, contents, found, rows, run, use_word_mod
 from mmsearch.errors import DamagedIndex, MmsearchError, NoIndex
 from mmsearch.index import Index
 from mmsearch.indexing.adoption import adopt
+from mmsearch.query import Query
 from mmsearch.store import ann
-from mmsearch.types import Query
 
 
 @pytest.fixture(autouse=True)

@@ -14,9 +14,9 @@ from small_index import run, use_word_model, write
 
 from mmsearch.errors import IndexUnusable, MmsearchError
 from mmsearch.index import Index
+from mmsearch.query import Query
 from mmsearch.store import ann, sums
 from mmsearch.store.layout import IndexFolder
-from mmsearch.types import Query
 
 VARIANTS = 100
 SCHEMA = [

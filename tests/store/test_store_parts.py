@@ -13,9 +13,9 @@ from mmsearch.config import Settings
 from mmsearch.durable import replaced
 from mmsearch.errors import IndexUnusable, MmsearchError
 from mmsearch.index import Index
+from mmsearch.query import Query
 from mmsearch.store import ann, layout
 from mmsearch.store.layout import IndexFolder
-from mmsearch.types import Query
 
 PARTS = ["catalogue.db", "catalogue.db-wal", "catalogue.db-shm", "catalogue.db-journal", "catalogue.sums",
          "writer.lock", "ann-1-text-1.faiss", ".ann-1-text-2.faiss.7.tmp", ".catalogue.sums.7.tmp"]  # fmt: skip

@@ -10,11 +10,11 @@ from small_index import contents, events, found, run, use_word_model, write
 from mmsearch.config import Settings
 from mmsearch.errors import DamagedIndex
 from mmsearch.index import Index
+from mmsearch.query import Query
 from mmsearch.run_record import Remark
 from mmsearch.store import ann, sums, writing
 from mmsearch.store.layout import IndexFolder
 from mmsearch.store.log import lost_commits
-from mmsearch.types import Query
 
 
 @pytest.fixture(autouse=True)

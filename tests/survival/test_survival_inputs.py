@@ -12,7 +12,8 @@ from mmsearch.cli import option_values
 from mmsearch.errors import FailureCode, UsageError
 from mmsearch.index_status import FailedFile
 from mmsearch.output import records
-from mmsearch.types import Failure, Filter
+from mmsearch.query import Filter
+from mmsearch.types import Failure
 
 
 @pytest.mark.parametrize(

@@ -17,9 +17,9 @@ from mmsearch.errors import MmsearchError
 from mmsearch.extraction.forkserver import WorkerKind
 from mmsearch.index import Index
 from mmsearch.indexing import inspection as looking
+from mmsearch.query import Query
 from mmsearch.run_record import Progress
 from mmsearch.store.layout import IndexFolder
-from mmsearch.types import Query
 
 HERE = Path(__file__).parents[1] / "helpers"
 

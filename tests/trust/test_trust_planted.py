@@ -18,8 +18,8 @@ from mmsearch.encoding import encoders
 from mmsearch.errors import ModelUnavailable, UntrustedModel
 from mmsearch.index import Index
 from mmsearch.indexing import model_selection, run_models
+from mmsearch.query import Query, RunOptions
 from mmsearch.run_record import Remark
-from mmsearch.types import Query
 
 SETTINGS = ["--no-ocr", "--workers", "1", "--quiet"]
 
@@ -319,14 +319,14 @@ def test_a_model_is_loaded_as_the_record_has_it(
         changed(index, fingerprint={"text": {"weights": "sha256:1"}})
     elif how == "code":
         changed(index, recorded={"model": str(evil), "options": {"trust_remote_code": True, "revision": "main"}})
-    asked = Query(text="ferry", query_encoder="torch")
+    asked = Query(text="ferry"), RunOptions(query_encoder="torch")
     if how in ("source", "fingerprint"):
         with Index.open(index) as opened:
-            answer = opened.search(asked)
+            answer = opened.search(*asked)
         assert answer.hits and any("The model evil was left out" in note for note in answer.notes)
     else:  # allowed, but not with code of its own
         with Index.open(index) as opened, pytest.raises(ModelUnavailable) as error:
-            opened.search(asked)
+            opened.search(*asked)
         assert "runs code of its own, which mmsearch does not do unasked" in error.value.sentence
     assert not (tmp_path / "canary").exists()
 
@@ -340,12 +340,12 @@ def test_code_runs_where_the_user_has_allowed_it_and_not_after_it_has_changed(
     assert command(["trust", str(index), "--trust-remote-code", str(evil)]) == 0
     (evil / "canary.py").write_text((evil / "canary.py").read_text() + "# another\n")
     with Index.open(index) as opened, pytest.raises(UntrustedModel) as error:
-        opened.search(Query(text="ferry", query_encoder="torch"))
+        opened.search(Query(text="ferry"), RunOptions(query_encoder="torch"))
     assert "has changed since you allowed it" in error.value.sentence
     assert not (tmp_path / "canary").exists()
     assert command(["trust", str(index), "--trust-remote-code", str(evil)]) == 0
     with Index.open(index) as opened, pytest.raises(ModelUnavailable):
-        opened.search(Query(text="ferry", query_encoder="torch"))
+        opened.search(Query(text="ferry"), RunOptions(query_encoder="torch"))
     assert (tmp_path / "canary").exists()  # so the other tests would have seen it run
 
 

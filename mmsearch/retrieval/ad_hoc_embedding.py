@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from mmsearch.encoding.ad_hoc_files import Files, source_of, words_of
 from mmsearch.encoding.contents import Space, contents, needs_of
 from mmsearch.errors import ExtractionError, ModelUnavailable, UsageError
+from mmsearch.retrieval.ad_hoc_files import Files, source_of, words_of
 from mmsearch.types import Extracted, Kind, Locator, Needs, Segment, View, chosen
 
 if TYPE_CHECKING:

@@ -4,7 +4,9 @@ import os
 
 import pytest
 
-from mmsearch.encoding import encoders, query_encoding
+from mmsearch.encoding import encoders
+from mmsearch.retrieval.query_encoding import QueryEncoders
+from mmsearch.store.layout import IndexFolder
 from mmsearch.store.spaces import SpaceRow
 
 ROW = SpaceRow(1, "toy", {"text": {"weights": "of a toy"}}, {}, 2, ("text",))
@@ -15,19 +17,18 @@ def loaded(tmp_path, monkeypatch):
     rows = []
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.setattr(encoders, "opened", lambda row: rows.append(row.fingerprint) or object())
-    query_encoding._cached.cache_clear()
-    yield rows
-    query_encoding._cached.cache_clear()
+    return rows
 
 
-def test_the_same_files_are_loaded_once_and_changed_ones_again(loaded):
+def test_the_same_files_are_loaded_once_and_changed_ones_again(loaded, tmp_path):
     place = encoders.place_of(ROW.fingerprint["text"])
     place.mkdir(parents=True)
     for name in ("text.onnx", "encoder.json"):
         (place / name).write_text("1")
-    first = query_encoding._exported(ROW, encoders.signature(ROW))
-    assert query_encoding._exported(ROW, encoders.signature(ROW)) is first
+    queries = QueryEncoders(IndexFolder(tmp_path / "index"))
+    first = queries.exported(ROW)
+    assert queries.exported(ROW) is first
     facts = (place / "text.onnx").stat()
     os.utime(place / "text.onnx", ns=(facts.st_atime_ns, facts.st_mtime_ns + 1))
-    assert query_encoding._exported(ROW, encoders.signature(ROW)) is not first
+    assert queries.exported(ROW) is not first
     assert loaded == [ROW.fingerprint, ROW.fingerprint]

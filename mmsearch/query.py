@@ -1,0 +1,139 @@
+"""A query, how its models run, and the answer: the data of `Index.search`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from mmsearch.config import Settings
+from mmsearch.errors import UsageError
+from mmsearch.types import FilePath, Locator
+
+QUERY_ENCODERS = ("auto", "onnx", "torch")
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which files a query may find; it is applied before ranking. Empty: all files."""
+
+    kinds: tuple[str, ...] = ()
+    within: tuple[str, ...] = ()  # absolute paths of files or folders, or globs over the absolute path
+    since: float | None = None  # seconds since 1970, of the file's modification
+    before: float | None = None
+    min_bytes: int | None = None
+    max_bytes: int | None = None
+    languages: tuple[str, ...] = ()
+    min_duration_s: float | None = None
+    max_duration_s: float | None = None
+    min_pages: int | None = None
+    max_pages: int | None = None
+
+    def __bool__(self) -> bool:
+        return self != Filter()
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Words, or a file or a place in one (`PATH#page=3`, `PATH#t=75`), that a query adds or subtracts.
+    The weight is above 0; the query's own text weighs 1."""
+
+    text: str = ""
+    file: FilePath | None = None
+    weight: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """What is searched for, in which files, and how the hits are grouped."""
+
+    text: str = ""
+    images: Sequence[FilePath] = ()  # paths of files, here and in the next two; they need not be in the index
+    audios: Sequence[FilePath] = ()
+    videos: Sequence[FilePath] = ()
+    k: int = 10  # hits at most
+    all_segments: bool = False  # every place is a hit, not one hit a file
+    fold: bool = True  # files with the same content are one hit
+    min_score: float | None = None  # of every hit; None: a default that the best hit must reach; 0: no limit
+    where: Filter = Filter()
+    names: bool = True  # False: file names do not count
+    like: tuple[Part, ...] = ()  # files or places, in the index or not; they are not among the hits
+    minus: tuple[Part, ...] = ()  # words or files
+
+    def __post_init__(self) -> None:
+        if self.k < 1:
+            raise UsageError(f"A query can't ask for {self.k} hits.", "Ask for 1 or more.")
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """How the models of a query run, and which reranker reorders its best places.
+
+    Raises `UsageError` for a device, a precision or a query encoder that does not exist."""
+
+    device: str = "auto"  # cpu, cuda, cuda:1, mps
+    dtype: str = "auto"  # float32, bfloat16, float16
+    allow_download: bool = False  # False: a model that is not on this machine can't be used
+    trust_remote_code: tuple[str, ...] = ()  # models that may run code of their own
+    query_encoder: str = "auto"  # of text: auto (the exported one, else torch), onnx, torch
+    instruct: str = ""  # what the search is for, for models that take an instruction
+    rerank: str | None = None  # `builtin`, or a reranker's name
+    rerank_top: int = 50  # places that it scores at most
+    rerank_seconds: float | None = None  # time limit once it is loaded; None: no limit
+
+    def __post_init__(self) -> None:
+        self.settings()
+        if self.query_encoder not in QUERY_ENCODERS:
+            raise UsageError(f"--query-encoder can't be {self.query_encoder!r}.", "Choose auto, onnx or torch.")
+
+    def settings(self) -> Settings:
+        """The settings that a model is loaded with."""
+        return Settings(device=self.device, dtype=self.dtype, allow_download=self.allow_download)
+
+
+DEFAULT_QUERY, DEFAULT_OPTIONS = Query(), RunOptions()
+
+
+@dataclass(frozen=True, slots=True)
+class Signal:
+    """One signal's share in a hit. `raw` is on the signal's own scale, `score` on the calibrated one."""
+
+    name: str  # "<space>:<view>", "words", "exact" (an identifier as it was typed), "minus", "names" or "rerank"
+    raw: float
+    score: float
+    rank: int
+    contribution: float
+    terms: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A ranked place in a file."""
+
+    rank: int
+    score: float
+    path: bytes
+    kind: str  # a Kind, or "other" for a file known by name only
+    view: str  # the view or signal that contributes most
+    locator: Locator
+    snippet: str
+    signals: tuple[Signal, ...]
+    segment_id: int | None = None
+    same: tuple[bytes, ...] = ()  # paths of exact and near duplicates that are collapsed into this hit
+    more: tuple[Locator, ...] = ()  # further places in the same file, best first
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Hits, best first, and notes for the user about how they were found."""
+
+    hits: tuple[Hit, ...]
+    notes: tuple[str, ...] = ()
+    seconds: float = 0.0
+
+
+def file_paths(paths: FilePath | Iterable[FilePath]) -> list[bytes]:
+    """Paths as bytes; a single path is a list of one."""
+    if isinstance(paths, str | bytes | os.PathLike):
+        return [os.fsencode(paths)]
+    return [os.fsencode(path) for path in paths]
