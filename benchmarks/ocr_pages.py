@@ -33,7 +33,7 @@ def rows(setting: Setting) -> list[Row]:
     place = setting.folder / "index-scans"
     mine, plain = [], []
     for _ in range(max(1, setting.turns - 1)):
-        mine.append(ours.index(place, [folder], setting.env, table="readings"))
+        mine.append(ours.index(place, [folder], setting.env, table="recognized_text"))
         plain.append(measure.told("benchmarks.ocr_pages", setting.env, str(listed)))
     seconds, steady = ours.median(mine)
     whole, plainly = measure.medians(plain)
@@ -83,7 +83,7 @@ def _printed(scan: Path) -> Path:
 
 def _readings(place: Path) -> list[str]:
     with closing(sqlite3.connect(f"{(place / 'catalogue.db').as_uri()}?mode=ro", uri=True)) as connection:
-        return [text for (text,) in connection.execute("SELECT text FROM readings WHERE reader = 'ocr'")]
+        return [text for (text,) in connection.execute("SELECT text FROM recognized_text WHERE reader = 'ocr'")]
 
 
 def _words(texts: list[str]) -> Counter[str]:

@@ -35,7 +35,7 @@ def _probes(connection: sqlite3.Connection, models: Models, row: SpaceRow) -> np
     texts = [
         text.split(". ")[0][:120]
         for (text,) in connection.execute(
-            "SELECT text FROM (SELECT id, text FROM segments UNION ALL SELECT segment_id, text FROM readings)"
+            "SELECT text FROM (SELECT id, text FROM segments UNION ALL SELECT segment_id, text FROM recognized_text)"
             " WHERE text <> '' ORDER BY id % 7919, id LIMIT ?",
             (PROBES,),
         )
@@ -70,6 +70,6 @@ def _own_vectors(connection: sqlite3.Connection, row: SpaceRow) -> np.ndarray:
     import numpy as np
 
     found = connection.execute(
-        "SELECT vector FROM background WHERE space_id = ? ORDER BY draw LIMIT ?", (row.id, PROBES)
+        "SELECT vector FROM background WHERE space_id = ? ORDER BY sampling_hash LIMIT ?", (row.id, PROBES)
     ).fetchall()
     return np.stack([np.frombuffer(vector, np.float16) for (vector,) in found]).astype(np.float32)

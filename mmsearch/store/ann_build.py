@@ -45,7 +45,7 @@ def ivf(
 
     lists = 2 ** round(math.log2(4 * math.sqrt(total)))
     sample = connection.execute(
-        "SELECT vector FROM embeddings WHERE space_id = ? AND view = ? ORDER BY draw LIMIT ?",
+        "SELECT vector FROM embeddings WHERE space_id = ? AND view = ? ORDER BY sampling_hash LIMIT ?",
         (space_id, view, lists * _TRAIN_PER_LIST),
     ).fetchall()
     training = np.frombuffer(b"".join(row[0] for row in sample), np.float16).reshape(len(sample), -1).astype(np.float32)

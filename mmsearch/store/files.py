@@ -215,13 +215,13 @@ def clear_asset(connection: sqlite3.Connection, asset_id: int) -> None:
         (asset_id,),
     )
     connection.execute(
-        "DELETE FROM background WHERE (space_id, view, draw, embedding_id) IN"
-        f" (SELECT space_id, view, draw, id FROM embeddings WHERE segment_id IN {of_asset})",
+        "DELETE FROM background WHERE (space_id, view, sampling_hash, embedding_id) IN"
+        f" (SELECT space_id, view, sampling_hash, id FROM embeddings WHERE segment_id IN {of_asset})",
         (asset_id,),
     )
-    for table, column in (("embeddings", "segment_id"), ("readings", "segment_id"), ("words_fts", "rowid")):
+    for table, column in (("embeddings", "segment_id"), ("recognized_text", "segment_id"), ("words_fts", "rowid")):
         connection.execute(f"DELETE FROM {table} WHERE {column} IN {of_asset}", (asset_id,))
-    for table in ("segments", "spans", "encoded", "prints"):
+    for table in ("segments", "spans", "encoded", "fingerprints"):
         connection.execute(f"DELETE FROM {table} WHERE asset_id = ?", (asset_id,))
 
 

@@ -50,12 +50,12 @@ class Invariants:
         )
 
     def vectors(self) -> Iterator[str]:
-        """Length and norm of every embedding; its draw."""
+        """Length and norm of every embedding; its sampling hash."""
         import numpy as np
 
         dimensions = {row.id: row.dimension for row in all_spaces(self.connection)}
         for embedding_id, space_id, view, part, lot, vector, ordinal, key in self._rows(
-            "SELECT e.id, e.space_id, e.view, e.part, e.draw, e.vector, s.ordinal, a.key FROM embeddings e"
+            "SELECT e.id, e.space_id, e.view, e.part, e.sampling_hash, e.vector, s.ordinal, a.key FROM embeddings e"
             " JOIN segments s ON s.id = e.segment_id JOIN assets a ON a.id = s.asset_id"
         ):
             whole = vector[: len(vector) // 2 * 2]
@@ -67,11 +67,11 @@ class Invariants:
             ):
                 yield f"Embedding {embedding_id} is damaged."
             elif lot != sampling_hash(key, ordinal, view, part):
-                yield f"Embedding {embedding_id} has a draw that is not its own."
+                yield f"Embedding {embedding_id} has a sampling hash that is not its own."
 
     def prints(self) -> Iterator[str]:
         """Bodies of looks are whole, and sounds and words have the length that they must have."""
-        for number, form, key, body in self._rows("SELECT id, form, key, body FROM prints"):
+        for number, form, key, body in self._rows("SELECT id, form, key, body FROM fingerprints"):
             if form in ("look", "frame"):
                 try:
                     sound = len(key) == 16 and len(zlib.decompress(body)) > 0
@@ -197,7 +197,10 @@ class Invariants:
         """The sample against the smallest draws."""
         for row in self._filled_spaces():
             for view in row.views:
-                where = f"FROM embeddings WHERE space_id = ? AND view = ? ORDER BY draw, id LIMIT {BACKGROUND_SIZE}"
+                where = (
+                    "FROM embeddings WHERE space_id = ? AND view = ?"
+                    f" ORDER BY sampling_hash, id LIMIT {BACKGROUND_SIZE}"
+                )
                 wanted = set(self.connection.execute(f"SELECT id {where}", (row.id, view)))
                 there = set(
                     self.connection.execute(
@@ -208,7 +211,8 @@ class Invariants:
                     yield f"The background of {row.name}:{view} is {len(wanted ^ there)} embeddings off."
                 elif self.connection.execute(
                     "SELECT 1 FROM background b JOIN embeddings e ON e.id = b.embedding_id"
-                    " WHERE b.space_id = ? AND b.view = ? AND (b.vector <> e.vector OR b.draw <> e.draw)",
+                    " WHERE b.space_id = ? AND b.view = ?"
+                    " AND (b.vector <> e.vector OR b.sampling_hash <> e.sampling_hash)",
                     (row.id, view),
                 ).fetchone():
                     yield f"The background of {row.name}:{view} holds other vectors than the embeddings."

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 _TYPES = {"TEXT": "'text'", "INTEGER": "'integer'", "REAL": "'real', 'integer'", "BLOB": "'blob'"}
 _SIDE_TABLES = ("words_fts", "names_fts", "sqlite_")  # FTS5 checks its own
+_RECOGNIZED = "id < 1 OR start_s < 0 OR abs(start_s) > 1e12 OR abs(end_s) > 1e12"
 _RULES = {  # what else a row must not be
     "files": "id < 1 OR root_id < 1 OR size < 0 OR instr(path, x'00') OR substr(path, 1, 1) = x'2f'"
     " OR path = x'2e2e' OR substr(path, 1, 3) = x'2e2e2f' OR instr(path, x'2f2e2e2f')"
@@ -29,7 +30,8 @@ _RULES = {  # what else a row must not be
     " OR json_type(details, '$.title') NOT IN ('text', 'null')"
     " OR json_type(details, '$.cues') NOT IN ('array', 'null')"
     " OR EXISTS (SELECT 1 FROM json_each(details, '$.cues') WHERE type <> 'array')",
-    "readings": "id < 1 OR start_s < 0 OR abs(start_s) > 1e12 OR abs(end_s) > 1e12",
+    "recognized_text": _RECOGNIZED,
+    "readings": _RECOGNIZED,  # its name before schema 4
     "spaces": "id < 1 OR dimension < 1 OR dimension > 65536 OR json_valid(fingerprint) = 0 OR json_valid(recorded) = 0"
     " OR json_type(fingerprint) <> 'object' OR json_type(recorded) <> 'object' OR json_valid(views) = 0"
     " OR json_type(views) <> 'array' OR (json_extract(recorded, '$.state') <> ''"

@@ -13,14 +13,15 @@ should (or something is rebuilt)
 
 from __future__ import annotations
 
+import re
 import sqlite3
 
 from mmsearch.errors import NewerSchema
 from mmsearch.store.tokenization import FAMILY, TOKENIZE
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 
-_PRINTS = """CREATE TABLE prints (      -- fingerprints by which copies are known (see extraction/prints.py)
+_FINGERPRINTS = """CREATE TABLE fingerprints ( -- by which copies are known (see extraction/fingerprints.py)
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     asset_id INTEGER NOT NULL REFERENCES assets(id),
     form TEXT NOT NULL,                 -- look, frame, sound, words
@@ -79,7 +80,7 @@ CREATE TABLE assets (
     key TEXT NOT NULL UNIQUE,           -- hash of the bytes, the format, the sidecars and the extractor version
     kind TEXT NOT NULL,
     format TEXT NOT NULL,
-    extractor INTEGER NOT NULL,         -- version; 0: the first one's, before it made prints
+    extractor INTEGER NOT NULL,         -- version; 0: the first one's, before it made fingerprints
     state TEXT NOT NULL,                -- pending, complete, partial, failed
     visible INTEGER NOT NULL,           -- 1: a file shows it; its words are in words_fts
     attempts INTEGER NOT NULL DEFAULT 0,
@@ -110,7 +111,7 @@ CREATE TABLE segments (
     UNIQUE (asset_id, ordinal)
 );
 
-CREATE TABLE readings (                 -- words read out of pictures and sound
+CREATE TABLE recognized_text (          -- words recognized in pictures and sound
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     segment_id INTEGER NOT NULL REFERENCES segments(id),
     reader TEXT NOT NULL,               -- ocr, speech
@@ -118,9 +119,9 @@ CREATE TABLE readings (                 -- words read out of pictures and sound
     start_s REAL, end_s REAL,
     text TEXT NOT NULL
 );
-CREATE INDEX readings_by_segment ON readings(segment_id);
+CREATE INDEX recognized_text_by_segment ON recognized_text(segment_id);
 
-{_PRINTS}
+{_FINGERPRINTS}
 CREATE VIRTUAL TABLE words_fts USING fts5(words, tokenize = "{TOKENIZE}", prefix = '{FAMILY}');
 CREATE VIRTUAL TABLE names_fts USING fts5(names, tokenize = "{TOKENIZE}", prefix = '2 3');
 
@@ -145,19 +146,19 @@ CREATE TABLE embeddings (
     space_id INTEGER NOT NULL REFERENCES spaces(id),
     view TEXT NOT NULL,
     part INTEGER NOT NULL,
-    draw INTEGER NOT NULL,              -- hash of asset key, ordinal, view and part: the lot for the background
+    sampling_hash INTEGER NOT NULL,     -- of asset key, ordinal, view and part: the smallest are the background
     vector BLOB NOT NULL                -- float16, unit length
 );
 CREATE INDEX embeddings_by_segment ON embeddings(segment_id, space_id, view);
-CREATE INDEX embeddings_by_draw ON embeddings(space_id, view, draw);
+CREATE INDEX embeddings_by_sampling_hash ON embeddings(space_id, view, sampling_hash);
 
-CREATE TABLE background (               -- the embeddings with the smallest draws, copied for one quick read
+CREATE TABLE background (               -- the embeddings with the smallest hashes, copied for one quick read
     space_id INTEGER NOT NULL,
     view TEXT NOT NULL,
-    draw INTEGER NOT NULL,
+    sampling_hash INTEGER NOT NULL,
     embedding_id INTEGER NOT NULL,
     vector BLOB NOT NULL,
-    PRIMARY KEY (space_id, view, draw, embedding_id)
+    PRIMARY KEY (space_id, view, sampling_hash, embedding_id)
 ) WITHOUT ROWID;
 
 CREATE TABLE generations (
@@ -189,11 +190,25 @@ CREATE TABLE runs (
 """
 
 
-# What leads to each version from the one before. What was extracted before there were prints is stale from then on.
+# What versions 1 to 3 call what has another name since version 4.
+_OLD_NAMES = {
+    "fingerprints": "prints",
+    "recognized_text": "readings",
+    "recognized_text_by_segment": "readings_by_segment",
+    "embeddings_by_sampling_hash": "embeddings_by_draw",
+    "sampling_hash": "draw",
+}
+
+
+def _with_old_names(sql: str) -> str:
+    return re.sub(r"\w+", lambda word: _OLD_NAMES.get(word[0], word[0]), sql)
+
+
+# What leads to each version from the one before. What was extracted before there were fingerprints is stale.
 # Files without a change time were last looked at by a run that is over: `CTIMES_SINCE` is when the last one began.
 CTIMES_SINCE = "ctimes since"
 _STEPS = {
-    2: _PRINTS + "UPDATE assets SET extractor = 0 WHERE id IN (SELECT asset_id FROM segments);",
+    2: _with_old_names(_FINGERPRINTS) + "UPDATE assets SET extractor = 0 WHERE id IN (SELECT asset_id FROM segments);",
     3: f"""
     ALTER TABLE files ADD COLUMN ctime_ns INTEGER;
     ALTER TABLE roots ADD COLUMN rules TEXT NOT NULL DEFAULT '{{}}';
@@ -201,12 +216,22 @@ _STEPS = {
     DELETE FROM meta WHERE key LIKE 'walk %';
     INSERT INTO meta SELECT '{CTIMES_SINCE}', started FROM runs WHERE ended IS NOT NULL ORDER BY started DESC LIMIT 1;
     {_MOUNTS}""",
+    4: """
+    ALTER TABLE prints RENAME TO fingerprints;
+    DROP INDEX readings_by_segment;
+    ALTER TABLE readings RENAME TO recognized_text;
+    CREATE INDEX recognized_text_by_segment ON recognized_text(segment_id);
+    DROP INDEX embeddings_by_draw;
+    ALTER TABLE embeddings RENAME COLUMN draw TO sampling_hash;
+    CREATE INDEX embeddings_by_sampling_hash ON embeddings(space_id, view, sampling_hash);
+    ALTER TABLE background RENAME COLUMN draw TO sampling_hash;
+    """,
 }
 
 
-def tables() -> str:
-    """The SQL that makes all tables of the newest schema."""
-    return _TABLES
+def tables(version: int = SCHEMA_VERSION) -> str:
+    """The SQL that makes all tables of a schema version, with the columns that later versions added."""
+    return _TABLES if version >= 4 else _with_old_names(_TABLES)
 
 
 def create(connection: sqlite3.Connection) -> None:
@@ -223,15 +248,23 @@ def migrate(connection: sqlite3.Connection) -> None:
 
 
 def stand_in(connection: sqlite3.Connection) -> None:
-    """Give a reader of an older catalogue what that lacks, empty and for this connection only."""
-    if _version(connection) < 2:
+    """Let a reader of an older catalogue see the newest schema: what has another name there as views, what it lacks as
+    empty tables, for this connection only."""
+    version = _version(connection)
+    if version < 2:
         # without AUTOINCREMENT: the counters of temporary tables would hide the catalogue's
-        connection.execute("CREATE TEMP TABLE prints (id, asset_id, form, at, key, body)")
-    if _version(connection) < 3:
+        connection.execute("CREATE TEMP TABLE fingerprints (id, asset_id, form, at, key, body)")
+    elif version < 4:
+        connection.execute("CREATE TEMP VIEW fingerprints AS SELECT * FROM main.prints")
+    if version < 3:
         connection.execute(
             "CREATE TEMP VIEW roots AS SELECT *, coalesce((SELECT value FROM main.meta WHERE key = 'walk ' || r.id),"
             " '{}') AS rules FROM main.roots r"
         )
+    if version < 4:
+        connection.execute("CREATE TEMP VIEW recognized_text AS SELECT * FROM main.readings")
+        for table in ("embeddings", "background"):
+            connection.execute(f"CREATE TEMP VIEW {table} AS SELECT *, draw AS sampling_hash FROM main.{table}")
 
 
 def check_version(connection: sqlite3.Connection) -> int:
@@ -244,6 +277,11 @@ def check_version(connection: sqlite3.Connection) -> int:
             "Update mmsearch, or build another index with --index.",
         )
     return version
+
+
+def has_fingerprints(connection: sqlite3.Connection) -> bool:
+    """Whether the version that wrote this catalogue made fingerprints."""
+    return _version(connection) >= 2
 
 
 def is_older(connection: sqlite3.Connection) -> bool:

@@ -17,7 +17,7 @@ _ACTING = re.compile(r"\b(CHECK|GENERATED|COLLATE)\b|\bAS\s*\(", re.IGNORECASE)
 def foreign(connection: sqlite3.Connection, version: int) -> str:
     """What in the schema of a catalogue of that version is not ours, in a few words; nothing where all of it is. An
     older catalogue may lack tables, indexes and columns."""
-    ours, found = _statements(), set()
+    ours, found = _statements(version), set()
     for kind, name, sql in connection.execute("SELECT type, name, sql FROM sqlite_master"):
         if not all(isinstance(value, str) for value in (kind, name)) or kind not in ("table", "index"):
             return f"the {kind} {name!r}"
@@ -37,10 +37,10 @@ def foreign(connection: sqlite3.Connection, version: int) -> str:
 
 
 @cache
-def _statements() -> dict[tuple[str, str], str]:
-    """What the schema is made of, as SQLite keeps it: SQL by kind and name."""
+def _statements(version: int) -> dict[tuple[str, str], str]:
+    """The schema of a version, as SQLite keeps it: SQL by kind and name."""
     result = {}
-    for statement in _plain(schema.tables()).split(";"):
+    for statement in _plain(schema.tables(version)).split(";"):
         if words := statement.split():
             virtual = words[1] == "VIRTUAL"
             result[words[1].lower() if not virtual else "table", words[2 + virtual]] = statement.strip()

@@ -113,17 +113,18 @@ def _write(connection: sqlite3.Connection, chunk: SpanResult, visible: bool) -> 
         )  # fmt: skip
         ids[segment.ordinal] = int(cursor.lastrowid or 0)
     connection.executemany(
-        "INSERT INTO readings (segment_id, reader, engine, start_s, end_s, text) VALUES (?, ?, ?, ?, ?, ?)",
+        "INSERT INTO recognized_text (segment_id, reader, engine, start_s, end_s, text) VALUES (?, ?, ?, ?, ?, ?)",
         [(ids[r.ordinal], r.reader, r.engine, r.start_s, r.end_s, clean(r.text)) for r in chunk.readings],
     )
     connection.executemany(
-        "INSERT OR IGNORE INTO prints (asset_id, form, at, key, body) VALUES (?, ?, ?, ?, ?)",
+        "INSERT OR IGNORE INTO fingerprints (asset_id, form, at, key, body) VALUES (?, ?, ?, ?, ?)",
         [(chunk.asset_id, one.form, one.at, one.key, one.body) for one in chunk.prints],
     )
     for vectors in chunk.vectors:
         half = vectors.matrix.astype("float16")
         connection.executemany(
-            "INSERT INTO embeddings (segment_id, space_id, view, part, draw, vector) VALUES (?, ?, ?, ?, ?, ?)",
+            "INSERT INTO embeddings (segment_id, space_id, view, part, sampling_hash, vector)"
+            " VALUES (?, ?, ?, ?, ?, ?)",
             [
                 (ids[vectors.ordinal], vectors.space_id, vectors.view, part,
                  sampling_hash(chunk.key, vectors.ordinal, vectors.view, part), row.tobytes())
@@ -187,15 +188,18 @@ def refresh_background(connection: sqlite3.Connection, space_id: int, view: str)
     """Bring the background sample of a view up to date: its `BACKGROUND_SIZE` embeddings with the smallest draws."""
     where = "space_id = ? AND view = ?"
     wanted = connection.execute(
-        f"SELECT draw, id FROM embeddings WHERE {where} ORDER BY draw, id LIMIT {BACKGROUND_SIZE}", (space_id, view)
+        f"SELECT sampling_hash, id FROM embeddings WHERE {where} ORDER BY sampling_hash, id LIMIT {BACKGROUND_SIZE}",
+        (space_id, view),
     ).fetchall()
-    there = connection.execute(f"SELECT draw, embedding_id FROM background WHERE {where}", (space_id, view)).fetchall()
+    there = connection.execute(
+        f"SELECT sampling_hash, embedding_id FROM background WHERE {where}", (space_id, view)
+    ).fetchall()
     connection.executemany(
-        f"DELETE FROM background WHERE {where} AND draw = ? AND embedding_id = ?",
+        f"DELETE FROM background WHERE {where} AND sampling_hash = ? AND embedding_id = ?",
         [(space_id, view, *pair) for pair in set(there) - set(wanted)],
     )
     connection.executemany(
-        "INSERT INTO background SELECT space_id, view, draw, id, vector FROM embeddings WHERE id = ?",
+        "INSERT INTO background SELECT space_id, view, sampling_hash, id, vector FROM embeddings WHERE id = ?",
         [(pair[1],) for pair in set(wanted) - set(there)],
     )
 

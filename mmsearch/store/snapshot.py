@@ -142,7 +142,7 @@ class Snapshot:
     def background(self, space_id: int, view: str) -> np.ndarray:
         """The background sample of a view: float32 (at most 1,000, dimension)."""
         rows = self.connection.execute(
-            "SELECT vector FROM background WHERE space_id = ? AND view = ? ORDER BY draw", (space_id, view)
+            "SELECT vector FROM background WHERE space_id = ? AND view = ? ORDER BY sampling_hash", (space_id, view)
         ).fetchall()
         return _matrix([row[0] for row in rows])
 
@@ -233,7 +233,7 @@ class Snapshot:
             marks = ",".join("?" * len(some))
             read: dict[int, list[tuple[str, Cue]]] = {}
             for segment_id, reader, start, end, text in self.connection.execute(
-                "SELECT segment_id, reader, start_s, end_s, text FROM readings"
+                "SELECT segment_id, reader, start_s, end_s, text FROM recognized_text"
                 f" WHERE segment_id IN ({marks}) ORDER BY id",
                 some,
             ):

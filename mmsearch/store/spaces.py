@@ -141,8 +141,8 @@ def stored_words(connection: sqlite3.Connection, asset_id: int) -> tuple[list[Se
         read += [
             RecognizedText(ordinals[segment_id], reader, engine, text, start, end)
             for segment_id, reader, engine, start, end, text in connection.execute(
-                f"SELECT segment_id, reader, engine, start_s, end_s, text FROM readings WHERE segment_id IN ({marks})"
-                " ORDER BY id",
+                "SELECT segment_id, reader, engine, start_s, end_s, text FROM recognized_text"
+                f" WHERE segment_id IN ({marks}) ORDER BY id",
                 some,
             )
         ]
@@ -165,7 +165,8 @@ def commit_vectors(connection: sqlite3.Connection, chunk: SpanResult) -> int:
         ):
             continue
         connection.executemany(
-            "INSERT INTO embeddings (segment_id, space_id, view, part, draw, vector) VALUES (?, ?, ?, ?, ?, ?)",
+            "INSERT INTO embeddings (segment_id, space_id, view, part, sampling_hash, vector)"
+            " VALUES (?, ?, ?, ?, ?, ?)",
             [
                 (*place, part, sampling_hash(chunk.key, vectors.ordinal, vectors.view, part), row.tobytes())
                 for part, row in enumerate(vectors.matrix.astype("float16"))
@@ -229,7 +230,7 @@ def remove_leaving(connection: sqlite3.Connection, folder: IndexFolder) -> Itera
                 connection.execute("DELETE FROM background WHERE space_id = ?", (row.id,))
                 gone = connection.execute(
                     "DELETE FROM embeddings WHERE id IN"
-                    " (SELECT id FROM embeddings WHERE space_id = ? ORDER BY view, draw LIMIT ?)",
+                    " (SELECT id FROM embeddings WHERE space_id = ? ORDER BY view, sampling_hash LIMIT ?)",
                     (row.id, _REMOVED),
                 )
                 more = gone.rowcount == _REMOVED

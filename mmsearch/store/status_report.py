@@ -14,7 +14,7 @@ from mmsearch.store.layout import IndexFolder, is_network_file_system
 from mmsearch.store.lock import lock_holder
 from mmsearch.store.log import lost_commits
 from mmsearch.store.runs import last_run
-from mmsearch.store.schema import is_older
+from mmsearch.store.schema import has_fingerprints, is_older
 from mmsearch.store.snapshot import Snapshot
 from mmsearch.store.spaces import BUILDING, SpaceRow, plain_name, spaces
 from mmsearch.types import EXTRACTOR_VERSION
@@ -56,7 +56,7 @@ def status(folder: IndexFolder) -> Status:
             segments=_one(
                 connection, "SELECT count(*) FROM segments s JOIN assets a ON a.id = s.asset_id WHERE a.visible = 1"
             ),
-            read=_counts(connection, "SELECT reader, count(DISTINCT segment_id) FROM readings GROUP BY reader"),
+            read=_counts(connection, "SELECT reader, count(DISTINCT segment_id) FROM recognized_text GROUP BY reader"),
             failed=held.get("failed", 0),
             partial=_one(connection, f"SELECT count(*) {_SHOWN} WHERE a.state = 'partial'"),
             pending=held.get("pending", 0),
@@ -64,7 +64,7 @@ def status(folder: IndexFolder) -> Status:
                 connection,
                 "SELECT count(*) FROM files f JOIN assets a ON a.id = f.asset_id"
                 f" WHERE a.extractor < {EXTRACTOR_VERSION}"
-                + (" OR a.id IN (SELECT asset_id FROM segments)" if older else ""),
+                + ("" if has_fingerprints(connection) else " OR a.id IN (SELECT asset_id FROM segments)"),
             ),
             spaces=_spaces(snapshot),
             bytes_on_disk=sum(path.stat().st_size for path in folder.path.rglob("*") if path.is_file()),

@@ -39,7 +39,7 @@ def fingerprints_of(snapshot: Snapshot, asset_ids: Sequence[int] | None = None) 
         ):
             found[asset_id] = AssetFingerprints(asset_id, kind, format_, float(duration or 0.0), int(pages or 1))
         for print_id, asset_id, form, at, key in snapshot.connection.execute(
-            "SELECT p.id, p.asset_id, p.form, p.at, p.key FROM prints p JOIN assets a ON a.id = p.asset_id"
+            "SELECT p.id, p.asset_id, p.form, p.at, p.key FROM fingerprints p JOIN assets a ON a.id = p.asset_id"
             f"{where} ORDER BY p.asset_id, p.form, p.at",
             values,
         ):
@@ -52,5 +52,5 @@ def fingerprints_of(snapshot: Snapshot, asset_ids: Sequence[int] | None = None) 
 
 def body(snapshot: Snapshot, print_id: int) -> bytes:
     """The body of a print."""
-    row = snapshot.connection.execute("SELECT body FROM prints WHERE id = ?", (print_id,)).fetchone()
+    row = snapshot.connection.execute("SELECT body FROM fingerprints WHERE id = ?", (print_id,)).fetchone()
     return bytes(row[0]) if row else b""

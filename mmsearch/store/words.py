@@ -23,7 +23,7 @@ def indexed_words(connection: sqlite3.Connection, segment_ids: list[int]) -> Ite
         rows = connection.execute(f"SELECT id, text, details FROM segments WHERE id IN ({marks})", some).fetchall()
         read: dict[int, list[str]] = {}
         for segment_id, text in connection.execute(
-            f"SELECT segment_id, text FROM readings WHERE segment_id IN ({marks}) ORDER BY id", some
+            f"SELECT segment_id, text FROM recognized_text WHERE segment_id IN ({marks}) ORDER BY id", some
         ):
             read.setdefault(segment_id, []).append(text)
         for segment_id, text, details in rows:

@@ -110,7 +110,7 @@ def test_an_added_model_gives_the_vectors_that_it_would_have_given_at_first(tmp_
     run(tmp_path / "later", docs)
     run(tmp_path / "later", add_models=models[1:])
     sql = (
-        "SELECT f.path, s.ordinal, p.name, e.view, e.part, e.draw, e.vector FROM embeddings e"
+        "SELECT f.path, s.ordinal, p.name, e.view, e.part, e.sampling_hash, e.vector FROM embeddings e"
         " JOIN segments s ON s.id = e.segment_id JOIN files f ON f.asset_id = s.asset_id"
         " JOIN spaces p ON p.id = e.space_id ORDER BY 1, 2, 3, 4, 5"
     )
@@ -125,13 +125,14 @@ def test_readings_are_the_words_of_a_new_space_and_are_not_made_again(tmp_path, 
     (asset,) = rows(index, "SELECT asset_id FROM files WHERE path = ?", b"red.png")[0]
     change(
         index,
-        "INSERT INTO readings (segment_id, reader, engine, text) SELECT id, 'ocr', 'engine 1', 'a sign of the harbour'"
+        "INSERT INTO recognized_text (segment_id, reader, engine, text)"
+        " SELECT id, 'ocr', 'engine 1', 'a sign of the harbour'"
         f" FROM segments WHERE asset_id = {asset}",
     )
-    before = rows(index, "SELECT * FROM readings")
+    before = rows(index, "SELECT * FROM recognized_text")
     tasks = count_tasks(monkeypatch.setattr)
     assert run(index, add_models=(str(minilm),), ocr="always").caught_up == 4
-    assert tasks == [] and rows(index, "SELECT * FROM readings") == before
+    assert tasks == [] and rows(index, "SELECT * FROM recognized_text") == before
     found = "SELECT count(*) FROM embeddings e JOIN segments s ON s.id = e.segment_id WHERE s.asset_id = ?"
     assert rows(index, found, asset) == [(1,)]
 

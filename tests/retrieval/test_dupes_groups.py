@@ -139,14 +139,14 @@ def test_a_run_again_and_a_forgotten_file_leave_no_prints_behind(
     photo(3).save(folder / "a.png")
     photo(3).save(folder / "b.jpg")
     run(index, folder)
-    assert rows(index, "SELECT form, at FROM prints ORDER BY id") == [("look", 1.0)] * 2
+    assert rows(index, "SELECT form, at FROM fingerprints ORDER BY id") == [("look", 1.0)] * 2
     photo(4).save(folder / "b.jpg")
     run(index)
     assert Index.open(index).duplicates() == []
-    assert rows(index, "SELECT count(*) FROM prints") == [(2,)]
+    assert rows(index, "SELECT count(*) FROM fingerprints") == [(2,)]
     (folder / "b.jpg").unlink()
     run(index)
-    assert rows(index, "SELECT count(*) FROM prints") == [(1,)]
+    assert rows(index, "SELECT count(*) FROM fingerprints") == [(1,)]
     assert broken(index, deep=True) == {}
 
 
@@ -157,7 +157,7 @@ def test_a_damaged_print_is_a_copy_of_nothing(tmp_path: Path, monkeypatch: pytes
         photo(3).save(tmp_path / "media" / name)
     run(tmp_path / "index", tmp_path / "media")
     assert len(Index.open(tmp_path / "index").duplicates()) == 1
-    change(tmp_path / "index", "UPDATE prints SET body = x'00' WHERE id = 1")
+    change(tmp_path / "index", "UPDATE fingerprints SET body = x'00' WHERE id = 1")
     assert Index.open(tmp_path / "index").duplicates() == []
     assert list(broken(tmp_path / "index", deep=True).values()) == ["broken"]
 

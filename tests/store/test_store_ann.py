@@ -254,8 +254,9 @@ def test_the_background_is_the_smallest_draws(small: Small, monkeypatch) -> None
     first = small.add(40)
     small.remove(first[::3])
     small.add(7)
-    wanted = small.connection.execute("SELECT draw, id FROM embeddings ORDER BY draw, id LIMIT 25").fetchall()
-    assert small.connection.execute("SELECT draw, embedding_id FROM background ORDER BY draw").fetchall() == wanted
+    smallest = "SELECT sampling_hash, id FROM embeddings ORDER BY sampling_hash, id LIMIT 25"
+    sample = "SELECT sampling_hash, embedding_id FROM background ORDER BY sampling_hash"
+    assert small.connection.execute(sample).fetchall() == small.connection.execute(smallest).fetchall()
     with Snapshot(small.folder) as snapshot:
         assert snapshot.background(1, "text").shape == (25, DIMENSION)
         assert np.allclose(np.linalg.norm(snapshot.background(1, "text"), axis=1), 1, atol=2e-3)

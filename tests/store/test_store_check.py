@@ -96,7 +96,8 @@ DERIVED = {
     ),
     "Every file can be found by its name": lambda index: change(index, "DELETE FROM names_fts WHERE rowid = 2"),
     "The background sample holds the smallest draws": lambda index: change(
-        index, "INSERT INTO background SELECT space_id, view, draw + 1, id, vector FROM embeddings WHERE id = 4"
+        index,
+        "INSERT INTO background SELECT space_id, view, sampling_hash + 1, id, vector FROM embeddings WHERE id = 4",
     ),
     "The ann files are those of the catalogue": lambda index: ann_file(index).unlink(),
     "The ann files' bytes are as they were written": flip_ann,
@@ -138,7 +139,7 @@ def test_true_damage_is_said_and_not_papered_over(index: Path, promise: str) -> 
     [
         ("UPDATE embeddings SET vector = x'0102' WHERE id = 5", "Every embedding is a unit vector of its space"),
         ("UPDATE embeddings SET vector = x'010203' WHERE id = 5", "Every embedding is a unit vector of its space"),
-        ("UPDATE embeddings SET draw = draw + 1 WHERE id = 5", "Every embedding is a unit vector of its space"),
+        ("UPDATE embeddings SET sampling_hash = 5 WHERE id = 5", "Every embedding is a unit vector of its space"),
         ("UPDATE background SET vector = zeroblob(768)", "The background sample holds the smallest draws"),
         ("DELETE FROM background", "The background sample holds the smallest draws"),
         ("UPDATE assets SET visible = 1 - visible", "What is visible is shown by a file, and the other way round"),

@@ -50,7 +50,7 @@ ROWS = [
     "UPDATE embeddings SET vector = x'007e007e'",
     "UPDATE embeddings SET vector = replace(hex(vector), '3', 'F')",
     "UPDATE embeddings SET vector = cast(zeroblob(768) || x'' as blob)",
-    "UPDATE background SET vector = x'00', draw = 'x'",
+    "UPDATE background SET vector = x'00', sampling_hash = 'x'",
     "UPDATE background SET vector = zeroblob(3000000)",
     "UPDATE spaces SET dimension = 1000000000",
     "UPDATE spaces SET dimension = -384",
@@ -106,7 +106,7 @@ ROWS = [
     "INSERT INTO meta VALUES ('model', '{canary}')",
     "INSERT INTO meta SELECT key || '2', zeroblob(70000000) FROM meta LIMIT 1; UPDATE segments SET text ="
     " zeroblob(70000000) WHERE id = 1",
-    "INSERT INTO prints (asset_id, form, at, key, body) SELECT id, 'look', 'x', x'00', x'00' FROM assets",
+    "INSERT INTO fingerprints (asset_id, form, at, key, body) SELECT id, 'look', 'x', x'00', x'00' FROM assets",
     "UPDATE words_fts_data SET block = x'ffffffffffffffff'",
     "UPDATE words_fts_data SET block = zeroblob(10) WHERE id = 10",
     "DELETE FROM words_fts_data",

@@ -73,6 +73,18 @@ TABLES = (
     "meta", "roots", "files", "assets", "spans", "segments", "readings", "spaces", "encoded", "embeddings",
     "background", "generations", "tombstones", "runs",
 )  # fmt: skip
+NOW = {"readings": "recognized_text", "draw": "sampling_hash"}  # what the first schema calls otherwise
+TO_THIRD = (
+    "ALTER TABLE fingerprints RENAME TO prints",
+    "DROP INDEX recognized_text_by_segment",
+    "ALTER TABLE recognized_text RENAME TO readings",
+    "CREATE INDEX readings_by_segment ON readings(segment_id)",
+    "DROP INDEX embeddings_by_sampling_hash",
+    "ALTER TABLE embeddings RENAME COLUMN sampling_hash TO draw",
+    "CREATE INDEX embeddings_by_draw ON embeddings(space_id, view, draw)",
+    "ALTER TABLE background RENAME COLUMN sampling_hash TO draw",
+    "PRAGMA user_version = 3",
+)
 KILLED = """
 import os, signal, sqlite3, sys
 from pathlib import Path
@@ -113,12 +125,17 @@ def old(docs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         connection.executescript(FIRST)
         connection.execute("ATTACH ? AS new", (str(catalogue),))
         for table in TABLES:
-            columns = ", ".join(row[1] for row in connection.execute(f"PRAGMA main.table_info({table})"))
-            connection.execute(f"INSERT INTO main.{table} SELECT {columns} FROM new.{table}")
+            columns = ", ".join(
+                NOW.get(row[1], row[1]) for row in connection.execute(f"PRAGMA main.table_info({table})")
+            )
+            connection.execute(f"INSERT INTO main.{table} SELECT {columns} FROM new.{NOW.get(table, table)}")
         for table, column in (("words_fts", "words"), ("names_fts", "names")):
             connection.execute(f"INSERT INTO main.{table} (rowid, {column}) SELECT rowid, {column} FROM new.{table}")
         connection.execute("DELETE FROM sqlite_sequence")
-        connection.execute("INSERT INTO sqlite_sequence SELECT * FROM new.sqlite_sequence WHERE name <> 'prints'")
+        connection.execute(
+            "INSERT INTO sqlite_sequence SELECT replace(name, 'recognized_text', 'readings'), seq"
+            " FROM new.sqlite_sequence WHERE name <> 'fingerprints'"
+        )
     for beside in index.glob("catalogue.db-*"):
         beside.unlink()
     os.replace(tmp_path / "first.db", catalogue)
@@ -134,6 +151,7 @@ def test_an_index_of_the_second_schema_answers_the_same_and_keeps_its_rules(
     run(index, docs, hidden=True)
     before = found(index, "gull")
     for sql in (
+        *TO_THIRD,
         "INSERT INTO meta SELECT 'walk ' || id, '{\"hidden\": true, \"ignore_files\": true}' FROM roots",
         "ALTER TABLE roots DROP COLUMN rules",
         "ALTER TABLE files DROP COLUMN ctime_ns",
@@ -155,10 +173,46 @@ def test_an_index_of_the_second_schema_answers_the_same_and_keeps_its_rules(
     assert broken(index, deep=True) == {}
 
 
+def test_an_index_of_the_third_schema_answers_the_same_and_keeps_its_fingerprints(
+    docs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use_word_model(monkeypatch.setattr)
+    index = tmp_path / "index"
+    run(index, docs)
+    texts = "INSERT INTO {} (segment_id, reader, engine, text) SELECT id, 'ocr', 'engine', 'a pier' FROM segments"
+    change(index, texts.format("recognized_text"))
+    kept = {
+        "fingerprints": rows(index, "SELECT * FROM fingerprints ORDER BY id"),
+        "recognized_text": rows(index, "SELECT * FROM recognized_text ORDER BY id"),
+        "embeddings": rows(index, "SELECT * FROM embeddings ORDER BY id"),
+        "background": rows(index, "SELECT * FROM background ORDER BY sampling_hash"),
+    }
+    assert all(kept.values())
+    before = broken(index)
+    answers = [found(index, "gull"), Index.open(index).duplicates(), Index.open(index).status()]
+    for sql in TO_THIRD:
+        change(index, sql)
+    opened = Index.open(index)
+    notes = ("An earlier mmsearch wrote this index; the next `mmsearch index` brings it up to date.",)
+    same = (opened.status().read, opened.status().stale, opened.status().notes)
+    assert (version(index), same) == (3, (answers[2].read, 0, notes))
+    assert [found(index, "gull"), opened.duplicates()] == answers[:2]
+    assert broken(index) == before
+    assert counts(run(index)) == {"seen": 3, "unchanged": 3}
+    order = {"background": "sampling_hash"}
+    assert {table: rows(index, f"SELECT * FROM {table} ORDER BY {order.get(table, 'id')}") for table in kept} == kept
+    assert (version(index), Index.open(index).status().notes) == (schema.SCHEMA_VERSION, ())
+    assert [found(index, "gull"), Index.open(index).duplicates()] == answers[:2]
+    fresh = tmp_path / "fresh"
+    IndexFolder(fresh).create()
+    open_writer(IndexFolder(fresh)).close()
+    assert shape(index) == shape(fresh)
+
+
 def shape(index: Path) -> list[tuple]:
     """The schema of a catalogue, past comments and line breaks."""
     found = rows(index, "SELECT type, name, sql FROM sqlite_master WHERE name NOT LIKE 'sqlite_%'")
-    return sorted((kind, name, re.sub(r"[\s()]+", " ", re.sub(r"--.*", "", sql))) for kind, name, sql in found)
+    return sorted((kind, name, re.sub(r'[\s()"]+', " ", re.sub(r"--.*", "", sql))) for kind, name, sql in found)
 
 
 def version(index: Path) -> int:
@@ -207,16 +261,19 @@ def test_a_moved_and_a_new_file_need_no_refresh(old: Path, docs: Path) -> None:
 def test_a_reader_of_before_goes_on_while_a_run_migrates(old: Path) -> None:
     with contextlib.closing(open_reader(IndexFolder(old))) as reader:
         run(old)
-        assert reader.execute("SELECT count(*) FROM prints").fetchone() == (0,)
+        assert reader.execute("SELECT count(*) FROM fingerprints").fetchone() == (0,)
         assert reader.execute("SELECT count(*) FROM files").fetchone() == (3,)
 
 
-@pytest.mark.parametrize("place", ["CREATE TABLE prints", "UPDATE assets", "PRAGMA user_version = ", "COMMIT"])
+@pytest.mark.parametrize(
+    "place", ["CREATE TABLE prints", "UPDATE assets", "ALTER TABLE embeddings", "PRAGMA user_version = ", "COMMIT"]
+)
 def test_a_kill_while_it_migrates_leaves_the_older_one_whole(old: Path, place: str) -> None:
     process = subprocess.run([sys.executable, "-c", KILLED, str(old), place], capture_output=True, timeout=60)
     assert process.returncode == -9, process.stderr
     assert version(old) == 1
     assert rows(old, "SELECT count(*) FROM sqlite_master WHERE name = 'prints'") == [(0,)]
+    assert rows(old, "SELECT count(*) FROM pragma_table_info('embeddings') WHERE name = 'draw'") == [(1,)]
     assert rows(old, "SELECT min(extractor) FROM assets") == [(1,)]
     run(old)
     assert (version(old), broken(old, deep=True)) == (schema.SCHEMA_VERSION, {})

@@ -76,13 +76,13 @@ def plant(index: Path, model: str, name: str = "evil", **options: object) -> Non
             (name, json.dumps(facts), json.dumps(recorded), dimension, views),
         ).lastrowid
         one.execute(
-            "INSERT INTO embeddings (segment_id, space_id, view, part, draw, vector)"
-            " SELECT segment_id, ?, view, part, draw, vector FROM embeddings",
+            "INSERT INTO embeddings (segment_id, space_id, view, part, sampling_hash, vector)"
+            " SELECT segment_id, ?, view, part, sampling_hash, vector FROM embeddings",
             (space,),
         )
         one.execute(
-            "INSERT INTO background (space_id, view, draw, embedding_id, vector)"
-            " SELECT space_id, view, draw, id, vector FROM embeddings WHERE space_id = ?",
+            "INSERT INTO background (space_id, view, sampling_hash, embedding_id, vector)"
+            " SELECT space_id, view, sampling_hash, id, vector FROM embeddings WHERE space_id = ?",
             (space,),
         )
 
