@@ -48,7 +48,7 @@ from mmsearch.discovery.ignore import Globs, Rules
 from mmsearch.discovery.sniff import sniff
 from mmsearch.errors import ExtractionError, FailureCode, MmsearchError, UsageError
 from mmsearch.evaluation.judgements import read_queries
-from mmsearch.extraction import serialization, wire, worker
+from mmsearch.extraction import serialization, wire, worker_tasks
 from mmsearch.extraction.cues import parse_lrc
 from mmsearch.extraction.subtitles import cue_lines, parse_subtitles
 from mmsearch.index import Index
@@ -288,7 +288,7 @@ def worker_messages(body: bytes, announced: int, payload: bytes, reply: object) 
         assert len({one.segment.ordinal for one in found}) == len(found)
     if isinstance(reply, dict):
         with contextlib.suppress(ExtractionError):
-            worker.opened(reply, [])
+            worker_tasks.parse_open_reply(reply, [])
 
 
 @fuzzed(HEADS, st.binary(max_size=8), SUFFIXES)
@@ -309,11 +309,11 @@ def texts(content: str | bytes, format_: str) -> None:
     lines = len(path.read_bytes().replace(b"\r", b"\n").replace(b"\x0c", b"\n").split(b"\n"))
     with quick():
         try:
-            reply, arrays = worker.handle(worker.opening(source, Needs()), [])
+            reply, arrays = worker_tasks.handle(worker_tasks.open_request(source, Needs()), [])
         except ExtractionError as error:
             assert error.code in set(FailureCode)
             return
-        opened = worker.opened(json.loads(json.dumps(reply)), arrays)
+        opened = worker_tasks.parse_open_reply(json.loads(json.dumps(reply)), arrays)
     assert opened.failure is None, opened.failure
     for one in opened.segments:
         place = one.segment.locator

@@ -28,11 +28,11 @@ extract   mmsearch.encoding.extract:ExtractStage._submit       after    14
 extract   mmsearch.encoding.extract:ExtractStage._take         before   14
 extract   mmsearch.encoding.extract:ExtractStage._take         after    14
 extract   mmsearch.encoding.extract:ExtractStage._hand_on      before   10
-extract   mmsearch.extraction.workers:send_packed              half     12
-extract   mmsearch.extraction.workers:receive                  before   14
-extract   mmsearch.extraction.workers:receive                  after    14
-extract   mmsearch.extraction.workers:ForkServer.fork          before   2
-extract   mmsearch.extraction.workers:ForkServer.fork          after    2
+extract   mmsearch.extraction.worker_process:send_packed              half     12
+extract   mmsearch.extraction.worker_process:receive                  before   14
+extract   mmsearch.extraction.worker_process:receive                  after    14
+extract   mmsearch.extraction.worker_process:ForkServer.fork          before   2
+extract   mmsearch.extraction.worker_process:ForkServer.fork          after    2
 extract   worker:extract                                       decoding 4
 extract   worker:extract                                       sending  4
 read      mmsearch.encoding.read:ReadStage._take               before   3

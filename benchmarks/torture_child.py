@@ -217,10 +217,10 @@ _tasks = itertools.count(1)
 
 def handle(request: dict, arrays: list) -> tuple[dict, list]:
     """The worker's own handler, with short spans; may die over its n-th task, or while it sends the answer."""
-    from mmsearch.extraction import text, worker
+    from mmsearch.extraction import text, worker_tasks
 
     text.SPAN = SPAN
-    answer = worker.handle(request, arrays)
+    answer = worker_tasks.handle(request, arrays)
     _die_if_due("extract")
     return answer
 
@@ -240,13 +240,13 @@ def _die_if_due(stage: str) -> None:
         return
     if fault["when"] == "decoding":
         os.kill(os.getpid(), signal.SIGKILL)
-    from mmsearch.extraction import taskloop, wire
+    from mmsearch.extraction import task_loop, wire
 
     def half(sock: Any, header: dict, results: Any = ()) -> None:
         _send_half(None, sock, wire.pack(header, results))  # type: ignore[arg-type]
         os.kill(os.getpid(), signal.SIGKILL)
 
-    taskloop.send = half
+    task_loop.send = half
 
 
 if __name__ == "__main__":

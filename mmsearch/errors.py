@@ -1,4 +1,4 @@
-"""Every error that we raise on purpose. Each knows its sentence, its next step and its exit code.
+"""The exceptions that mmsearch raises on purpose, each with a sentence, a hint and an exit code.
 
 MmsearchError                 1..70 as the class says
 ├── UsageError            2   bad arguments or configuration
@@ -37,7 +37,7 @@ class MmsearchError(Exception):
 
 
 class UsageError(MmsearchError):
-    """Arguments or configuration that can't be meant."""
+    """Arguments or configuration that are not valid."""
 
     exit_code = 2
 
@@ -55,15 +55,15 @@ class IndexUnusable(MmsearchError):
 
 
 class NoIndex(IndexUnusable):
-    """No index where one was looked for."""
+    """There is no index at the place that was searched."""
 
 
 class UntrustedIndex(IndexUnusable):
-    """An index that was found and not named, and that this user's mmsearch did not make where it lies."""
+    """An index that the user did not name, and that was not made at this place by this user's mmsearch."""
 
 
 class UntrustedModel(IndexUnusable):
-    """A model that an index names and that the user never allowed for it."""
+    """A model that an index names and that the user has not allowed for this index."""
 
 
 class ModelMismatch(IndexUnusable):
@@ -75,11 +75,11 @@ class NewerSchema(IndexUnusable):
 
 
 class DamagedIndex(IndexUnusable):
-    """The catalogue can't be read or breaks a promise that nothing can rebuild."""
+    """The catalogue can't be read, or breaks an invariant that can't be restored."""
 
 
 class StoppedEarly(MmsearchError):
-    """The run had to stop; everything committed is kept and the next run goes on."""
+    """The run had to stop. Everything committed is kept, and the next run continues."""
 
     exit_code = 5
 
@@ -115,7 +115,7 @@ class ExtractionError(MmsearchError):
 
 
 def chain(error: BaseException) -> Iterator[BaseException]:
-    """An error, what caused it, and what it was raised amid of."""
+    """An error, its cause or context, the cause or context of that, and so on."""
     seen: set[int] = set()
     found: BaseException | None = error
     while found is not None and id(found) not in seen:
@@ -125,7 +125,7 @@ def chain(error: BaseException) -> Iterator[BaseException]:
 
 
 def disk_full(error: BaseException) -> BaseException | None:
-    """The error in a chain that says that a disk is full, or the user's share of it; None where none does."""
+    """The error in a chain that reports a full disk or an exceeded quota; None where there is none."""
     for one in chain(error):
         if getattr(one, "errno", None) in _FULL or any(words in str(one) for words in _FULL_SENTENCES):
             return one

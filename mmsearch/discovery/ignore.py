@@ -12,6 +12,7 @@ from pathspec import GitIgnoreSpec
 
 from mmsearch.discovery.patterns import spec_of
 from mmsearch.errors import UsageError
+from mmsearch.filestat import open_regular
 
 IGNORE_FILES = (b".gitignore", b".mmsearchignore")
 _MAX_BYTES = 1_000_000  # an ignore file of more than this is something else
@@ -75,8 +76,7 @@ def read_spec(path: bytes) -> GitIgnoreSpec | None:
     """The patterns of an ignore file; None where it can't be read or isn't one. Lines that are no pattern count as
     absent, as in git."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-        with os.fdopen(descriptor, "rb") as file:
+        with os.fdopen(open_regular(path), "rb") as file:
             content = file.read(_MAX_BYTES + 1)
     except OSError:
         return None

@@ -14,7 +14,7 @@ from mmsearch.encoding.jobs import Job, SpanMedia, StopSignal
 from mmsearch.errors import ExtractionError, FailureCode
 from mmsearch.extraction.pool import WorkerPool
 from mmsearch.extraction.wire import WireError
-from mmsearch.extraction.worker import decoded, decoding, opened, opening
+from mmsearch.extraction.worker_tasks import open_request, parse_open_reply, parse_span_reply, span_request
 from mmsearch.store.segments import SpanResult
 from mmsearch.types import Extracted, Failure, Kind, Needs, Probe
 
@@ -89,9 +89,9 @@ class ExtractStage:
     def _submit(self, task: Task) -> None:
         job, probe, span = task
         if probe is None or span is None:
-            request = opening(job.source, self._needs)
+            request = open_request(job.source, self._needs)
         else:
-            request = decoding(job.source, probe, span, self._needs)
+            request = span_request(job.source, probe, span, self._needs)
         future = self._pool().submit(request, timeout_s=TIME_LIMITS_S[job.source.kind])
         future.add_done_callback(lambda done: self._finished.put((task, done)))
 
@@ -100,9 +100,9 @@ class ExtractStage:
         try:
             reply = future.result()
             if probe is not None and span is not None:
-                self._hand_on(job, probe, span, *decoded(*reply))
+                self._hand_on(job, probe, span, *parse_span_reply(*reply))
                 return
-            probe, first, failure = opened(*reply)
+            probe, first, failure = parse_open_reply(*reply)
         except CancelledError as error:  # the pool was closed: the run ends now
             raise StopSignal from error
         except (ExtractionError, WireError) as error:
@@ -120,7 +120,7 @@ class ExtractStage:
         if any(one.segment.ordinal >> 20 != span for one in extracted):  # it could be another span's segment
             extracted, failure = (
                 [],
-                Failure(FailureCode.CRASH, "The worker that read this file sent an answer that makes no sense."),
+                Failure(FailureCode.CRASH, "The worker that read this file sent a malformed reply."),
             )
         segments = [one.segment for one in extracted]
         chunk = SpanResult(job.asset_id, job.key, span, probe, segments, failure=failure, kept=bool(segments))

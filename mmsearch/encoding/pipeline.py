@@ -22,7 +22,7 @@ from mmsearch.encoding.jobs import Channel, Job, SpanMedia, Stage, StopSignal
 from mmsearch.encoding.read import ReadStage, Transcribes
 from mmsearch.extraction.forkserver import WorkerKind
 from mmsearch.extraction.pool import WorkerPool
-from mmsearch.extraction.worker import AV, LIGHT
+from mmsearch.extraction.worker_tasks import AV, LIGHT
 from mmsearch.run_record import StageProfile
 from mmsearch.store.segments import SpanResult
 from mmsearch.types import Kind, Needs, View

@@ -177,9 +177,7 @@ def _text(future: Future[Any]) -> str:
     except CancelledError as error:
         raise StopSignal from error
     except (WireError, LookupError, TypeError) as error:
-        raise ExtractionError(
-            FailureCode.CRASH, "The worker that read it sent an answer that makes no sense."
-        ) from error
+        raise ExtractionError(FailureCode.CRASH, "The worker that read it sent a malformed reply.") from error
 
 
 def _owner(heard: list[Extracted], moment: float) -> Extracted:

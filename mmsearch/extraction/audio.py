@@ -11,7 +11,13 @@ from mmsearch.extraction import audio_decoder
 from mmsearch.extraction.cues import cues_within, pack, parse_lrc, sidecar_cues
 from mmsearch.extraction.fingerprints import RATE, audio_fingerprint
 from mmsearch.extraction.source import open_source, ordinal
-from mmsearch.extraction.streams import DECODER_ERRORS, check_container, container_facts, decoding, left_out
+from mmsearch.extraction.streams import (
+    DECODER_ERRORS,
+    check_container,
+    container_facts,
+    left_out,
+    translate_decoder_errors,
+)
 from mmsearch.extraction.tags import read_tags, tag_text
 from mmsearch.types import Extracted, Fingerprint, Locator, Needs, Probe, Segment, Source, Span
 
@@ -35,7 +41,7 @@ def probe(source: Source, needs: Needs) -> Probe:
     notes: list[str] = []
     with open_source(source) as handle:
         check_container(handle)
-        with decoding("sound"):
+        with translate_decoder_errors("sound"):
             try:
                 decoder = audio_decoder.open_sound(handle)
             except ValueError as error:

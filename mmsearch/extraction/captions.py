@@ -5,11 +5,11 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import stat
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
 
+from mmsearch.filestat import open_regular
 from mmsearch.types import Source
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ def read_captions(picture: Image.Image, source: Source) -> Captions:
     for path in source.sidecars:
         if path.lower().endswith(b".xmp"):
             with contextlib.suppress(OSError, ElementTree.ParseError, ValueError):
-                for field, value in xmp(_beside(path)):
+                for field, value in xmp(_sidecar_bytes(path)):
                     captions.add(field, value)
     return captions
 
@@ -171,8 +171,7 @@ def _local(name: Any) -> str:
     return name.rsplit("}", 1)[-1] if isinstance(name, str) else ""
 
 
-def _beside(path: bytes) -> bytes:
+def _sidecar_bytes(path: bytes) -> bytes:
     """A sidecar's bytes, at most one more than a packet may have."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    with os.fdopen(descriptor, "rb") as file:
-        return file.read(XMP_BYTES + 1) if stat.S_ISREG(os.fstat(descriptor).st_mode) else b""
+    with os.fdopen(open_regular(path), "rb") as file:
+        return file.read(XMP_BYTES + 1)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import re
-import stat
 from collections.abc import Iterable
 from typing import Any
 
 from mmsearch.extraction.streams import has_program, run_program
 from mmsearch.extraction.subtitles import parse_subtitles
+from mmsearch.filestat import open_regular
 from mmsearch.types import Cue, Source
 
 TEXT_CODECS = frozenset({"mov_text", "subrip", "srt", "ass", "ssa", "webvtt", "text"})
@@ -62,12 +62,11 @@ def sidecar_cues(source: Source) -> tuple[list[Cue], list[str]]:
 def _sidecar(path: bytes) -> bytes:
     """The bytes of a sidecar file; none where it can't be read or is absurdly large."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        descriptor = open_regular(path)
     except OSError:
         return b""
     with os.fdopen(descriptor, "rb") as handle:
-        facts = os.fstat(descriptor)
-        return handle.read() if stat.S_ISREG(facts.st_mode) and facts.st_size <= SIDECAR_BYTES else b""
+        return handle.read() if os.fstat(descriptor).st_size <= SIDECAR_BYTES else b""
 
 
 def parse_lrc(text: str) -> list[Cue]:

@@ -1,14 +1,14 @@
-"""The process that worker processes are forked from: small, single-threaded, without torch unless its flavour needs it.
+"""The process that worker processes are forked from: small, single-threaded, without torch unless its kind needs it.
 
-Forking the main process would give each worker its gigabytes of address space, its locks and its SQLite handles. So
-each flavour has a server of its own, a fresh interpreter that imports what its handler needs once and forks workers on
-request, in milliseconds. It learns of its workers' ends, reaps them and all that they left behind, and ends with all of
-them when its control socket closes, which the kernel does for a main process that was killed.
+Forking the main process would copy its gigabytes of address space, its locks and its SQLite handles into each worker.
+Instead each kind of worker has a server of its own: a fresh interpreter that imports what its handler needs once and
+forks workers on request, in milliseconds. It reaps its workers and the processes that they leave behind, and ends with
+all of them when its control socket closes, which the kernel does when the main process is killed.
 
 The control socket is the server's standard input. One JSON line each way, strictly in turn:
-`{"fork": {}}` with the worker's socket as a descriptor gives `{"pid"}` or `{"error"}`;
-`{"end": pid}` kills that worker's process group where it lives and gives `{"status"}`: the exit code, negative for a
-signal, None for a process that it knows nothing about.
+`{"fork": {}}`, with the worker's socket as a descriptor, is answered by `{"pid"}` or `{"error"}`;
+`{"end": pid}` kills the process group of that worker and is answered by `{"status"}`: the exit code, negative for a
+signal, None for an unknown process.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from typing import Any
 
 from mmsearch.allocation import keep_freed
 from mmsearch.extraction import sandbox
-from mmsearch.extraction.taskloop import Handler, run_tasks
+from mmsearch.extraction.task_loop import Handler, run_tasks
 
 _PR_SET_CHILD_SUBREAPER = 36
 _PARENT_CHECK_S = 1.0
@@ -42,8 +42,8 @@ _LINE_LIMIT = 4096
 
 @dataclass(frozen=True, slots=True)
 class WorkerKind:
-    """A sort of worker: `handler` is "module:function", `preload` the modules that its server imports beforehand (one
-    that can't be imported is left to the handler to complain about)."""
+    """A kind of worker. `handler` is "module:function"; `preload` are modules that its server imports beforehand (the
+    handler reports those that can't be imported)."""
 
     name: str
     handler: str
@@ -53,7 +53,7 @@ class WorkerKind:
 
 
 def serve(handler: str, preload: list[str]) -> None:
-    """Runs the server on standard input until that closes or the process that started it is gone."""
+    """Run the server on standard input until that closes or the process that started it is gone."""
     keep_freed()
     parent = os.getppid()
     control = socket.socket(fileno=os.dup(0))
@@ -61,10 +61,10 @@ def serve(handler: str, preload: list[str]) -> None:
     os.dup2(null, 0)
     os.close(null)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    if sys.platform.startswith("linux"):  # what a dead worker had started comes to us, and is reaped
+    if sys.platform.startswith("linux"):  # orphans of a dead worker become children of this process, which reaps them
         ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     server = _Server(control, parent)
-    with _ending_with(control):
+    with _exit_on_hang_up(control):
         for name in preload:
             try:
                 importlib.import_module(name)
@@ -80,9 +80,9 @@ def serve(handler: str, preload: list[str]) -> None:
 
 
 @contextlib.contextmanager
-def _ending_with(control: socket.socket) -> Iterator[None]:
-    """End this process as soon as the other side of its control socket is closed: importing takes seconds, in which
-    nobody listens there. By a thread that is over before anything is forked."""
+def _exit_on_hang_up(control: socket.socket) -> Iterator[None]:
+    """Exit as soon as the other side closes the control socket. The imports take seconds in which the socket is not
+    read. The thread that watches it ends before anything is forked."""
     loaded = threading.Event()
     hung_up = select.poll()
     hung_up.register(control, 0)  # reports nothing but that
@@ -127,12 +127,12 @@ class _Server:
         while os.getppid() == self.parent:
             ready, _, _ = select.select([self.control, self.wake], [], [], _PARENT_CHECK_S)
             self.reap()
-            if self.control in ready and not self.obey():
+            if self.control in ready and not self.serve_request():
                 break
         self.end_all()
 
-    def obey(self) -> bool:
-        """Carries out one request; False when there is nobody left to make one."""
+    def serve_request(self) -> bool:
+        """Serve one request. Returns False when the other side is gone."""
         try:
             line, descriptors, _, _ = socket.recv_fds(self.control, _LINE_LIMIT, 1)
             if not line:
@@ -160,7 +160,7 @@ class _Server:
             os.close(descriptor)
 
     def become_worker(self, descriptor: int, server: int) -> None:
-        """The life of a worker, from fork to exit."""
+        """Run a worker from fork to exit."""
         status = 70
         try:
             os.setsid()  # a group of its own, so that what it starts can be ended with it
@@ -179,7 +179,7 @@ class _Server:
             os._exit(status)
 
     def reap(self) -> None:
-        """Takes note of every child that ended, and ends what its group still runs."""
+        """Record each child that has ended, and end what is left of its process group."""
         with contextlib.suppress(BlockingIOError):
             self.wake.recv(4096)
         while True:

@@ -145,20 +145,20 @@ def frame(picture: Image.Image, page: int, needs: Needs) -> Image.Image:
 
     if page:
         picture.seek(page)
-    image = decoded(picture, needs)
+    image = decode_frame(picture, needs)
     if picture.format in ANIMATED and getattr(picture, "is_animated", False):
         for number in range(1, FRAMES):
             if not pixels.blank(np.asarray(image)):
                 break
             try:
                 picture.seek(number)
-                image = decoded(picture, needs)
+                image = decode_frame(picture, needs)
             except Exception:  # the end, or damage in a later frame: the first one could be read
                 break
     return image
 
 
-def decoded(picture: Image.Image, needs: Needs) -> Image.Image:
+def decode_frame(picture: Image.Image, needs: Needs) -> Image.Image:
     """The current frame."""
     from PIL import Image
 
@@ -194,17 +194,17 @@ def attempt(source: Source, file: BinaryIO, work: Callable[[Image.Image], Result
     """What `work` makes of the opened picture, and whether the picture was whole: where it is damaged, `work` gets
     a second try with missing data forgiven."""
     try:
-        with opened(source, file) as picture:
+        with open_picture(source, file) as picture:
             return work(picture), True
     except ExtractionError as error:
         if error.code != FailureCode.DECODE_ERROR or source.format not in PLUGINS:
             raise
-    with opened(source, file, forgiving=True) as picture:
+    with open_picture(source, file, forgiving=True) as picture:
         return work(picture), False
 
 
 @contextmanager
-def opened(source: Source, file: BinaryIO, forgiving: bool = False) -> Iterator[Image.Image]:
+def open_picture(source: Source, file: BinaryIO, forgiving: bool = False) -> Iterator[Image.Image]:
     """The picture, by no other plugin than its format's. Whatever goes wrong inside leaves as `ExtractionError`."""
     from PIL import Image, ImageFile
 

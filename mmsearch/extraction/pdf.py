@@ -48,7 +48,7 @@ def probe(source: Source, needs: Needs) -> Probe:
 
     Raises `ExtractionError`: `encrypted` where a password is asked for, `decode-error` for what is no readable PDF.
     """
-    with opened(source) as document:
+    with open_document(source) as document:
         count = len(document)
         details: dict[str, Any] = {"pages": count}
         for key, name in (("Title", "title"), ("Author", "artist"), ("Subject", "subject"), ("Keywords", "tags")):
@@ -64,7 +64,7 @@ def extract(source: Source, probe: Probe, number: int, needs: Needs) -> Iterator
     """The pages of span `number`. A damaged page is a segment without words; `Segment.details["note"]` says so."""
     span = probe.spans[number]
     title = {"title": probe.details["title"]} if "title" in probe.details else {}
-    with opened(source) as document:
+    with open_document(source) as document:
         for index in range(int(span.start), int(span.stop)):
             text, image, note, print_ = "", None, {}, None
             try:
@@ -219,7 +219,7 @@ def metadata(document: pypdfium2.PdfDocument, key: str) -> str:
 
 
 @contextmanager
-def opened(source: Source) -> Iterator[pypdfium2.PdfDocument]:
+def open_document(source: Source) -> Iterator[pypdfium2.PdfDocument]:
     """The document, with its form fields where it has any. Raises as `probe` says."""
     import pypdfium2
 

@@ -1,7 +1,7 @@
-"""A pool of worker processes that may die: each slot is one process and one thread here that talks to it.
+"""A pool of worker processes that may die. Each slot is one process and one thread here that talks to it.
 
-A shared executor loses its siblings' tasks when one of its processes is killed; here a death costs one process and one
-try of one task. Usage:
+`concurrent.futures` fails all tasks of a pool when one of its processes is killed; here the death of a process costs
+one try of one task. Usage:
 
     with WorkerPool(LIGHT, workers=2) as pool:
         reply, arrays = pool.submit({"op": "open", ...}).result()
@@ -22,20 +22,20 @@ from typing import TYPE_CHECKING, Any
 
 from mmsearch.errors import ExtractionError, FailureCode
 from mmsearch.extraction.forkserver import WorkerKind
-from mmsearch.extraction.resource_watch import resident_bytes
+from mmsearch.extraction.resource_monitor import resident_bytes
 from mmsearch.extraction.wire import Message
-from mmsearch.extraction.workers import ForkServer, Worker, WorkerDied
+from mmsearch.extraction.worker_process import ForkServer, Worker, WorkerDied
 
 if TYPE_CHECKING:
     import numpy as np
 
-TRIES = 3  # of a task whose workers die of it
-OUTSIDE_TRIES = 8  # of a task whose workers are killed by others (the kernel short of memory, an administrator)
+TRIES = 3  # of a task that crashes its workers
+EXTERNAL_TRIES = 8  # of a task whose workers are killed by others (the kernel when memory is short, a user)
 
 
 @dataclass(frozen=True, slots=True)
 class PoolCounts:
-    """What a pool has done so far. `busy_s` is summed over its workers."""
+    """Totals of a pool since its start. `busy_s` is summed over its workers."""
 
     tasks: int = 0
     failed: int = 0
@@ -54,7 +54,7 @@ class _Task:
 
 
 class WorkerPool:
-    """Workers of one flavour, forked when first needed. Tasks are begun in the order of `submit`."""
+    """Workers of one kind, forked when first needed. Tasks start in the order of `submit`."""
 
     def __init__(self, worker_kind: WorkerKind, workers: int) -> None:
         self.worker_kind = worker_kind
@@ -77,11 +77,11 @@ class WorkerPool:
         timeout_s: float | None = None,
         memory_bytes: int | None = None,
     ) -> Future[Message]:
-        """Hands a request (JSON values) and arrays to a worker; limits default to the flavour's.
+        """Queue a request (JSON values) with arrays for a worker; limits default to those of the worker kind.
 
-        The future gives the handler's reply and arrays, or raises `ExtractionError` (a task that its handler, its
-        limits or its crashes ended), `StoppedEarly` (workers can't be started), `WireError` (the request is none), or
-        `CancelledError` after `close`. Raises `RuntimeError` on a closed pool.
+        The future returns the handler's reply and arrays, or raises `ExtractionError` (a task that its handler, its
+        limits or its crashes ended), `StoppedEarly` (workers can't be started), `WireError` (the request can't be
+        sent), or `CancelledError` after `close`. Raises `RuntimeError` on a closed pool.
         """
         future: Future[Message] = Future()
         timeout_s = self.worker_kind.timeout_s if timeout_s is None else timeout_s
@@ -94,7 +94,7 @@ class WorkerPool:
 
     @property
     def counts(self) -> PoolCounts:
-        """What the pool has done so far."""
+        """Totals since the start of the pool."""
         every = [slot.counts for slot in self._slots]
         return PoolCounts(*(sum(column) for column in zip(*map(astuple, every), strict=True)))
 
@@ -115,11 +115,11 @@ class WorkerPool:
 
     @property
     def lacks(self) -> tuple[str, ...]:
-        """A sentence for each wall of the sandbox that this machine does not have; known after the first task."""
+        """A sentence for each restriction of the sandbox that this machine lacks; known after the first task."""
         return next((slot.worker.lacks for slot in self._slots if slot.worker is not None), ())
 
     def close(self) -> None:
-        """Ends all workers at once. Tasks that wait are cancelled, running ones raise `CancelledError`."""
+        """End all workers at once. Queued tasks are cancelled, running ones raise `CancelledError`."""
         with self._lock:
             self._closed = True
         while not self._queue.empty():
@@ -142,7 +142,7 @@ class WorkerPool:
         self.close()
 
     def _serve(self, slot: _Slot) -> None:
-        """The life of a slot's thread. Nothing may end it but `close`."""
+        """The loop of a slot's thread, until `close`."""
         while (task := self._queue.get()) is not None:
             if not task.future.set_running_or_notify_cancel():
                 continue
@@ -158,12 +158,12 @@ class WorkerPool:
                 task.future.set_exception(CancelledError())
             else:
                 task.future.set_exception(problem)
-            del task, answer, problem  # a waiting slot must not keep the last pictures alive
+            del task, answer, problem  # a waiting slot must not keep the last arrays alive
         slot.drop()
 
 
 class _Slot:
-    """One worker after the other. Only its own thread touches it, save for reading."""
+    """The place of one worker, replaced when it ends. Only its own thread changes it."""
 
     def __init__(self, server: ForkServer) -> None:
         self.server = server
@@ -171,10 +171,10 @@ class _Slot:
         self.counts = PoolCounts()
 
     def finish(self, task: _Task) -> Message:
-        """The answer to a task, in as many tries as it may have."""
-        own = outside = 0
+        """The reply to a task, retried while workers die. Raises as the future of `submit`."""
+        own = external = 0
         while True:
-            worker = self.fit_worker()
+            worker = self.ready_worker()
             try:
                 answer = worker.ask(task.request, task.arrays, task.timeout_s, task.memory_bytes)
             except WorkerDied as death:
@@ -183,20 +183,20 @@ class _Slot:
                     raise ExtractionError(
                         FailureCode.TIMEOUT, "Reading a part of this file took too much processor time."
                     ) from None
-                outside += death.outside
-                own += not death.outside
-                if own >= TRIES or outside >= OUTSIDE_TRIES:
-                    sentence = f"Reading this file ended its worker {own + outside} times ({death})."
+                external += death.external
+                own += not death.external
+                if own >= TRIES or external >= EXTERNAL_TRIES:
+                    sentence = f"Reading this file ended its worker {own + external} times ({death})."
                     raise ExtractionError(FailureCode.CRASH, sentence) from None
                 self.add(retries=1)
             else:
                 if resident_bytes(worker.pid) > task.memory_bytes // 2:
-                    self.drop()  # a library that leaks must not use up the memory of the next file
+                    self.drop()  # a leak of a library must not take memory from the next file
                 return answer
 
-    def fit_worker(self) -> Worker:
-        """The worker of before, or a new one where that ended or speaks unasked."""
-        if self.worker is not None and not self.worker.fit():
+    def ready_worker(self) -> Worker:
+        """The worker of this slot, or a new one where that one can take no task."""
+        if self.worker is not None and not self.worker.is_ready():
             self.add(deaths=1 if self.worker.sock.fileno() >= 0 else 0)
             self.drop()
         if self.worker is None:
@@ -204,11 +204,11 @@ class _Slot:
         return self.worker
 
     def drop(self) -> None:
-        """Ends the worker."""
+        """End the worker."""
         if self.worker is not None:
             self.worker.end()
             self.worker = None
 
     def add(self, **more: float) -> None:
-        """Counts. The counts are replaced, never changed, so that readers in other threads see whole ones."""
+        """Add to the totals. They are replaced, not changed, so that other threads read consistent ones."""
         self.counts = replace(self.counts, **{name: getattr(self.counts, name) + value for name, value in more.items()})

@@ -1,9 +1,9 @@
-"""What a worker process gives up before it sees its first file.
+"""The restrictions that a worker process accepts before it sees its first file.
 
 Covered
-- Memory: `RLIMIT_DATA` per task, so that one absurd allocation fails at once, beside the watch of the pool, which kills
-  a worker (with all that it started) whose resident memory passes the limit. Not `RLIMIT_AS`: torch reserves tens of
-  gigabytes of addresses that it never touches. The out-of-memory killer of the kernel picks workers first.
+- Memory: `RLIMIT_DATA` per task, so that one absurd allocation fails at once, beside the monitor of the pool, which
+  kills a worker (with all that it started) whose resident memory passes the limit. Not `RLIMIT_AS`: torch reserves
+  tens of gigabytes of addresses that it never touches. The out-of-memory killer of the kernel picks workers first.
 - Processor: `RLIMIT_CPU` per task as the last resort behind the pool's clock, nice 19, idle I/O class.
 - Files: nothing on any file system can be written, made, renamed or removed (Landlock, Linux 5.13 and newer); at most
   256 open files, at most 64 MB into any file, no core dumps, umask 077. Input is opened read-only and never through a
@@ -19,10 +19,10 @@ Not covered
 - Reading: a worker that was taken over by a file can read what the user can read. It has nowhere to send it but its
   answer, which the main process takes as text and pictures of that one file, size-limited and checked.
 - Modes, owners and times of the user's files: Landlock does not guard them.
-- Programs that a worker starts: ffmpeg runs under the same walls and limits, each process with its own count.
+- Programs that a worker starts: ffmpeg runs under the same restrictions and limits, each process with its own count.
 - The number of processes: `RLIMIT_NPROC` counts all of the user's, so a limit would fail innocents on a busy desktop.
-- Holes of the kernel itself, and timing or cache channels.
-- macOS: there it is `RLIMIT_CPU`, open files, file size, no core dumps, nice, umask and the watch of the pool; the
+- Vulnerabilities of the kernel itself, and timing or cache channels.
+- macOS: there it is `RLIMIT_CPU`, open files, file size, no core dumps, nice, umask and the monitor of the pool; the
   kernel does not enforce `RLIMIT_DATA` and has no seccomp, Landlock, or death signal. A worker whose main process
   was killed ends when it next listens, or by the hand of its fork server, which notices within a second.
 """
@@ -36,7 +36,7 @@ import resource
 import signal
 import sys
 
-from mmsearch.extraction import confine
+from mmsearch.extraction import kernel_restrictions
 
 OPEN_FILES = 256
 FILE_BYTES = 64 << 20
@@ -48,9 +48,9 @@ _IDLE_IO_CLASS = 3 << 13
 
 
 def enter(parent: int) -> list[str]:
-    """Gives up for good what a worker does not need; `parent` is the process it must not outlive.
+    """Give up for good what a worker does not need; `parent` is the process that it must not outlive.
 
-    Gives a sentence for each wall that this machine does not have."""
+    Returns a sentence for each restriction that this machine can't enforce."""
     os.umask(0o077)
     _die_with(parent)
     _limit(resource.RLIMIT_CORE, 0, 0)
@@ -58,15 +58,15 @@ def enter(parent: int) -> list[str]:
     _limit(resource.RLIMIT_FSIZE, FILE_BYTES, FILE_BYTES)
     lacks = []
     _lowest_priority()
-    if not confine.refuse_writes():
+    if not kernel_restrictions.refuse_writes():
         lacks.append("Workers could write files: this system has no Landlock.")
-    if not confine.refuse_calls() and not confine.leave_network():
+    if not kernel_restrictions.refuse_calls() and not kernel_restrictions.leave_network():
         lacks.append("Workers could open network connections: this system has neither seccomp nor namespaces for us.")
     return lacks
 
 
 def limit_task(timeout_s: float, memory_bytes: int, baseline: int) -> None:
-    """Limits of the task that comes: memory on top of the `baseline` bytes that the process had when it was new, and
+    """Limit the next task: memory on top of the `baseline` bytes that the process had when it was new, and
     processor seconds for all threads. Limits can be raised again for a later task."""
     used = resource.getrusage(resource.RUSAGE_SELF)
     seconds = used.ru_utime + used.ru_stime + timeout_s * (os.cpu_count() or 1) + _CPU_MARGIN_S
@@ -75,7 +75,7 @@ def limit_task(timeout_s: float, memory_bytes: int, baseline: int) -> None:
 
 
 def data_bytes() -> int:
-    """What this process has now of the memory that `RLIMIT_DATA` counts; 0 where the system does not say."""
+    """Bytes of this process's memory that `RLIMIT_DATA` counts; 0 where the system does not report them."""
     try:
         with open("/proc/self/status") as lines:
             for line in lines:
@@ -87,7 +87,7 @@ def data_bytes() -> int:
 
 
 def _limit(which: int, soft: int, hard: int) -> None:
-    """Sets a limit, or as much of it as a lower one from outside leaves."""
+    """Set a limit, or the nearest value that an existing lower hard limit allows."""
     _, most = resource.getrlimit(which)
     if most != resource.RLIM_INFINITY:
         hard = most if hard == resource.RLIM_INFINITY else min(hard, most)
@@ -95,11 +95,11 @@ def _limit(which: int, soft: int, hard: int) -> None:
     try:
         resource.setrlimit(which, (soft, hard))
     except (ValueError, OSError):
-        return  # macOS refuses some values; the pool's watch does not depend on them
+        return  # macOS refuses some values; the pool's monitor does not depend on them
 
 
 def _die_with(parent: int) -> None:
-    """Asks the kernel for a SIGKILL at the parent's death; ends now if that has already happened."""
+    """Ask the kernel for a SIGKILL at the death of the parent; exit now if it has died already."""
     if sys.platform.startswith("linux"):
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     if os.getppid() != parent:

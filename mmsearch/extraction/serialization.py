@@ -1,7 +1,7 @@
-"""Our types as JSON values and back, for the way to a worker process and home.
+"""Requests and results of extraction as JSON values and back, for the messages to and from a worker process.
 
-What comes home was made from a hostile file by a decoder that may have been taken over, so the loaders check every
-field and raise `WireError`; the dumpers trust their caller. Path bytes travel in base64.
+A decoder that a hostile file has taken over may return anything, so the loaders check every field and raise
+`WireError`; the dumpers trust their caller. Path bytes are encoded in base64.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     import numpy as np
 
 _MEDIA = {"image": ("uint8", 3), "ocr_image": ("uint8", 3), "sound": ("float32", 1), "frames": ("uint8", 4)}
-_PRINT_FORMS = ("look", "frame", "sound", "words")
-_PRINT_BYTES = 1 << 17
-_COUNT_LIMIT = 1 << 53  # every integer up to here is exact in JSON readers everywhere, and fits SQLite
+_FINGERPRINT_FORMS = ("look", "frame", "sound", "words")
+_FINGERPRINT_BYTES = 1 << 17
+_COUNT_LIMIT = 1 << 53  # integers up to here are exact in every JSON reader
 _FAILURE_CODES = frozenset(FailureCode) - {FailureCode.SKIPPED, FailureCode.NOTE}
 
 
@@ -114,8 +114,8 @@ def dump_extracted(items: Iterable[Extracted]) -> tuple[list[dict[str, Any]], li
             if array is not None:
                 media[name] = len(arrays)
                 arrays.append(_finite(array))
-        prints = [[one.form, one.at, _coded(one.key), _coded(one.body)] for one in item.fingerprints]
-        entries.append({"segment": _dump_segment(item.segment), "media": media, "fingerprints": prints})
+        fingerprints = [[one.form, one.at, _coded(one.key), _coded(one.body)] for one in item.fingerprints]
+        entries.append({"segment": _dump_segment(item.segment), "media": media, "fingerprints": fingerprints})
     return entries, arrays
 
 
@@ -126,10 +126,10 @@ def load_extracted(data: Any, arrays: Sequence[np.ndarray]) -> list[Extracted]:
         fields = _fields(entry, "segment", "media", "fingerprints")
         media = _object(fields["media"])
         if not set(media) <= set(_MEDIA):
-            raise WireError("a segment carries media of no kind of ours")
+            raise WireError("a segment has media of an unknown kind")
         chosen = {name: _array(arrays, index, *_MEDIA[name]) for name, index in media.items()}
-        prints = tuple(_load_print(each) for each in _list(fields["fingerprints"]))
-        items.append(Extracted(_load_segment(fields["segment"]), **chosen, fingerprints=prints))
+        fingerprints = tuple(_load_fingerprint(each) for each in _list(fields["fingerprints"]))
+        items.append(Extracted(_load_segment(fields["segment"]), **chosen, fingerprints=fingerprints))
     if len({item.segment.ordinal for item in items}) != len(items):
         raise WireError("two segments have the same ordinal")
     return items
@@ -163,11 +163,11 @@ def _load_segment(data: Any) -> Segment:
     return Segment(_whole(fields["ordinal"]), locator, _text(fields["text"]), tuple(cues), _object(fields["details"]))
 
 
-def _load_print(data: Any) -> Fingerprint:
+def _load_fingerprint(data: Any) -> Fingerprint:
     form, at, key, body = _list(data, length=4)
     made = Fingerprint(_text(form), _number(at), _bytes(key), _bytes(body))
-    if form not in _PRINT_FORMS or not made.key or len(made.key) + len(made.body) > _PRINT_BYTES:
-        raise WireError("a print of another form or size")
+    if form not in _FINGERPRINT_FORMS or not made.key or len(made.key) + len(made.body) > _FINGERPRINT_BYTES:
+        raise WireError("a fingerprint of another form or size")
     return made
 
 
@@ -176,7 +176,7 @@ def _coded(data: bytes) -> str:
 
 
 def _finite(array: np.ndarray) -> np.ndarray:
-    """Sound without the NaN and infinities that float WAV files may hold: they would spoil every vector."""
+    """The array with NaN as 0 and infinities as 1 and -1: float WAV files hold them, and they spoil every vector."""
     import numpy as np
 
     if array.dtype.kind != "f" or bool(np.isfinite(array).all()):

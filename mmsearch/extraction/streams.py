@@ -62,7 +62,7 @@ class MediaFile(io.RawIOBase):
 
 
 @contextmanager
-def decoding(what: str) -> Iterator[None]:
+def translate_decoder_errors(what: str) -> Iterator[None]:
     """Turn what decoders raise into `ExtractionError` (`memory` or `decode-error`): "The `what` can't be decoded."."""
     try:
         yield

@@ -14,7 +14,7 @@ from mmsearch.extraction.fingerprints import image_fingerprint
 from mmsearch.extraction.keyframes import key_times
 from mmsearch.extraction.scenes import FLAT_LEVEL, Sample, cuts, key_sample, looks_same, split
 from mmsearch.extraction.source import open_source, ordinal
-from mmsearch.extraction.streams import check_container, container_facts, decoding, left_out
+from mmsearch.extraction.streams import check_container, container_facts, left_out, translate_decoder_errors
 from mmsearch.extraction.tags import container_tags, read_tags, tag_text
 from mmsearch.extraction.video_decoder import SAMPLE_S, Film, fitted, frame_at, inspect, open_film, samples_of
 from mmsearch.types import Cue, Extracted, Fingerprint, Locator, Needs, Probe, Segment, Source, Span
@@ -56,7 +56,7 @@ def probe(source: Source, needs: Needs) -> Probe:
 
 
 def _inspected(handle: BinaryIO) -> Film | None:
-    with decoding("film"):
+    with translate_decoder_errors("film"):
         film = inspect(handle)
     if film is not None and film.width * film.height > LARGEST_PIXELS:
         raise ExtractionError(
@@ -125,7 +125,7 @@ def extract(source: Source, probe: Probe, number: int, needs: Needs) -> Iterator
         yield from audio.extract(source, probe, number, needs)
         return
     film, span = _film(probe.details), probe.spans[number]
-    with open_source(source) as handle, decoding("film"):
+    with open_source(source) as handle, translate_decoder_errors("film"):
         samples = samples_of(handle, film, span.start, span.stop, _first_times(source, film, span))
     heard = _sound(source, film, span, needs)
     prints = (*frame_fingerprints(film, samples), *audio.fingerprint_of(source, probe, number))
@@ -203,7 +203,7 @@ class _pictures:
         self._page, self._look, self._small = page, look, small
         self._handle = open_source(source)
         size = max(page, look, small)
-        with decoding("film"):
+        with translate_decoder_errors("film"):
             self._decoder = open_film(self._handle, film.seek, size) if size[0] else None
 
     def __enter__(self) -> _pictures:

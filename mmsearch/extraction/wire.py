@@ -1,8 +1,8 @@
-"""Messages between us and a worker process: a JSON header and raw array buffers over a stream socket.
+"""Messages between the main process and a worker: a JSON header and raw array buffers over a stream socket.
 
 One message is a prefix (magic, length of the JSON, length of all buffers), the JSON, and the buffers one after the
-other. Never a pickle: a decoder that was taken over by a hostile file must not be able to run code in the main
-process, so everything that arrives is measured against limits before memory is spent on it.
+other. It is never a pickle: a decoder that a hostile file has taken over must not be able to run code in the main
+process. Everything that arrives is checked against limits before memory is allocated for it.
 """
 
 from __future__ import annotations
@@ -28,24 +28,24 @@ DTYPES = ("uint8", "uint16", "uint32", "int16", "int32", "int64", "float16", "fl
 
 _MAGIC = b"mms1"
 _PREFIX = struct.Struct("<4sIQ")
-# An escaped half of a surrogate pair. We write such characters never, and SQLite or a terminal would choke on them.
+# An escaped half of a surrogate pair: never sent by us, and not valid text for SQLite or a terminal.
 _SURROGATE = re.compile(rb"(?<!\\)(?:\\\\)*\\u[dD][89a-fA-F]")
 
 
 class WireError(Exception):
-    """What arrived is no message of ours, or what should go out can't become one."""
+    """A message that is malformed, or values that can't be sent as one."""
 
 
 class HungUp(WireError):
-    """The other side closed the connection, before a message or in its middle."""
+    """The other side closed the connection, before a message or within one."""
 
 
 class Oversized(WireError):
-    """The message is larger than either side accepts."""
+    """A message that is larger than either side accepts."""
 
 
 def _no_tick() -> None:
-    """What a worker does while it waits: nothing."""
+    """The tick of a worker: it does nothing while it waits."""
 
 
 def send(
@@ -54,7 +54,7 @@ def send(
     arrays: Sequence[np.ndarray] = (),
     tick: Callable[[], None] = _no_tick,
 ) -> None:
-    """Sends one message. Where `sock` has a timeout, `tick` is called at least that often and may raise to give up.
+    """Send one message. Where `sock` has a timeout, `tick` is called at least that often and may raise to end the call.
 
     Raises `Oversized`, `HungUp`, or `WireError` where the header holds what JSON can't or an array's dtype is none of
     `DTYPES`; in the first and last case nothing was sent.
@@ -63,7 +63,7 @@ def send(
 
 
 def pack(header: dict[str, Any], arrays: Sequence[np.ndarray] = ()) -> list[memoryview]:
-    """A message as the stretches of bytes that go out; arrays that are contiguous are not copied. Raises as `send`."""
+    """A message as the buffers to send; contiguous arrays are not copied. Raises as `send`."""
     import numpy as np
 
     for array in arrays:
@@ -84,16 +84,16 @@ def pack(header: dict[str, Any], arrays: Sequence[np.ndarray] = ()) -> list[memo
 
 
 def send_packed(sock: socket.socket, parts: Sequence[memoryview], tick: Callable[[], None] = _no_tick) -> None:
-    """Sends what `pack` gave; `tick` as in `send`. Raises `HungUp`."""
+    """Send the result of `pack`; `tick` as in `send`. Raises `HungUp`."""
     for part in parts:
         _send_all(sock, part, tick)
 
 
 def receive(sock: socket.socket, tick: Callable[[], None] = _no_tick) -> Message:
-    """Waits for one message and gives its header and arrays; `tick` as in `send`.
+    """Wait for one message. Returns its header and arrays; `tick` as in `send`.
 
-    Raises `HungUp`, `Oversized`, or `WireError` when what arrives is no message. After an error the connection is of
-    no more use.
+    Raises `HungUp`, `Oversized`, or `WireError` when what arrives is no message. After an error the connection
+    can't be used any more.
     """
     import numpy as np
 
@@ -117,7 +117,7 @@ def receive(sock: socket.socket, tick: Callable[[], None] = _no_tick) -> Message
 
 
 def _parse(body: bytes, array_bytes: int) -> tuple[dict[str, Any], list[tuple[str, tuple[int, ...]]]]:
-    """Header and (dtype, shape) of each array, checked against each other and the announced length."""
+    """The header and (dtype, shape) of each array, checked against each other and the announced length."""
     import numpy as np
 
     try:
@@ -156,7 +156,7 @@ def _refuse_constant(name: str) -> None:
 
 
 def _finite(digits: str) -> float:
-    """`1e999` is well-formed JSON, but nobody downstream wants the infinity that it means."""
+    """A number of JSON as a float. Raises `ValueError` for one that overflows to infinity, such as `1e999`."""
     value = float(digits)
     if math.isinf(value):
         raise ValueError(digits)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import os
-import stat
 import threading
 from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
@@ -15,7 +13,7 @@ from io import FileIO
 from mmsearch.discovery.sniff import HEAD_BYTES, sniff
 from mmsearch.discovery.walk import Entry
 from mmsearch.errors import FailureCode
-from mmsearch.filestat import stat_values
+from mmsearch.filestat import open_regular, stat_values
 from mmsearch.store.files import FileRow
 from mmsearch.store.roots import Root
 from mmsearch.types import EXTRACTOR_VERSION, Failure, Kind
@@ -140,11 +138,7 @@ def _is_hollow(facts: os.stat_result) -> bool:
 
 def _opened(path: bytes) -> FileIO:
     """A regular file, for reading; raises `OSError` for a link or a special file that has taken its place."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        os.close(descriptor)
-        raise OSError(errno.EINVAL, "it is no file any more")
-    return FileIO(descriptor)
+    return FileIO(open_regular(path))
 
 
 def _key(digest: str, format_: str, wanted: Wanted, over: threading.Event) -> str:

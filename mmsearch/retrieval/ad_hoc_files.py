@@ -14,7 +14,15 @@ from mmsearch.discovery.sniff import HEAD_BYTES, sniff
 from mmsearch.errors import ExtractionError, FailureCode, ModelUnavailable, UsageError
 from mmsearch.extraction.forkserver import WorkerKind
 from mmsearch.extraction.pool import WorkerPool
-from mmsearch.extraction.worker import Decoded, Opened, decoded, decoding, opened, opening, worker_kind_of
+from mmsearch.extraction.worker_tasks import (
+    DecodedSpan,
+    OpenedAsset,
+    open_request,
+    parse_open_reply,
+    parse_span_reply,
+    span_request,
+    worker_kind_of,
+)
 from mmsearch.filestat import stat_values
 from mmsearch.types import Extracted, Failure, Kind, Needs, Probe, Source
 
@@ -52,14 +60,16 @@ class Files:
             raise ExtractionError(FailureCode(failure.code), failure.sentence)
         return Contents(source, probe, pieces, failure)
 
-    def open(self, source: Source, needs: Needs) -> Opened:
+    def open(self, source: Source, needs: Needs) -> OpenedAsset:
         """A file's plan and the pieces of its first span. Raises `ExtractionError`."""
-        return opened(*self._pool(source).submit(opening(source, needs), timeout_s=TIME_LIMIT_S).result())
+        return parse_open_reply(
+            *self._pool(source).submit(open_request(source, needs), timeout_s=TIME_LIMIT_S).result()
+        )
 
-    def span(self, source: Source, probe: Probe, number: int, needs: Needs) -> Decoded:
+    def span(self, source: Source, probe: Probe, number: int, needs: Needs) -> DecodedSpan:
         """The pieces of another span. Raises `ExtractionError`."""
-        request = decoding(source, probe, number, needs)
-        return decoded(*self._pool(source).submit(request, timeout_s=TIME_LIMIT_S).result())
+        request = span_request(source, probe, number, needs)
+        return parse_span_reply(*self._pool(source).submit(request, timeout_s=TIME_LIMIT_S).result())
 
     def close(self) -> None:
         """End the workers."""

@@ -17,10 +17,10 @@ import psutil
 import pytest
 
 from mmsearch.errors import ExtractionError, StoppedEarly
-from mmsearch.extraction import resource_watch as watching
+from mmsearch.extraction import resource_monitor
 from mmsearch.extraction.forkserver import WorkerKind
 from mmsearch.extraction.pool import WorkerPool
-from mmsearch.extraction.resource_watch import Watch, resident_bytes
+from mmsearch.extraction.resource_monitor import ResourceMonitor, resident_bytes
 from mmsearch.extraction.wire import WireError
 
 TESTED = WorkerKind("tested", "extraction_pool_handlers:handle", ("numpy",), timeout_s=30, memory_bytes=1 << 30)
@@ -185,9 +185,9 @@ def test_a_worker_that_drips_its_answer_is_a_timeout(pool):
 
 def test_time_in_the_queue_for_a_processor_does_not_count(monkeypatch):
     moment, waited = [0.0], [{"1": 5.0}]
-    monkeypatch.setattr(watching.time, "monotonic", lambda: moment[0])
-    monkeypatch.setattr(watching, "_waited", lambda pid: waited[0])
-    watch = Watch(os.getpid(), timeout_s=3.0, memory_bytes=1 << 40)
+    monkeypatch.setattr(resource_monitor.time, "monotonic", lambda: moment[0])
+    monkeypatch.setattr(resource_monitor, "_processor_waits", lambda pid: waited[0])
+    watch = ResourceMonitor(os.getpid(), timeout_s=3.0, memory_bytes=1 << 40)
     for step in range(1, 10):
         moment[0], waited[0] = step, {"1": 5.0 + step * 0.9}
         watch()
@@ -200,8 +200,8 @@ def test_time_in_the_queue_for_a_processor_does_not_count(monkeypatch):
 
 def test_time_in_which_we_were_stopped_does_not_count(monkeypatch):
     moment = [0.0]
-    monkeypatch.setattr(watching.time, "monotonic", lambda: moment[0])
-    watch = Watch(os.getpid(), timeout_s=5.0, memory_bytes=1 << 40)
+    monkeypatch.setattr(resource_monitor.time, "monotonic", lambda: moment[0])
+    watch = ResourceMonitor(os.getpid(), timeout_s=5.0, memory_bytes=1 << 40)
     moment[0] = 3600.0  # a Ctrl-Z, an hour of lunch
     watch()
 
@@ -229,7 +229,7 @@ def test_memory_of_what_a_worker_starts_counts(pool):
 
 def test_the_standard_tool_tells_about_as_much_memory():
     ours = resident_bytes(os.getpid())
-    assert abs(watching._resident_by_ps(os.getpid()) - ours) < 0.2 * ours
+    assert abs(resource_monitor._resident_by_ps(os.getpid()) - ours) < 0.2 * ours
 
 
 # Death

@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 
 from mmsearch.errors import ExtractionError, FailureCode
-from mmsearch.extraction import confine, sandbox, worker
+from mmsearch.extraction import kernel_restrictions, sandbox, worker_tasks
 from mmsearch.extraction.forkserver import WorkerKind
 from mmsearch.extraction.pool import WorkerPool
 from mmsearch.types import Extracted, Failure, Kind, Locator, Needs, Probe, Segment, Source, Span
@@ -118,7 +118,7 @@ def test_a_worker_still_reads_files_and_writes_to_the_null_device(pool, tmp_path
 
 @needs_linux
 def test_a_worker_cannot_signal_the_main_process(pool):
-    version = confine._call(444, None, 0, 1)
+    version = kernel_restrictions._call(444, None, 0, 1)
     if version < 6:
         pytest.skip("the kernel is older than 6.12")
     assert outcome(pool, f"os.kill({os.getpid()}, 0)") == "PermissionError"
@@ -126,8 +126,8 @@ def test_a_worker_cannot_signal_the_main_process(pool):
 
 @needs_linux
 def test_a_machine_without_walls_is_named(monkeypatch):
-    monkeypatch.setattr(confine.os, "uname", lambda: os.uname_result(("Linux", "", "", "", "vax")))
-    assert confine.refuse_calls() is False
+    monkeypatch.setattr(kernel_restrictions.os, "uname", lambda: os.uname_result(("Linux", "", "", "", "vax")))
+    assert kernel_restrictions.refuse_calls() is False
 
 
 def test_an_ordinary_user_has_the_same_walls(tmp_path):
@@ -137,7 +137,7 @@ def test_an_ordinary_user_has_the_same_walls(tmp_path):
     code = f"""
 import ctypes, os, resource, socket, sys
 sys.path.insert(0, {root!r})
-from mmsearch.extraction import confine, sandbox
+from mmsearch.extraction import kernel_restrictions, sandbox
 os.setgroups([]); os.setgid(65534); os.setuid(65534)
 lacks = sandbox.enter(os.getppid())
 def outcome(action):
@@ -156,8 +156,8 @@ def test_a_network_of_its_own_is_the_way_out_without_a_filter():
     if not LINUX:
         pytest.skip("Linux only")
     code = (
-        "import sys; sys.path.insert(0, sys.argv[1]); from mmsearch.extraction import confine\n"
-        "import socket; print(confine.leave_network())\n"
+        "import sys; sys.path.insert(0, sys.argv[1]); from mmsearch.extraction import kernel_restrictions\n"
+        "import socket; print(kernel_restrictions.leave_network())\n"
         "try: socket.create_connection(('127.0.0.1', int(sys.argv[2])), 2); print('reached')\n"
         "except OSError: print('nothing there')\n"
     )
@@ -206,9 +206,9 @@ def test_light_workers_never_load_torch(tmp_path):
     Image.new("RGB", (40, 30), "red").save(tmp_path / "d.pdf")
     files = [("a.txt", Kind.TEXT, "text"), ("b.html", Kind.TEXT, "html"), ("c.png", Kind.IMAGE, "png")]
     files.append(("d.pdf", Kind.PDF, "pdf"))
-    with WorkerPool(dataclasses.replace(worker.LIGHT, handler=TESTED.handler), 1) as pool:
+    with WorkerPool(dataclasses.replace(worker_tasks.LIGHT, handler=TESTED.handler), 1) as pool:
         for name, kind, format in files:
-            request = worker.opening(source_of(tmp_path / name, kind, format), Needs(image_pixels=1000))
+            request = worker_tasks.open_request(source_of(tmp_path / name, kind, format), Needs(image_pixels=1000))
             reply, _ = pool.submit({"do": "open", "request": request}).result(60)
             assert (name, reply["segments"], reply["failure"]) == (name, 1, None)
             assert HEAVY.isdisjoint(reply["modules"])
@@ -216,14 +216,14 @@ def test_light_workers_never_load_torch(tmp_path):
 
 
 def test_sound_and_film_workers_have_torch_from_their_fork_server():
-    with WorkerPool(dataclasses.replace(worker.AV, handler=TESTED.handler), 1) as pool:
+    with WorkerPool(dataclasses.replace(worker_tasks.AV, handler=TESTED.handler), 1) as pool:
         modules = pool.submit({"do": "facts"}).result(180)[0]["modules"]
         assert pool.not_loaded == ()
     assert {"torch", "torchcodec"} <= set(modules)
 
 
 def test_the_fork_server_of_light_workers_has_one_thread():
-    with WorkerPool(worker.LIGHT, 1) as pool:
+    with WorkerPool(worker_tasks.LIGHT, 1) as pool:
         with pytest.raises(ExtractionError):
             pool.submit({"op": "nothing"}).result(180)
         assert psutil.Process(pool.server_pid).num_threads() == 1
@@ -240,11 +240,15 @@ def source_of(path: Path, kind=Kind.TEXT, format="text") -> Source:
 def test_a_small_text_comes_home_in_one_task(tmp_path):
     path = tmp_path / "note.txt"
     path.write_text("The harvest was late this year.\n", encoding="utf-8")
-    with WorkerPool(worker.worker_kind_of(Kind.TEXT), 1) as pool:
-        opened = worker.opened(*pool.submit(worker.opening(source_of(path), Needs())).result(60))
+    with WorkerPool(worker_tasks.worker_kind_of(Kind.TEXT), 1) as pool:
+        opened = worker_tasks.parse_open_reply(
+            *pool.submit(worker_tasks.open_request(source_of(path), Needs())).result(60)
+        )
         assert [item.segment.text.strip() for item in opened.segments] == ["The harvest was late this year."]
         assert (opened.failure, len(opened.probe.spans)) == (None, 1)
-        again = worker.decoded(*pool.submit(worker.decoding(source_of(path), opened.probe, 0, Needs())).result(60))
+        again = worker_tasks.parse_span_reply(
+            *pool.submit(worker_tasks.span_request(source_of(path), opened.probe, 0, Needs())).result(60)
+        )
         assert [item.segment for item in again.segments] == [item.segment for item in opened.segments]
 
 
@@ -253,8 +257,8 @@ def test_a_file_that_went_away_is_vanished(tmp_path):
     path.write_text("gone")
     source = source_of(path)
     path.unlink()
-    with WorkerPool(worker.LIGHT, 1) as pool, pytest.raises(ExtractionError) as caught:
-        pool.submit(worker.opening(source, Needs())).result(60)
+    with WorkerPool(worker_tasks.LIGHT, 1) as pool, pytest.raises(ExtractionError) as caught:
+        pool.submit(worker_tasks.open_request(source, Needs())).result(60)
     assert caught.value.code == "vanished"
 
 
@@ -288,35 +292,41 @@ class Damaged:
     ],
 )
 def test_what_can_be_decoded_of_a_span_comes_home_with_the_failure(monkeypatch, tmp_path, error, failure):
-    monkeypatch.setattr(worker, "_extractor", lambda source: Damaged(error))
+    monkeypatch.setattr(worker_tasks, "_extractor", lambda source: Damaged(error))
     source = source_of(tmp_path, Kind.PDF, "pdf")
     words = ["first", "second"] if error is None else ["first"]
-    opened = worker.opened(*worker.handle(worker.opening(source, Needs()), []))
+    opened = worker_tasks.parse_open_reply(*worker_tasks.handle(worker_tasks.open_request(source, Needs()), []))
     assert opened.probe == Damaged().probe(source, Needs())
     assert ([item.segment.text for item in opened.segments], opened.failure) == (words, failure)
-    decoded = worker.decoded(*worker.handle(worker.decoding(source, opened.probe, 1, Needs()), []))
+    decoded = worker_tasks.parse_span_reply(
+        *worker_tasks.handle(worker_tasks.span_request(source, opened.probe, 1, Needs()), [])
+    )
     assert [item.segment.ordinal for item in decoded.segments] == [1 << 20, 1 << 20 | 1][: len(words)]
     assert decoded.failure == failure
 
 
 def test_a_span_that_grows_too_large_is_cut_and_said(monkeypatch, tmp_path):
-    monkeypatch.setattr(worker, "_extractor", lambda source: Damaged(pixels=1000))
-    monkeypatch.setattr(worker, "ARRAYS_LIMIT", 4000)
-    opened = worker.opened(*worker.handle(worker.opening(source_of(tmp_path, Kind.PDF, "pdf"), Needs()), []))
+    monkeypatch.setattr(worker_tasks, "_extractor", lambda source: Damaged(pixels=1000))
+    monkeypatch.setattr(worker_tasks, "ARRAYS_LIMIT", 4000)
+    opened = worker_tasks.parse_open_reply(
+        *worker_tasks.handle(worker_tasks.open_request(source_of(tmp_path, Kind.PDF, "pdf"), Needs()), [])
+    )
     assert [item.segment.text for item in opened.segments] == ["first"]
     assert opened.failure is not None and opened.failure.code == "too-large"
 
 
 def test_an_asset_without_spans_is_opened(monkeypatch, tmp_path):
-    monkeypatch.setattr(worker, "_extractor", lambda source: Damaged(spans=0))
-    opened = worker.opened(*worker.handle(worker.opening(source_of(tmp_path, Kind.PDF, "pdf"), Needs()), []))
-    assert opened == worker.Opened(Probe((), {"title": "T"}), [], None)
+    monkeypatch.setattr(worker_tasks, "_extractor", lambda source: Damaged(spans=0))
+    opened = worker_tasks.parse_open_reply(
+        *worker_tasks.handle(worker_tasks.open_request(source_of(tmp_path, Kind.PDF, "pdf"), Needs()), [])
+    )
+    assert opened == worker_tasks.OpenedAsset(Probe((), {"title": "T"}), [], None)
 
 
 def test_a_nonsensical_answer_is_a_crash_of_that_file():
     for reply in ({}, {"probe": {}, "segments": []}, {"probe": 1}, {"segments": [{}], "failure": None}):
         with pytest.raises(ExtractionError) as caught:
-            worker.opened(reply, [])
+            worker_tasks.parse_open_reply(reply, [])
         assert caught.value.code == "crash"
 
 

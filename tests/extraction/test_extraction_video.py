@@ -14,7 +14,7 @@ import pytest
 
 from mmsearch.errors import ExtractionError
 from mmsearch.extraction import audio, keyframes, video, video_decoder
-from mmsearch.extraction.resource_watch import resident_bytes
+from mmsearch.extraction.resource_monitor import resident_bytes
 from mmsearch.extraction.scenes import split
 from mmsearch.types import Cue, Extracted, Kind, Needs, Probe, Source
 

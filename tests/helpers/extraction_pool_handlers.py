@@ -43,9 +43,9 @@ def do_facts(request, arrays):
 
 def do_open(request, arrays):
     """Opens an asset as the workers of extraction do, and tells what is loaded after it."""
-    from mmsearch.extraction import worker
+    from mmsearch.extraction import worker_tasks
 
-    reply, _ = worker.handle(request["request"], [])
+    reply, _ = worker_tasks.handle(request["request"], [])
     return {"segments": len(reply["segments"]), "failure": reply["failure"], "modules": sorted(sys.modules)}, []
 
 

@@ -9,7 +9,7 @@ import os
 import struct
 import sys
 
-from mmsearch.extraction import confine
+from mmsearch.extraction import kernel_restrictions
 
 UNSUPPORTED = 99
 AF_UNIX = 1
@@ -24,7 +24,7 @@ NUMBER_AT, ARCHITECTURE_AT, FAMILY_AT = (
 
 def install() -> bool:
     """Guard this process and all that it starts; False where that can't be done."""
-    known = confine._REFUSED_CALLS.get(os.uname().machine)
+    known = kernel_restrictions._REFUSED_CALLS.get(os.uname().machine)
     if not sys.platform.startswith("linux") or known is None:
         return False
     architecture, calls = known
@@ -47,10 +47,15 @@ def install() -> bool:
     class Program(ctypes.Structure):
         _fields_ = (("length", ctypes.c_ushort), ("filter", ctypes.c_void_p))
 
-    if confine._prctl(confine._PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0:
+    if kernel_restrictions._prctl(kernel_restrictions._PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0:
         return False
     given = Program(len(steps), ctypes.cast(buffer, ctypes.c_void_p).value)
-    return confine._prctl(confine._PR_SET_SECCOMP, confine._SECCOMP_MODE_FILTER, ctypes.byref(given), 0, 0) == 0
+    return (
+        kernel_restrictions._prctl(
+            kernel_restrictions._PR_SET_SECCOMP, kernel_restrictions._SECCOMP_MODE_FILTER, ctypes.byref(given), 0, 0
+        )
+        == 0
+    )
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ from small_index import (
     write_png,
 )
 
-from mmsearch.extraction.worker import LIGHT
+from mmsearch.extraction.worker_tasks import LIGHT
 from mmsearch.index import Index
 from mmsearch.run_record import FileFailed
 

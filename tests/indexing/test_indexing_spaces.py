@@ -27,7 +27,7 @@ from small_index import (
 from mmsearch.config import Settings
 from mmsearch.encoding.pipeline import Pipeline, first_pools
 from mmsearch.errors import ModelMismatch, ModelUnavailable, UsageError
-from mmsearch.extraction.worker import LIGHT
+from mmsearch.extraction.worker_tasks import LIGHT
 from mmsearch.index import Index
 from mmsearch.indexing import backfill, model_selection, run_models
 from mmsearch.indexing import run as run_module

@@ -174,7 +174,7 @@ def test_a_bug_in_a_stage_ends_the_run_and_leaves_nothing_behind(docs: Path, ind
 def test_workers_that_can_not_be_started_end_the_run_well(docs: Path, index: Path, monkeypatch) -> None:
     with monkeypatch.context() as patch:
         patch.setattr(
-            "mmsearch.extraction.workers.ForkServer.fork",
+            "mmsearch.extraction.worker_process.ForkServer.fork",
             lambda self: (_ for _ in ()).throw(StoppedEarly("No worker can be started.", "See ulimit.")),
         )
         said = events(index, docs)
@@ -185,7 +185,7 @@ def test_workers_that_can_not_be_started_end_the_run_well(docs: Path, index: Pat
 
 
 def test_a_request_that_can_not_be_sent_costs_its_file(docs: Path, index: Path, monkeypatch) -> None:
-    from mmsearch.extraction.workers import Worker
+    from mmsearch.extraction.worker_process import Worker
 
     real = Worker.ask
 
@@ -218,7 +218,7 @@ def test_a_request_that_can_not_be_sent_costs_its_file(docs: Path, index: Path, 
     ids=["empty", "no segment", "a segment of another span"],
 )
 def test_an_answer_that_makes_no_sense_costs_its_file(docs: Path, index: Path, monkeypatch, answer) -> None:
-    from mmsearch.extraction.workers import Worker
+    from mmsearch.extraction.worker_process import Worker
 
     real = Worker.ask
 
@@ -241,7 +241,7 @@ def test_spans_may_be_committed_in_any_order(tmp_path: Path, index: Path, monkey
     monkeypatch.setenv("SMALL_SPANS", "400")
     from dataclasses import replace
 
-    from mmsearch.extraction.worker import LIGHT
+    from mmsearch.extraction.worker_tasks import LIGHT
 
     monkeypatch.setattr("mmsearch.encoding.pipeline.LIGHT", replace(LIGHT, handler="small_spans:handle"))
     held: list = []
@@ -264,7 +264,7 @@ def test_spans_may_be_committed_in_any_order(tmp_path: Path, index: Path, monkey
 
 
 def test_a_note_of_decoding_stands_in_the_assets_details(tmp_path: Path, index: Path, monkeypatch) -> None:
-    from mmsearch.extraction.workers import Worker
+    from mmsearch.extraction.worker_process import Worker
 
     real = Worker.ask
 

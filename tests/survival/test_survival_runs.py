@@ -213,7 +213,8 @@ def test_a_fork_server_that_still_imports_ends_with_its_run(tmp_path: Path) -> N
     worker_kind = WorkerKind("slow", "extraction_pool_handlers:handle", ("extraction_pool_slow_import",))
     script = (
         f"import sys, time; sys.path[:0] = [{str(HERE)!r}, {str(HERE.parent)!r}]\n"
-        "from mmsearch.extraction.forkserver import WorkerKind\nfrom mmsearch.extraction.workers import ForkServer\n"
+        "from mmsearch.extraction.forkserver import WorkerKind\n"
+        "from mmsearch.extraction.worker_process import ForkServer\n"
         f"server = ForkServer({worker_kind!r})\nprint(server.pid, flush=True)\ntime.sleep(60)"
     )
     with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True) as child:

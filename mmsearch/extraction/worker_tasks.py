@@ -1,7 +1,8 @@
-"""What the workers of extraction do: open an asset (its plan, and its first span at once) or decode one span.
+"""The tasks of extraction workers: open an asset (its plan, with its first span decoded at once) or decode one span.
 
-`opening` and `decoding` make the requests, `opened` and `decoded` read the answers. A span of which only a part can be
-decoded gives the segments before the damage, and the failure beside them.
+The main process makes a request with `open_request` or `span_request` and reads the reply with `parse_open_reply` or
+`parse_span_reply`; `handle` runs in the worker. Of a span that is damaged, the segments before the damage arrive with
+the failure beside them.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from mmsearch.extraction.serialization import (
     load_probe,
     load_source,
 )
-from mmsearch.extraction.taskloop import failure_of
+from mmsearch.extraction.task_loop import failure_of
 from mmsearch.extraction.wire import ARRAYS_LIMIT, Message, WireError
 from mmsearch.types import Extracted, Failure, Kind, Needs, Probe, Source
 
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-_HANDLER = "mmsearch.extraction.worker:handle"
+_HANDLER = "mmsearch.extraction.worker_tasks:handle"
 
 LIGHT = WorkerKind(
     "light",
@@ -63,16 +64,16 @@ AV = WorkerKind(
 )
 
 
-class Opened(NamedTuple):
-    """An asset's plan with the segments of its span 0, and what kept the rest of that span from being decoded."""
+class OpenedAsset(NamedTuple):
+    """An asset's plan with the segments of its span 0, and the failure that ended the decoding of that span."""
 
     probe: Probe
     segments: list[Extracted]
     failure: Failure | None
 
 
-class Decoded(NamedTuple):
-    """The segments of a span, and what kept the rest of it from being decoded."""
+class DecodedSpan(NamedTuple):
+    """The segments of a span, and the failure that ended its decoding."""
 
     segments: list[Extracted]
     failure: Failure | None
@@ -85,16 +86,16 @@ class _Extractor(Protocol):
 
 
 def worker_kind_of(kind: Kind) -> WorkerKind:
-    """The workers that read this kind."""
+    """The kind of worker that decodes files of this kind."""
     return AV if kind in (Kind.AUDIO, Kind.VIDEO) else LIGHT
 
 
-def opening(source: Source, needs: Needs) -> dict[str, Any]:
+def open_request(source: Source, needs: Needs) -> dict[str, Any]:
     """The request to open an asset."""
     return {"op": "open", "source": dump_source(source), "needs": dump_needs(needs)}
 
 
-def decoding(source: Source, probe: Probe, number: int, needs: Needs) -> dict[str, Any]:
+def span_request(source: Source, probe: Probe, number: int, needs: Needs) -> dict[str, Any]:
     """The request to decode span `number`."""
     return {
         "op": "span",
@@ -105,25 +106,25 @@ def decoding(source: Source, probe: Probe, number: int, needs: Needs) -> dict[st
     }
 
 
-def opened(reply: dict[str, Any], arrays: Sequence[np.ndarray]) -> Opened:
-    """The answer to `opening`; raises `ExtractionError` (crash) where a worker answered nonsense."""
+def parse_open_reply(reply: dict[str, Any], arrays: Sequence[np.ndarray]) -> OpenedAsset:
+    """The reply to `open_request`; raises `ExtractionError` (crash) for a malformed reply."""
     try:
         probe = load_probe(reply.get("probe"))
     except WireError as error:
-        raise _nonsense() from error
-    return Opened(probe, *decoded(reply, arrays))
+        raise _malformed_reply() from error
+    return OpenedAsset(probe, *parse_span_reply(reply, arrays))
 
 
-def decoded(reply: dict[str, Any], arrays: Sequence[np.ndarray]) -> Decoded:
-    """The answer to `decoding`; raises as `opened`."""
+def parse_span_reply(reply: dict[str, Any], arrays: Sequence[np.ndarray]) -> DecodedSpan:
+    """The reply to `span_request`; raises as `parse_open_reply`."""
     try:
-        return Decoded(load_extracted(reply.get("segments"), arrays), load_failure(reply.get("failure")))
+        return DecodedSpan(load_extracted(reply.get("segments"), arrays), load_failure(reply.get("failure")))
     except WireError as error:
-        raise _nonsense() from error
+        raise _malformed_reply() from error
 
 
 def handle(request: dict[str, Any], arrays: list[np.ndarray]) -> Message:
-    """Runs in a worker. Raises `ExtractionError` where not even the plan can be made."""
+    """Run a request in a worker. Raises `ExtractionError` where not even the plan can be made."""
     source, needs = load_source(request["source"]), load_needs(request["needs"])
     extractor = _extractor(source)
     if request["op"] == "open":
@@ -140,7 +141,7 @@ def handle(request: dict[str, Any], arrays: list[np.ndarray]) -> Message:
 def _decode(
     extractor: _Extractor, source: Source, probe: Probe, number: int, needs: Needs
 ) -> tuple[list[Extracted], Failure | None]:
-    """What of a span can be decoded; a failure before the first segment of it is one like any other."""
+    """The segments of a span that can be decoded, and the failure that ended it, if any."""
     segments: list[Extracted] = []
     size = 0
     try:
@@ -153,12 +154,12 @@ def _decode(
             segments.append(item)
     except Exception as error:
         return segments, failure_of(error)
-    return _with_words(source, segments, number), None
+    return _with_text_fingerprint(source, segments, number), None
 
 
-def _with_words(source: Source, segments: list[Extracted], number: int) -> list[Extracted]:
-    """The segments of a whole span with the print of the words that they hold. Those of a drawing are not what it is,
-    and those beside pictures and sound may be added to any copy."""
+def _with_text_fingerprint(source: Source, segments: list[Extracted], number: int) -> list[Extracted]:
+    """The segments of a whole span, the first with the fingerprint of their text. A drawing has none, since its text
+    does not identify it, nor have pictures and recordings, whose copies may carry other text."""
     if source.kind not in (Kind.TEXT, Kind.PDF) or source.format == "svg" or not segments:
         return segments
     from mmsearch.extraction.fingerprints import text_fingerprint
@@ -168,9 +169,9 @@ def _with_words(source: Source, segments: list[Extracted], number: int) -> list[
 
 
 def _extractor(source: Source) -> _Extractor:
-    """The module that reads this source; imported here, so that no worker carries more than its flavour needs."""
+    """The module that decodes this source; imported here, so that a worker loads no more than its kind needs."""
     return cast(_Extractor, importlib.import_module(f"mmsearch.extraction.{source.kind.value}"))
 
 
-def _nonsense() -> ExtractionError:
-    return ExtractionError(FailureCode.CRASH, "The worker that read this file sent an answer that makes no sense.")
+def _malformed_reply() -> ExtractionError:
+    return ExtractionError(FailureCode.CRASH, "The worker that read this file sent a malformed reply.")

@@ -1,8 +1,8 @@
-"""Kernel walls around a worker on Linux: a filter of system calls (seccomp) and of file access (Landlock).
+"""Kernel restrictions of a worker on Linux: a filter of system calls (seccomp) and of file access (Landlock).
 
-Both need no privileges, are inherited by everything that the worker starts, and can't be taken off again. Numbers and
+Both need no privileges, are inherited by every process that the worker starts, and can't be lifted. Numbers and
 structures are the kernel's stable interface (`linux/seccomp.h`, `linux/filter.h`, `linux/landlock.h`, the system call
-tables of x86_64 and aarch64). Every function says by its answer whether the wall stands; none raises.
+tables of x86_64 and aarch64). Every function returns whether the restriction is in force; none raises.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ _CLONE_NEWUSER = 0x10000000
 _CLONE_NEWNET = 0x40000000
 _EPERM = 1
 
-# AUDIT_ARCH value, and the calls that a decoder has no use for. No sockets at all: a Unix socket is a way to the
-# user's agents, and io_uring would open sockets past this filter. The rest reads or steers other processes (the main
-# one holds the catalogue open), or is where kernels have had their holes.
+# AUDIT_ARCH value, and the calls that no decoder needs. No sockets at all: a Unix socket reaches the agents of the
+# user, and io_uring opens sockets past this filter. The other calls read or control other processes (the main one holds
+# the catalogue open), or have often been exploited.
 _REFUSED_CALLS = {
     "x86_64": (
         0xC000003E,
@@ -82,7 +82,7 @@ def _prctl(option: int, *arguments: object) -> int:
 
 
 def refuse_calls() -> bool:
-    """From now on the calls above fail with EPERM, in this process and all that it starts."""
+    """Make the calls above fail with EPERM from now on, in this process and all that it starts."""
     known = _REFUSED_CALLS.get(os.uname().machine)
     if not sys.platform.startswith("linux") or known is None or struct.calcsize("P") != 8:
         return False
@@ -100,20 +100,21 @@ def refuse_calls() -> bool:
 
 
 def _filter(architecture: int, refused: list[int]) -> bytes:
-    """The classic BPF program: refuse calls of another architecture, x86's second numbering, and the listed ones."""
-    load, jump_equal, jump_at_least, give_back = 0x20, 0x15, 0x35, 0x06
+    """The classic BPF program that refuses calls of another architecture, the x32 numbering of x86, and the listed
+    calls."""
+    load, jump_equal, jump_at_least, return_value = 0x20, 0x15, 0x35, 0x06
     allow, refuse = 0x7FFF0000, 0x00050000 | _EPERM
-    steps = [(load, 0, 0, 4), (jump_equal, 1, 0, architecture), (give_back, 0, 0, refuse)]
-    steps += [(load, 0, 0, 0), (jump_at_least, 0, 1, 0x40000000), (give_back, 0, 0, refuse)]
+    steps = [(load, 0, 0, 4), (jump_equal, 1, 0, architecture), (return_value, 0, 0, refuse)]
+    steps += [(load, 0, 0, 0), (jump_at_least, 0, 1, 0x40000000), (return_value, 0, 0, refuse)]
     for number in refused:
-        steps += [(jump_equal, 0, 1, number), (give_back, 0, 0, refuse)]
-    steps.append((give_back, 0, 0, allow))
+        steps += [(jump_equal, 0, 1, number), (return_value, 0, 0, refuse)]
+    steps.append((return_value, 0, 0, allow))
     return b"".join(struct.pack("=HBBI", *step) for step in steps)
 
 
 def refuse_writes() -> bool:
-    """From now on nothing can be written, made, renamed or removed on any file system; only `/dev/null` takes bytes.
-    Where the kernel is new enough (6.12) no process outside can be signalled either."""
+    """Refuse from now on to write, make, rename or remove anything on any file system; only `/dev/null` can be written.
+    With Linux 6.12 and newer no other process can be signalled either."""
     if not sys.platform.startswith("linux"):
         return False
     version = _call(_LANDLOCK_CREATE_RULESET, None, ctypes.c_size_t(0), ctypes.c_uint32(1))
@@ -141,7 +142,7 @@ def refuse_writes() -> bool:
 
 
 def leave_network() -> bool:
-    """Moves into a network of its own where not even a loopback is up: for machines without the filter above."""
+    """Move this process into a network namespace without any interface: for machines without the filter above."""
     if not sys.platform.startswith("linux"):
         return False
     library = ctypes.CDLL(None, use_errno=True)

@@ -1,4 +1,4 @@
-"""The main process's ends of a fork server and of one worker."""
+"""The main process's side of a fork server (`ForkServer`) and of one worker process (`Worker`)."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from typing import Any
 from mmsearch.config import torch_cache
 from mmsearch.errors import ExtractionError, FailureCode, StoppedEarly
 from mmsearch.extraction.forkserver import WorkerKind
-from mmsearch.extraction.resource_watch import LOOK_EVERY_S, Watch
+from mmsearch.extraction.resource_monitor import CHECK_INTERVAL_S, ResourceMonitor
 from mmsearch.extraction.serialization import load_failure
 from mmsearch.extraction.wire import HungUp, Message, WireError, pack, receive, send_packed
 
 _START = "import json, sys; sys.path[:] = json.loads(sys.argv[1]); " + (
     "from mmsearch.extraction.forkserver import serve; serve(sys.argv[2], json.loads(sys.argv[3]))"
 )
-# One thread a worker: there is a worker for each processor. OpenBLAS starts its threads on import, which would make
-# the fork server a process with threads, and children of such a process can hang.
+# One thread a worker, since there is a worker for each processor. OpenBLAS starts its threads on import, and a child of
+# a process with threads can hang.
 _QUIET = {
     "OMP_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
@@ -42,25 +42,25 @@ _STARTS = 4
 
 
 class Closed(Exception):
-    """The pool was closed while this was going on."""
+    """The pool was closed during the call."""
 
 
 class WorkerDied(Exception):
-    """A worker ended, or talks nonsense. `status` is its exit code, negative for a signal, None if nobody knows."""
+    """A worker ended, or sent a malformed message. `status` is its exit code, negative for a signal, or None."""
 
-    def __init__(self, status: int | None, nonsense: bool = False) -> None:
+    def __init__(self, status: int | None, malformed: bool = False) -> None:
         super().__init__(status)
         self.status = status
-        self.nonsense = nonsense
+        self.malformed = malformed
 
     @property
-    def outside(self) -> bool:
-        """Whether somebody else ended it: no decoder sends itself these signals."""
-        return not self.nonsense and self.status in (None, -signal.SIGKILL, -signal.SIGTERM)
+    def external(self) -> bool:
+        """Whether another process ended it: no decoder sends itself these signals."""
+        return not self.malformed and self.status in (None, -signal.SIGKILL, -signal.SIGTERM)
 
     def __str__(self) -> str:
-        if self.nonsense:
-            return "it sent an answer that makes no sense"
+        if self.malformed:
+            return "it sent a malformed reply"
         if self.status is None:
             return "it disappeared"
         if self.status < 0:
@@ -71,7 +71,7 @@ class WorkerDied(Exception):
 
 
 class ForkServer:
-    """A running fork server of one flavour; started again when it was killed. Safe to use from many threads."""
+    """A running fork server of one kind, started again when it was killed. Safe to use from many threads."""
 
     def __init__(self, worker_kind: WorkerKind) -> None:
         self.worker_kind = worker_kind
@@ -81,9 +81,9 @@ class ForkServer:
         self._start()
 
     def fork(self) -> tuple[int, socket.socket]:
-        """A new worker's process id and the socket to it.
+        """Fork a worker. Returns its process id and the socket to it.
 
-        Raises `Closed`, or `StoppedEarly` where the system gives no more processes or the handler can't be imported.
+        Raises `Closed`, or `StoppedEarly` where the system allows no more processes or the handler can't be imported.
         """
         reason = "its fork server ends at once"
         for attempt in range(_STARTS):
@@ -100,18 +100,18 @@ class ForkServer:
                     self._restart()
             time.sleep(0.1 * attempt)
         raise StoppedEarly(
-            f"No worker of the sort {self.worker_kind.name} can be started: {reason}.",
+            f"No worker of the kind {self.worker_kind.name} can be started: {reason}.",
             "See `mmsearch doctor`; a limit on processes or memory (`ulimit -a`) may be in the way.",
         )
 
     def end(self, pid: int) -> int | None:
-        """Ends a worker and what it started, if it still lives, and gives its exit code."""
+        """End a worker and the processes that it started. Returns its exit code, None if unknown."""
         with self._lock:
             status: int | None = self._ask({"end": pid}).get("status")
             return status
 
     def close(self) -> None:
-        """Ends the server and with it all its workers."""
+        """End the server and all its workers."""
         self._closed = True
         with contextlib.suppress(OSError):
             self._control.shutdown(socket.SHUT_RDWR)  # wakes a thread that waits for an answer, too
@@ -124,7 +124,7 @@ class ForkServer:
         return self._process.pid
 
     def _ask(self, request: dict[str, Any], passed: socket.socket | None = None) -> dict[str, Any]:
-        """One request and its answer; empty when the server is gone."""
+        """Send a request. Returns the reply, empty when the server is gone."""
         descriptors = [] if passed is None else [passed.fileno()]
         try:
             socket.send_fds(self._control, [json.dumps(request).encode() + b"\n"], descriptors)
@@ -185,9 +185,9 @@ class Worker:
         self._tasks = 0
         for _ in range(_STARTS):
             self.pid, self.sock = server.fork()
-            self.sock.settimeout(LOOK_EVERY_S)
+            self.sock.settimeout(CHECK_INTERVAL_S)
             try:
-                header, _ = receive(self.sock, _Patience(_HELLO_S))
+                header, _ = receive(self.sock, _Deadline(_HELLO_S))
                 self.lacks = tuple(str(lack) for lack in header.get("lacks", ()))
                 return
             except (WireError, TimeoutError):
@@ -196,8 +196,8 @@ class Worker:
             "New worker processes end at once.", "Memory may be short; `mmsearch doctor` says what is missing."
         )
 
-    def fit(self) -> bool:
-        """Whether it is alive and has said nothing unasked."""
+    def is_ready(self) -> bool:
+        """Whether it can take a task: it lives, and has sent nothing since its last reply."""
         if self.sock.fileno() < 0:
             return False
         poll = select.poll()
@@ -205,24 +205,24 @@ class Worker:
         return not poll.poll(0)
 
     def ask(self, request: dict[str, Any], arrays: list[Any], timeout_s: float, memory_bytes: int) -> Message:
-        """Gives it a task and waits for the answer.
+        """Send it a task and wait for the reply.
 
-        Raises `ExtractionError` with what the handler reports, or with `timeout` or `memory` from the watch;
-        `WorkerDied`; `WireError` where the request can't be sent. Look at `fit` before the next task.
+        Raises `ExtractionError` with what the handler reports, or with `timeout` or `memory` from the
+        monitor; `WorkerDied`; `WireError` where the request can't be sent. Check `is_ready` before the next task.
         """
         self._tasks += 1
         task = {"task": self._tasks, "timeout_s": timeout_s, "memory_bytes": memory_bytes, "request": request}
         packed = pack(task, arrays)
-        watch = Watch(self.pid, timeout_s, memory_bytes)
+        monitor = ResourceMonitor(self.pid, timeout_s, memory_bytes)
         try:
-            send_packed(self.sock, packed, watch)
-            header, results = receive(self.sock, watch)
-            failure = self._judge(header)
+            send_packed(self.sock, packed, monitor)
+            header, results = receive(self.sock, monitor)
+            failure = self._reported_failure(header)
         except HungUp:
             raise WorkerDied(self.end()) from None
         except WireError:
             self.end()
-            raise WorkerDied(None, nonsense=True) from None
+            raise WorkerDied(None, malformed=True) from None
         except ExtractionError:
             self.end()
             raise
@@ -230,27 +230,27 @@ class Worker:
             raise failure
         return header["reply"], results
 
-    def _judge(self, header: dict[str, Any]) -> ExtractionError | None:
-        """The failure that an answer reports; raises `WireError` where it is no answer to this task."""
+    def _reported_failure(self, header: dict[str, Any]) -> ExtractionError | None:
+        """The failure that a reply reports, None for a result. Raises `WireError` where it is no reply to this task."""
         if header.get("task") != self._tasks:
-            raise WireError("an answer to another task")
+            raise WireError("a reply to another task")
         if isinstance(header.get("reply"), dict):
             return None
         failure = load_failure(header.get("failure"))
         if failure is None:
-            raise WireError("neither an answer nor a failure")
+            raise WireError("neither a result nor a failure")
         if failure.code == FailureCode.MEMORY:
-            self.end()  # what is left of its memory is in pieces
+            self.end()  # its memory is fragmented
         return ExtractionError(FailureCode(failure.code), failure.sentence)
 
     def end(self) -> int | None:
-        """Ends it, if it has not ended, and gives its exit code."""
+        """End it. Returns its exit code, None if unknown."""
         self.sock.close()
         return self.server.end(self.pid)
 
 
-class _Patience:
-    """A tick that gives up after some seconds."""
+class _Deadline:
+    """A tick that raises `TimeoutError` after some seconds."""
 
     def __init__(self, seconds: float) -> None:
         self.deadline = time.monotonic() + seconds
@@ -261,8 +261,8 @@ class _Patience:
 
 
 def _socket_pair() -> tuple[socket.socket, socket.socket]:
-    """A connected pair above the standard descriptors: under cron these may be closed, their numbers free, and
-    whatever a C library prints would go into a socket with such a number."""
+    """A connected pair of sockets with descriptors above 2. Under cron the standard descriptors may be closed, and the
+    output of a C library would go into a socket that has one of their numbers."""
     pair = []
     for end in socket.socketpair():
         pair.append(socket.socket(fileno=fcntl.fcntl(end.fileno(), fcntl.F_DUPFD_CLOEXEC, 3)))

@@ -1,4 +1,4 @@
-"""What a worker process does all its life: take a task, call the handler, send the answer."""
+"""The main loop of a worker process: receive a task, call the handler, send the reply."""
 
 from __future__ import annotations
 
@@ -17,9 +17,10 @@ _SENTENCE_LENGTH = 200
 
 
 def run_tasks(sock: socket.socket, handle: Handler, lacks: Sequence[str]) -> None:
-    """Says hello, then answers tasks one after the other until the other side hangs up.
+    """Send the first message, `{"lacks": [sentence, ...]}`, then run tasks one after the other until the other side
+    closes the connection.
 
-    A task is `{"task", "timeout_s", "memory_bytes", "request"}` with arrays; its answer `{"task", "reply"}` with
+    A task is `{"task", "timeout_s", "memory_bytes", "request"}` with arrays; the reply is `{"task", "reply"}` with
     arrays, or `{"task", "failure": [code, sentence]}`.
     """
     baseline = sandbox.data_bytes()
@@ -28,23 +29,23 @@ def run_tasks(sock: socket.socket, handle: Handler, lacks: Sequence[str]) -> Non
         while True:
             task, arrays = receive(sock)
             sandbox.limit_task(task["timeout_s"], task["memory_bytes"], baseline)
-            header, results = _answer(handle, task, arrays)
+            header, results = _run_task(handle, task, arrays)
             del arrays
-            _send_answer(sock, header, results)
+            _send_run_task(sock, header, results)
             del header, results
     except HungUp:
         return
 
 
-def _answer(handle: Handler, task: dict[str, Any], arrays: list[Any]) -> Message:
+def _run_task(handle: Handler, task: dict[str, Any], arrays: list[Any]) -> Message:
     try:
         reply, results = handle(task["request"], arrays)
         return {"task": task["task"], "reply": reply}, results
-    except BaseException as error:  # even a library's sys.exit costs its task only
+    except BaseException as error:  # a library's sys.exit ends its task only
         return _failed(task["task"], failure_of(error)), []
 
 
-def _send_answer(sock: socket.socket, header: dict[str, Any], results: list[Any]) -> None:
+def _send_run_task(sock: socket.socket, header: dict[str, Any], results: list[Any]) -> None:
     number = header["task"]
     try:
         send(sock, header, results)
@@ -62,7 +63,7 @@ def _failed(number: int, failure: Failure) -> dict[str, Any]:
 
 
 def failure_of(error: BaseException) -> Failure:
-    """The stable code and a sentence for people of whatever a decoder raised: no traceback, and no path."""
+    """The failure code and a sentence for people for an exception of a decoder, without traceback and paths."""
     match error:
         case ExtractionError():
             return Failure(error.code, error.sentence)
