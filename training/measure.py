@@ -49,25 +49,25 @@ UNSEEN = {
 
 def measure(folder: Path, model: Path | None, cache: Path) -> Iterator[str]:
     """Print-ready lines, one figure each."""
-    eyes = PictureClassifier(model)
-    galleries = {name: gallery(folder, name, eyes) for name in CLASSES}
+    classifier = PictureClassifier(model)
+    galleries = {name: gallery(folder, name, classifier) for name in CLASSES}
     queries = [json.loads(text) for text in (folder / "queries.jsonl").read_text().splitlines()]
     yield from types(galleries["charts"], cache)
     yield from classes(galleries, cache)
-    yield from unseen_manner(eyes, cache)
-    yield from heldout(eyes, cache)
-    yield from copies(folder, galleries["photos"], queries, eyes)
+    yield from unseen_manner(classifier, cache)
+    yield from heldout(classifier, cache)
+    yield from copies(folder, galleries["photos"], queries, classifier)
     yield from descriptions(galleries["charts"], queries, cache)
     yield from sounds(folder, queries)
-    yield speed(eyes)
+    yield speed(classifier)
 
 
-def gallery(folder: Path, name: str, eyes: PictureClassifier) -> dict[str, Any]:
+def gallery(folder: Path, name: str, classifier: PictureClassifier) -> dict[str, Any]:
     """Pictures below a folder with their vectors: `paths` (relative), `pictures`, `vectors`, `likeness`."""
     endings = {".png", ".jpg", ".jpeg", ".gif", ".webp", ".avif", ".pgm"}
     paths = sorted(path for path in (folder / name).rglob("*") if path.suffix.lower() in endings)
     pictures = [as_array(path) for path in paths]
-    vectors, likeness = eyes.embed(pictures)
+    vectors, likeness = classifier.embed(pictures)
     relative = [path.relative_to(folder).as_posix() for path in paths]
     return {"paths": relative, "pictures": pictures, "vectors": vectors, "likeness": likeness}
 
@@ -116,11 +116,11 @@ def classes(galleries: dict[str, dict[str, Any]], cache: Path) -> Iterator[str]:
         yield figure(f"  of {len(own)} {name}", float(own.mean()), low, high)
 
 
-def unseen_manner(eyes: PictureClassifier, cache: Path, each: int = 40) -> Iterator[str]:
+def unseen_manner(classifier: PictureClassifier, cache: Path, each: int = 40) -> Iterator[str]:
     """Kinds told apart on drawn pictures of a manner that training never saw."""
     pictures = [np.asarray(unseen_picture(kind, i)) for kind in UNSEEN_KINDS for i in range(each)]
     truth = np.repeat(np.arange(len(UNSEEN_KINDS)), each)
-    right = told(eyes.embed(pictures)[0], truth, UNSEEN, cache)
+    right = told(classifier.embed(pictures)[0], truth, UNSEEN, cache)
     low, high = interval(len(right), mean_of(right))
     yield figure(f"page, screenshot, drawing, table, diagram (drawn, {len(right)})", float(right.mean()), low, high)
     for number, kind in enumerate(UNSEEN_KINDS):
@@ -149,7 +149,7 @@ def changed(picture: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def copies(
-    folder: Path, photos: dict[str, Any], queries: list[dict[str, Any]], eyes: PictureClassifier
+    folder: Path, photos: dict[str, Any], queries: list[dict[str, Any]], classifier: PictureClassifier
 ) -> Iterator[str]:
     """Changed copies find their original, or a twin that the folder's answers name, first among all photos."""
     place = {path: i for i, path in enumerate(photos["paths"])}
@@ -166,7 +166,7 @@ def copies(
         originals = photos["likeness" if key else "vectors"]
         found = {}
         for kind in kinds:
-            best = (eyes.embed([copy[kind] for copy in altered])[key] @ originals.T).argmax(1)
+            best = (classifier.embed([copy[kind] for copy in altered])[key] @ originals.T).argmax(1)
             found[kind] = twins[np.arange(len(best)), best]
         table = np.stack(list(found.values()), 1)
         low, high = interval(len(table), mean_of(table))
@@ -177,20 +177,20 @@ def copies(
 
 
 def descriptions(charts: dict[str, Any], queries: list[dict[str, Any]], cache: Path) -> Iterator[str]:
-    """Descriptions of charts: words read from the picture alone, eyes alone, and both where the eyes know the label."""
+    """Descriptions of charts: OCR alone, the classifier alone, and both where the query names a label."""
     chosen = [query for query in queries if query["kind"] == "description"]
     place = {path: i for i, path in enumerate(charts["paths"])}
     relevant = np.array([[path in query["relevant"] for path in place] for query in chosen])
     texts = [query["query"] for query in chosen]
     words = words_signal(charts["pictures"], texts, cache)
-    label, sure = looks_signal(charts["vectors"], texts, cache)
+    label, sure = label_signal(charts["vectors"], texts, cache)
     yield f"descriptions that name a label: {int(sure.sum())} of {len(texts)}"
     for name, ranking in (
         ("words alone", words),
-        ("eyes alone, whole query", standardised(embed_texts(texts, cache) @ charts["vectors"].T)),
-        ("eyes alone, the label that the query names", label),
-        ("words and eyes", words + sure[:, None] * label),
-        ("words and eyes, without the gate", words + label),
+        ("classifier alone, whole query", standardised(embed_texts(texts, cache) @ charts["vectors"].T)),
+        ("classifier alone, the label that the query names", label),
+        ("words and classifier", words + sure[:, None] * label),
+        ("words and classifier, without the gate", words + label),
     ):
         each = np.array([ndcg(row, wanted) for row, wanted in zip(ranking, relevant, strict=True)])
         if name == "words alone":
@@ -203,20 +203,20 @@ def descriptions(charts: dict[str, Any], queries: list[dict[str, Any]], cache: P
             yield figure("  gain over words alone", float(gain.mean()), low, high, "0.05" if "gate" not in name else "")
 
 
-def looks_signal(vectors: np.ndarray, texts: list[str], cache: Path) -> tuple[np.ndarray, np.ndarray]:
+def label_signal(vectors: np.ndarray, texts: list[str], cache: Path) -> tuple[np.ndarray, np.ndarray]:
     """Standardised similarities (queries, pictures) to the label each query names, and 1 where it names one, else 0."""
     phrases = [named_picture_kind(text) for text in texts]
     similarity = embed_texts([phrase or "picture" for phrase in phrases], cache) @ vectors.T
     return standardised(similarity), np.array([phrase is not None for phrase in phrases], np.float32)
 
 
-def speed(eyes: PictureClassifier, runs: int = 20) -> str:
+def speed(classifier: PictureClassifier, runs: int = 20) -> str:
     """Processor time of one picture, already decoded and of usual size, on one thread."""
     picture = np.random.default_rng(0).integers(0, 256, (480, 640, 3), np.uint8)
-    eyes.embed([picture])
+    classifier.embed([picture])
     start = time.process_time()
     for _ in range(runs):
-        eyes.embed([picture])
+        classifier.embed([picture])
     each = (time.process_time() - start) / runs * 1000
     return f"{'one picture of 640 x 480, milliseconds of one core':<58} {each:.1f}   goal 10"
 
@@ -224,10 +224,10 @@ def speed(eyes: PictureClassifier, runs: int = 20) -> str:
 SEED = 1_000_003  # not a seed that anybody trains with
 
 
-def heldout(eyes: PictureClassifier, cache: Path, count: int = 400) -> Iterator[str]:
+def heldout(classifier: PictureClassifier, cache: Path, count: int = 400) -> Iterator[str]:
     """Lines: R-precision of every label with at least five pictures, by its first phrase; quantiles of similarities."""
     drawn = [draw_picture(SEED, number) for number in range(count)]
-    vectors = eyes.embed([np.asarray(picture) for picture, _, _ in drawn])[0]
+    vectors = classifier.embed([np.asarray(picture) for picture, _, _ in drawn])[0]
     labels = np.stack([row for _, row, _ in drawn])
     similarity = vectors @ embed_texts([PHRASES[name][0] for name in LABELS], cache).T
     true, false, found = [], [], {}
@@ -300,7 +300,7 @@ def sounds(folder: Path, queries: list[dict[str, Any]]) -> Iterator[str]:
 
 
 def sound_vectors(folder: Path, paths: list[str]) -> np.ndarray:
-    """float32 (n, `Ears.size`) of recordings."""
+    """float32 (n, `AudioFeatures.size`) of recordings."""
     from torchcodec.decoders import AudioDecoder
 
     listen = AudioFeatures().extract

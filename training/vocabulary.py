@@ -140,7 +140,7 @@ rotated: rotated, tilted, crooked
 
 
 # A query names a label if one of the phrases stands in it: those of several words, and these single words. Other single
-# words ("page", "score", "star", "bill", "sea") mean something else too often, and the eyes stay silent.
+# words ("page", "score", "star", "bill", "sea") mean something else too often, so that the classifier is not used.
 SOLO = frozenset(
     """chart graph plot histogram scatterplot boxplot bubbleplot treemap streamgraph heatmap sparkline waterfall violin
     donut candlestick dashboard choropleth gantt funnel spreadsheet worksheet handwriting receipt invoice questionnaire

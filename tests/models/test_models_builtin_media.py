@@ -1,4 +1,4 @@
-"""The built-in eyes and ears as embedders: unit vectors in order, stable fingerprints, no promise that they break."""
+"""The built-in embedders of pictures and sounds: unit vectors in order, stable fingerprints, plain refusals."""
 
 from pathlib import Path
 
@@ -19,13 +19,13 @@ torch.set_num_threads(1)
 def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A tower of random weights, exported."""
     torch.manual_seed(1)
-    folder = tmp_path_factory.mktemp("eyes")
+    folder = tmp_path_factory.mktemp("classifier")
     export(PictureTower().eval(), folder)
     return folder
 
 
 @pytest.fixture
-def seeing(weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def exported(weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(picture_classifier, "folder", lambda: weights)
     builtin_media.shared_classifier.cache_clear()
     builtin_media.classifier_identity.cache_clear()
@@ -40,7 +40,7 @@ def pictures() -> list[np.ndarray]:
 
 
 @pytest.mark.parametrize(("name", "dimension"), [(builtin_media.EYES, 384), (builtin_media.LIKENESS, 640)])
-def test_pictures_become_unit_vectors_in_order(seeing, name: str, dimension: int) -> None:
+def test_pictures_become_unit_vectors_in_order(exported, name: str, dimension: int) -> None:
     model = builtin_media.BuiltinMediaEmbedder(name)
     vectors = model.embed(View.IMAGE, pictures())
     assert vectors.shape == (3, dimension) == (3, model.dimension)
@@ -51,18 +51,20 @@ def test_pictures_become_unit_vectors_in_order(seeing, name: str, dimension: int
     assert model.embed(View.IMAGE, []).shape == (0, dimension)
 
 
-def test_two_spaces_cost_one_look(seeing, monkeypatch: pytest.MonkeyPatch) -> None:
-    looked = []
-    see = picture_classifier.PictureClassifier.embed
+def test_two_spaces_share_one_pass(exported, monkeypatch: pytest.MonkeyPatch) -> None:
+    passes = []
+    embed = picture_classifier.PictureClassifier.embed
     monkeypatch.setattr(
-        picture_classifier.PictureClassifier, "embed", lambda self, items: looked.append(len(items)) or see(self, items)
+        picture_classifier.PictureClassifier,
+        "embed",
+        lambda self, items: passes.append(len(items)) or embed(self, items),
     )
     batch, other = pictures(), pictures()[::-1]
-    looks = builtin_media.BuiltinMediaEmbedder(builtin_media.EYES).embed(View.IMAGE, batch)
+    vectors = builtin_media.BuiltinMediaEmbedder(builtin_media.EYES).embed(View.IMAGE, batch)
     builtin_media.BuiltinMediaEmbedder(builtin_media.LIKENESS).embed(View.IMAGE, list(batch))
-    assert looked == [3]
+    assert passes == [3]
     np.testing.assert_allclose(
-        builtin_media.BuiltinMediaEmbedder(builtin_media.EYES).embed(View.IMAGE, other), looks[::-1], atol=1e-4
+        builtin_media.BuiltinMediaEmbedder(builtin_media.EYES).embed(View.IMAGE, other), vectors[::-1], atol=1e-4
     )
 
 
@@ -76,15 +78,15 @@ def test_sounds_become_unit_vectors_and_silence_is_like_silence_alone() -> None:
     np.testing.assert_allclose(vectors @ vectors.T, [[1, 0, 0], [0, 1, 1], [0, 1, 1]], atol=1e-4)
 
 
-def test_fingerprints_name_the_weights_and_the_limits(seeing) -> None:
-    looks, alike, sounds = (
+def test_fingerprints_name_the_weights_and_the_limits(exported) -> None:
+    kinds, likeness, sounds = (
         builtin_media.BuiltinMediaEmbedder(name).fingerprint()
         for name in (builtin_media.EYES, builtin_media.LIKENESS, builtin_media.EARS)
     )
-    assert looks["image"]["weights"] == alike["image"]["weights"]
-    assert looks["image"]["weights"].startswith("sha256:")
-    assert (looks["image"]["dimension"], alike["image"]["dimension"]) == (384, 640)
-    assert looks["image"]["limits"] == {"max_pixels": builtin_media.MAX_PIXELS}
+    assert kinds["image"]["weights"] == likeness["image"]["weights"]
+    assert kinds["image"]["weights"].startswith("sha256:")
+    assert (kinds["image"]["dimension"], likeness["image"]["dimension"]) == (384, 640)
+    assert kinds["image"]["limits"] == {"max_pixels": builtin_media.MAX_PIXELS}
     assert sounds["audio"]["limits"] == {"rate": 16_000, "seconds": 30.0}
 
 
@@ -95,7 +97,7 @@ def test_missing_weights_are_reported(tmp_path: Path, monkeypatch: pytest.Monkey
         builtin_media.BuiltinMediaEmbedder(builtin_media.EYES).fingerprint()
 
 
-def test_a_sense_takes_nothing_else(seeing) -> None:
+def test_other_views_are_refused(exported) -> None:
     for name, view in ((builtin_media.EYES, View.TEXT), (builtin_media.EARS, View.IMAGE)):
         with pytest.raises(UsageError, match="can't embed"):
             builtin_media.BuiltinMediaEmbedder(name).embed(view, ["x"])

@@ -1,4 +1,4 @@
-"""The ears: alike sounds are near, loudness does not count, and odd input is no accident."""
+"""Audio features: similar sounds are near, loudness does not matter, and unusual input is handled."""
 
 import numpy as np
 import pytest
@@ -20,26 +20,26 @@ def hiss(seed: int) -> np.ndarray:
 
 
 def test_alike_sounds_are_nearer_than_others() -> None:
-    listen = audio_features.AudioFeatures().extract
-    tone, again, noise, other = (listen(wave) for wave in (bursts(700, 1), bursts(700, 2), hiss(1), hiss(2)))
+    extract = audio_features.AudioFeatures().extract
+    tone, again, noise, other = (extract(wave) for wave in (bursts(700, 1), bursts(700, 2), hiss(1), hiss(2)))
     assert tone @ again > max(tone @ noise, again @ noise) + 0.2
     assert noise @ other > 0.99
 
 
 def test_loudness_does_not_count() -> None:
-    listen, wave = audio_features.AudioFeatures().extract, bursts(500, 3)
-    assert listen(wave) @ listen(wave * 0.05) > 0.999
+    extract, wave = audio_features.AudioFeatures().extract, bursts(500, 3)
+    assert extract(wave) @ extract(wave * 0.05) > 0.999
 
 
 @pytest.mark.parametrize(
     "wave", [np.zeros(16_000), np.zeros(0), np.full(16_000, np.nan)], ids=["silent", "empty", "nan"]
 )
-def test_nothing_to_hear_gives_zeros(wave: np.ndarray) -> None:
+def test_silence_has_zero_features(wave: np.ndarray) -> None:
     assert not audio_features.AudioFeatures().extract(wave.astype(np.float32)).any()
 
 
 @pytest.mark.parametrize("length", [100, 300, 513, 700, 16_000])
-def test_any_length_gives_a_unit_vector(length: int) -> None:
+def test_a_sound_of_any_length_has_a_unit_vector(length: int) -> None:
     vector = audio_features.AudioFeatures().extract(hiss(4)[:length])
     assert vector.shape == (audio_features.AudioFeatures.size,)
     assert vector.dtype == np.float32
@@ -51,7 +51,7 @@ def test_another_rate_is_refused() -> None:
         audio_features.AudioFeatures().extract(np.ones(100, np.float32), 44_100)
 
 
-def test_the_constants_are_those_of_the_made_up_sounds() -> None:
+def test_the_constants_are_those_of_the_synthetic_sounds() -> None:
     middle, usual = audio_probes.middle(count=40)
     assert np.abs(middle - audio_features.MEAN).max() < 12
     assert usual == pytest.approx(audio_features.SCALE.ravel(), rel=0.35)

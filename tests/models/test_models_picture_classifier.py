@@ -1,4 +1,4 @@
-"""The eyes: what goes in and comes out, which looks a query names, and that nothing heavy is loaded."""
+"""The picture classifier: its inputs and vectors, the kinds of picture that a query names, and no heavy import."""
 
 import subprocess
 import sys
@@ -30,7 +30,7 @@ def test_transparent_becomes_white(tmp_path: Path) -> None:
     assert (array == 255).all()
 
 
-def test_queries_name_looks_or_the_eyes_stay_silent() -> None:
+def test_queries_name_kinds_of_pictures_or_nothing() -> None:
     named = {
         "A bar chart showing the US population by age": "bar chart",
         "Horizontal Box-Plots of weight": "horizontal box plot",
@@ -67,7 +67,7 @@ def test_no_pictures_give_no_rows() -> None:
 
 
 @shipped
-def test_the_eyes_open_without_torch() -> None:
+def test_the_classifier_loads_without_torch() -> None:
     code = (
         "import sys, numpy as np\n"
         "from mmsearch.models import audio_features, picture_classifier\n"
