@@ -146,15 +146,23 @@ class Index:
             ]
 
     @classmethod
-    def forget(cls, folder: FilePath, targets: FilePath | Sequence[FilePath], settings: Settings) -> int:
-        """Take files or whole folders out of the index, and leave them alone from now on; gives how many files went.
-        Raises `UsageError` for a path that the index does not hold, `LockHeld`."""
+    def forget(
+        cls,
+        folder: FilePath,
+        targets: FilePath | Sequence[FilePath],
+        settings: Settings,
+        *,
+        report: Callable[[str], None] | None = None,
+    ) -> int:
+        """Remove files or whole folders from the index, and leave them out of later runs. Returns the number of files
+        removed. `report` gets a sentence for each damaged part of the index that was rebuilt before. Raises
+        `UsageError` for a path that the index does not hold, `LockHeld`."""
         from mmsearch.indexing.removal import forget
 
         paths = [os.path.abspath(path) for path in file_paths(targets)]
         if not paths:
             raise UsageError("Nothing was named to forget.", "mmsearch forget PATH...")
-        return forget(_index_folder(folder).path, paths, settings)
+        return forget(_index_folder(folder).path, paths, settings, report)
 
     @classmethod
     def verify(cls, folder: FilePath, repair: bool = False, deep: bool = False) -> list[Finding]:

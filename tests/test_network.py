@@ -27,7 +27,6 @@ FILES = (
     "pictures/poster_final2.webp",
     "paper/inv_0817.pdf",
     "audio/ann_12.ogg",
-    "video/timelapse.webm",
 )
 SMALLER = str(CORPUS / "pictures" / "web" / "poster_400.jpg")  # a copy of one of them, not in the index
 OURS = (
@@ -115,7 +114,8 @@ class Program:
 
 @pytest.fixture(scope="module")
 def program(tmp_path_factory: pytest.TempPathFactory, filtered: bool) -> Program:
-    """An index of every kind of file, made under the guard: OCR, and the export of the query encoder."""
+    """An index of text, a picture, a PDF and sound, made under the guard: OCR, FFmpeg, and the export of the query
+    encoder. No video, for its time: its frames and its sound take the same paths."""
     made = Program(tmp_path_factory.mktemp("network"), filtered)
     (made.top / "media" / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(64))
     made("index", "media", code=4)
@@ -156,22 +156,21 @@ def test_a_file_left_behind_is_found(tmp_path: Path, filtered: bool) -> None:
 
 def test_searching_stays_on_the_machine(program: Program) -> None:
     program("query", "rubber boots for the bird island", hits="Packing list")
-    program("query", "lantern night with fireworks", "--format", "paths", hits="poster")
     program("query", "--image", SMALLER, "boat", hits="poster_final2.webp")
-    program("similar", SMALLER, hits="poster_final2.webp")
+    program("similar", "media/office/packing.txt", hits="buoys.json")
     program("dupes", hits="copy.txt")
     program("rank", "injection pump", "media/paper/inv_0817.pdf", "media/office/packing.txt", hits="inv_0817.pdf")
     program("embed", "a boat", "--format", "jsonl", hits="vector")
 
 
-def test_looking_after_the_index_stays_on_the_machine(program: Program) -> None:
+def test_inspecting_the_index_stays_on_the_machine(program: Program) -> None:
     judged = program.top / "queries.jsonl"
     judged.write_text(json.dumps({"query": "rubber boots", "relevant": ["office/packing.txt"]}) + "\n")
-    program("status", hits="7")
+    program("status", hits="6")
     program("verify", "--deep")
     program("doctor", hits="onnx")
     program("models", hits="builtin")
-    program("models", "show", "clip", hits="clip")
+    program("trust", "index", hits="belongs to")
     program("eval", str(judged), "--base", "media", hits="100")
 
 

@@ -29,7 +29,9 @@ def forget(
     from mmsearch.index import Index
 
     targets = [locations.absolute(name) for name in path]
-    number = Index.forget(locations.index_folder(index), targets, Settings(wait_s=math.inf if wait else 0.0))
+    settings = Settings(wait_s=math.inf if wait else 0.0)
+    report = None if quiet else streams.write_note
+    number = Index.forget(locations.index_folder(index), targets, settings, report=report)
     if not quiet:
         streams.write_message(
             f"{counted(number, 'file')} taken out of the index." if number else "The index has no such file."

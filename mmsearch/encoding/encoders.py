@@ -15,6 +15,7 @@ import os
 import shutil
 import stat
 import tempfile
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from mmsearch.models.query_encoder import OnnxTextEncoder
 
 _RECORD, _EVERYDAY = "files.json", "everyday.npy"
+_LEFTOVER_S = 3600.0  # after which a draft is that of a process that was killed
 _STAT = ("size", "mtime_ns", "ctime_ns", "inode")
 ANCHOR_TEXTS = (
     "a photo of a dog", "two children on a beach", "a red car in the street", "a plate of food", "a tall building",
@@ -207,6 +209,7 @@ def _draft(place: Path) -> Iterator[Path]:
     try:
         place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         _check_folder(place.parent)
+        _remove_leftovers(place.parent)
         top = Path(tempfile.mkdtemp(dir=place.parent, prefix=f".{place.name[:8]}-"))
     except OSError as error:
         raise _unwritable(error) from error
@@ -231,6 +234,22 @@ def _draft(place: Path) -> Iterator[Path]:
                 raise _unwritable(error) from error
     finally:
         shutil.rmtree(top, ignore_errors=True)
+
+
+def _remove_leftovers(folder: Path) -> None:
+    """Remove what killed exports left in the folder of the encoders: drafts and records in which nothing has changed
+    for `_LEFTOVER_S`. Links are removed, not followed."""
+    oldest = time.time() - _LEFTOVER_S
+    for left in folder.glob(".*-*"):
+        with contextlib.suppress(OSError):
+            is_folder = stat.S_ISDIR(left.lstat().st_mode)
+            parts = [left, *left.rglob("*")] if is_folder else [left]
+            if any(part.lstat().st_mtime > oldest for part in parts):
+                continue
+            if is_folder:
+                shutil.rmtree(left, ignore_errors=True)
+            else:
+                left.unlink()
 
 
 def _unwritable(error: BaseException) -> CacheUnwritable:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from mmsearch.config import Settings, require_index
@@ -15,13 +15,19 @@ from mmsearch.store.roots import is_below, remove_root, roots, set_forgotten
 from mmsearch.store.writing import writing
 
 
-def forget(folder: Path, targets: Sequence[bytes], settings: Settings) -> int:
+def forget(
+    folder: Path, targets: Sequence[bytes], settings: Settings, report: Callable[[str], None] | None = None
+) -> int:
     """Remove every file at or below the targets (absolute paths, which need not exist any more). A root that is named
-    leaves whole; a part of one is remembered, so that the next walk leaves it alone. Gives how many files went."""
+    leaves whole; a part of one is remembered, so that the next walk leaves it alone. Returns the number of files that
+    were removed. `report` gets a sentence for each damaged part of the index that was rebuilt before."""
     require_index(folder)
     place = IndexFolder(folder)
     with writing(place, "forget", settings.wait_s) as writer:
         connection = writer.connection
+        if report is not None:
+            for note in writer.notes:
+                report(note)
         with transaction(connection, place):
             removed = 0
             for target in targets:

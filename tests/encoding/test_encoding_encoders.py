@@ -204,6 +204,29 @@ def test_a_link_in_the_place_of_the_encoders_is_not_followed(made: Path) -> None
     assert sorted((made / "elsewhere").rglob("*")) == before
 
 
+def test_what_killed_exports_left_is_removed_at_the_next_export(made: Path) -> None:
+    folder = place(made).parent
+    kept = made / "kept"
+    kept.mkdir()
+    (kept / "file").touch()
+    for name in (".0123abcd-old", ".0123abcd-new"):
+        (folder / name / "encoder").mkdir(parents=True)
+        (folder / name / "encoder" / "text.onnx").write_bytes(b"half")
+    (folder / ".record-old").touch()
+    (folder / ".0123abcd-link").symlink_to(kept)
+    old = 0.0
+    for path in (folder / ".0123abcd-old" / "encoder" / "text.onnx", folder / ".record-old"):
+        os.utime(path, (old, old))
+    for path in (folder / ".0123abcd-old" / "encoder", folder / ".0123abcd-old"):
+        os.utime(path, (old, old))
+    os.utime(folder / ".0123abcd-link", (old, old), follow_symlinks=False)
+    os.utime(folder / ".0123abcd-new", (old, old))  # a file in it is new
+    shutil.rmtree(place(made))
+    notes(made)
+    assert [path.name for path in folder.iterdir() if path.name.startswith(".")] == [".0123abcd-new"]
+    assert (kept / "file").exists() and encoders.problem(place(made), deep=True) == ""
+
+
 def test_two_processes_that_make_it_at_once_leave_one_that_works(made: Path) -> None:
     shutil.rmtree(place(made))
     code = (

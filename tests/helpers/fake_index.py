@@ -115,7 +115,7 @@ class Index:
             yield from slow(stop)
 
     @classmethod
-    def forget(cls, folder, targets, settings):
+    def forget(cls, folder, targets, settings, report=None):
         cls.calls.append(("forget", folder, targets, settings))
         return len(targets)
 

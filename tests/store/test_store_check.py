@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import os
 import random
 import shutil
 import sqlite3
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 from small_index import broken, change, contents, found, rows, run, use_word_model, write, write_pdf
 
+from mmsearch.config import Settings
 from mmsearch.errors import DamagedIndex, MmsearchError, NoIndex
 from mmsearch.index import Index
 from mmsearch.indexing.adoption import adopt
@@ -262,6 +264,15 @@ def test_a_killed_run_leaves_assets_that_no_file_has_and_that_is_no_damage(index
     assert broken(index) == {}
     run(index)
     assert rows(index, "SELECT count(*) FROM assets WHERE key = 'k'") == [(0,)]
+
+
+def test_forget_reports_what_it_rebuilt(index: Path) -> None:
+    flip_ann(index)
+    notes: list[str] = []
+    target = os.fsencode(index.parent / "late.txt")
+    assert Index.forget(index, [target], Settings(), report=notes.append) == 1
+    assert any("again" in note for note in notes), notes
+    assert set(broken(index)) <= {"No left-over files lie in the index folder"}
 
 
 def test_what_verify_says_is_json(index: Path) -> None:
