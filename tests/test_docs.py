@@ -12,6 +12,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+import test_structure
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
@@ -252,3 +253,32 @@ def test_what_is_imported_is_declared(folder: str) -> None:
                 if not {canonicalize_name(owner) for owner in owners.get(name, [])} & requirements().keys():
                     undeclared.add((name, path.name))
     assert undeclared == set()
+
+
+def test_the_two_ways_through_the_code_follow_its_imports() -> None:
+    page = PAGES["docs/architecture.md"]
+    for heading, most in (("One PDF page from file to commit", 34), ("One query from words to hits", 25)):
+        listed = re.findall(r"^\d+\. `([\w/.]+)`", page.partition(f"## {heading}\n")[2].partition("\n## ")[0], re.M)
+        assert 20 <= len(listed) <= most and len(set(listed)) == len(listed)
+        reached = imported_modules(listed[0])
+        for name in listed[1:]:
+            assert name in reached, f"{name} is imported by no file before it"
+            reached |= imported_modules(name)
+
+
+def imported_modules(name: str) -> set[str]:
+    """The files of the package that a file imports, also inside functions, or names as modules to load by name."""
+    text = (ROOT / name).read_text("utf-8")
+    strings = [node.value for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Constant)]
+    modules = {value.partition(":")[0] for value in strings if isinstance(value, str)}
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            modules |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return {f"{module.replace('.', '/')}.py" for module in modules if module.startswith("mmsearch.")}
+
+
+def test_the_order_of_imports_in_the_pages_is_the_one_that_is_checked() -> None:
+    block = PAGES["docs/architecture.md"].partition("## Imports")[2].partition("## Where")[0]
+    floors = [set(line.strip().split(", ")) for line in re.findall(r"^ {4}(.+)$", block, re.M)]
+    checked = [floor - {"serving"} for floor in test_structure.FLOORS]
+    assert floors == [floor for floor in checked if floor]
