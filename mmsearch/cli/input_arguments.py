@@ -124,8 +124,7 @@ def model_options(name: str, trusted: Sequence[str] | None, **given: Any) -> Mod
     sources = {resolve(one).source for one in trusted or ()}
     if sources - {resolve(name).source}:
         raise UsageError(f"--trust-remote-code names another model than {name}.", f"--trust-remote-code {name}")
-    chosen = {option: value for option, value in given.items() if value not in (None, "auto")}
-    return ModelOptions(**chosen, trust_remote_code=bool(sources))
+    return ModelOptions.of(**given, trust_remote_code=bool(sources))
 
 
 def report(troubles: Sequence[SkippedFile]) -> None:

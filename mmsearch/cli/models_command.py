@@ -96,7 +96,7 @@ def _pull(name: str, revision: str, trust: bool, quiet: bool) -> int:
     from mmsearch.models.registry import check_loadable, resolve
 
     spec = resolve(name)
-    wanted = ModelOptions(revision=revision or None, trust_remote_code=trust, allow_download=True)
+    wanted = ModelOptions.of(revision=revision, trust_remote_code=trust, allow_download=True)
     check_loadable(spec, wanted)
     shown.show_download(downloads.pull(spec, wanted), quiet)
     if not quiet:

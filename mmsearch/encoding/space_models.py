@@ -38,10 +38,10 @@ def model_options(row: SpaceRow, grant: Grant | None, here: ModelOptions) -> Mod
 
 def machine_options(settings: Settings) -> ModelOptions:
     """How models are loaded on this machine, whichever they are."""
-    return ModelOptions(
-        device=None if settings.device == "auto" else settings.device,
-        dtype=None if settings.dtype == "auto" else settings.dtype,
-        attn=settings.attn or None,
+    return ModelOptions.of(
+        device=settings.device,
+        dtype=settings.dtype,
+        attn=settings.attn,
         batch_size=settings.batch_size or None,
         allow_download=settings.allow_download,
     )

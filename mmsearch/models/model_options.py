@@ -32,6 +32,12 @@ class ModelOptions:
     trust_remote_code: bool = False
     allow_download: bool = False
 
+    @classmethod
+    def of(cls, **values: Any) -> ModelOptions:
+        """Options from the values of settings, a query or the command line, of which None, "" and `auto` leave the
+        choice open."""
+        return cls(**{name: value for name, value in values.items() if value not in (None, "", "auto")})
+
     def recorded(self) -> dict[str, Any]:
         """The options that are stored with a space, as JSON values; options that are None have no key."""
         names = {*CHANGE_VECTORS, "trust_remote_code"}

@@ -52,9 +52,9 @@ def _model_options(options: RunOptions) -> ModelOptions:
     from mmsearch.models.registry import resolve
 
     trusted = {resolve(name).source for name in options.trust_remote_code}
-    return ModelOptions(
-        device=None if options.device == "auto" else options.device,
-        dtype=None if options.dtype == "auto" else options.dtype,
+    return ModelOptions.of(
+        device=options.device,
+        dtype=options.dtype,
         trust_remote_code=bool(trusted) and resolve(options.rerank or "").source in trusted,
         allow_download=options.allow_download,
     )

@@ -142,7 +142,7 @@ def test_a_list_may_hold_folders(folder, monkeypatch, capfd):
 def test_a_query_that_a_model_can_not_take_is_one_sentence(folder, models, capfd):
     write_png(folder / "photo.png")
     assert run(["rank", "photo.png", "car.txt", "--no-ocr", "--model", f"{models['marco']}/"]) == 2
-    assert "marco takes text, and there is none of it in a query." in capfd.readouterr().err
+    assert "marco takes text, and a query has none of it." in capfd.readouterr().err
     assert run(["rank", "photo.png", "car.txt", "--no-ocr"]) == 2
     assert "builtin takes text" in capfd.readouterr().err
 

@@ -174,7 +174,7 @@ def test_other_errors_of_the_model_are_not_taken_for_lack_of_memory(embedder, mo
 
 
 def test_a_view_that_the_model_lacks_is_refused(embedder):
-    with pytest.raises(UsageError, match="can't embed the image"):
+    with pytest.raises(UsageError, match="can't embed image"):
         embedder.embed(View.IMAGE, ["photo.png"])
 
 

@@ -173,10 +173,7 @@ def test_t18_models_of_another_class(tmp_path):
 def test_t18_a_model_that_lacks_its_sentence_transformers_files(tmp_path):
     """Loaded all the same it would give the mean of its token vectors instead of the last one."""
     sentence, hint = refusal(tiny_qwen3_vl(tmp_path / "bare", files=False))
-    assert (
-        sentence
-        == "bare lacks its sentence-transformers files (modules.json): its vectors would be made the wrong way."
-    )
+    assert sentence == "bare lacks its sentence-transformers files (modules.json): its vectors would mean nothing."
     assert "--revision" in hint
 
 
@@ -265,4 +262,4 @@ def test_a_pair_of_another_width_is_refused(tmp_path, families):
     wide = tiny_minilm(tmp_path / "wide")  # 32 numbers, the tower 16
     with pytest.raises(ModelUnavailable) as caught:
         load(wide, spec=ModelSpec("wide", str(wide), pair=str(tiny_clip(tmp_path / "tower"))))
-    assert caught.value.sentence == "wide gives vectors of 32 numbers and its picture tower of 16: they are no pair."
+    assert caught.value.sentence == "wide has 32 dimensions and its picture tower 16: they are no pair."
