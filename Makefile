@@ -2,7 +2,7 @@
 # Python packages go into .venv, from the package index that your pip uses. Set PYTHON=... to choose the Python.
 
 .NOTPARALLEL:
-.PHONY: help demo test lint bench builtin-model torture fuzz clean python ffmpeg
+.PHONY: help demo test test-fast lint fix build bench builtin-model torture fuzz clean python ffmpeg
 
 RUN := .venv/bin/python -m
 # The demo has an index of its own, and pays no heed to your settings.
@@ -12,7 +12,10 @@ DEMO := --index build/demo
 help:
 	@echo "make demo   set up everything, index sample_corpus/media, answer three queries"
 	@echo "make test   set up everything and the development tools, run every check and test"
+	@echo "make test-fast  the quick tests alone, under a minute: no models, no kills, no whole runs of media"
 	@echo "make lint   ruff and mypy alone"
+	@echo "make fix    ruff: formats the code, and mends what it can"
+	@echo "make build  wheel and source distribution in dist/, without a network"
 	@echo "make bench  the benchmarks; ARGS='--help' shows what can be chosen"
 	@echo "make builtin-model  draw pictures and train the built-in picture classifier from nothing; two hours on 2 cores"
 	@echo "make torture  kills runs at hundreds of places and moments and looks for what is lost (half an hour)"
@@ -41,6 +44,23 @@ lint: .venv/ready-test
 	$(RUN) ruff check .
 	$(RUN) ruff format --check .
 	$(RUN) mypy
+
+# Tests of single parts and of the shape of the code. Whole runs, kills and replicas of models are in `make test` alone.
+FAST := tests/test_structure.py tests/test_docs.py tests/discovery tests/output tests/evaluation tests/store \
+  tests/cli/test_cli_config.py tests/cli/test_cli_parsing.py tests/extraction/test_extraction_wire.py
+
+test-fast: .venv/ready-test
+	$(RUN) pytest -n 2 $(FAST)
+
+fix: .venv/ready-test
+	$(RUN) ruff check --fix .
+	$(RUN) ruff format .
+
+# In .venv, with its setuptools. What an earlier build left in build/lib would be in the wheel, so it goes first.
+build: .venv/ready-demo
+	rm -rf build/lib build/bdist.* dist
+	$(RUN:-m=-c) "from setuptools import build_meta; build_meta.build_wheel('dist'); build_meta.build_sdist('dist')"
+	@ls -l dist
 
 bench: .venv/ready-demo
 	$(RUN) benchmarks $(ARGS)

@@ -5,10 +5,15 @@ import signal
 import socket
 import sys
 import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 import mmsearch  # noqa: F401  # switches usage reports of the libraries off, before a test imports one
+
+if TYPE_CHECKING:
+    from families import Families
 
 _home = tempfile.TemporaryDirectory(prefix="mmsearch-tests-")  # removed when the process ends
 for _variable in ("XDG_DATA_HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME"):
@@ -25,7 +30,7 @@ os.environ["OMP_NUM_THREADS"] = "1"  # tiny models on shared cores run ten times
 class _BeforeTransformers:
     """Tests import the libraries in any order, the program in one."""
 
-    def find_spec(self, name, path=None, target=None):
+    def find_spec(self, name: Any, path: Any = None, target: Any = None) -> None:
         if name == "transformers" and self in sys.meta_path:
             sys.meta_path.remove(self)
             from mmsearch.models.libraries import repair_torchvision
@@ -37,7 +42,7 @@ sys.meta_path.insert(0, _BeforeTransformers())
 
 
 @pytest.fixture(scope="session")
-def families(tmp_path_factory):
+def families(tmp_path_factory: pytest.TempPathFactory) -> "Families":
     """Tiny real embedders of every family, each made when it is first asked for."""
     from families import Families
 
@@ -45,10 +50,10 @@ def families(tmp_path_factory):
 
 
 @pytest.fixture
-def no_network(monkeypatch):
+def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever tries to reach one fails."""
 
-    def refuse(*_):
+    def refuse(*_: Any) -> None:
         raise AssertionError("network attempt")
 
     monkeypatch.setattr(socket.socket, "connect", refuse)
@@ -56,7 +61,7 @@ def no_network(monkeypatch):
 
 
 @pytest.fixture(scope="session")
-def searched_once(tmp_path_factory):
+def searched_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from small_index import run, use_word_model
 
     top = tmp_path_factory.mktemp("searched")
@@ -71,7 +76,7 @@ def searched_once(tmp_path_factory):
 
 
 @pytest.fixture
-def searched(searched_once, monkeypatch):
+def searched(searched_once: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with some notes, and its index by a model of words: `searched / "media"`, `searched / "index"`."""
     from small_index import use_word_model
 

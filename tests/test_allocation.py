@@ -4,6 +4,7 @@ import os
 import platform
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -46,17 +47,17 @@ def told(code: str, *arguments: str, **environment: str) -> str:
 
 
 @pytest.mark.skipif("glibc" not in platform.libc_ver(), reason="another C library hands out memory")
-def test_pages_of_freed_blocks_are_given_out_again():
+def test_pages_of_freed_blocks_are_given_out_again() -> None:
     plain, kept = int(told(FAULTS, "plain")), int(told(FAULTS, "kept"))
     assert kept < 100 < 4 * 1000 < plain  # five blocks of 5,000 pages, four times
 
 
-def test_waiting_threads_sleep_soon_unless_the_environment_says_how():
+def test_waiting_threads_sleep_soon_unless_the_environment_says_how() -> None:
     assert told(SPINS) == "1000"
     assert told(SPINS, GOMP_SPINCOUNT="7") == "7"
     assert told(SPINS, OMP_WAIT_POLICY="active") == "None"
 
 
-def test_a_run_sets_both_before_torch_is_loaded(tmp_path):
+def test_a_run_sets_both_before_torch_is_loaded(tmp_path: Path) -> None:
     (tmp_path / "docs").mkdir()
     assert told(RUN, str(tmp_path)).splitlines() == ["keep_freed False", "spin_little False"]

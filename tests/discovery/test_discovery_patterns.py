@@ -52,7 +52,7 @@ def test_patterns_mean_what_git_makes_of_them(tmp_path: Path, pattern: str) -> N
 @pytest.mark.parametrize(
     "pattern", ["*a" * 40 + "b", "*" * 60 + "b", "?*" * 40 + "b", "**/a/" * 40 + "b", "a/**/a" * 9 + "/**/b"]
 )
-def test_no_pattern_takes_long(tmp_path: Path, monkeypatch, pattern: str) -> None:
+def test_no_pattern_takes_long(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pattern: str) -> None:
     use_word_model(monkeypatch.setattr)
     write(tmp_path / "docs" / ("a" * 250) / "a.txt", "A walrus.\n")
     write(tmp_path / "docs" / "/".join("a" * 300) / "a.txt", "An otter.\n")

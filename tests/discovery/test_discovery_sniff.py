@@ -1,6 +1,7 @@
 """What a file is, by its first bytes and its name."""
 
 import io
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -78,7 +79,7 @@ def test_pictures_of_pillow_are_pictures(name: str) -> None:
         (b"GIF is a format", b"x.txt", (Kind.TEXT, "text")),
     ],
 )  # fmt: skip
-def test_signatures_before_extensions(head: bytes, name: bytes, expected) -> None:
+def test_signatures_before_extensions(head: bytes, name: bytes, expected: tuple[Any, ...]) -> None:
     assert sniff(head, name) == expected
 
 

@@ -5,6 +5,7 @@ import shutil
 import socket
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -16,7 +17,7 @@ from mmsearch.discovery.walk import Walk, single
 from mmsearch.errors import UsageError
 
 
-def walk(root: Path, include=(), exclude=(), **options) -> Walk:
+def walk(root: Path, include: tuple[Any, ...] = (), exclude: tuple[Any, ...] = (), **options: Any) -> Walk:
     return Walk(os.fsencode(root), Globs.of(include, exclude), **options)
 
 
@@ -95,11 +96,11 @@ def test_index_folders_are_never_entered(tmp_path: Path) -> None:
     assert names(walk(tmp_path / "index")) == []
 
 
-def test_a_folder_that_can_not_be_listed_is_noted(tmp_path: Path, monkeypatch) -> None:
+def test_a_folder_that_can_not_be_listed_is_noted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     make(tmp_path, "a.txt", "b/c.txt")
     real = os.scandir
 
-    def refuse(path):
+    def refuse(path: Any) -> Any:
         if path.endswith(b"/b"):
             raise PermissionError(13, "Permission denied")
         return real(path)
@@ -159,7 +160,7 @@ def test_ignore_files_that_are_none_are_left_alone(tmp_path: Path) -> None:
 
 @given(st.lists(st.text(alphabet="*?[]!/\\ab.# -\u00e9\ud800", max_size=8), max_size=5))
 @settings(max_examples=300, deadline=None)
-def test_no_pattern_is_an_error(tmp_path_factory, lines: list[str]) -> None:
+def test_no_pattern_is_an_error(tmp_path_factory: pytest.TempPathFactory, lines: list[str]) -> None:
     path = tmp_path_factory.getbasetemp() / "patterns"
     path.write_bytes("\n".join(lines).encode("utf-8", "surrogatepass"))
     spec = read_spec(os.fsencode(path))
@@ -180,12 +181,14 @@ def test_no_pattern_is_an_error(tmp_path_factory, lines: list[str]) -> None:
         (("*", "!*.txt"), (), ["a.pdf", "sub/b.pdf"]),
     ],
 )
-def test_globs_of_the_user(tmp_path: Path, include, exclude, expected) -> None:
+def test_globs_of_the_user(
+    tmp_path: Path, include: tuple[Any, ...], exclude: tuple[Any, ...], expected: list[str]
+) -> None:
     make(tmp_path, "a.pdf", "a.txt", "sub/b.pdf", "sub/c.txt")
     assert names(walk(tmp_path, include, exclude)) == expected
 
 
-def owners(walked) -> dict[str, str]:
+def owners(walked: Any) -> dict[str, str]:
     return {os.fsdecode(entry.path): os.fsdecode(entry.owner) for entry in walked if entry.owner}
 
 
@@ -215,6 +218,6 @@ def test_globs_part_no_file_from_its_sidecars(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("options", [{"include": ("[z-a]",)}, {"exclude": ("*.txt", "!")}])
-def test_a_glob_that_is_none_is_said(tmp_path: Path, options) -> None:
+def test_a_glob_that_is_none_is_said(tmp_path: Path, options: dict[str, tuple[str, ...]]) -> None:
     with pytest.raises(UsageError):
         walk(tmp_path, **options)

@@ -2,7 +2,8 @@
 
 import json
 import sys
-from typing import ClassVar
+from pathlib import Path
+from typing import Any, ClassVar
 
 import fake_index
 import pytest
@@ -20,12 +21,12 @@ class Index(fake_index.Index):
     gone: ClassVar[set] = set()  # right answers that the index does not hold
     cutoff = 0.0  # what the best hit must reach where a query leaves it open
 
-    def paths(self):
+    def paths(self) -> Any:
         with open("queries.jsonl", encoding="utf-8") as file:
             named = {one.split("#")[0] for line in file for one in json.loads(line)["relevant"]}
         return {self.base + b"/" + one.encode() for one in named - self.gone}
 
-    def search(self, query):
+    def search(self, query: Any) -> Any:
         self.calls.append(("search", query))
         hits = []
         for rank, word in enumerate(query.text.split(), 1):
@@ -42,7 +43,7 @@ class Index(fake_index.Index):
 
 
 @pytest.fixture(autouse=True)
-def home(monkeypatch, tmp_path):
+def home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     monkeypatch.setitem(sys.modules, "mmsearch.index", sys.modules.get("mmsearch.index"))
     fake_index.install()
     monkeypatch.setattr(sys.modules["mmsearch.index"], "Index", Index)
@@ -55,22 +56,22 @@ def home(monkeypatch, tmp_path):
     return tmp_path
 
 
-def asked(*rows):
+def asked(*rows: Any) -> None:
     with open("queries.jsonl", "w", encoding="utf-8") as file:
         for number, row in enumerate(rows):
             file.write(json.dumps({"qid": f"q{number}", **row}) + "\n")
 
 
-def measured(capfd, *options):
+def measured(capfd: pytest.CaptureFixture[str], *options: Any) -> tuple[int, Any]:
     code = run(["eval", "queries.jsonl", "--format", "json", *options])
     return code, json.loads(capfd.readouterr().out)
 
 
-def paths(record):
+def paths(record: Any) -> Any:
     return [[hit["path"] for hit in query["hits"]] for query in record["queries"]]
 
 
-def test_rankings_hold_only_what_the_labels_judge(capfd):
+def test_rankings_hold_only_what_the_labels_judge(capfd: pytest.CaptureFixture[str]) -> None:
     asked(
         {"query": "g/t.txt h/x.txt g/a.txt ../out.txt g/b.txt", "relevant": ["g/b.txt"], "gallery": "g/",
          "translations": ["g/t.txt"]},
@@ -82,12 +83,12 @@ def test_rankings_hold_only_what_the_labels_judge(capfd):
     assert [query["scores"]["MRR"] for query in record["queries"]] == [0.5, 1.0]
 
 
-def test_a_row_of_same_contents_stands_for_its_right_files_or_one_wrong_one(capfd):
+def test_a_row_of_same_contents_stands_for_its_right_files_or_one_wrong_one(capfd: pytest.CaptureFixture[str]) -> None:
     asked({"query": "w1+w2 a+r1+r2", "relevant": ["r1", "r2"]})
     assert paths(measured(capfd)[1]) == [["w1", "r1", "r2"]]
 
 
-def test_a_picture_query_is_asked_by_its_file_which_is_no_answer(capfd, home):
+def test_a_picture_query_is_asked_by_its_file_which_is_no_answer(capfd: pytest.CaptureFixture[str], home: Path) -> None:
     (home / "p").mkdir()
     (home / "p" / "a.png").write_bytes(b"x")
     asked(
@@ -99,7 +100,7 @@ def test_a_picture_query_is_asked_by_its_file_which_is_no_answer(capfd, home):
     assert record["notes"] == ["1 of 2 queries were left out: their pictures are not there (p/gone.png)."]
 
 
-def test_enough_files_are_asked_for_that_dropping_leaves_k_without_a_cutoff(capfd):
+def test_enough_files_are_asked_for_that_dropping_leaves_k_without_a_cutoff(capfd: pytest.CaptureFixture[str]) -> None:
     asked({"query": " ".join(f"h/{n} g/{n}" for n in range(30)), "relevant": ["g/9"], "gallery": "g/"})
     assert len(paths(measured(capfd)[1])[0]) == 10
     assert measured(capfd, "-k", "15", "--no-names")[1]["groups"][0]["figures"]["recall@15"]["mean"] == 1
@@ -107,7 +108,9 @@ def test_enough_files_are_asked_for_that_dropping_leaves_k_without_a_cutoff(capf
     assert [(query.k, query.min_score, query.names) for query in queries] == [(50, 0.0, True), (75, 0.0, False)]
 
 
-def test_answers_lie_in_media_beside_the_queries_where_there_is_such_a_folder(capfd, home, monkeypatch):
+def test_answers_lie_in_media_beside_the_queries_where_there_is_such_a_folder(
+    capfd: pytest.CaptureFixture[str], home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (home / "media").mkdir()
     monkeypatch.setattr(Index, "base", str(home / "media").encode())
     asked({"query": "a", "relevant": ["a"]})
@@ -115,7 +118,7 @@ def test_answers_lie_in_media_beside_the_queries_where_there_is_such_a_folder(ca
     assert paths(measured(capfd, "--base", str(home))[1]) == [["media/a"]]
 
 
-def test_the_table_has_a_row_for_all_each_gallery_and_each_modality(capfd):
+def test_the_table_has_a_row_for_all_each_gallery_and_each_modality(capfd: pytest.CaptureFixture[str]) -> None:
     asked(
         {"query": "g/a@2 g/b", "relevant": ["g/a#page=2"], "gallery": "g/", "modality": "pdf"},
         {"query": "h/b h/a", "relevant": ["h/a"], "gallery": "h/", "modality": "text"},
@@ -145,7 +148,7 @@ def test_the_table_has_a_row_for_all_each_gallery_and_each_modality(capfd):
     assert lines[6:] == ["", "builtin:text: exact", "names switched off for the measurement"]
 
 
-def test_a_saved_run_can_be_compared_with(capfd):
+def test_a_saved_run_can_be_compared_with(capfd: pytest.CaptureFixture[str]) -> None:
     asked({"query": "b a", "relevant": ["a"]}, {"query": "b a", "relevant": ["b"]})
     assert run(["eval", "queries.jsonl", "--save", "before.json"]) == 0
     asked({"query": "a b", "relevant": ["a"]}, {"query": "b a", "relevant": ["b"]})
@@ -156,14 +159,16 @@ def test_a_saved_run_can_be_compared_with(capfd):
     }  # fmt: skip
 
 
-def test_a_figure_below_its_floor_is_exit_code_1(capfd):
+def test_a_figure_below_its_floor_is_exit_code_1(capfd: pytest.CaptureFixture[str]) -> None:
     asked({"query": "b a", "relevant": ["a"]})
     assert run(["eval", "queries.jsonl", "--fail-under", "mrr=0.5", "--fail-under", "recall@10=1"]) == 0
     assert run(["eval", "queries.jsonl", "--fail-under", "MRR=0.5", "--fail-under", "ndcg@10=0.9"]) == 1
     assert "nDCG@10 is 0.6309, below 0.9." in capfd.readouterr().err.splitlines()
 
 
-def test_queries_without_an_answer_in_the_index_count_as_false_hits_and_nothing_else(capfd, monkeypatch):
+def test_queries_without_an_answer_in_the_index_count_as_false_hits_and_nothing_else(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(Index, "gone", {"h/a"})
     asked(
         {"query": "g/a", "relevant": ["g/a"], "gallery": "g/"}, {"query": "g/a", "relevant": ["h/a"], "gallery": "h/"},
@@ -182,7 +187,9 @@ def test_queries_without_an_answer_in_the_index_count_as_false_hits_and_nothing_
 
 
 @pytest.mark.parametrize(("cutoff", "found"), [(0.02, 1.0), (0.5, 0.0)])
-def test_the_default_cutoff_is_the_searchs_own(capfd, monkeypatch, cutoff, found):
+def test_the_default_cutoff_is_the_searchs_own(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, cutoff: float, found: float
+) -> None:
     monkeypatch.setattr(Index, "gone", {"b"})
     monkeypatch.setattr(Index, "best", 0.03)
     monkeypatch.setattr(Index, "cutoff", cutoff)
@@ -203,7 +210,9 @@ def test_the_default_cutoff_is_the_searchs_own(capfd, monkeypatch, cutoff, found
         (["--save", "no/such/folder.json"], "--save: no/such/folder.json can't be written: No such file or directory."),
     ],
 )
-def test_bad_usage_is_a_sentence_and_exit_code_2(capfd, options, sentence):
+def test_bad_usage_is_a_sentence_and_exit_code_2(
+    capfd: pytest.CaptureFixture[str], options: list[str], sentence: str
+) -> None:
     asked({"query": "g/a", "relevant": ["g/a"], "gallery": "g/"})
     assert run(["eval", "queries.jsonl", *options]) == 2
     assert capfd.readouterr().err.splitlines()[0] == sentence

@@ -1,6 +1,8 @@
 """Queries files as they are written: answers, places, galleries, pictures, judgements of BEIR and TREC."""
 
 import json
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,13 +13,13 @@ from mmsearch.types import Locator
 GRADES = "queries.jsonl, line 1: the grades don't fit the answers."
 
 
-def written(tmp_path, *rows, name="queries.jsonl"):
+def written(tmp_path: Path, *rows: Any, name: Any = "queries.jsonl") -> Path:
     path = tmp_path / name
     path.write_text("".join((row if isinstance(row, str) else json.dumps(row)) + "\n" for row in rows), "utf-8")
     return path
 
 
-def test_a_line_becomes_a_query_with_graded_answers_and_their_places(tmp_path):
+def test_a_line_becomes_a_query_with_graded_answers_and_their_places(tmp_path: Path) -> None:
     row = {
         "qid": "q1", "query": "hull plates", "gallery": "paper/", "modality": "pdf", "kind": "subject",
         "relevant": ["paper/a.pdf#page=2", "paper/a.pdf#page=5", "paper/b#1.mp4#t=1.5,4", "paper/c.mp4#t=75",
@@ -42,13 +44,13 @@ def test_a_line_becomes_a_query_with_graded_answers_and_their_places(tmp_path):
     ]
 
 
-def test_a_file_named_with_and_without_a_place_is_right_everywhere(tmp_path):
+def test_a_file_named_with_and_without_a_place_is_right_everywhere(tmp_path: Path) -> None:
     for relevant in (["a.pdf", "a.pdf#page=2"], ["a.pdf#page=2", "a.pdf"]):
         (judged,) = read_queries(written(tmp_path, {"query": "x", "relevant": relevant}))
         assert judged.places == {}
 
 
-def test_a_picture_query_names_its_file_and_the_labels_do_not_judge_it(tmp_path):
+def test_a_picture_query_names_its_file_and_the_labels_do_not_judge_it(tmp_path: Path) -> None:
     (judged,) = read_queries(written(tmp_path, {"query": "image:p/a.png", "relevant": ["p/b.png"], "gallery": "p"}))
     assert (judged.image, judged.text, judged.gallery) == ("p/a.png", "", "p/")
     assert [judged.judges(path) for path in ("p/a.png", "p/b.png", "p/c.png", "q/b.png", "pb.png")] == [
@@ -72,7 +74,7 @@ def test_a_picture_query_names_its_file_and_the_labels_do_not_judge_it(tmp_path)
         (Locator(start_s=10), Locator(page=10), False),
     ],
 )
-def test_a_place_is_right_on_its_page_or_within_two_seconds(wanted, found, right):
+def test_a_place_is_right_on_its_page_or_within_two_seconds(wanted: Any, found: Any, right: bool) -> None:
     assert right_place([wanted], found) is right
 
 
@@ -88,13 +90,13 @@ def test_a_place_is_right_on_its_page_or_within_two_seconds(wanted, found, right
         ([{"qid": 7, "query": "x"}, {"qid": "7", "query": "y"}], "queries.jsonl: two queries are called '7'."),
     ],
 )  # fmt: skip
-def test_a_file_that_cannot_be_meant_is_told_by_its_line(tmp_path, rows, sentence):
+def test_a_file_that_cannot_be_meant_is_told_by_its_line(tmp_path: Path, rows: list[Any], sentence: str) -> None:
     with pytest.raises(UsageError) as error:
         read_queries(written(tmp_path, *rows))
     assert error.value.sentence == sentence
 
 
-def test_judgements_of_beir_and_trec_answer_queries_by_id(tmp_path):
+def test_judgements_of_beir_and_trec_answer_queries_by_id(tmp_path: Path) -> None:
     judged = read_queries(written(tmp_path, {"_id": "1", "text": "one"}, {"_id": "2", "text": "two"}))
     trec = written(tmp_path, "1 0 a.txt 2", "1 0 b.txt 0", "3 0 c.txt 1", name="test.qrels")
     beir = written(tmp_path, "query-id\tcorpus-id\tscore", "1\ta.txt\t2", "1\tb.txt\t0", "3\tc.txt\t1", name="test.tsv")
@@ -104,7 +106,7 @@ def test_judgements_of_beir_and_trec_answer_queries_by_id(tmp_path):
         ]
 
 
-def test_judgements_that_are_none_or_of_other_queries_are_a_usage_error(tmp_path):
+def test_judgements_that_are_none_or_of_other_queries_are_a_usage_error(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="line 1: this is no judgement"):
         read_qrels(written(tmp_path, "1 0 a.txt", name="broken"))
     with pytest.raises(UsageError, match="none of these queries"):

@@ -3,6 +3,7 @@
 import itertools
 import math
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,17 +15,25 @@ from mmsearch.evaluation.runner import RankedAnswer
 from mmsearch.types import Locator
 
 
-def ranked(qid, files, grades, gallery="g/", modality="text", places=None, seconds=0.01):
+def ranked(
+    qid: Any,
+    files: Any,
+    grades: Any,
+    gallery: str = "g/",
+    modality: str = "text",
+    places: dict[str, tuple[Any, ...]] | None = None,
+    seconds: float = 0.01,
+) -> RankedAnswer:
     judged = JudgedQuery(qid, "x", grades, places or {}, gallery=gallery, modality=modality)
     placed = tuple((one, Locator()) if isinstance(one, str) else one for one in files)
     return RankedAnswer(judged, placed, tuple(1.0 - at / 100 for at in range(len(placed))), seconds)
 
 
-def by_hand(files, grades, k):
+def by_hand(files: Any, grades: Any, k: Any) -> dict[str, float]:
     gains = [grades.get(path, 0) for path in files[:k]]
     ideal = sorted(grades.values(), reverse=True)[:k]
 
-    def dcg(values):
+    def dcg(values: Any) -> float:
         return sum(value / math.log2(at + 2) for at, value in enumerate(values))
 
     right = [at for at, gain in enumerate(gains) if gain > 0]
@@ -37,7 +46,7 @@ def by_hand(files, grades, k):
     } | ({"kept": 1.0} if right else {})
 
 
-def test_every_measure_equals_its_definition():
+def test_every_measure_equals_its_definition() -> None:
     random = np.random.default_rng(5)
     names = [f"f{number:02d}" for number in range(30)]
     for k in (1, 5, 10):
@@ -52,8 +61,8 @@ def test_every_measure_equals_its_definition():
             assert found[one.judged.qid] == pytest.approx(wanted)
 
 
-def test_what_the_default_cutoff_keeps_and_lets_through():
-    def run(qid, files, answerable, passes):
+def test_what_the_default_cutoff_keeps_and_lets_through() -> None:
+    def run(qid: Any, files: Any, answerable: Any, passes: Any) -> RankedAnswer:
         return replace(ranked(qid, files, {"x": 1}), answerable=answerable, passes=passes)
 
     found = scores(
@@ -74,14 +83,14 @@ def test_what_the_default_cutoff_keeps_and_lets_through():
     assert found["rightly empty"].keys() == {"false hits"}, "no other figure is lowered by what can't be found"
 
 
-def test_a_grade_of_zero_is_wrong_and_a_query_without_answers_has_no_figures():
+def test_a_grade_of_zero_is_wrong_and_a_query_without_answers_has_no_figures() -> None:
     found = scores(
         [ranked("a", ["x", "y"], {"x": 0, "y": 1}), ranked("b", ["x"], {}), ranked("c", ["x"], {"x": 0})], 10
     )
     assert found == {"a": pytest.approx(by_hand(["x", "y"], {"x": 0, "y": 1}, 10))}
 
 
-def test_the_right_file_at_the_wrong_page_is_a_hit_but_not_right():
+def test_the_right_file_at_the_wrong_page_is_a_hit_but_not_right() -> None:
     places = {"a.pdf": (Locator(page=2),)}
     wrong = ranked("w", [("a.pdf", Locator(page=1))], {"a.pdf": 1}, places=places)
     right = ranked("r", [("a.pdf", Locator(page=2))], {"a.pdf": 1}, places=places)
@@ -92,7 +101,7 @@ def test_the_right_file_at_the_wrong_page_is_a_hit_but_not_right():
     }  # fmt: skip
 
 
-def test_groups_are_overall_galleries_and_modalities_with_their_latency():
+def test_groups_are_overall_galleries_and_modalities_with_their_latency() -> None:
     runs = [
         ranked("1", ["x"], {"x": 1}, "a/", "text", seconds=0.1),
         ranked("2", ["y"], {"x": 1}, "a/", "pdf", seconds=0.2),
@@ -110,7 +119,7 @@ def test_groups_are_overall_galleries_and_modalities_with_their_latency():
     assert [group.by for group in grouped(runs[:1], scores(runs[:1], 10), 10)] == ["overall"]
 
 
-def test_intervals_are_those_of_the_normal_approximation_for_many_values_and_repeat_exactly():
+def test_intervals_are_those_of_the_normal_approximation_for_many_values_and_repeat_exactly() -> None:
     values = np.random.default_rng(1).random(2000)
     low, high = bootstrap(values)
     half = 1.96 * values.std() / math.sqrt(len(values))
@@ -119,7 +128,7 @@ def test_intervals_are_those_of_the_normal_approximation_for_many_values_and_rep
     assert figure([1.0, 1.0]).low == figure([1.0, 1.0]).high == 1.0
 
 
-def test_the_paired_test_agrees_with_all_sign_flips():
+def test_the_paired_test_agrees_with_all_sign_flips() -> None:
     differences = np.array([0.3, 0.1, -0.05, 0.4, 0.2, 0.0, 0.25, -0.1, 0.15])
     moved = differences[differences != 0]
     sums = [abs(np.dot(signs, moved)) for signs in itertools.product((-1, 1), repeat=len(moved))]
@@ -128,7 +137,7 @@ def test_the_paired_test_agrees_with_all_sign_flips():
     assert sign_flip(np.zeros(5)) == 1.0
 
 
-def test_runs_are_compared_over_the_queries_of_both():
+def test_runs_are_compared_over_the_queries_of_both() -> None:
     now = {"a": {"hit@1": 1.0}, "b": {"hit@1": 1.0}, "new": {"hit@1": 0.0}}
     before = {"a": {"hit@1": 0.0}, "b": {"hit@1": 1.0}, "old": {"hit@1": 1.0}}
     (change,) = compare(now, before, 10)
@@ -138,7 +147,7 @@ def test_runs_are_compared_over_the_queries_of_both():
 
 
 @pytest.mark.parametrize("k", [1, 3, 10])
-def test_every_measure_agrees_with_the_reference_library(k):
+def test_every_measure_agrees_with_the_reference_library(k: int) -> None:
     ir = pytest.importorskip("ir_measures", reason="a library of the development tools")
     random = np.random.default_rng(k)
     names = [f"f{number:02d}" for number in range(25)]
@@ -154,7 +163,7 @@ def test_every_measure_agrees_with_the_reference_library(k):
         assert mine == pytest.approx(value.value, abs=1e-6), (value, grades[value.query_id])
 
 
-def test_a_ranking_without_a_right_document_has_no_measure():
+def test_a_ranking_without_a_right_document_has_no_measure() -> None:
     for measure in (success, recall, ndcg, reciprocal_rank):
         with pytest.raises(ValueError, match="no document is right"):
             measure(["a"], {"a": 0}, 10)

@@ -1,6 +1,7 @@
 """The tiny embedders of a test session, and inputs for them."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from replicas import tiny_clip, tiny_minilm
@@ -39,7 +40,7 @@ class Families:
             self._embedders[name] = load(self.folder(name), spec=ModelSpec(name, str(self.folder(name)), pair=pair))
         return self._embedders[name]
 
-    def plain_model(self, name: str):
+    def plain_model(self, name: str) -> Any:
         """The library's own object, untouched by us."""
         from mmsearch.models.libraries import quiet
 

@@ -2,6 +2,7 @@
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 CONTROLS = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
 VISION = ["<|vision_start|>", "<|vision_end|>", "<|image_pad|>", "<|video_pad|>"]
@@ -64,7 +65,7 @@ def tiny_qwen3_vl(folder: Path, seed: int = 0, dtype: str = "float32", files: bo
     return folder
 
 
-def _qwen_processor(tokenizer):
+def _qwen_processor(tokenizer: Any) -> Any:
     from transformers import Qwen2VLImageProcessor, Qwen3VLProcessor, Qwen3VLVideoProcessor
 
     sizes = SIZES | {"patch_size": 16, "merge_size": 2}
@@ -106,7 +107,7 @@ def tiny_omni(folder: Path, seed: int = 0, files: bool = True) -> Path:
     return folder
 
 
-def _omni_processor(tokenizer):
+def _omni_processor(tokenizer: Any) -> Any:
     from transformers import Qwen2_5OmniProcessor, Qwen2VLImageProcessor, Qwen2VLVideoProcessor, WhisperFeatureExtractor
 
     sizes = SIZES | {"patch_size": 14, "merge_size": 2}
@@ -115,7 +116,7 @@ def _omni_processor(tokenizer):
     return Qwen2_5OmniProcessor(pictures, films, sounds, tokenizer, chat_template=OMNI_CHAT)
 
 
-def _tokenizer(controls, named=None):
+def _tokenizer(controls: Any, named: dict[str, str] | None = None) -> Any:
     """Bytes without merges, padded on the left."""
     from tokenizers import Tokenizer
     from tokenizers.decoders import ByteLevel as Decoder

@@ -2,6 +2,7 @@
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 CONTROLS = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
 VISION = ("<|vision_start|>", "<|vision_end|>", "<|image_pad|>", "<|video_pad|>")
@@ -65,7 +66,7 @@ def tiny_mxbai(folder: Path, seed: int = 0) -> Path:
     return _causal(folder, Qwen2Config, Qwen2ForCausalLM, ("1", "0"), DEAF, seed)
 
 
-def _causal(folder: Path, config, model, answers: tuple[str, str], template: str, seed: int) -> Path:
+def _causal(folder: Path, config: Any, model: Any, answers: tuple[str, str], template: str, seed: int) -> Path:
     import torch
     from sentence_transformers import CrossEncoder
     from sentence_transformers.base.modules import Transformer
@@ -91,7 +92,7 @@ def _causal(folder: Path, config, model, answers: tuple[str, str], template: str
     return folder
 
 
-def tiny_tokenizer(controls: tuple[str, ...], longest: int):
+def tiny_tokenizer(controls: tuple[str, ...], longest: int) -> Any:
     """A byte-level tokenizer without merges, but for the four words that judges answer with."""
     from tokenizers import Tokenizer
     from tokenizers.decoders import ByteLevel as Decoder
@@ -147,7 +148,7 @@ def tiny_qwen3_vl_reranker(folder: Path, seed: int = 0) -> Path:
     return folder
 
 
-def _vl_processor(tokenizer):
+def _vl_processor(tokenizer: Any) -> Any:
     from transformers import Qwen2VLImageProcessor, Qwen3VLProcessor, Qwen3VLVideoProcessor
 
     sizes = {"patch_size": 16, "merge_size": 2, "size": {"shortest_edge": 32 * 32, "longest_edge": 64 * 64}}

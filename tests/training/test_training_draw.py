@@ -2,6 +2,7 @@
 
 import ast
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from training import dataset, measure, vocabulary
 @pytest.mark.parametrize(
     "kind", list(dataset.KINDS), ids=lambda kind: f"{kind.__module__.rsplit('.', 1)[1]}.{kind.__name__}"
 )
-def test_every_kind_draws_a_picture_with_known_labels(kind) -> None:
+def test_every_kind_draws_a_picture_with_known_labels(kind: Any) -> None:
     for seed in range(3):
         picture, found, _, details = kind(np.random.default_rng(seed))
         assert picture.mode == "RGB"

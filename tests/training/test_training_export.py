@@ -31,7 +31,7 @@ def pictures() -> list[np.ndarray]:
     return [rng.integers(0, 256, (h, w, 3), np.uint8) for h, w in ((160, 160), (60, 240), (300, 200), (160, 160))]
 
 
-def test_onnx_gives_what_torch_gave(exported) -> None:
+def test_onnx_gives_what_torch_gave(exported: tuple[picture_network.PictureTower, Path]) -> None:
     tower, folder = exported
     vectors, likeness = picture_classifier.PictureClassifier(folder).embed(pictures())
     for i, picture in enumerate(pictures()):
@@ -44,7 +44,7 @@ def test_onnx_gives_what_torch_gave(exported) -> None:
         assert float(b[0].numpy() @ likeness[i]) > 0.9999
 
 
-def test_sentence_transformers_loads_both_routes(exported) -> None:
+def test_sentence_transformers_loads_both_routes(exported: tuple[picture_network.PictureTower, Path]) -> None:
     _, folder = exported
     model = picture_network.sentence_transformer(folder)
     images = [Image.fromarray(picture) for picture in pictures()]
@@ -56,7 +56,7 @@ def test_sentence_transformers_loads_both_routes(exported) -> None:
     assert words[0] @ words[1] > words[0] @ words[2]
 
 
-def test_the_weights_are_shipped_once(exported) -> None:
+def test_the_weights_are_shipped_once(exported: tuple[picture_network.PictureTower, Path]) -> None:
     _, folder = exported
     assert (folder / "image" / "model.onnx").stat().st_size < 50_000
     assert not list((folder / "text").glob("*.safetensors"))
