@@ -57,6 +57,7 @@ class RunRecord:
     missing: int = 0  # named one by one, and not there or no files
     pending: int = 0
     removed: int = 0  # from the index: they are gone, or left out now
+    kept: int = 0  # files that were not found and stay in the index, because a guard refused their removal
     caught_up: int = 0  # assets that were encoded for a space that was added later
     caught_up_partly: int = 0  # of these, with a part missing
     behind: int = 0  # assets that such a space still lacks

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import datetime
+import errno
 import os
+import stat
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -47,7 +49,11 @@ def read_config(path: Path, variable: str | None) -> str:
     """The text of a config file. `variable` is the environment variable that names it, if one does: then it must be
     there; else a missing file is an empty one. Raises `UsageError`."""
     try:
-        with open(path, "rb") as file:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)  # a named pipe would wait for a writer
+        with open(descriptor, "rb") as file:
+            kind = os.fstat(descriptor).st_mode
+            if not stat.S_ISREG(kind) and not stat.S_ISCHR(kind):
+                raise OSError(errno.EINVAL, "it is no file")
             data = file.read(LARGEST + 1)
         if len(data) > LARGEST:
             raise UsageError(f"The config file {path} is larger than 1 MB.", "Name another file: MMSEARCH_CONFIG=FILE.")
@@ -74,7 +80,7 @@ def parse_config(path: Path, text: str, known: Mapping[str, Mapping[str, Type]])
     """
     try:
         tables = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # a number of thousands of digits is a plain ValueError
         raise UsageError(f"The config file {path} is no TOML: {error}.", "Mend it, or move it away.") from error
     bare = ConfigFile(path, text)
     values: dict[str, dict[str, Any]] = {}

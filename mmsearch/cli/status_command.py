@@ -17,7 +17,12 @@ EXAMPLES = exit_codes.epilog(
 
 
 def status(
-    check: Annotated[bool, typer.Option("--check", help="Exit 5 when anything is pending, outdated or stale.")] = False,
+    check: Annotated[
+        bool,
+        typer.Option(
+            "--check", help="Exit 5 when anything is pending, outdated or stale, or the last run stopped early."
+        ),
+    ] = False,
     format: options.Reports = options.ReportFormat.TABLE,
     index: options.Index = None,
     quiet: options.Quiet = False,
@@ -35,10 +40,10 @@ def status(
         records.write_json(records.status_record(found))
     elif not quiet:
         summary.write_status(found)
-    last = found.last_run or {"ended": 0.0}
-    cut_off = last.get("ended") is None and not found.writing
+    last = found.last_run or {"ended": 0.0, "outcome": "done"}
+    unfinished = last.get("ended") is None or last.get("outcome", "done") != "done"
     return (
         exit_codes.STOPPED_EARLY
-        if check and (found.pending or found.outdated or found.stale or cut_off)
+        if check and (found.pending or found.outdated or found.stale or (unfinished and not found.writing))
         else exit_codes.DONE
     )

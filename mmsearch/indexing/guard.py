@@ -49,6 +49,7 @@ class Verdict:
 
     gone: dict[bytes, FileRow] = field(default_factory=dict)
     reasons: list[str] = field(default_factory=list)  # why others stay, a sentence for each folder
+    kept: int = 0  # the number of these others
     mounts: dict[bytes, int] = field(default_factory=dict)  # to be remembered
 
 
@@ -65,6 +66,9 @@ def judge(missing: Missing, moved: set[tuple[int, int]], believe_all: bool) -> V
     verdict.gone = {
         path: row for path, row in missing.files.items() if not any(is_below(path, folder) for folder in guarded)
     }
+    if not believe_all:
+        unseen = {path for path in missing.known if any(is_below(path, folder) for folder in missing.unlisted)}
+        verdict.kept = len(unseen.union(missing.files) - verdict.gone.keys())
     verdict.mounts = _remembered(missing, guarded)
     return verdict
 

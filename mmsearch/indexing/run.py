@@ -156,6 +156,7 @@ class _Run:
         finally:
             gc.enable()
         self.record.stages["discover"] = time.monotonic() - began
+        self.record.kept = found.kept
         for reason in found.guarded:
             self.record.outcome = RunOutcome.GUARD
             self.record.notes.append(reason)

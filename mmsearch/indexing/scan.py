@@ -42,6 +42,7 @@ class Scan:
     unreadable: list[tuple[Root, bytes, str]] = field(default_factory=list)  # folders that can't be listed
     missing: list[tuple[bytes, str]] = field(default_factory=list)  # absolute paths that were named and are no files
     guarded: list[str] = field(default_factory=list)  # why deletions were not believed, a sentence each
+    kept: int = 0  # files that stay in the index for these reasons
     unwalked: list[tuple[bytes, str, int]] = field(
         default_factory=list
     )  # mounts that are not walked: absolute path, type, files that the index holds of it
@@ -67,6 +68,7 @@ def survey(
         verdict = judge(lack, moved, settings.allow_mass_delete)
         result.gone += verdict.gone.values()
         result.guarded += verdict.reasons
+        result.kept += verdict.kept
         if verdict.mounts != lack.before:
             result.mounts.append((lack.scope.root, verdict.mounts))
     yield result
@@ -254,6 +256,7 @@ def _lost_root(scope: Scope, known: dict[bytes, FileRow], settings: Settings, re
     if settings.allow_mass_delete:
         result.gone += known.values()
     elif known:
+        result.kept += len(known)
         result.guarded.append(f"{shown} is missing: its {len(known):,} files stay in the index.")
     else:
         result.guarded.append(f"{shown} is missing.")

@@ -40,6 +40,7 @@ def run_summary(record: RunRecord, index: str | None = None, dry_run: bool = Fal
         (record.unchanged, "unchanged"),
         (record.moved, "moved"),
         (record.removed, ("to remove" if dry_run else "removed") + reasons(record.removed_by)),
+        (record.kept, "not found and kept"),
         (record.skipped, f"known by name only{reasons(record.skipped_by)}"),
         (record.excluded, f"left out{reasons(record.excluded_by)}"),
         (0 if dry_run else record.pending, "still to do"),

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 WORDS_ASKED = 40  # the most telling words of the example; more of them say nothing new
 _PLACE = re.compile(rb"^(?P<path>.+?)#(?:page=(?P<page>\d+)|t=(?P<time>\d+(?:\.\d+)?)(?:,[\d.]*)?)$", re.DOTALL)
+MOST_DIGITS = 12  # of a page number
 SPANS = 3  # that are decoded at most, until there are words
 ENOUGH = 2_000  # characters
 PAGES_READ = 2  # pictures whose words are read
@@ -80,6 +81,8 @@ def _segments(snapshot: Snapshot, target: bytes) -> tuple[int | None, list[int]]
         return None, []
     condition, values = "", [float(found)]
     if place is not None and place["page"]:
+        if len(place["page"]) > MOST_DIGITS:  # SQLite takes numbers of 64 bits
+            raise _no_place(target)
         condition, values = " AND page = ?", [found, int(place["page"])]
     elif place is not None:
         moment = float(place["time"])
@@ -91,8 +94,12 @@ def _segments(snapshot: Snapshot, target: bytes) -> tuple[int | None, list[int]]
         )
     ]
     if place is not None and not ids:
-        raise UsageError(f"There is no such place: {os.fsdecode(target)!r}.", "Pages count from 1, times are seconds.")
+        raise _no_place(target)
     return found, ids
+
+
+def _no_place(target: bytes) -> UsageError:
+    return UsageError(f"There is no such place: {os.fsdecode(target)!r}.", "Pages count from 1, times are seconds.")
 
 
 def _file(snapshot: Snapshot, path: bytes) -> int | None:

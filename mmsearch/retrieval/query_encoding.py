@@ -84,7 +84,10 @@ class QueryEncoders:
         except ModelUnavailable as error:  # the cache notes that the model can't have one: there is nothing to remake
             problem = error.sentence
         if options.query_encoder == "onnx":
-            raise ModelUnavailable(f"{row.name} can't answer without torch: {problem}", "--query-encoder torch")
+            raise ModelUnavailable(
+                f"{row.name} can't answer without torch: {problem}",
+                "Leave out `--query-encoder onnx`: the query then loads the model and makes its encoder again.",
+            )
         return self._by_torch(row, text, options, remake)
 
     def encode_media(

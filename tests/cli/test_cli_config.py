@@ -1,5 +1,6 @@
 """Settings from the environment and the config file: a bad one is told with its variable, or with file and line."""
 
+import os
 import tomllib
 
 import fake_index
@@ -220,3 +221,15 @@ def test_lines_are_found_for_any_layout(tables, data):
             text += f"{name} = {value}\n"
     assert tomllib.loads(text).keys() == tables.keys()
     assert {where: line_of(text, list(where)) for where in lines} == lines
+
+
+def test_a_config_file_with_a_number_of_thousands_of_digits_is_refused(config, capfd):
+    config.write_text(f"[query]\nk = {'1' * 5000}\n")
+    assert run(["query", "x"]) == 2
+    assert told(capfd).startswith(f"The config file {config} is no TOML: ")
+
+
+def test_a_named_pipe_is_no_config_file(config, capfd):
+    os.mkfifo(config)
+    assert run(["status"]) == 2
+    assert told(capfd) == f"MMSEARCH_CONFIG names {config}, which can't be read: it is no file."

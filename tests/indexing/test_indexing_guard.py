@@ -261,3 +261,15 @@ def test_a_real_mount_that_is_gone(tmp_path: Path) -> None:
     )  # fmt: skip
     assert done.stdout == "first 0\nsecond 5\nthird 0\n", done.stderr
     assert f"{tmp_path / 'lib' / 'usb'} is not mounted any more and lacks 6 of its 6 files" in done.stderr
+
+
+def test_kept_files_are_counted_and_status_asks_for_another_run(index: Path, lib: Path) -> None:
+    fill(lib / "usb", 12)
+    run(index, lib)
+    empty(lib / "usb")
+    record = run(index, lib)
+    assert (record.outcome, record.kept, record.removed) == ("guard", 18, 0)
+    assert command(["status", "--check", "--quiet", "--index", str(index)]) == 5
+    shutil.rmtree(lib)
+    record = run(index)
+    assert (record.outcome, record.kept, record.removed) == ("guard", 24, 0)

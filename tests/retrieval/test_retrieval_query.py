@@ -99,7 +99,7 @@ def test_what_cannot_be_a_part_is_refused_with_a_hint(searched, tmp_path):
         with pytest.raises(UsageError) as raised:
             search(searched, "apple", like=(Part(file=bytes(tmp_path / name)),))
         assert raised.value.sentence and raised.value.hint, name
-    for place in ("apple_pie.txt#page=3", "apple_pie.txt#t=75"):
+    for place in ("apple_pie.txt#page=3", "apple_pie.txt#t=75", f"apple_pie.txt#page={'9' * 400}"):
         with pytest.raises(UsageError, match="no such place"):
             search(searched, like=(file(searched, place),))
 
