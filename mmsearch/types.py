@@ -1,4 +1,4 @@
-"""Plain data that every part speaks: kinds, places, segments, hits, run records. A leaf: it imports nothing of ours."""
+"""Types that all layers share: kinds, locators, segments, sources, queries and hits. Imports no other module."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ if TYPE_CHECKING:
     import numpy as np
 
 FilePath = str | os.PathLike[str] | bytes  # a path as callers of the Python API write it
-EXTRACTOR_VERSION = 1  # raise it when extraction would give other segments, words or prints for the same bytes
+EXTRACTOR_VERSION = 1  # to be raised when extraction yields other segments, text or fingerprints for the same bytes
 
 
 class Kind(StrEnum):
-    """What an asset is."""
+    """The medium of an asset."""
 
     TEXT = "text"
     IMAGE = "image"
@@ -55,8 +55,8 @@ MEDIA_VIEWS: Mapping[Kind, frozenset[View]] = {
 
 @dataclass(frozen=True, slots=True)
 class Locator:
-    """Where a segment lies in its file. Pages and lines count from 1, both ends of a line range belong to it;
-    times are seconds, `[start_s, end_s)`. What does not apply is None."""
+    """The place of a segment in its file. Pages and lines count from 1, a line range includes both ends, times are
+    seconds, `[start_s, end_s)`. Fields that do not apply are None."""
 
     page: int | None = None
     start_s: float | None = None
@@ -65,7 +65,7 @@ class Locator:
     line_end: int | None = None
 
     def fragment(self) -> str:
-        """The place as it is written after a path: `#page=3`, `#t=12.5,20`, `:40-52`, or nothing."""
+        """The place in the form that follows a path: `#page=3`, `#t=12.5,20`, `:40-52`, or nothing."""
         if self.page is not None:
             return f"#page={self.page}"
         if self.start_s is not None:
@@ -78,7 +78,7 @@ class Locator:
 
 @dataclass(frozen=True, slots=True)
 class Cue:
-    """Words with their time, in seconds: a subtitle line or a stretch of recognised speech."""
+    """Text with its time, in seconds: a subtitle or a stretch of recognized speech."""
 
     start_s: float
     end_s: float
@@ -87,22 +87,31 @@ class Cue:
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """A searchable piece of an asset. `ordinal` is unique within the asset and depends on nothing but its bytes:
-    the span's number in the upper bits, the place within the span in the lower 20."""
+    """A searchable part of an asset. `ordinal` is unique within the asset and depends only on its bytes: the number of
+    the span in the upper bits, the place within the span in the lower 20."""
 
     ordinal: int
     locator: Locator
-    text: str = ""  # the words that the file itself carries here
-    cues: tuple[Cue, ...] = ()  # the same words by time, where the file gives times
+    text: str = ""  # text that the file itself has at this place
+    cues: tuple[Cue, ...] = ()  # the same text by time, where the file has times
     details: Mapping[str, Any] = field(default_factory=dict)  # JSON values only
+
+
+class FingerprintForm(StrEnum):
+    """What a fingerprint was made of. The values are stored in the index."""
+
+    IMAGE = "look"
+    FRAME = "frame"  # an image of a film
+    AUDIO = "sound"
+    TEXT = "words"
 
 
 @dataclass(frozen=True, slots=True)
 class Fingerprint:
-    """A fingerprint by which a copy is known. Keys are compared first, bodies then decide; `extraction/prints.py` says
-    what is in them. `at` is the page, counted from 1 (of a picture: 1), the second, or for words the span."""
+    """A fingerprint by which copies of a file are found: keys are compared first, then bodies (for their content see
+    `extraction.fingerprints`). `at` is the page, counted from 1 (of a picture: 1), the second, or for text the span."""
 
-    form: str  # look, frame (a look of film), sound, words
+    form: FingerprintForm
     at: float
     key: bytes
     body: bytes = b""
@@ -130,7 +139,7 @@ class Extracted:
 
 @dataclass(frozen=True, slots=True)
 class Needs:
-    """What a run wants from extraction besides words. Zero: not wanted."""
+    """The media that a run needs from extraction besides text. Zero: not needed."""
 
     image_pixels: int = 0
     sound_rate: int = 0  # Hz
@@ -146,18 +155,18 @@ class FileRules:
     include: tuple[str, ...] = ()  # empty: all
     exclude: tuple[str, ...] = ()
     hidden: bool = False  # hidden files and folders too
-    ignore_files: bool = True  # .gitignore and .mmsearchignore hold
+    ignore_files: bool = True  # .gitignore and .mmsearchignore are obeyed
     max_bytes: int | None = None  # larger files are known by name only
     network: bool = False  # network and FUSE file systems that are mounted in the root are walked too
 
 
-ALL_FILES = FileRules()  # what holds where nothing was said
+ALL_FILES = FileRules()  # the defaults
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A file to extract from. `path` is absolute; `stat` is (size, mtime_ns, inode) as it was planned, mapped by
-    `filestat.stat_values`."""
+    """A file to extract from. `path` is absolute; `stat` is (size, mtime_ns, inode) at planning, as
+    `filestat.stat_values` maps them."""
 
     path: bytes
     kind: Kind
@@ -168,8 +177,8 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A stretch of an asset that one task decodes: bytes of a text, pages of a PDF or TIFF, seconds of sound or
-    film, `[start, stop)`. `first` is what the span's first unit is called: its line number for text."""
+    """The part `[start, stop)` of an asset that one task decodes: bytes of a text, pages of a PDF or TIFF, seconds of
+    sound or film. `first` is the line number of the first line of text."""
 
     start: float
     stop: float
@@ -178,10 +187,10 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """What opening an asset told: the plan of its spans, and facts that hold for all of it.
+    """The result of opening an asset: its spans, and facts about the whole.
 
     details: JSON values: `title`, `duration_s`, `pages`, `width`, `height`, `language`, `encoding`, `tags` ...
-    notes:   sentences about what is missing or was cut, for the user."""
+    notes:   sentences for the user about what is missing or was left out."""
 
     spans: tuple[Span, ...]
     details: Mapping[str, Any] = field(default_factory=dict)

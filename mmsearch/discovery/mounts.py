@@ -1,7 +1,7 @@
-"""Mount points and the types of file systems: what a walk must not wander into.
+"""Mount points and the types of file systems, by which a walk skips some.
 
-Linux tells both in /proc/self/mountinfo. Elsewhere a folder on another device than the one above is a mount point, and
-macOS tells its type by statfs.
+Linux lists both in /proc/self/mountinfo. Elsewhere a folder on another device than the one above is a mount point, and
+macOS reports its type by statfs.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import os
 import re
 import sys
 
-# They show the state of the running system as files. autofs mounts something as soon as somebody looks.
+# They show the state of the running system as files; accessing autofs mounts something.
 PSEUDO = frozenset(
     "autofs binder binfmt_misc bpf cgroup cgroup2 configfs debugfs devfs devpts devtmpfs dlmfs efivarfs fdescfs"
     " functionfs fuse.lxcfs fuse.portal fusectl hugetlbfs ipathfs kernfs linprocfs linsysfs"
@@ -31,7 +31,7 @@ def is_network(type_: str) -> bool:
 
 
 def mount_points() -> dict[bytes, str]:
-    """The type of what is mounted where, by absolute path; empty where the system does not tell."""
+    """The type of what is mounted where, by absolute path; empty where the system does not list them."""
     try:
         with open("/proc/self/mountinfo", "rb") as table:
             return parsed(table.read())
@@ -40,7 +40,7 @@ def mount_points() -> dict[bytes, str]:
 
 
 def parsed(table: bytes) -> dict[bytes, str]:
-    """The mount points in the text of a mountinfo. Of several at one place the last one is seen."""
+    """The mount points in the text of a mountinfo. Of several at one path the last one counts."""
     found: dict[bytes, str] = {}
     for line in table.splitlines():
         with contextlib.suppress(ValueError, IndexError):
@@ -52,7 +52,7 @@ def parsed(table: bytes) -> dict[bytes, str]:
 
 
 def moved_points(points: dict[bytes, str], real: bytes, shown: bytes) -> dict[bytes, str]:
-    """Mount points as they are called where the folder `real` is reached as `shown`, through links."""
+    """Mount points with the paths they have where the folder `real` is reached as `shown`, through links."""
     if real == shown:
         return points
     return points | {
@@ -61,7 +61,7 @@ def moved_points(points: dict[bytes, str], real: bytes, shown: bytes) -> dict[by
 
 
 def type_at(path: bytes, points: dict[bytes, str]) -> str:
-    """The type of the file system that an absolute path lies on, links resolved before; empty where nothing tells."""
+    """The type of the file system that an absolute path lies on, links resolved before; empty where it is unknown."""
     while path not in points:
         above = os.path.dirname(path)
         if above == path:
@@ -71,7 +71,7 @@ def type_at(path: bytes, points: dict[bytes, str]) -> str:
 
 
 def statfs_type(path: bytes) -> str:
-    """The type of the file system of a path on macOS; empty elsewhere, and where it can't be told."""
+    """The type of the file system of a path on macOS; empty elsewhere, and where it is unknown."""
     if sys.platform != "darwin":
         return ""
     import ctypes

@@ -1,4 +1,4 @@
-"""Patterns as git reads them, matched in a time that no pattern and no name can drive up.
+"""Patterns of .gitignore, matched in bounded time whatever the pattern and the name.
 
 pathspec turns `*a*a*a*b` into a regular expression that tries every way to share a name out among the stars: seconds
 for a name of 40 letters, years for one of 200. An ignore file comes with an indexed folder, so it must not be able to

@@ -1,4 +1,4 @@
-"""What a file is: by its first bytes, and where they leave it open, by its extension."""
+"""The kind and format of a file: by its first bytes, and where they are ambiguous, by its extension."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ def extension(name: bytes) -> str:
 def sniff(head: bytes, name: bytes) -> tuple[Kind | None, str]:
     """Kind and format of a file from its first `HEAD_BYTES` bytes and its name.
 
-    A kind of None means: none of ours; the format then says what it seems to be (`zip`, `empty`, `binary`, ...).
+    The kind is None for a file that is not indexed; the format then describes it (`zip`, `empty`, `binary`, ...).
     """
     if not head:
         return None, "empty"
@@ -128,13 +128,13 @@ def sniff(head: bytes, name: bytes) -> tuple[Kind | None, str]:
     found = _by_magic(head, suffix)
     if found is not None:
         return found
-    readable = _is_text(head)
-    if suffix in _BY_EXTENSION and not (readable and suffix in _CODE):  # .ts is film or TypeScript
-        return _BY_EXTENSION[suffix]  # its signature is missing or has none: the decoder says what is wrong
-    if readable:
+    is_text = _is_text(head)
+    if suffix in _BY_EXTENSION and not (is_text and suffix in _CODE):  # .ts is film or TypeScript
+        return _BY_EXTENSION[suffix]  # no signature: the decoder reports what is wrong
+    if is_text:
         return _text_format(head, suffix)
     if suffix in _PLAIN or suffix in _CODE or suffix in _TEXT_FORMATS or suffix in _MARKUP:
-        return _text_format(head, suffix)  # the extractor looks at all of it and decides
+        return _text_format(head, suffix)  # extraction decides by the whole file
     return None, "binary"
 
 
@@ -160,7 +160,7 @@ def _by_magic(head: bytes, suffix: str) -> tuple[Kind | None, str] | None:
 
 
 def _weak_magic(head: bytes, suffix: str) -> tuple[Kind | None, str] | None:
-    """Signatures of two or three bytes, which need a second look or the extension's word."""
+    """Signatures of two or three bytes, which need a further check or the extension."""
     if (
         head[:2] == b"BM"
         and len(head) >= 18
@@ -199,7 +199,7 @@ def _matroska(head: bytes, suffix: str) -> tuple[Kind, str]:
 
 
 def _is_text(head: bytes) -> bool:
-    """Whether a head looks like text of some encoding: a Unicode mark, or hardly a control character."""
+    """Whether a head is probably text: it has a byte order mark, or hardly a control character."""
     if head.startswith((b"\xff\xfe", b"\xfe\xff", b"\xef\xbb\xbf", b"\x00\x00\xfe\xff")):
         return True
     controls = sum(byte in _CONTROL for byte in head)

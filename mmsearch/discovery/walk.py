@@ -1,4 +1,4 @@
-"""Listing the files of a root: links are not followed, special files never opened, our own folders never entered."""
+"""Listing the files of a root: links are not followed, special files are not opened, index folders are not entered."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class Walk:
     unreadable: list[tuple[bytes, str]] = field(default_factory=list)  # relative folder, why
     left_out: dict[str, int] = field(default_factory=dict)  # reason -> entries; a folder is one
     mounts: list[Mount] = field(default_factory=list)  # walked, that of the folder where the walk starts first
-    unwalked: list[Mount] = field(default_factory=list)  # pseudo file systems, and network mounts nobody asked for
+    unwalked: list[Mount] = field(default_factory=list)  # pseudo file systems, and network mounts without `network`
     empty: set[bytes] = field(default_factory=set)  # folders without any entry
 
     def entries(self) -> Iterator[Entry]:
@@ -97,7 +97,8 @@ class Walk:
 
     def _entered(self, folder: bytes, absolute: bytes, above: Mount | None) -> Mount | None:
         """The mount that a folder lies on, noted where it is another than that of the folder above; None where it is
-        not to be walked. What is not walked is not even asked for its properties: a dead server would not answer."""
+        not to be walked. A mount that is not walked is not accessed at all: a dead
+        server would block."""
         type_ = self.points.get(absolute)
         if type_ is not None and above is not None and self._is_left_out(folder, type_, above):
             return None
@@ -147,7 +148,7 @@ class Walk:
         folders: list[bytes] = []
         files: list[_Found] = []
         others: list[_Found] = []
-        trouble = ""
+        problem = ""
         prefix = folder + b"/" if folder else b""
         for entry in found:
             path = prefix + entry.name
@@ -162,12 +163,12 @@ class Walk:
                     folders.append(path)
                 else:
                     files.append((path, entry, stat_of(entry)))
-            except _GONE:  # while we looked: as if it had never been there
+            except _GONE:  # it disappeared during the listing
                 continue
-            except OSError as error:  # it is there, but nothing can be learnt of it: like a folder that can't be listed
-                trouble = error.strerror or "something in it can't be read"
-        if trouble:
-            self.unreadable.append((folder, trouble))
+            except OSError as error:  # it exists, but can't be examined: like a folder that can't be listed
+                problem = error.strerror or "something in it can't be read"
+        if problem:
+            self.unreadable.append((folder, problem))
         return folders, files, others
 
     def _leave_out(self, reason: str) -> None:
@@ -219,9 +220,9 @@ def single(root: bytes, path: bytes) -> Entry | None:
 
 
 def _with_sidecars(files: list[_Found], others: Sequence[_Found] = ()) -> Iterator[Entry]:
-    """Entries of one folder, each sidecar bound to the file it belongs to: `talk.srt`, `talk.en.vtt` and
-    `talk.mp4.srt` to `talk.mp4`, `a.xmp` and `a.jpg.xmp` to `a.jpg`. The `others` are bound too, but not given: with
-    `--include "*.mp4"` a film keeps its subtitles."""
+    """Entries of one folder, each sidecar assigned to the file it belongs to: `talk.srt`, `talk.en.vtt` and
+    `talk.mp4.srt` to `talk.mp4`, `a.xmp` and `a.jpg.xmp` to `a.jpg`. The `others` are assigned too, but not yielded:
+    with `--include "*.mp4"` a film keeps its subtitles."""
     near = [*files, *others]
     owners: dict[bytes, bytes] = {}
     of: dict[bytes, list[tuple[bytes, int, int, int]]] = {}

@@ -26,7 +26,7 @@ SHORTEST_S = 1.0  # a shorter rest belongs to the window before it
 SPAN_S = 120.0
 SPANS = 60  # a long recording has longer spans instead of more: each decodes all that lies before it
 LONGEST_SPAN_S = 240.0  # 300 s took 240 MB at 48 kHz
-PRINTED_S = 120.0  # of the first and the last span, in their prints
+FINGERPRINT_S = 120.0  # of the first and the last span
 LONGEST_S = 24 * 3600.0
 TRUSTED_S = 1800.0  # a longer recording's stated length is believed if it is plausible
 LOWEST_BYTES_PER_S = 1000.0  # less than any codec needs for speech
@@ -66,7 +66,7 @@ def probe(source: Source, needs: Needs) -> Probe:
 
 
 def _duration(handle: BinaryIO, source: Source, origin: float, stated: float | None, notes: list[str]) -> float:
-    """Seconds of sound that exist: as stated where that is plausible and costly to check, else measured."""
+    """The seconds of sound that exist: as stated where that is plausible and costly to check, else measured."""
     claimed = max(stated, 0.0) if stated is not None and math.isfinite(stated) else 0.0
     plausible = source.stat[0] >= claimed * LOWEST_BYTES_PER_S
     if claimed <= TRUSTED_S or not plausible or source.format in UNSTATED:
@@ -108,27 +108,27 @@ def extract(source: Source, probe: Probe, number: int, needs: Needs) -> Iterator
         with open_source(source) as handle:
             origin = float(probe.details.get("origin_s", 0.0))
             samples = audio_decoder.sound_between(handle, needs.sound_rate, origin + span.start, origin + span.stop)
-    prints = fingerprint_of(source, probe, number)
+    fingerprints = fingerprint_of(source, probe, number)
     for place, (start, end) in enumerate(windows(span)):
         cues = cues_within(probe.details.get("cues", ()), start, end)
         words = [tag_text(probe.details)] if number == 0 and place == 0 else []
         text = "\n".join(filter(None, [*words, *(cue.text for cue in cues)]))
         locator = Locator(start_s=round(start, 3), end_s=round(end, 3))
         segment = Segment(ordinal(number, place), locator, text, cues)
-        heard = audio_decoder.part(samples, needs.sound_rate, start - span.start, end - span.start)
-        yield Extracted(segment, sound=heard, fingerprints=() if place else prints)
+        sound = audio_decoder.samples_of(samples, needs.sound_rate, start - span.start, end - span.start)
+        yield Extracted(segment, sound=sound, fingerprints=() if place else fingerprints)
 
 
 def fingerprint_of(source: Source, probe: Probe, number: int) -> tuple[Fingerprint, ...]:
-    """The print of a span's sound: of the first and the last one, since each is decoded from the beginning on. None
-    where it can't be decoded."""
+    """The fingerprint of the sound of the first or last span; empty for others, since reaching a span means decoding
+    all before it, and where the sound can't be decoded."""
     if number not in (0, len(probe.spans) - 1):
         return ()
     span = probe.spans[number]
     origin = float(probe.details.get("origin_s", 0.0))
     try:
         with open_source(source) as handle:
-            stop = min(span.stop, span.start + PRINTED_S)
+            stop = min(span.stop, span.start + FINGERPRINT_S)
             samples = audio_decoder.sound_between(handle, RATE, origin + span.start, origin + stop)
     except DECODER_ERRORS:
         return ()

@@ -1,7 +1,7 @@
-"""Decoding sound: straight to the rate that is wanted, in stretches, however long the recording is.
+"""Decoding sound at the rate that is needed, in ranges of a recording of any length.
 
 torchcodec reads sound forward only (seeking in compressed sound shifts times by up to a second in VBR MP3, measured),
-so reaching a late stretch means decoding all before it, without keeping it: some 2,000 to 4,000 times real time.
+so reaching a late range means decoding all before it, at some 2,000 to 4,000 times real time.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     import numpy as np
 
 MEASURING_RATE = 8000
-CLOCK_S = 10.0  # of work on a damaged or mislabelled recording; after that what is known must do
+CLOCK_S = 10.0  # of work on a damaged or mislabelled recording
 STEP_S = 60.0  # between the places at which a recording's length is tried
-PIECE_S = 2.0  # of a damaged stretch; what is damaged within one stays silent
-GAP_S = 0.12  # left out between two pieces: more than a frame of most codecs, so the decoder needn't start over
-TRIES = 1000  # packets before a stretch that may be damaged
+BLOCK_S = 2.0  # of a damaged range; a block that does not decode is silent
+GAP_S = 0.12  # left out between two blocks: more than a frame of most codecs, so the decoder needn't start over
+TRIES = 1000  # packets before a range that may be damaged
 
 
 def open_sound(handle: BinaryIO, rate: int | None = None) -> Any:
@@ -36,8 +36,9 @@ def samples_between(
 ) -> tuple[np.ndarray, float] | None:
     """float32 (samples,) that play in `[start_s, end_s)`, and the time of the first; None past the end of the sound.
 
-    A damaged packet is an error, and another try goes on behind it; only if sound of the stretch itself was decoded
-    before, it starts over. Raises the last of `DECODER_ERRORS` after that many tries, or past the clock's `until`."""
+    A damaged packet raises an error, and the next try continues after it; a try starts over only if sound of the range
+    itself was decoded before. Raises the last of `DECODER_ERRORS` after `tries`, or past the time `until`
+    (`time.monotonic`)."""
     for left in range(tries - 1, -1, -1):
         try:
             samples = decoder.get_samples_played_in_range(start_s, end_s)
@@ -57,16 +58,16 @@ def sound_between(handle: BinaryIO, rate: int, start_s: float, end_s: float) -> 
 
     whole = np.zeros(round((end_s - start_s) * rate), np.float32)
     reached = 0
-    for samples, first in _found_between(handle, rate, start_s, end_s):
+    for samples, first in _decode_blocks(handle, rate, start_s, end_s):
         at = max(round((first - start_s) * rate), 0)
-        piece = samples[: max(len(whole) - at, 0)]
-        whole[at : at + len(piece)] = piece
-        reached = max(reached, at + len(piece))
+        block = samples[: max(len(whole) - at, 0)]
+        whole[at : at + len(block)] = block
+        reached = max(reached, at + len(block))
     return whole[:reached] if reached else None
 
 
-def _found_between(handle: BinaryIO, rate: int, start_s: float, end_s: float) -> Iterator[tuple[np.ndarray, float]]:
-    """The stretch as one where it decodes as one, else the pieces of it that do."""
+def _decode_blocks(handle: BinaryIO, rate: int, start_s: float, end_s: float) -> Iterator[tuple[np.ndarray, float]]:
+    """The range as one block where it decodes as a whole, else the blocks of it that do, each with its start time."""
     until = time.monotonic() + CLOCK_S
     try:
         found = samples_between(open_sound(handle, rate), start_s, end_s)
@@ -78,33 +79,33 @@ def _found_between(handle: BinaryIO, rate: int, start_s: float, end_s: float) ->
         return
     try:
         decoder = open_sound(handle, rate)
-        if start_s > 1:  # come close over damage, then go on without ever going back
+        if start_s > 1:  # seek past the damage before it, then only read forward
             samples_between(decoder, start_s - 1.0, start_s - 0.9, TRIES, until)
     except DECODER_ERRORS:
         return
     position = start_s
     while position < end_s and time.monotonic() < until:
         try:
-            found = samples_between(decoder, position, min(position + PIECE_S, end_s))
+            found = samples_between(decoder, position, min(position + BLOCK_S, end_s))
         except DECODER_ERRORS:
             found = None
         if found is not None:
             yield found
-        position += PIECE_S + GAP_S
+        position += BLOCK_S + GAP_S
 
 
-def part(samples: np.ndarray | None, rate: int, start_s: float, end_s: float) -> np.ndarray | None:
+def samples_of(samples: np.ndarray | None, rate: int, start_s: float, end_s: float) -> np.ndarray | None:
     """The samples of `[start_s, end_s)` counted from the first one; None if less than a tenth of a second is left."""
     if samples is None:
         return None
-    piece = samples[round(start_s * rate) : round(end_s * rate)]
-    return piece if len(piece) >= rate // 10 else None
+    part = samples[round(start_s * rate) : round(end_s * rate)]
+    return part if len(part) >= rate // 10 else None
 
 
 def measure_end(handle: BinaryIO, origin_s: float, claimed_s: float, longest_s: float) -> tuple[float, bool]:
-    """How many seconds of sound follow `origin_s`, found by decoding around the claimed end and, where that end is
-    wrong, by walking to the real one; and whether it is certain, which it isn't past `CLOCK_S` seconds of work. Never
-    more than `longest_s`. Raises one of `DECODER_ERRORS` when the file can't be opened."""
+    """The seconds of sound after `origin_s`, at most `longest_s`, and whether that is certain: measured by decoding
+    around the claimed end and, where that is wrong, by a search for the real one, which ends uncertain after `CLOCK_S`.
+    Raises one of `DECODER_ERRORS` when the file can't be opened."""
     until = time.monotonic() + CLOCK_S
     place = max(0.0, min(claimed_s, longest_s) - 2.0)
     try:

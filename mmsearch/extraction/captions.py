@@ -1,4 +1,4 @@
-"""Words that people and programs wrote into pictures: EXIF, IPTC and XMP titles, captions, keywords, names, places."""
+"""Metadata of pictures that holds text: titles, captions, keywords, names and places of EXIF, IPTC, XMP and PNG."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ XMP_FIELDS = {
 }  # fmt: skip
 PNG_FIELDS = {"title": "title", "description": "caption", "comment": "caption", "author": "artist",
               "keywords": "keywords", "parameters": "caption", "subject": "caption"}  # fmt: skip
-# What cameras and programs write into the fields that were meant for people.
+# Texts that cameras and programs write into these fields.
 JUNK = re.compile(
     r"digital camera|^(?:sony|minolta|samsung|hp|konica)? ?(?:dsc|dcim|img)\b|exif_|^(?:cof|rhdr|ptr|dav|mde|sdr|hdr|"
     r"oznor|binary comment|untitled|default|unknown|none|image|charset=ascii|charset=unicode)$|created with|software|"
@@ -44,14 +44,14 @@ SPACE = re.compile(r"\s+")
 
 
 class Captions:
-    """What a picture says of itself, each thing once, in the order of the sources."""
+    """The texts in a picture's metadata, each once, in the order of their sources."""
 
     def __init__(self) -> None:
         self.found: dict[str, list[str]] = {"title": [], "caption": [], "keywords": [], "artist": [], "place": []}
         self.taken = ""
 
     def add(self, field: str, value: Any) -> None:
-        """Takes a value in, unless it is empty, a program's boilerplate, or there already."""
+        """Add a value, unless it is empty, a program's boilerplate, or present already."""
         words = SPACE.sub(" ", printable(value))[:FIELD_CHARACTERS].strip()
         if field == "taken":
             match = DATE.match(words)
@@ -62,10 +62,10 @@ class Captions:
             there.append(words)
 
     def text(self) -> str:
-        """All words, one line a thing; keywords, names and places on one line each."""
-        said = [*self.found["title"], *self.found["caption"]]
-        said += [", ".join(self.found[field]) for field in ("keywords", "place", "artist") if self.found[field]]
-        return "\n".join(said)
+        """All texts, one a line; keywords, names and places on one line each."""
+        lines = [*self.found["title"], *self.found["caption"]]
+        lines += [", ".join(self.found[field]) for field in ("keywords", "place", "artist") if self.found[field]]
+        return "\n".join(lines)
 
     def details(self) -> dict[str, Any]:
         """JSON values for `Probe.details`: `title`, `tags`, `artist`, `taken` (YYYY-MM-DD), as far as known."""
@@ -75,11 +75,11 @@ class Captions:
 
 
 def read_captions(picture: Image.Image, source: Source) -> Captions:
-    """The captions of an open picture (its header is enough) and of its `.xmp` sidecars. Never raises: what can't be
-    read isn't there."""
+    """The captions of an open picture (its header is enough) and of its `.xmp` sidecars. Never raises: fields that
+    can't be read are left out."""
     captions = Captions()
     for reader in (_xmp_of, _iptc_of, _exif_of, _texts_of):
-        # Metadata is parsed by Pillow and by us from hostile bytes, and no damage in it is worth a picture.
+        # Parsed from hostile bytes; damaged metadata does not fail the picture.
         with contextlib.suppress(Exception):
             for field, value in reader(picture):
                 captions.add(field, value)
@@ -92,8 +92,8 @@ def read_captions(picture: Image.Image, source: Source) -> Captions:
 
 
 def xmp(data: bytes) -> Iterator[tuple[str, str]]:
-    """`(field, words)` of an XMP packet. Raises `ParseError` or `ValueError` for what is none."""
-    # Entities are the only way in which XML grows beyond its size, and XMP has none.
+    """`(field, words)` of an XMP packet. Raises `ParseError` or `ValueError` for bytes that are none."""
+    # XMP has no entities, by which XML could expand without limit.
     if len(data) > XMP_BYTES or b"<!DOCTYPE" in data or b"<!ENTITY" in data:
         raise ValueError("no XMP of a picture")
     for element in ElementTree.fromstring(data.strip(b"\0 \r\n\t")).iter():

@@ -1,4 +1,4 @@
-"""Which encoding a text is in: marks first, then UTF-8 if it is valid throughout, then a statistical guess."""
+"""Detection of a text's encoding: byte order marks first, then UTF-8 if it is valid throughout, then statistics."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from mmsearch.errors import ExtractionError, FailureCode
 
 DAMAGED = "Some bytes are not valid in the encoding of the text; they were replaced."
 BLOCK = 1 << 20
-SAMPLE = 64 << 10  # the guess hardly improves beyond it
+SAMPLE = 64 << 10  # bytes; a larger sample hardly improves the guess
 
 MARKS = (
     (codecs.BOM_UTF8, "utf-8", 1),
@@ -21,8 +21,8 @@ MARKS = (
     (codecs.BOM_UTF16_BE, "utf-16-be", 2),
 )
 
-# Short texts in one-byte Latin encodings are decodable by all of them. What tells them apart is which letters come
-# out: each encoding is tried against the letters of the languages that were written in it.
+# A short text in a one-byte Latin encoding can be decoded by all of them. Each encoding is therefore rated by the share
+# of its letters that belong to a language written in it.
 LATIN = {
     "cp1252": ("àâæçéèêëîïôœùûüÿ", "äöüß", "áéíñóúü¿¡ªº", "àèéìíòóù", "ãáàâçéêíóõôú", "åäöéæø", "áðéíóúýþæö", "éëïóöü"),
     "iso8859_15": ("àâæçéèêëîïôœùûüÿ",),
@@ -53,9 +53,9 @@ class Encoding:
 
 
 def detect(file: BinaryIO, limit: int, declared: str = "") -> Encoding:
-    """The encoding of the first `limit` bytes of `file`; `declared` is what the text says of itself.
+    """The encoding of the first `limit` bytes of `file`; `declared` is the encoding that the text names.
 
-    Reads as far as it must to know that UTF-8 holds everywhere. Raises `ExtractionError` (`decode-error`) for bytes
+    Reads the whole only to check that it is UTF-8. Raises `ExtractionError` (`decode-error`) for bytes
     that are no text.
     """
     file.seek(0)
@@ -110,7 +110,7 @@ def wide(head: bytes) -> Encoding | None:
 
 
 def refuse_binary(head: bytes) -> None:
-    """Raises for bytes with more control characters than any text has; escape sequences of terminals are allowed."""
+    """Raise `ExtractionError` for bytes with more control characters than a text has; terminal escapes are allowed."""
     controls = sum(head.count(code) for code in range(32) if code not in b"\a\b\t\n\v\f\r\x1a\x1b")
     if controls * 50 > len(head):
         raise ExtractionError(FailureCode.DECODE_ERROR, "This looks like binary data, not like text.")
@@ -131,7 +131,7 @@ def first_invalid(file: BinaryIO, limit: int) -> bytes | None:
             begin = around.rfind(b"\n", 0, at) + 1
             return around[max(begin, at - SAMPLE) : at + SAMPLE] + file.read(SAMPLE)
         before = block[-SAMPLE:]
-    return None  # a sequence cut off by the end of the file is read as one U+FFFD
+    return None  # a sequence that the end of the file cuts off is decoded as one U+FFFD
 
 
 def mostly_utf8(sample: bytes) -> bool:
@@ -173,21 +173,21 @@ def guess(sample: bytes) -> str:
     from charset_normalizer import from_bytes
 
     lines = [line for line in sample.split(b"\n") if not line.isascii()]
-    telling = b"\n".join(lines)[:SAMPLE] or sample[:SAMPLE]
-    latin, fit = max(((name, _fit(telling, name)) for name in LATIN), key=lambda pair: pair[1])
-    # Latin script strews single accented letters among ASCII; other scripts come in whole words of high bytes.
-    runs = HIGH_RUN.findall(telling)
+    informative = b"\n".join(lines)[:SAMPLE] or sample[:SAMPLE]
+    latin, fit = max(((name, _fit(informative, name)) for name in LATIN), key=lambda pair: pair[1])
+    # Latin script has single accented letters among ASCII; other scripts have whole words of high bytes.
+    runs = HIGH_RUN.findall(informative)
     if fit > 0.5 and sum(map(len, runs)) < 1.6 * len(runs):
         return latin
-    best = from_bytes(telling, cp_exclusion=UNLIKELY).best()
+    best = from_bytes(informative, cp_exclusion=UNLIKELY).best()
     if best is None:
         return latin
     if best.encoding in DOUBLE_BYTE:
-        text = _decoded(telling, "euc_jis_2004")
+        text = _decoded(informative, "euc_jis_2004")
         # Kana are half of any Japanese text; read as EUC-JP, another language gives hardly any.
         if len(KANA.findall(text)) * 5 > sum(1 for character in text if character > "\x7f"):
             return "euc_jis_2004"
-    return latin if fit > _foreign(telling, best.encoding) else best.encoding
+    return latin if fit > _foreign(informative, best.encoding) else best.encoding
 
 
 def _decoded(sample: bytes, name: str) -> str:
@@ -200,7 +200,7 @@ def _decoded(sample: bytes, name: str) -> str:
 
 def _fit(sample: bytes, name: str) -> float:
     """The share of non-ASCII characters that one of the encoding's languages uses, in [0, 1]; a little more for the
-    commonest encoding, so that it wins where nothing tells them apart."""
+    commonest encoding, so that it wins a tie."""
     special = [character.lower() for character in _decoded(sample, name) if character > "\x7f"]
     if not special:
         return 0.0
@@ -210,6 +210,6 @@ def _fit(sample: bytes, name: str) -> float:
 
 
 def _foreign(sample: bytes, name: str) -> float:
-    """What a Latin reading must beat: statistics know other scripts well, and Latin ones badly."""
+    """The score that a Latin encoding must beat: the statistics are reliable for other scripts, and poor for Latin."""
     letters = [character for character in _decoded(sample, name) if character > "\x7f" and character.isalpha()]
     return 2.0 if sum(1 for letter in letters if letter > "\u024f") * 2 > len(letters) else 0.5

@@ -1,4 +1,4 @@
-"""Words of a recording that have a time: embedded subtitles, sidecar subtitle files, lyrics with times."""
+"""Texts of a recording that have a time: embedded subtitles, sidecar subtitle files, timed lyrics."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SUBTITLES_S = 60
 SIDECAR_BYTES = 8 << 20
 CUE_CHARACTERS = 2 << 20  # per asset: some forty hours of speech
 CUE_COUNT = 50_000
-LAST_LINE_S = 5.0  # how long the last line of lyrics stands
+LAST_LINE_S = 5.0  # the duration of the last line of lyrics
 _LRC_LINE = re.compile(r"\s*((?:\[\d{1,3}:\d{1,2}(?:[.:]\d{1,3})?\]\s*)+)(.*)")
 _LRC_TIME = re.compile(r"\[(\d{1,3}):(\d{1,2}(?:[.:]\d{1,3})?)\]")
 
@@ -27,7 +27,7 @@ def embedded_cues(source: Source, facts: dict[str, Any] | None) -> tuple[list[Cu
     styling, and a note: empty, or a sentence about what was not read. `facts` are `streams.container_facts`."""
     if facts is None:
         missing = not has_program("ffprobe")
-        return [], "Embedded subtitles were not looked for: the program ffprobe is missing." if missing else ""
+        return [], "Embedded subtitles were not read: the program ffprobe is missing." if missing else ""
     streams = [stream for stream in facts["streams"] if stream.get("codec_type") == "subtitle"]
     texts = [stream for stream in streams if stream.get("codec_name") in TEXT_CODECS]
     if not texts:

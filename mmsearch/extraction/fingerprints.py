@@ -1,14 +1,14 @@
-"""Prints: small fingerprints by which a file is known again as a copy of another, made while it is decoded.
+"""Fingerprints by which copies of a file are found, made while it is decoded.
 
-look   a picture as a small grey map with a smaller one of its colours: the same at other sizes and encodings. Its key
-       are the signs of its slow waves (the 128 lowest of its cosine transform; after Zauner, "Implementation and
-       Benchmarking of Perceptual Image Hash Functions", 2010): those of copies hardly differ, and few others are like.
-words  a running hash over the words and their number: those of parts join into that of the whole, so other line breaks
-       and encodings, and passages cut elsewhere, change nothing. Any other word does.
-sound  the signs of differences of band energies between neighbouring bands and times; after Haitsma and Kalker, "A
-       Highly Robust Audio Fingerprinting System" (ISMIR 2002), with longer steps since copies begin together.
+image  a picture as a small grey map and a smaller map of its colours, which hardly depend on its size and encoding. The
+       key holds the signs of the 128 lowest coefficients of its cosine transform (after Zauner, "Implementation and
+       Benchmarking of Perceptual Image Hash Functions", 2010): few differ between copies, many between other pictures.
+text   a rolling hash over the words and their number. The hashes of consecutive parts combine into that of the whole,
+       so line breaks, encodings and passage boundaries do not matter; any other word does.
+audio  the signs of differences of band energies between neighbouring bands and times (after Haitsma and Kalker, "A
+       Highly Robust Audio Fingerprinting System", ISMIR 2002), with longer steps since copies begin together.
 
-What shows nothing has no print, or all blank pages and all silences would be one.
+Blank pages and silence have no fingerprint, or they would all be copies of each other.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mmsearch.types import Fingerprint
+from mmsearch.types import Fingerprint, FingerprintForm
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 EDGE, PAPER_EDGE, COLOUR_EDGE, KEY_EDGE = 96, 256, 32, 32  # of the grey map, the colours, and what the key is made from
 STEP = 4  # grey levels to one step of what is stored
 SMALLEST, MOST_ELONGATED = 32, 12  # pixels of a picture's short side; times the long one
-FLAT = 2.0  # standard deviation in grey levels, below which a picture shows nothing
-DETAIL = 0.5  # mean difference of neighbours in the key's map, below which it is a mere shade
+FLAT = 2.0  # standard deviation in grey levels, below which a picture is blank
+DETAIL = 0.5  # mean difference of neighbours in the key's map, below which it is a mere gradient
 PAPER, SHADE = 0.4, 12  # share of a picture that lies within so many levels: text, charts, slides, screens
 KEY_BITS = 128
 
@@ -46,15 +46,17 @@ FRAME, HOP = 4096, 1024  # samples: half a second, an eighth
 BANDS = 25  # of equal width on a logarithmic scale, for 24 signs
 LOWEST_HZ, HIGHEST_HZ = 200.0, 3400.0
 QUIET = 1e-4  # of the loudest frame's energy
-LEAST_FRAMES = 12  # audible, for a print
+LEAST_FRAMES = 12  # audible, for a fingerprint
 SILENT = 0xFFFFFFFF  # in place of a silent frame's signs
 KEY_FRAMES = 64
 
 
-def image_fingerprint(image: Image.Image, at: float = 1.0, form: str = "look") -> Fingerprint | None:
-    """The print of an RGB picture; None for one that is flat, tiny or very long. Its body, compressed: width and
-    height (uint16), the grey map (uint8 (n, n), steps of 4 levels), the colours Cb and Cr (uint8 (2, 32, 32), steps of
-    2). What is on paper lives by small signs, so its map has n = 256 where others have 96."""
+def image_fingerprint(
+    image: Image.Image, at: float = 1.0, form: FingerprintForm = FingerprintForm.IMAGE
+) -> Fingerprint | None:
+    """The fingerprint of an RGB picture; None for one that is flat, tiny or very elongated. Its body, compressed: width
+    and height (uint16), the grey map (uint8 (n, n), steps of 4 levels), the colours Cb and Cr (uint8 (2, 32, 32), steps
+    of 2). Pages differ by small signs, so a picture with a plain ground has n = 256, others 96."""
     from PIL import Image
 
     width, height = image.size
@@ -81,19 +83,19 @@ def is_paper(histogram: list[int]) -> bool:
 
 
 def image_fingerprint_body(body: bytes) -> tuple[int, int, np.ndarray, np.ndarray]:
-    """Width, height, grey map float32 (n, n) and colours float32 (2, 32, 32) of a look's body, in levels 0..255.
-    Raises `ValueError` for what is none."""
+    """Width, height, grey map float32 (n, n) and colours float32 (2, 32, 32) of the body of an image fingerprint, in
+    levels 0..255. Raises `ValueError` for bytes that are none."""
     try:
         data = zlib.decompressobj().decompress(body, 1 << 17)
     except zlib.error as error:
-        raise ValueError("a look that is damaged") from error
+        raise ValueError("a damaged image fingerprint") from error
     tints = 2 * COLOUR_EDGE * COLOUR_EDGE
     edge = {4 + each * each + tints: each for each in (EDGE, PAPER_EDGE)}.get(len(data))
     if edge is None:
-        raise ValueError("a look of another length")
+        raise ValueError("an image fingerprint of another length")
     width, height = np.frombuffer(data[:4], "<u2").tolist()
     if not width or not height:
-        raise ValueError("a look without a size")
+        raise ValueError("an image fingerprint without a size")
     grey = np.frombuffer(data[4:-tints], np.uint8).reshape(edge, edge)
     colours = np.frombuffer(data[-tints:], np.uint8).reshape(2, COLOUR_EDGE, COLOUR_EDGE)
     shades = np.cumsum(grey, axis=1, dtype=np.uint8).astype(np.float32) * STEP
@@ -106,7 +108,7 @@ def _differences(rows: np.ndarray) -> bytes:
 
 
 def _key(slow: np.ndarray) -> bytes:
-    """16 bytes: the signs of the lowest waves, from the slowest on."""
+    """16 bytes: the signs of the lowest coefficients, from the lowest on."""
     waves = _cosines() @ slow @ _cosines().T
     return np.packbits(waves[_slowest()] > 0).tobytes()
 
@@ -125,9 +127,9 @@ def _slowest() -> tuple[np.ndarray, np.ndarray]:
 
 
 def text_fingerprint(texts: Iterable[str], span: int, lines: bool = False) -> Fingerprint | None:
-    """The print of texts that follow each other: 16 bytes, how many words they have (a Chinese or Japanese letter
-    counts as one) and their hash, below 2^61. With `lines` the unit is a line with its indentation, as it has a meaning
-    in code and in tables. None without a word."""
+    """The fingerprint of consecutive texts. Its key has 16 bytes: how many words they have (a Chinese or Japanese
+    letter counts as one) and their hash, below 2^61. With `lines` the unit is a line with its indentation, which has a
+    meaning in code and in tables. None without a word."""
     number = value = 0
     for text in texts:
         plain = unicodedata.normalize("NFKC", text)
@@ -136,11 +138,11 @@ def text_fingerprint(texts: Iterable[str], span: int, lines: bool = False) -> Fi
             digest = hashlib.blake2b(word.encode("utf-8", "replace"), digest_size=7).digest()
             value = (value * BASE + int.from_bytes(digest, "big") + 1) % PRIME
             number += 1
-    return Fingerprint("words", span, _packed(number, value)) if number else None
+    return Fingerprint(FingerprintForm.TEXT, span, _packed(number, value)) if number else None
 
 
-def joined_words(keys: Iterable[bytes]) -> tuple[int, int]:
-    """How many words texts have that follow each other, and their hash, from the keys of their prints."""
+def combined_text_keys(keys: Iterable[bytes]) -> tuple[int, int]:
+    """The number of words of consecutive texts and their hash, from the keys of their fingerprints."""
     number = value = 0
     for key in keys:
         count, part = int.from_bytes(key[:8], "big"), int.from_bytes(key[8:], "big")
@@ -154,9 +156,9 @@ def _packed(number: int, value: int) -> bytes:
 
 
 def audio_fingerprint(samples: np.ndarray | None, at: float) -> Fingerprint | None:
-    """The print of sound that begins `at` that second, float32 (samples,) mono at `RATE`. Its body: uint32 (frames,),
-    eight a second, 24 signs each, all ones for a silent frame; its key: the first 64 audible ones. None where too
-    little can be heard."""
+    """The fingerprint of sound that begins `at` that second, float32 (samples,) mono at `RATE`. Its body: uint32
+    (frames,), eight a second, 24 signs each, all ones for a silent frame; its key: the first 64 audible ones. None
+    where too little is audible."""
     if samples is None or len(samples) < FRAME:
         return None
     frames = np.lib.stride_tricks.sliding_window_view(samples, FRAME)[::HOP]
@@ -173,4 +175,6 @@ def audio_fingerprint(samples: np.ndarray | None, at: float) -> Fingerprint | No
     audible = values[values != SILENT]
     if len(audible) < LEAST_FRAMES:
         return None
-    return Fingerprint("sound", at, audible[:KEY_FRAMES].astype("<u4").tobytes(), values.astype("<u4").tobytes())
+    return Fingerprint(
+        FingerprintForm.AUDIO, at, audible[:KEY_FRAMES].astype("<u4").tobytes(), values.astype("<u4").tobytes()
+    )

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 Result = TypeVar("Result")
 
-# Pillow's plugins that decode by themselves. EPS, WMF and their like run other programs: never.
+# Pillow's plugins that decode by themselves. Those of EPS and WMF run other programs and are never used.
 PLUGINS = {name.lower(): name for name in (
     "AVIF", "BLP", "BMP", "CUR", "DCX", "DDS", "DIB", "FITS", "FLI", "GIF", "HEIF", "ICNS", "ICO", "IM", "JPEG",
     "JPEG2000", "MSP", "PCX", "PNG", "PPM", "PSD", "QOI", "SGI", "SUN", "TGA", "TIFF", "WEBP", "XBM", "XPM",
@@ -58,24 +58,24 @@ def extract(source: Source, probe: Probe, number: int, needs: Needs) -> Iterator
     span = probe.spans[number]
     several = probe.details.get("pages", 1) > 1
     for place, page in enumerate(read_pages(source, range(int(span.start), int(span.stop)), needs)):
-        told = {"title": probe.details.get("title"), "note": page.note}
+        details = {"title": probe.details.get("title"), "note": page.note}
         segment = Segment(
             ordinal(number, place),
             Locator(page=int(span.start) + place + 1) if several else Locator(),
             page.text,
-            details={key: value for key, value in told.items() if value},
+            details={key: value for key, value in details.items() if value},
         )
         if page.image is None:
             yield Extracted(segment)
         else:
-            print_ = None if page.moves else image_fingerprint(page.image, int(span.start) + place + 1.0)
+            fingerprint = None if page.moves else image_fingerprint(page.image, int(span.start) + place + 1.0)
             media = pixels.view_image(page.image, needs), pixels.ocr_image(page.image, needs)
-            yield Extracted(segment, *media, fingerprints=(print_,) if print_ else ())
+            yield Extracted(segment, *media, fingerprints=(fingerprint,) if fingerprint else ())
 
 
 class PicturePage(NamedTuple):
-    """A decoded page as RGB, if it could be read; the captions; a sentence about what is missing; and whether it is but
-    a moment of an animation."""
+    """A decoded page as RGB, if it could be read; the captions; a sentence about what is missing; and whether it is a
+    frame of an animation."""
 
     image: Image.Image | None
     text: str = ""
@@ -84,7 +84,7 @@ class PicturePage(NamedTuple):
 
 
 def read_pages(source: Source, wanted: range, needs: Needs) -> list[PicturePage]:
-    """Pages of a picture, in one go; where one of several is damaged, each for itself."""
+    """Pages of a picture, decoded together, or one by one where one of several is damaged."""
 
     def read(picture: Image.Image) -> list[PicturePage]:
         text = read_captions(picture, source).text() if 0 in wanted else ""
@@ -106,7 +106,7 @@ def read_pages(source: Source, wanted: range, needs: Needs) -> list[PicturePage]
 
 
 def read_single(source: Source, page: int, needs: Needs) -> list[PicturePage]:
-    """One of several pages. Its damage is a note: the others are as good as before."""
+    """One of several pages. Damage becomes a note, since it does not concern the other pages."""
     try:
         return read_pages(source, range(page, page + 1), needs)
     except ExtractionError as error:
@@ -116,8 +116,8 @@ def read_single(source: Source, page: int, needs: Needs) -> list[PicturePage]:
 
 
 def checked(page: PicturePage) -> PicturePage:
-    """A damaged page, if at least half of its rows are there: half a photo mostly shows what the photo is of, a strip
-    of sky does not. Raises `ExtractionError` otherwise."""
+    """A damaged page, if at least half of its rows are there: half a photo usually shows its subject, a strip of
+    sky does not. Raises `ExtractionError` otherwise."""
     if page.image is None or pixels.filled_share(page.image) < DECODED_SHARE:
         raise ExtractionError(
             FailureCode.DECODE_ERROR, "The picture is damaged; less than half of it could be decoded."
@@ -126,7 +126,7 @@ def checked(page: PicturePage) -> PicturePage:
 
 
 def facts(picture: Image.Image, source: Source) -> tuple[dict[str, Any], int]:
-    """What `Probe.details` says of a picture, and its number of pages, counted no further than one past the limit."""
+    """The `Probe.details` of a picture, and its number of pages, counted no further than one past the limit."""
     details = {"width": picture.width, "height": picture.height} | read_captions(picture, source).details()
     pages = 1
     if picture.format == "TIFF":
@@ -169,7 +169,7 @@ def decode_frame(picture: Image.Image, needs: Needs) -> Image.Image:
         raise ExtractionError(FailureCode.TOO_LARGE, f"The picture has {picture.width:,} × {picture.height:,} pixels.")
     picture.load()
     image = pixels.rgb(picture, width, height)
-    # Some decoders turn the picture themselves, and then say so by dropping the tag while they load it.
+    # Some decoders turn the picture themselves and drop the tag while they load it.
     turn = {
         2: Image.Transpose.FLIP_LEFT_RIGHT,
         3: Image.Transpose.ROTATE_180,
@@ -186,26 +186,27 @@ def orientation(picture: Image.Image) -> int:
     """The EXIF orientation, 1 to 8; 1 where there is none that can be read."""
     try:
         return int(picture.getexif().get(ORIENTATION, 1))
-    except Exception:  # hostile metadata, and no reason to lose the picture
+    except Exception:  # damaged metadata is no reason to lose the picture
         return 1
 
 
 def attempt(source: Source, file: BinaryIO, work: Callable[[Image.Image], Result]) -> tuple[Result, bool]:
-    """What `work` makes of the opened picture, and whether the picture was whole: where it is damaged, `work` gets
-    a second try with missing data forgiven."""
+    """The result of `work` on the opened picture, and whether the picture was whole. For a damaged one `work` is tried
+    again with missing data accepted."""
     try:
         with open_picture(source, file) as picture:
             return work(picture), True
     except ExtractionError as error:
         if error.code != FailureCode.DECODE_ERROR or source.format not in PLUGINS:
             raise
-    with open_picture(source, file, forgiving=True) as picture:
+    with open_picture(source, file, accept_truncated=True) as picture:
         return work(picture), False
 
 
 @contextmanager
-def open_picture(source: Source, file: BinaryIO, forgiving: bool = False) -> Iterator[Image.Image]:
-    """The picture, by no other plugin than its format's. Whatever goes wrong inside leaves as `ExtractionError`."""
+def open_picture(source: Source, file: BinaryIO, accept_truncated: bool = False) -> Iterator[Image.Image]:
+    """The picture, opened by the plugin of its format only. Every error inside the block becomes an
+    `ExtractionError`."""
     from PIL import Image, ImageFile
 
     plugin = PLUGINS.get(source.format)
@@ -219,7 +220,7 @@ def open_picture(source: Source, file: BinaryIO, forgiving: bool = False) -> Ite
         pi_heif.register_heif_opener()
     limit = PIXELS_SHRUNK if plugin == "JPEG" else PIXELS
     Image.MAX_IMAGE_PIXELS = limit // 2  # Pillow refuses at twice this, in pictures within icons too
-    ImageFile.LOAD_TRUNCATED_IMAGES = forgiving
+    ImageFile.LOAD_TRUNCATED_IMAGES = accept_truncated
     file.seek(0)
     try:
         with warnings.catch_warnings():

@@ -1,7 +1,7 @@
-"""Where a film has its key frames, read from the packets without decoding any: the frames that cost no other frame.
+"""The times of a film's key frames, read from the packets without decoding: the frames that depend on no other frame.
 
-Phones, cameras and broadcasters write one a second or two. There it is enough to look at these, and at more only where
-two of them differ (`scenes.suspects`): a minute of a phone's film takes a fifth of the time.
+Phones, cameras and broadcasters write one every second or two. There it is enough to decode these, and more only where
+two of them differ (`scenes.suspected_cuts`): a minute of a phone's film takes a fifth of the time.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ from mmsearch.extraction.video_decoder import Film
 from mmsearch.types import Source
 
 STEP_S = 0.9  # key frames nearer to the last one than this are passed over
-GAP_S = 2.1  # a wider gap, and key frames alone say too little
-INDEXED = frozenset({"mp4", "mov", "matroska", "webm"})  # elsewhere a decoder that goes back lands anywhere
+GAP_S = 2.1  # between key frames; with a wider gap they are not enough
+INDEXED = frozenset({"mp4", "mov", "matroska", "webm"})  # elsewhere seeking backwards is inexact
 LEAST_S = 5.0  # of film for which another program is worth starting
 INSIDE_S = 0.0005  # behind the beginning of a frame, so that rounding does not lead to the frame before
 
 
 def key_times(source: Source, film: Film, start_s: float, stop_s: float) -> list[float]:
     """Times of key frames in `[start_s, stop_s)`, counted from the start of the film, about one a second; none where
-    they are too far apart, can't be known, or can't be gone to directly."""
+    they are too far apart, unknown, or can't be reached directly."""
     if stop_s - start_s < LEAST_S or source.format not in INDEXED or film.seek != "approximate":
         return []
     interval = f"{max(film.origin_s + start_s, 0.0):.3f}%{film.origin_s + stop_s:.3f}"

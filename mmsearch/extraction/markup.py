@@ -1,7 +1,6 @@
-"""HTML and its relatives as plain text whose lines know their place in the source.
+"""HTML, XHTML, XML and SVG as plain text with the source line of each line.
 
-A scanner of our own, because the text must keep its line numbers, the time must stay linear on hostile input, and
-no tree is needed: it never builds one.
+The scanner builds no tree: the text must keep its line numbers, and the time must stay linear on hostile input.
 """
 
 from __future__ import annotations
@@ -24,15 +23,15 @@ BLOCKS = HEADINGS | frozenset(
     "form head header hr html li main nav ol option p pre section select summary table tbody text tfoot thead title "
     "tr ul".split()
 )
-UNREAD = {  # code and building blocks, not words: everything up to the closing tag
+UNREAD = {  # elements whose content is no text: everything up to the closing tag
     name: re.compile(rf"</{name}\b[^>]{{0,200}}>", re.IGNORECASE) for name in ("script", "style", "template")
 }
 DECLARED = re.compile(rb"""(?:charset|encoding)\s{0,9}=\s{0,9}["']?([\w.:\-]{2,40})""", re.IGNORECASE)
 COMMENT_END, TAG_END = re.compile("-->"), re.compile(">")
 TAG = re.compile(r"""</?([a-zA-Z][a-zA-Z0-9:\-]{0,60}+)(?:[^>"']|"[^"]*+"|'[^']*+')*+>""")
 TAG_NAME = re.compile(r"</?([a-zA-Z][a-zA-Z0-9:\-]{0,60})")
-TAG_WINDOW = 4096  # how far behind quotes a tag's end is looked for
-QUOTE_FAILURES = 1000  # after so many tags with broken quotes a tag ends at the next ">": keeps the time linear
+TAG_WINDOW = 4096  # characters in which the end of a tag with quotes is searched
+QUOTE_FAILURES = 1000  # after so many tags with broken quotes a tag ends at the next ">": this keeps the time linear
 ATTRIBUTE = re.compile(
     r"""([a-zA-Z:\-]{1,40}+)\s{0,20}=\s{0,20}(?:"([^"]{0,4000})"|'([^']{0,4000})'|([^\s"'>]{1,400}))"""
 )
@@ -55,7 +54,7 @@ def extract(source: Source, probe: Probe, number: int, needs: Needs) -> Iterator
 
 @lru_cache(maxsize=1)  # the spans of a file are mostly asked for one after the other
 def load(source: Source) -> tuple[Document, tuple[str, ...]]:
-    """The file as text, and what there is to say about it."""
+    """The file as text, and notes about it."""
     text, encoding, notes = read_whole(source)
     document = MarkupText(text, data=source.format == "xml").read()
     document.details["encoding"] = encoding
@@ -63,7 +62,8 @@ def load(source: Source) -> tuple[Document, tuple[str, ...]]:
 
 
 def read_whole(source: Source) -> tuple[str, str, tuple[str, ...]]:
-    """A text that can't be cut into spans of bytes: its first 32 MB decoded and cleaned, its encoding, and notes."""
+    """The first 32 MB of a text, decoded and cleaned; its encoding; and notes. For formats that can't be cut by
+    bytes."""
     limit = min(source.stat[0], LIMIT)
     with open_source(source) as file:
         declared = DECLARED.search(file.read(min(limit, 4096)))
@@ -77,21 +77,20 @@ def read_whole(source: Source) -> tuple[str, str, tuple[str, ...]]:
 
 
 def unescape(text: str) -> str:
-    """`&amp;` and its like resolved. References to numbers that no character has are left out."""
+    """The text with its character references resolved; references to impossible numbers are left out."""
     if "&" not in text:
         return text
     return html.unescape(HUGE_NUMBER.sub("", text))  # int() refuses thousands of digits
 
 
 class MarkupText:
-    """One reading of a page, from its first character to its last. `lines` and `numbers` grow together: the text so
-    far, and the line of the source that each of its lines came from. In `data` (XML) every tag parts words, and
-    attributes are read like text."""
+    """A single pass over a page. `lines` and `numbers` grow together: the lines of text, and the line of the source
+    that each came from. In `data` (XML) every tag separates words, and attributes count as text."""
 
     def __init__(self, source: str, data: bool = False) -> None:
         self.source = source
         self.data = data
-        self.line = 1  # of the source, at the place read
+        self.line = 1  # of the source, at the current position
         self.lines: list[str] = []
         self.numbers: list[int] = []
         self.current: list[str] = []
@@ -102,7 +101,7 @@ class MarkupText:
         self.quote_failures = 0
 
     def read(self) -> Document:
-        """Reads it all; once."""
+        """Read the whole page. To be called once."""
         position = 0
         while position < len(self.source):
             bracket = self.source.find("<", position)
@@ -114,7 +113,7 @@ class MarkupText:
         return Document(text, self.numbers, self.numbers, title, "text", self.headings, (), dict(self.details))
 
     def markup(self, start: int) -> int:
-        """Reads what begins with "<" at `start`; the place after it."""
+        """Read the markup that begins with "<" at `start`. Returns the position after it."""
         source = self.source
         if source.startswith("<!--", start):
             return self.skip(start, COMMENT_END)
@@ -141,14 +140,14 @@ class MarkupText:
         return end
 
     def skip(self, start: int, ending: re.Pattern[str]) -> int:
-        """Passes over everything up to and with `ending`, or to the end of the page."""
+        """Skip to the end of `ending`, or of the page. Returns the position there."""
         match = ending.search(self.source, start)
         end = match.end() if match else len(self.source)
         self.line += self.source.count("\n", start, end)
         return end
 
     def tag(self, name: str, tag: str) -> None:
-        """What a tag means for the words around it."""
+        """Apply a tag to the text around it."""
         closing = tag.startswith("</")
         if name in BLOCKS:
             self.paragraph()
@@ -166,7 +165,7 @@ class MarkupText:
             self.attributes(name, tag)
 
     def heading(self, closing: bool) -> None:
-        """Remembers where a heading begins, and at its end what it says."""
+        """Note where a heading begins, and at its end its text."""
         if not closing:
             self.heading_from = len(self.lines)
         elif self.heading_from is not None:
@@ -175,14 +174,14 @@ class MarkupText:
             self.heading_from = None
 
     def page_title(self, closing: bool) -> None:
-        """The first `<title>` is the page's; in an SVG, others name its parts."""
+        """Note the title: the first `<title>`, since in an SVG others name its parts."""
         if not closing:
             self.title_from = len(self.lines)
         elif self.title_from is not None and (words := short(" ".join(self.lines[self.title_from :]))):
             self.details.setdefault("title", words)
 
     def attributes(self, name: str, tag: str) -> None:
-        """The words that stand in attributes: what a picture shows, what a page is about, its language."""
+        """Read the attributes that hold text: alternative texts, descriptions, the language."""
         found = {match[1].lower(): match[2] or match[3] or match[4] or "" for match in ATTRIBUTE.finditer(tag)}
         if self.data:
             values = (value for key, value in found.items() if not key.startswith(("xmlns", "xsi:")))
@@ -197,17 +196,17 @@ class MarkupText:
             self.words(f" [{unescape(found['alt'])}] ".replace("\n", " "), 0)
 
     def words(self, text: str, newlines: int) -> None:
-        """Words between tags. `newlines` is what the source has there: a reference may resolve to more of them."""
-        pieces = text.split("\n") if text.count("\n") == newlines else [text, *[""] * newlines]
-        for number, piece in enumerate(pieces):
+        """Take in text between tags. `newlines` counts those of the source: a reference may resolve to further ones."""
+        rows = text.split("\n") if text.count("\n") == newlines else [text, *[""] * newlines]
+        for number, row in enumerate(rows):
             if number:
                 self.newline()
                 self.line += 1
-            if piece:
-                self.current.append(piece)
+            if row:
+                self.current.append(row)
 
     def newline(self) -> None:
-        """Ends the current line, if it says anything."""
+        """End the current line, if it has text."""
         if self.current:
             line = SPACE.sub(" ", "".join(self.current)).strip()
             self.current.clear()
@@ -216,7 +215,7 @@ class MarkupText:
                 self.numbers.append(self.line)
 
     def paragraph(self) -> None:
-        """Ends the current paragraph: an empty line follows, but never two."""
+        """End the current paragraph with one empty line."""
         self.newline()
         if self.lines and self.lines[-1]:
             self.lines.append("")

@@ -1,9 +1,9 @@
-"""Passages: stretches of text of a paragraph or two, cut where people would cut, with their lines.
+"""Passages: parts of a text of a paragraph or two, cut at its natural boundaries, with their lines.
 
-They are measured in characters, not in MiniLM's tokens as the design has it: a tokenizer that spells a script letter by
-letter cuts an Arabic paragraph into four, and then neither words nor people find it whole. Measured (nDCG@10, passages
-of 250 tokens against these): German 0.962 and 0.970, English with Arabic letters 0.944 and 0.962, English unchanged. A
-passage that a model can't read at once is embedded in parts.
+Their size is measured in characters, not in tokens of MiniLM: its tokenizer spells Arabic letter by letter, so that an
+Arabic paragraph is cut into four. nDCG@10 with these passages against passages of 250 tokens (measured): German 0.970
+and 0.962, English with Arabic letters 0.962 and 0.944, English equal. A passage that a model can't encode at once is
+embedded in parts.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from mmsearch.types import Cue, Extracted, Locator, Segment, Span
 CHARACTERS = 1200  # of English, some 260 tokens: MiniLM reads 254 at once
 DENSE = 250  # of Chinese or Japanese: MiniLM reads letter by letter there
 DENSE_SHARE = 0.3  # of such letters, from which on a block counts as dense
-# The splitter takes more than linear time on hostile nesting, so it never sees more than this at once.
+# Characters that the splitter gets at once: on hostile nesting its time is more than linear.
 BLOCKS = {"text": 64_000, "code": 64_000, "markdown": 16_000}
 STRETCH = 500_000  # characters of a document that is decoded whole, per span
 TITLE = 200
@@ -29,12 +29,12 @@ TITLE = 200
 DENSE_LETTERS = re.compile(r"[\u3005-\u3007\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]")
 CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\ufeff]")
 COLOURS = re.compile(r"\x1b\[[0-9;?]{0,20}[A-Za-z]")
-BLOB = re.compile(r"[A-Za-z0-9+/=_\-]{400,}+")  # base64 and its like: no words in there
+BLOB = re.compile(r"[A-Za-z0-9+/=_\-]{400,}+")  # base64 and the like, without words
 
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """Text ready to be cut, and where each of its lines lies in the file.
+    """A text to be cut into passages, and the place of each of its lines in the file.
 
     first, last: per line of `text`, the file's lines that it came from, counted from 1.
     headings:    (line of `text`, heading), ascending. `cues`: one per line of `text`, for subtitles.
@@ -75,13 +75,13 @@ class Document:
             line_start=self.first[line],
             line_end=self.last[final],
         )
-        # A passage that begins with its title says it already.
+        # A passage that begins with its title already contains it.
         details = {"title": title} if title and title not in passage[: len(title) + 10] else {}
         return Segment(number, locator, passage, cues, details)
 
 
 def clean(text: str) -> str:
-    """The text with its line ends made one kind, and without what nobody reads; lines stay where they are."""
+    """The text with uniform line ends, without control characters and encoded data; its lines keep their numbers."""
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     text = CONTROLS.sub(" ", COLOURS.sub("", text))
     return BLOB.sub("…", text)
@@ -91,9 +91,9 @@ def cut(text: str, style: str) -> Iterator[tuple[int, str]]:
     """`(offset, passage)` of every passage, in order. Passages don't overlap and leave out nothing but white space."""
     for start, block in blocks(text, BLOCKS[style]):
         dense = len(DENSE_LETTERS.findall(block)) > DENSE_SHARE * len(block)
-        for offset, piece in splitter_for(style, DENSE if dense else CHARACTERS).chunk_indices(block):
-            begin = len(piece) - len(piece.lstrip("\n"))
-            if passage := piece.strip("\n").rstrip():
+        for offset, fragment in splitter_for(style, DENSE if dense else CHARACTERS).chunk_indices(block):
+            begin = len(fragment) - len(fragment.lstrip("\n"))
+            if passage := fragment.strip("\n").rstrip():
                 yield start + offset + begin, passage
 
 

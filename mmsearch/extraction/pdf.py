@@ -1,4 +1,4 @@
-"""PDFs: every page a segment, with its text layer, and its picture where someone wants to see it or read from it."""
+"""PDFs: every page a segment, with its text layer, and its image where a view, OCR or a fingerprint needs it."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ TEXT_CHARACTERS = 1_000_000  # of a page
 LETTERS = 32  # fewer are a page number and a running title at best
 LETTERS_ON_PICTURE = 200  # of a page that is mostly a picture: scanners write their own name over it
 PICTURE_SHARE = 0.5
-OBJECTS = 500  # of a page that are looked through for such a picture
-REMARKS = 1000  # form fields and remarks of a page that are read
-REMARK_BYTES = 40_000
-PRINTED_PAGES = 100  # of a document that have a print of their look
-PRINT_EDGE = 1024  # pixels of a page that is drawn for its print alone
+OBJECTS = 500  # of a page that are checked for such a picture
+ANNOTATIONS = 1000  # of a page that are read, form fields among them
+ANNOTATION_BYTES = 40_000
+FINGERPRINT_PAGES = 100  # of a document that have a fingerprint of their image
+FINGERPRINT_EDGE = 1024  # pixels of a page that is rendered for its fingerprint alone
 SCALE = 300 / 72  # 300 dots per inch: smaller pages have no more detail
 
 # PDFium writes U+0002 or U+FFFE for a hyphen at the end of a line that it knows to be one.
@@ -46,7 +46,7 @@ UNTITLED = re.compile(r"(?:untitled|microsoft (?:word|powerpoint|excel) - ).*|.*
 def probe(source: Source, needs: Needs) -> Probe:
     """The plan of a PDF: spans of pages, counted from 0.
 
-    Raises `ExtractionError`: `encrypted` where a password is asked for, `decode-error` for what is no readable PDF.
+    Raises `ExtractionError`: `encrypted` where a password is asked for, `decode-error` for a damaged PDF or none.
     """
     with open_document(source) as document:
         count = len(document)
@@ -66,39 +66,42 @@ def extract(source: Source, probe: Probe, number: int, needs: Needs) -> Iterator
     title = {"title": probe.details["title"]} if "title" in probe.details else {}
     with open_document(source) as document:
         for index in range(int(span.start), int(span.stop)):
-            text, image, note, print_ = "", None, {}, None
+            text, image, note, fingerprint = "", None, {}, None
             try:
-                text, image, readable = read_page(document, index, needs)
-                print_ = image_fingerprint(image, index + 1.0) if image is not None and index < PRINTED_PAGES else None
+                text, image, complete = read_page(document, index, needs)
+                fingerprint = (
+                    image_fingerprint(image, index + 1.0) if image is not None and index < FINGERPRINT_PAGES else None
+                )
             except ExtractionError:
                 raise
             except MemoryError as error:
                 raise ExtractionError(FailureCode.MEMORY, "A page takes more memory than it may.") from error
-            except Exception:  # PdfiumError mostly; one page is not worth the file
+            except Exception:  # PdfiumError mostly; a damaged page does not fail the file
                 note = {"note": "This page is damaged and could not be read."}
             locator = Locator(page=index + 1)
             segment = Segment(ordinal(number, index - int(span.start)), locator, text, (), title | note)
-            prints = (print_,) if print_ else ()
+            fingerprints = (fingerprint,) if fingerprint else ()
             if image is None:
-                yield Extracted(segment, fingerprints=prints)
+                yield Extracted(segment, fingerprints=fingerprints)
             else:
-                due = needs.ocr == "always" or (needs.ocr == "auto" and not readable)
+                due = needs.ocr == "always" or (needs.ocr == "auto" and not complete)
                 page = pixels.ocr_image(image, needs) if due else None
-                yield Extracted(segment, pixels.view_image(image, needs), page, fingerprints=prints)
+                yield Extracted(segment, pixels.view_image(image, needs), page, fingerprints=fingerprints)
 
 
 def read_page(document: pypdfium2.PdfDocument, index: int, needs: Needs) -> tuple[str, Image.Image | None, bool]:
-    """A page's words; its picture, if anyone wants it; and whether the words are all that could be read from it."""
+    """A page's text; its image, if it is needed; and whether the text layer is complete, so that OCR would add
+    nothing."""
     page = document[index]
     try:
         text = clean(layer_text(page))
-        readable = is_readable(page, text)
-        if UNREADABLE.search(text) and not readable:
-            text = " ".join(UNREADABLE.sub(" ", text).split())  # what a broken font left
-        remarks = remarks_of(document, page)
-        text = "\n\n".join(part for part in (text, "\n".join(remarks)) if part)
-        ocr = needs.ocr == "always" or (needs.ocr == "auto" and not readable)
-        return text, render(page, needs, ocr, index < PRINTED_PAGES), readable
+        complete = has_complete_text(page, text)
+        if UNREADABLE.search(text) and not complete:
+            text = " ".join(UNREADABLE.sub(" ", text).split())  # the rest of a text layer with a broken font
+        annotations = annotations_of(document, page)
+        text = "\n\n".join(part for part in (text, "\n".join(annotations)) if part)
+        ocr = needs.ocr == "always" or (needs.ocr == "auto" and not complete)
+        return text, render(page, needs, ocr, index < FINGERPRINT_PAGES), complete
     finally:
         page.close()
 
@@ -113,7 +116,7 @@ def layer_text(page: pypdfium2.PdfPage) -> str:
         return ""
     try:
         text = layer.get_text_range()
-        # Words over the edge belong to the page; a window cut out of a larger page shows only what is within.
+        # Words across the edge belong to the page; of a part cut out of a larger page only those within do.
         within = layer.get_text_bounded()
         return (within if 0 < len(within) * 4 < len(text) else text)[:TEXT_CHARACTERS]
     except (PdfiumError, ctypes.ArgumentError, AssertionError):
@@ -132,13 +135,13 @@ def clean(text: str) -> str:
 
 
 def _joined(match: re.Match[str]) -> str:
-    """Nothing in place of a hyphen that only broke the line; a compound with a capital keeps it."""
+    """The replacement of a hyphen at a line end: empty, except in a compound whose second part has a capital."""
     sure = match[0][0] in "\x02\ufffe\u00ad"
     return "" if sure or match.string[match.end()].islower() else match[0]
 
 
-def is_readable(page: pypdfium2.PdfPage, text: str) -> bool:
-    """Whether a text layer says what the page says: enough letters, few of them unreadable, and not just a stamp on a
+def has_complete_text(page: pypdfium2.PdfPage, text: str) -> bool:
+    """Whether a text layer holds the text of its page: enough letters, few of them undefined, and not just a stamp on a
     page that is a picture."""
     letters = sum(map(str.isalnum, text))
     unreadable = len(UNREADABLE.findall(text))
@@ -163,25 +166,26 @@ def is_picture(page: pypdfium2.PdfPage) -> bool:
     return False
 
 
-def render(page: pypdfium2.PdfPage, needs: Needs, ocr: bool, printed: bool) -> Image.Image | None:
-    """The page as RGB, as large as OCR, a look at it or its print needs; None if none is due or it has no size."""
+def render(page: pypdfium2.PdfPage, needs: Needs, ocr: bool, fingerprint: bool) -> Image.Image | None:
+    """The page as RGB, as large as OCR, an image view or its fingerprint needs; None if none is due or it has no
+    size."""
     width, height = page.get_size()
-    if not (ocr or printed or needs.image_pixels) or not (0 < width < math.inf and 0 < height < math.inf):
+    if not (ocr or fingerprint or needs.image_pixels) or not (0 < width < math.inf and 0 < height < math.inf):
         return None
-    look = math.sqrt(needs.image_pixels / width / height)
-    edge = pixels.PAGE_EDGE if ocr else PRINT_EDGE if printed else 0
-    scale = min(SCALE, max(look, edge / max(width, height)))
+    view = math.sqrt(needs.image_pixels / width / height)
+    edge = pixels.OCR_LONG_EDGE if ocr else FINGERPRINT_EDGE if fingerprint else 0
+    scale = min(SCALE, max(view, edge / max(width, height)))
     # Of a page a thousand times as long as wide, neither edge may leave the range of a bitmap.
-    scale = min(scale, 4 * pixels.PAGE_EDGE / max(width, height))
+    scale = min(scale, 4 * pixels.OCR_LONG_EDGE / max(width, height))
     return page.render(scale=scale, rev_byteorder=True).to_pil().convert("RGB")
 
 
-def remarks_of(document: pypdfium2.PdfDocument, page: pypdfium2.PdfPage) -> list[str]:
-    """What was filled into form fields and written into remarks, each once, in the order of the page."""
+def annotations_of(document: pypdfium2.PdfDocument, page: pypdfium2.PdfPage) -> list[str]:
+    """The texts of form fields and annotations, each once, in the order of the page."""
     from pypdfium2 import raw
 
     found: dict[str, None] = {}
-    for index in range(min(raw.FPDFPage_GetAnnotCount(page), REMARKS)):
+    for index in range(min(raw.FPDFPage_GetAnnotCount(page), ANNOTATIONS)):
         annotation = raw.FPDFPage_GetAnnot(page, index)
         if not annotation:
             continue
@@ -201,9 +205,10 @@ def remarks_of(document: pypdfium2.PdfDocument, page: pypdfium2.PdfPage) -> list
 
 
 def _wide(call: Callable[..., int]) -> str:
-    """The string that a PDFium function writes into a buffer of UTF-16, after it said how many bytes it takes."""
+    """The string that a PDFium function writes into a buffer of UTF-16; called without one it returns its size in
+    bytes."""
     size = call(None, 0)
-    if not 2 < size <= REMARK_BYTES:
+    if not 2 < size <= ANNOTATION_BYTES:
         return ""
     buffer = (ctypes.c_ushort * ((size + 1) // 2))()
     call(buffer, size)
@@ -214,7 +219,7 @@ def metadata(document: pypdfium2.PdfDocument, key: str) -> str:
     """A value of the document's information; empty if there is none or it is damaged."""
     try:
         return document.get_metadata_value(key)
-    except Exception:  # a title is not worth a document
+    except Exception:  # a damaged title does not fail the document
         return ""
 
 
@@ -238,13 +243,13 @@ def open_document(source: Source) -> Iterator[pypdfium2.PdfDocument]:
 
 
 def _with_forms(document: pypdfium2.PdfDocument) -> None:
-    """Lets PDFium know the form fields; without them a page is drawn and read as well as may be."""
+    """Load the form fields, if possible; a page can be rendered and read without them."""
     import logging
     import warnings
 
     from pypdfium2 import PdfiumError
 
-    logging.getLogger("pypdfium2").setLevel(logging.ERROR)  # XFA forms it can't draw are nothing to report
+    logging.getLogger("pypdfium2").setLevel(logging.ERROR)  # XFA forms that can't be rendered
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

@@ -11,13 +11,13 @@ if TYPE_CHECKING:
     import numpy as np
     from PIL import Image
 
-PAGE_EDGE = 2000  # pixels: OCR finds no more words in larger pictures
-OCR_EDGE = 12  # pixels: no legible letter is smaller
+OCR_LONG_EDGE = 2000  # pixels: OCR finds no more words in larger pictures
+MIN_OCR_EDGE = 12  # pixels: no legible letter is smaller
 CONTRAST = 16  # of 255: what differs less is noise on an empty page
-# Pixels asked of a decoder when nobody wants to see the picture: copies must still be known.
+# Pixels asked of a decoder when no image view is needed, for the fingerprint.
 SMALLEST_EDGE = 500
-# A JPEG decoder shrinks by 2, 4 or 8 while it decodes; what is a little smaller than asked for lets it take the larger
-# step. OCR gets all it asked for.
+# A JPEG decoder shrinks by 2, 4 or 8 while it decodes; accepting a little less than asked for lets it take the larger
+# step. OCR gets the full size.
 SPARED = 0.9
 
 
@@ -30,7 +30,7 @@ def draft_size(width: int, height: int, needs: Needs) -> tuple[int, int]:
 def scale_for(width: int, height: int, needs: Needs) -> float:
     """How far a picture may be shrunk and still serve `needs`: a factor in (0, 1]."""
     view = math.sqrt(needs.image_pixels / (width * height))
-    edge = SMALLEST_EDGE if needs.ocr == "never" else PAGE_EDGE
+    edge = SMALLEST_EDGE if needs.ocr == "never" else OCR_LONG_EDGE
     return min(1.0, max(view, edge / max(width, height)))
 
 
@@ -83,9 +83,9 @@ def ocr_image(image: Image.Image, needs: Needs) -> np.ndarray | None:
 
     if needs.ocr == "never":
         return None
-    factor = min(1.0, PAGE_EDGE / max(image.size))
+    factor = min(1.0, OCR_LONG_EDGE / max(image.size))
     page = np.array(shrunk(image, int(image.width * factor), int(image.height * factor)))
-    return None if min(page.shape[:2]) < OCR_EDGE or blank(page) else page
+    return None if min(page.shape[:2]) < MIN_OCR_EDGE or blank(page) else page
 
 
 def blank(page: np.ndarray) -> bool:

@@ -1,9 +1,9 @@
-"""Shot detection on a row of small pictures, and the choice of a key frame.
+"""Shot detection on a sequence of small pictures, and the choice of a key frame.
 
 After the comparison of colour histograms of Zhang, Kankanhalli and Smoliar ("Automatic partitioning of full-motion
 video", Multimedia Systems 1993, which also compares over a longer distance to catch gradual transitions) with the
 threshold relative to the neighbourhood of Yeo and Liu ("Rapid scene analysis on compressed video", IEEE CSVT 1995);
-and a rule of our own for slides, whose words change while all else stays.
+and a rule of our own for slides, whose text changes while the rest stays.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ SLOW = 4  # samples between the two sides of a gradual transition
 SLOW_S = 1.5  # no wider than this where samples are missing
 STILL = 3  # samples without any change on both sides of a new slide
 GRID = 8
-STILL_BLOCK = 6.0  # grey levels by which no block of two pictures that look the same differs
+STILL_BLOCK = 6.0  # grey levels by which no block of two equal pictures differs
 BLACK_LEVEL, FLAT_LEVEL = 20.0, 4.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sample:
-    """A frame as shot detection sees it: its time in seconds, histograms (48,) each channel summing to 1, block means
-    (GRID, GRID, 3) in 0..255, the small picture uint8 (height, width, 3) and its luma (height, width), and its
+    """A frame as the input of shot detection: its time in seconds, histograms (48,) each channel summing to 1, block
+    means (GRID, GRID, 3) in 0..255, the small picture uint8 (height, width, 3) and its luma (height, width), and its
     sharpness."""
 
     time_s: float
@@ -79,8 +79,9 @@ def change(a: Sample, b: Sample) -> float:
     return (colours + places) / 2
 
 
-def looks_same(a: Sample, b: Sample) -> bool:
-    """Whether no small part of two pictures differs: reading the second one would give the words of the first."""
+def is_same_picture(a: Sample, b: Sample) -> bool:
+    """Whether no small part of two pictures differs, so that OCR of the second one would yield the text of the
+    first."""
     import numpy as np
 
     if a.luma.shape != b.luma.shape:
@@ -90,10 +91,10 @@ def looks_same(a: Sample, b: Sample) -> bool:
     return float(np.abs(differences.mean(axis=(1, 3))).max()) < STILL_BLOCK
 
 
-def suspects(samples: Sequence[Sample]) -> list[tuple[float, float]]:
-    """Times of neighbours, a second or two apart, between which a cut may lie: two that differ, and two stills that
-    are not the same."""
-    steps = [(a, b, looks_same(a, b)) for a, b in itertools.pairwise(samples)]
+def suspected_cuts(samples: Sequence[Sample]) -> list[tuple[float, float]]:
+    """The times of neighbouring samples, a second or two apart, between which a cut may lie: two that differ, and two
+    still pictures that are not equal."""
+    steps = [(a, b, is_same_picture(a, b)) for a, b in itertools.pairwise(samples)]
     found = []
     for i, (a, b, same) in enumerate(steps):
         still = any(near for _, _, near in steps[max(i - 1, 0) : i + 2])
@@ -104,7 +105,7 @@ def suspects(samples: Sequence[Sample]) -> list[tuple[float, float]]:
 
 def cuts(samples: Sequence[Sample]) -> list[float]:
     """Times of shot changes, ascending: each the time of the first sample of a new shot, none closer than
-    `SHORTEST_S` to another or to an end of the row."""
+    `SHORTEST_S` to another or to either end."""
     import numpy as np
 
     if len(samples) < 3:
@@ -113,7 +114,7 @@ def cuts(samples: Sequence[Sample]) -> list[float]:
     sides = [(max(i - SLOW // 2, 0), min(i + SLOW // 2, len(samples) - 1)) for i in range(1, len(samples))]
     pairs = [(samples[left], samples[right]) for left, right in sides]
     slow = np.array([change(a, b) if b.time_s - a.time_s <= SLOW_S else 0.0 for a, b in pairs])
-    strength = np.maximum(_standing_out(steps, STEP_CHANGE), _standing_out(slow, SLOW_CHANGE) * 0.5)
+    strength = np.maximum(_local_peaks(steps, STEP_CHANGE), _local_peaks(slow, SLOW_CHANGE) * 0.5)
     strength = np.maximum(strength, _slide_changes(samples) * 0.01)
     found: list[float] = []
     for i in np.argsort(-strength, kind="stable"):
@@ -126,10 +127,10 @@ def cuts(samples: Sequence[Sample]) -> list[float]:
 
 
 def _slide_changes(samples: Sequence[Sample]) -> np.ndarray:
-    """1 where one still picture gives way to another, however little of it differs: slides, pages, screens."""
+    """1 where one still picture is replaced by another, however little differs: slides, pages, screens."""
     import numpy as np
 
-    same = np.array([looks_same(a, b) for a, b in itertools.pairwise(samples)])
+    same = np.array([is_same_picture(a, b) for a, b in itertools.pairwise(samples)])
     out = np.zeros(len(same))
     for i in np.flatnonzero(~same):
         still = i >= STILL and same[i - STILL : i].all() and same[i + 1 : i + 1 + STILL].sum() == STILL
@@ -137,8 +138,8 @@ def _slide_changes(samples: Sequence[Sample]) -> np.ndarray:
     return out
 
 
-def _standing_out(changes: np.ndarray, least: float) -> np.ndarray:
-    """The changes that are the largest of their neighbourhood of a second and far above its median; the rest zero."""
+def _local_peaks(changes: np.ndarray, least: float) -> np.ndarray:
+    """The changes that are the largest within a second and far above the median around them; the others are zero."""
     import numpy as np
 
     out = np.zeros_like(changes)
@@ -162,12 +163,12 @@ def split(start_s: float, end_s: float, cut_times: Sequence[float]) -> list[tupl
 
 
 def key_sample(samples: Sequence[Sample], start_s: float, end_s: float) -> Sample | None:
-    """The sample to stand for a scene: sharp, neither black nor blank where there is a choice, near the middle."""
+    """The sample that represents a scene: sharp, near the middle, and neither black nor blank if possible."""
     inside = [one for one in samples if start_s <= one.time_s < end_s]
     middle, half = (start_s + end_s) / 2, max((end_s - start_s) / 2, 1e-6)
 
-    def worth(one: Sample) -> tuple[bool, float]:
+    def quality(one: Sample) -> tuple[bool, float]:
         visible = float(one.luma.mean()) > BLACK_LEVEL and float(one.luma.std()) > FLAT_LEVEL
         return visible, (1 + one.sharpness) * (1 - 0.6 * abs(one.time_s - middle) / half)
 
-    return max(inside, key=worth, default=None)
+    return max(inside, key=quality, default=None)

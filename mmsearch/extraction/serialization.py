@@ -16,13 +16,25 @@ from typing import TYPE_CHECKING, Any
 from mmsearch.errors import FailureCode
 from mmsearch.extraction.wire import WireError
 from mmsearch.filestat import LOWEST
-from mmsearch.types import Cue, Extracted, Failure, Fingerprint, Kind, Locator, Needs, Probe, Segment, Source, Span
+from mmsearch.types import (
+    Cue,
+    Extracted,
+    Failure,
+    Fingerprint,
+    FingerprintForm,
+    Kind,
+    Locator,
+    Needs,
+    Probe,
+    Segment,
+    Source,
+    Span,
+)
 
 if TYPE_CHECKING:
     import numpy as np
 
 _MEDIA = {"image": ("uint8", 3), "ocr_image": ("uint8", 3), "sound": ("float32", 1), "frames": ("uint8", 4)}
-_FINGERPRINT_FORMS = ("look", "frame", "sound", "words")
 _FINGERPRINT_BYTES = 1 << 17
 _COUNT_LIMIT = 1 << 53  # integers up to here are exact in every JSON reader
 _FAILURE_CODES = frozenset(FailureCode) - {FailureCode.SKIPPED, FailureCode.NOTE}
@@ -165,9 +177,11 @@ def _load_segment(data: Any) -> Segment:
 
 def _load_fingerprint(data: Any) -> Fingerprint:
     form, at, key, body = _list(data, length=4)
-    made = Fingerprint(_text(form), _number(at), _bytes(key), _bytes(body))
-    if form not in _FINGERPRINT_FORMS or not made.key or len(made.key) + len(made.body) > _FINGERPRINT_BYTES:
-        raise WireError("a fingerprint of another form or size")
+    if form not in set(FingerprintForm):
+        raise WireError("a fingerprint of another form")
+    made = Fingerprint(FingerprintForm(form), _number(at), _bytes(key), _bytes(body))
+    if not made.key or len(made.key) + len(made.body) > _FINGERPRINT_BYTES:
+        raise WireError("a fingerprint of another size")
     return made
 
 

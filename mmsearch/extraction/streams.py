@@ -1,11 +1,11 @@
-"""What a media container holds, and who may open it.
+"""The contents of media containers, and which of them may be opened.
 
-Containers are asked through the `ffprobe` and `ffmpeg` programs (of the FFmpeg that torchcodec needs anyway). They get
-the open file as their standard input and read it as `/dev/fd/0`: they see the file that was checked, no file name that
-could mean something to them, and only demuxers of real containers, so a playlist can't lead them to other files.
-torchcodec takes no such list: `check_container` turns away the formats through which FFmpeg would open other files
-(HLS, DASH, IMF, ffconcat, SDP, VobSub index) before torchcodec sees them. A format that FFmpeg recognises by other
-signs than these, and that names other files, would still be followed, within the walls of the worker.
+Containers are examined by the `ffprobe` and `ffmpeg` programs (of the FFmpeg that torchcodec needs). They get the open
+file as their standard input and read it as `/dev/fd/0`: they see the file that was checked, no file name that could be
+misread, and only demuxers of real containers, so that a playlist can't lead them to other files. torchcodec takes no
+such list: `check_container` refuses the formats through which FFmpeg would open other files (HLS, DASH, IMF, ffconcat,
+SDP, VobSub index) before torchcodec sees them. FFmpeg would still follow a format that it recognizes by other signs and
+that names other files; the sandbox of the worker limits what that can reach.
 """
 
 from __future__ import annotations
@@ -41,9 +41,8 @@ _ASF_ENCRYPTION = (  # GUIDs of the content encryption and extended content encr
 
 
 class MediaFile(io.RawIOBase):
-    """An open file as torchcodec reads it. A damaged container sends FFmpeg to impossible places: like a file that
-    FFmpeg opened itself, this one answers with an error number, and the demuxer goes on as it can; an exception would
-    end it."""
+    """An open file as torchcodec reads it. A seek to an impossible position, as a damaged container causes, returns an
+    error number like FFmpeg's own files, so that the demuxer continues; an exception would end it."""
 
     def __init__(self, handle: BinaryIO) -> None:
         self._handle = handle
@@ -63,7 +62,7 @@ class MediaFile(io.RawIOBase):
 
 @contextmanager
 def translate_decoder_errors(what: str) -> Iterator[None]:
-    """Turn what decoders raise into `ExtractionError` (`memory` or `decode-error`): "The `what` can't be decoded."."""
+    """Translate the errors of decoders into `ExtractionError` (`memory` or `decode-error`) about the `what`."""
     try:
         yield
     except (MemoryError, *DECODER_ERRORS) as error:
@@ -75,14 +74,14 @@ def translate_decoder_errors(what: str) -> Iterator[None]:
 
 
 def check_container(handle: BinaryIO) -> None:
-    """Refuse what no media decoder should open: nothing, playlists and other plain text, protected media. Leaves the
-    position at the start.
+    """Refuse what no media decoder should open: empty files, playlists and other plain text, protected media. Leaves
+    the position at the start.
 
     Raises `ExtractionError` with code `decode-error` or `encrypted`."""
     head = handle.read(HEAD_BYTES)
     if not head:
         raise ExtractionError(FailureCode.DECODE_ERROR, "The file is empty.")
-    if head[:3] == b"ID3" and len(head) >= 10:  # FFmpeg looks behind the tag for the format, so we do
+    if head[:3] == b"ID3" and len(head) >= 10:  # FFmpeg detects the format after the tag
         tag = 10 + sum((byte & 0x7F) << shift for byte, shift in zip(head[6:10], (21, 14, 7, 0), strict=True))
         body = _read_at(handle, tag, HEAD_BYTES)
     else:
@@ -121,7 +120,8 @@ def _is_protected_mp4(handle: BinaryIO) -> bool:
 
 
 def container_facts(source: Source) -> dict[str, Any] | None:
-    """What ffprobe tells of the file, `streams` and `format` as in its JSON; None without the program or an answer.
+    """What ffprobe reports about the file, `streams` and `format` as in its JSON; None without the program or its
+    output.
 
     Raises `ExtractionError` as `open_source` does."""
     entries = "format=start_time,duration:format_tags:stream=index,codec_type,codec_name"
@@ -135,7 +135,7 @@ def container_facts(source: Source) -> dict[str, Any] | None:
 
 
 def left_out(facts: Mapping[str, Any] | None) -> list[str]:
-    """What of a container is not indexed, a sentence for each: further tracks, chapters."""
+    """Sentences about the parts of a container that are not indexed: further tracks, chapters."""
     if facts is None:
         return []
     streams = [one for one in facts["streams"] if isinstance(one, dict)]
@@ -163,7 +163,7 @@ def has_program(name: str) -> bool:
 def run_program(
     name: str, source: Source, options: Sequence[str], outputs: Sequence[str], seconds: float
 ) -> tuple[bytes, bool]:
-    """What ffmpeg or ffprobe wrote about the source, and whether it ended well and in time; nothing when missing."""
+    """The output of ffmpeg or ffprobe for the source, and whether it succeeded in time; empty when it is missing."""
     path = shutil.which(name)
     if path is None:
         return b"", False

@@ -1,4 +1,4 @@
-"""Subtitles in SubRip (.srt) and WebVTT (.vtt), read leniently: whatever has a time line and words is a cue."""
+"""Subtitles in SubRip (.srt) and WebVTT (.vtt), parsed leniently: every time line followed by text is a cue."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ CUE_CHARACTERS = 10_000
 
 @dataclass(frozen=True, slots=True)
 class CueLines:
-    """A cue and the lines of the file that it stands on, from its time line to its last words, counted from 1."""
+    """A cue and its lines in the file, from its time line to its last line of text, counted from 1."""
 
     cue: Cue
     first: int
@@ -69,8 +69,8 @@ def cue_lines(text: str) -> list[CueLines]:
         fresh = [line for line in spoken if line not in before[-3:]]
         before = spoken or before
         if fresh:
-            said = " ".join(fresh)[:CUE_CHARACTERS]
-            found.append(CueLines(Cue(start, max(start, end), said), first, last))
+            cue_text = " ".join(fresh)[:CUE_CHARACTERS]
+            found.append(CueLines(Cue(start, max(start, end), cue_text), first, last))
     return found
 
 

@@ -1,4 +1,4 @@
-"""Tags of recordings (ID3, Vorbis comments, MP4, ASF, RIFF), read by tinytag; container tags that ffprobe told."""
+"""Tags of recordings (ID3, Vorbis comments, MP4, ASF, RIFF), read by tinytag; container tags from ffprobe."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _NOISE = re.compile(
 
 def read_tags(handle: BinaryIO) -> dict[str, str]:
     """`title`, `artist`, `album`, `comment`, `genre`, `year`, `lyrics` as far as the file has them, noise left out.
-    A file without tags, or with damaged ones, gives what could be read before the damage, perhaps nothing."""
+    A file without tags, or with damaged ones, yields the tags before the damage, perhaps none."""
     from tinytag import TinyTag, TinyTagException
 
     handle.seek(0)

@@ -14,9 +14,9 @@ from mmsearch.extraction.source import open_source
 from mmsearch.extraction.subtitles import CueLines, cue_lines
 from mmsearch.types import Extracted, Needs, Probe, Source, Span
 
-SPAN = 1 << 20  # bytes: one to two seconds of cutting
+SPAN = 1 << 20  # bytes, cut in one to two seconds
 LIMIT = 256 << 20  # bytes of a file that are read at all
-HEAD = 64 << 10  # bytes in which a title is looked for
+HEAD = 64 << 10  # bytes that are searched for a title
 
 MARKUP = frozenset({"html", "svg", "xml"})
 SUBTITLES = frozenset({"srt", "vtt"})
@@ -36,7 +36,7 @@ def probe(source: Source, needs: Needs) -> Probe:
     """The plan of a text: spans of about 1 MB cut at line ends, `Span.first` the number of the first line.
 
     Subtitles and markup are decoded whole; their spans count characters of what was decoded.
-    Raises `ExtractionError` (`decode-error`) for what is no text.
+    Raises `ExtractionError` (`decode-error`) for bytes that are no text.
     """
     if source.format in MARKUP:
         return markup.probe(source, needs)
@@ -73,10 +73,10 @@ def extract(source: Source, probe: Probe, number: int, needs: Needs) -> Iterator
 
 
 def document_of(text: str, format: str, first: int, title: str) -> Document:
-    """Text in a format of ours as a document whose first line is the file's line `first`."""
+    """Text of a supported format as a document whose first line is line `first` of the file."""
     lines = range(first, first + text.count("\n") + 1)
     if format == "json":
-        text, numbers = readable_json(text, first)
+        text, numbers = json_as_text(text, first)
         return Document(text, numbers, numbers, title)
     headings = headings_of(text) if format in ("markdown", "rst") else []
     return Document(text, lines, lines, title, STYLES.get(format, "text"), headings)
@@ -99,16 +99,16 @@ def subtitles(source: Source) -> Document | None:
 
 
 def byte_spans(file: BinaryIO, encoding: charset.Encoding, limit: int) -> Iterator[Span]:
-    """Stretches of about `SPAN` bytes that end at line ends, or at a space or a character's end where lines are
-    longer. Stretches without words are left out. Reads `SPAN` bytes at a time."""
+    """Spans of about `SPAN` bytes that end at line ends, or at a space or a character's end where lines are longer.
+    Spans without text are left out. Reads `SPAN` bytes at a time."""
     start, line = encoding.mark, 1
     while start < limit:
         file.seek(start)
         block = file.read(min(SPAN, limit - start))
         if not block:
-            return  # shorter than it was: extraction will find out
+            return  # the file was truncated meanwhile; extraction reports it
         if start + len(block) < limit:
-            block = block[: border(block, encoding)]
+            block = block[: cut_position(block, encoding)]
         text = block.decode(encoding.name, "replace")
         if text.strip():
             yield Span(start, start + len(block), line)
@@ -116,9 +116,9 @@ def byte_spans(file: BinaryIO, encoding: charset.Encoding, limit: int) -> Iterat
         start += len(block)
 
 
-def border(block: bytes, encoding: charset.Encoding) -> int:
-    """Where to cut a block: after its last line end; else after a space in its second half; else between two
-    characters. In every encoding that passes `charset`, these bytes stand for nothing else."""
+def cut_position(block: bytes, encoding: charset.Encoding) -> int:
+    """The position at which a block is cut: after its last line end; else after a space in its second half; else
+    between two characters. These bytes have no other meaning in any encoding that `charset` returns."""
     cut = last_unit(block, "\n", encoding)
     if cut <= 0:
         carriage = last_unit(block, "\r", encoding)
@@ -143,8 +143,8 @@ def last_unit(block: bytes, character: str, encoding: charset.Encoding) -> int:
 
 
 def title_of(head: str, format: str) -> str:
-    """What a text calls itself, from its start: its first heading, the columns of a table, a first line that stands
-    alone; or nothing."""
+    """The title of a text, from its start: its first heading, the columns of a table, or a first line that stands
+    alone; empty if there is none."""
     lines = [line.strip() for line in head.split("\n", 200)[:200]]
     written = [line for line in lines if line]
     if not written or format in ("code", "json"):
@@ -165,7 +165,7 @@ def title_of(head: str, format: str) -> str:
 
 
 def headings_of(text: str) -> list[tuple[int, str]]:
-    """Line (from 0) and words of each heading in Markdown or reStructuredText; fenced code has none."""
+    """The line (from 0) and text of each heading in Markdown or reStructuredText; fenced code has none."""
     found = []
     fenced = False
     before = ""
@@ -181,16 +181,16 @@ def headings_of(text: str) -> list[tuple[int, str]]:
     return [(number, words) for number, words in found if words]
 
 
-def readable_json(text: str, first: int) -> tuple[str, list[int]]:
-    """JSON as people would read it aloud, and the file's line of each of its lines. Strings lose their quotation
-    marks and escapes, brackets become spaces; nothing is parsed, so broken JSON is as good as any."""
+def json_as_text(text: str, first: int) -> tuple[str, list[int]]:
+    """JSON as plain text, and for each of its lines the line of the file. Strings lose their quotation marks and
+    escapes, brackets become spaces; nothing is parsed, so that invalid JSON is accepted too."""
     lines: list[str] = []
     numbers: list[int] = []
     for number, line in enumerate(text.split("\n"), first):
         if len(line) > JSON_LINE:
             line = re.sub(r"([}\]],)", "\\1\n", line)
-        for piece in line.split("\n"):
-            parts = JSON_STRING.split(piece)
+        for row in line.split("\n"):
+            parts = JSON_STRING.split(row)
             parts[::2] = [part.translate(JSON_SIGNS) for part in parts[::2]]
             parts[1::2] = [JSON_ESCAPE.sub(_unescaped, part) for part in parts[1::2]]
             lines.append("".join(parts).rstrip())

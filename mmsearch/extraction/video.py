@@ -12,12 +12,12 @@ from mmsearch.extraction import audio, audio_decoder
 from mmsearch.extraction.cues import cues_within, embedded_cues, pack, sidecar_cues
 from mmsearch.extraction.fingerprints import image_fingerprint
 from mmsearch.extraction.keyframes import key_times
-from mmsearch.extraction.scenes import FLAT_LEVEL, Sample, cuts, key_sample, looks_same, split
+from mmsearch.extraction.scenes import FLAT_LEVEL, Sample, cuts, is_same_picture, key_sample, split
 from mmsearch.extraction.source import open_source, ordinal
 from mmsearch.extraction.streams import check_container, container_facts, left_out, translate_decoder_errors
 from mmsearch.extraction.tags import container_tags, read_tags, tag_text
 from mmsearch.extraction.video_decoder import SAMPLE_S, Film, fitted, frame_at, inspect, open_film, samples_of
-from mmsearch.types import Cue, Extracted, Fingerprint, Locator, Needs, Probe, Segment, Source, Span
+from mmsearch.types import Cue, Extracted, Fingerprint, FingerprintForm, Locator, Needs, Probe, Segment, Source, Span
 
 if TYPE_CHECKING:
     import numpy as np
@@ -26,10 +26,10 @@ LONGEST_S = 24 * 3600.0
 LARGEST_PIXELS = 8192 * 8192
 SPAN_PIXELS = 2e9  # decoded per span: some five seconds of work
 SHORTEST_SPAN_S, LONGEST_SPAN_S = 20.0, 120.0
-PAGE_EDGE = 2000
+OCR_LONG_EDGE = 2000
 FRAME_PIXELS = 640 * 360  # of frames for video views, when no picture size is asked for
 SOUND_S = 30.0
-FRAMES = 16  # of a film that have prints
+FINGERPRINT_FRAMES = 16  # of a film, at most
 COVER_CODECS = frozenset({"mjpeg", "png", "bmp", "gif", "webp"})
 
 
@@ -45,7 +45,7 @@ def probe(source: Source, needs: Needs) -> Probe:
         film = None if _only_covers(facts) else _inspected(handle)
         tags = read_tags(handle)
     if film is None or (facts is None and _is_cover(film)):
-        return _without_pictures(source, needs, facts)
+        return _without_FrameReader(source, needs, facts)
     embedded, unread = embedded_cues(source, facts)
     sidecar, notes = sidecar_cues(source)
     packed, too_many = pack([*embedded, *sidecar])
@@ -77,7 +77,7 @@ def _is_cover(film: Film) -> bool:
     return film.codec in COVER_CODECS and film.duration_s * film.fps <= 1
 
 
-def _without_pictures(source: Source, needs: Needs, facts: Mapping[str, Any] | None) -> Probe:
+def _without_FrameReader(source: Source, needs: Needs, facts: Mapping[str, Any] | None) -> Probe:
     try:
         found = audio.probe(source, needs)
     except ExtractionError as error:
@@ -127,23 +127,24 @@ def extract(source: Source, probe: Probe, number: int, needs: Needs) -> Iterator
     film, span = _film(probe.details), probe.spans[number]
     with open_source(source) as handle, translate_decoder_errors("film"):
         samples = samples_of(handle, film, span.start, span.stop, _first_times(source, film, span))
-    heard = _sound(source, film, span, needs)
-    prints = (*frame_fingerprints(film, samples), *audio.fingerprint_of(source, probe, number))
+    sound = _sound(source, film, span, needs)
+    fingerprints = (*frame_fingerprints(film, samples), *audio.fingerprint_of(source, probe, number))
     before: Sample | None = None
-    with _pictures(source, film, needs) as pictures:
+    with _FrameReader(source, film, needs) as frames:
         for place, (start, end) in enumerate(split(span.start, span.stop, cuts(samples))):
             key = key_sample(samples, start, end)
             segment = _segment(probe, number, place, start, end, key)
-            media: dict[str, Any] = {} if key is None else pictures.media(key, before, start, end)
+            media: dict[str, Any] = {} if key is None else frames.media(key, before, start, end)
             if needs.sound_rate > 0:
                 last = min(end, start + SOUND_S) - span.start
-                media["sound"] = audio_decoder.part(heard, needs.sound_rate, start - span.start, last)
+                media["sound"] = audio_decoder.samples_of(sound, needs.sound_rate, start - span.start, last)
             before = key or before
-            yield Extracted(segment, **media, fingerprints=() if place else prints)
+            yield Extracted(segment, **media, fingerprints=() if place else fingerprints)
 
 
 def _first_times(source: Source, film: Film, span: Span) -> list[float]:
-    """When to look at a span: its key frames, where there are enough, and the times of prints; empty: always."""
+    """The times to sample first: key frames, where there are enough, and the times of fingerprints; empty: all
+    times."""
     keys = key_times(source, film, span.start, span.stop)
     if not keys:
         return []
@@ -153,15 +154,15 @@ def _first_times(source: Source, film: Film, span: Span) -> list[float]:
 
 
 def _fingerprint_step(film: Film) -> float:
-    """Seconds between prints: a quarter of one times a power of two, so that a film has some 8 to 16."""
+    """Seconds between fingerprints: a quarter of a second times a power of two, so that a film has some 8 to 16."""
     step = SAMPLE_S
-    while film.duration_s > step * FRAMES:
+    while film.duration_s > step * FINGERPRINT_FRAMES:
         step *= 2
     return step
 
 
 def frame_fingerprints(film: Film, samples: Sequence[Sample]) -> Iterator[Fingerprint]:
-    """Prints of frames at fixed times, the multiples of a step, so that copies have them at the same times."""
+    """Fingerprints of frames at multiples of a step, so that copies have them at the same times."""
     from PIL import Image
 
     step = _fingerprint_step(film)
@@ -170,7 +171,7 @@ def frame_fingerprints(film: Film, samples: Sequence[Sample]) -> Iterator[Finger
         number = round(one.time_s / step)
         if number > seen and abs(one.time_s - number * step) < SAMPLE_S / 2:
             seen = number
-            if made := image_fingerprint(Image.fromarray(one.picture), number * step, "frame"):
+            if made := image_fingerprint(Image.fromarray(one.picture), number * step, FingerprintForm.FRAME):
                 yield made
 
 
@@ -191,22 +192,22 @@ def _sound(source: Source, film: Film, span: Span, needs: Needs) -> np.ndarray |
         )
 
 
-class _pictures:
-    """The large decoder of a span: opened once, read forward, closed with its file."""
+class _FrameReader:
+    """Decodes the frames of a span at full size; opened once, read forward, closed with its file."""
 
     def __init__(self, source: Source, film: Film, needs: Needs) -> None:
         self._film, self._needs = film, needs
-        page = fitted(film.width, film.height, long_edge=PAGE_EDGE) if needs.ocr != "never" else (0, 0)
-        look = fitted(film.width, film.height, pixels=needs.image_pixels) if needs.image_pixels > 0 else (0, 0)
+        ocr_size = fitted(film.width, film.height, long_edge=OCR_LONG_EDGE) if needs.ocr != "never" else (0, 0)
+        image_size = fitted(film.width, film.height, pixels=needs.image_pixels) if needs.image_pixels > 0 else (0, 0)
         pixels = needs.frame_pixels or needs.image_pixels or FRAME_PIXELS
-        small = fitted(film.width, film.height, pixels=pixels) if needs.frames else (0, 0)
-        self._page, self._look, self._small = page, look, small
+        frame_size = fitted(film.width, film.height, pixels=pixels) if needs.frames else (0, 0)
+        self._ocr_size, self._image_size, self._frame_size = ocr_size, image_size, frame_size
         self._handle = open_source(source)
-        size = max(page, look, small)
+        size = max(ocr_size, image_size, frame_size)
         with translate_decoder_errors("film"):
             self._decoder = open_film(self._handle, film.seek, size) if size[0] else None
 
-    def __enter__(self) -> _pictures:
+    def __enter__(self) -> _FrameReader:
         return self
 
     def __exit__(self, *reason: object) -> None:
@@ -227,13 +228,14 @@ class _pictures:
             if found is not None and time_s == key.time_s:
                 picture = found[0]
             if found is not None and time_s in times:
-                frames.append(_shrunk(found[0], self._small))
+                frames.append(_shrunk(found[0], self._frame_size))
             elif frames and time_s in times:
-                frames.append(frames[-1])  # the film stands still where it is damaged
-        readable = float(key.luma.std()) > FLAT_LEVEL and not (before and looks_same(before, key))
+                frames.append(frames[-1])  # a damaged frame repeats the one before it
+        legible = float(key.luma.std()) > FLAT_LEVEL and not (before and is_same_picture(before, key))
+        needs_ocr = legible and self._ocr_size[0] > 0
         return {
-            "ocr_image": _shrunk(picture, self._page) if picture is not None and readable and self._page[0] else None,
-            "image": _shrunk(picture, self._look) if picture is not None and self._look[0] else None,
+            "ocr_image": _shrunk(picture, self._ocr_size) if picture is not None and needs_ocr else None,
+            "image": _shrunk(picture, self._image_size) if picture is not None and self._image_size[0] else None,
             "frames": np.stack([frames[0]] * (count - len(frames)) + frames) if frames else None,
         }
 

@@ -1,4 +1,4 @@
-"""Decoding film: one frame at a time, by its time, at the size that is wanted, upright and with square pixels."""
+"""Decoding film: one frame at a time, by its time, at the size that is needed, upright and with square pixels."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 
-from mmsearch.extraction.scenes import Sample, sample, suspects
+from mmsearch.extraction.scenes import Sample, sample, suspected_cuts
 from mmsearch.extraction.streams import DECODER_ERRORS, MediaFile
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ END_PROBES = 14  # halvings in search of the end of a cut-off film
 
 @dataclass(frozen=True, slots=True)
 class Film:
-    """What a video stream is like. Frames play in `[origin_s, origin_s + duration_s)` of the container's clock;
+    """The properties of a video stream. Frames play in `[origin_s, origin_s + duration_s)` of the container's clock;
     width and height are those of the upright picture with square pixels. `seek` is torchcodec's seek mode."""
 
     origin_s: float
@@ -36,7 +36,7 @@ class Film:
     fps: float
     codec: str
     seek: SeekMode
-    stated_s: float  # what the header says of the length
+    stated_s: float  # the length according to the header
 
 
 def open_film(handle: BinaryIO, seek: SeekMode, size: tuple[int, int] | None = None) -> Any:
@@ -54,8 +54,8 @@ def open_film(handle: BinaryIO, seek: SeekMode, size: tuple[int, int] | None = N
 
 @contextmanager
 def _without_torchvision() -> Iterator[None]:
-    """torchcodec looks for torchvision in case a transform is one of its own. Ours are not, the import takes a second,
-    and beside a torch of another build it fails with an error that torchcodec doesn't expect."""
+    """Keep torchcodec from importing torchvision to check for transforms of it, of which we use none: the import takes
+    a second, and with a torch of another build it fails with an error that torchcodec does not handle."""
     if "torchvision" in sys.modules:
         yield
         return
@@ -67,8 +67,8 @@ def _without_torchvision() -> Iterator[None]:
 
 
 def frame_at(decoder: Any, time_s: float) -> tuple[np.ndarray, float] | None:
-    """The frame (height, width, 3) that plays at a time of the container's clock, and when it is on: that time, or
-    later where the decoder could not seek so exactly; None where nothing can be decoded."""
+    """The frame (height, width, 3) that plays at a time of the container's clock, and its time, which is later where
+    the decoder can't seek so exactly; None where nothing can be decoded."""
     try:
         frame = decoder.get_frame_played_at(time_s)
     except DECODER_ERRORS:
@@ -126,7 +126,8 @@ def _square(width: int, height: int, metadata: Any) -> tuple[int, int]:
 
 
 def _with_real_end(decoder: Any, film: Film) -> Film:
-    """The film with a length up to which frames can be decoded, found by halving where the stated end has none."""
+    """The film with a length up to which frames can be decoded, found by bisection where there is none at the stated
+    end."""
     if frame_at(decoder, film.origin_s + max(film.duration_s - 0.5, 0.0)) is not None:
         return film
     low, high = 0.0, film.duration_s
@@ -149,24 +150,24 @@ def fitted(width: int, height: int, long_edge: float = math.inf, pixels: float =
 def samples_of(
     handle: BinaryIO, film: Film, start_s: float, stop_s: float, first: Sequence[float] = ()
 ) -> list[Sample]:
-    """Four samples a second of `[start_s, stop_s)`, times counted from the start of the film; where `first` names
-    times, samples at these, and four a second only where two of them say that a cut may lie between.
+    """Four samples a second of `[start_s, stop_s)`, times counted from the start of the film; with times in
+    `first`, samples at these, and four a second only between two that suggest a cut.
 
     Raises one of `DECODER_ERRORS` when the file can't be opened."""
     width, height = fitted(film.width, film.height, SMALL_EDGE)
     decoder = open_film(handle, film.seek, (max(width, 16), max(height, 16)))
     if first:
-        found = _row(decoder, film, sorted({start_s, *first}), stop_s)
-        between = [_row(decoder, film, _steps(left, right)[1:], right) for left, right in suspects(found)]
+        found = _samples_at(decoder, film, sorted({start_s, *first}), stop_s)
+        between = [_samples_at(decoder, film, _steps(left, right)[1:], right) for left, right in suspected_cuts(found)]
         return sorted(itertools.chain(found, *between), key=lambda one: one.time_s)
-    return _row(decoder, film, _steps(start_s, stop_s), stop_s)
+    return _samples_at(decoder, film, _steps(start_s, stop_s), stop_s)
 
 
 def _steps(start_s: float, stop_s: float) -> list[float]:
     return [start_s + i * SAMPLE_S for i in range(math.ceil((stop_s - start_s) / SAMPLE_S))]
 
 
-def _row(decoder: Any, film: Film, times: Sequence[float], stop_s: float) -> list[Sample]:
+def _samples_at(decoder: Any, film: Film, times: Sequence[float], stop_s: float) -> list[Sample]:
     """Samples at ascending times, or a little later, before `stop_s`."""
     found: list[Sample] = []
     failures = 0

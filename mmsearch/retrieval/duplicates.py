@@ -13,7 +13,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from mmsearch.extraction.fingerprints import joined_words
+from mmsearch.extraction.fingerprints import combined_text_keys
 from mmsearch.retrieval.fingerprint_matching import (
     KEY_DISTANCE,
     ImageFingerprint,
@@ -24,7 +24,7 @@ from mmsearch.retrieval.fingerprint_matching import (
 from mmsearch.store.roots import is_below
 from mmsearch.store.snapshot import Snapshot
 from mmsearch.store.stored_fingerprints import AssetFingerprints, body, fingerprints_of
-from mmsearch.types import Copy, CopyGroup
+from mmsearch.types import Copy, CopyGroup, FingerprintForm
 
 LEAST_WORDS = {"html": 50, "xml": 50}  # of markup, which says more than its words; of other text one will do
 DURATION = 0.01  # of a recording's length, and at least
@@ -60,25 +60,25 @@ class Comparer:
         """Every page is the same, and where both have words of their own, all of these."""
         if one.pages != other.pages or not one.of or one.of.keys() != other.of.keys():
             return False
-        if one.words and other.words and joined_words(one.words) != joined_words(other.words):
+        if one.words and other.words and combined_text_keys(one.words) != combined_text_keys(other.words):
             return False
         return all(self._same_look(one.of[place], other.of[place]) for place in one.of)
 
     def _same_sound(self, one: AssetFingerprints, other: AssetFingerprints) -> bool:
-        sounds = [place for place in one.of if place[0] == "sound"]
-        others = [place for place in other.of if place[0] == "sound"]
+        sounds = [place for place in one.of if place[0] == FingerprintForm.AUDIO]
+        others = [place for place in other.of if place[0] == FingerprintForm.AUDIO]
         if not sounds or sounds != others:
             return False
         return all(same_audio(self._body(one, place), self._body(other, place)) for place in sounds)
 
     def _same_film(self, one: AssetFingerprints, other: AssetFingerprints) -> bool:
         """Nearly all frames at the same times are the same, and the sound, where both have one."""
-        frames = [place for place in one.of if place[0] == "frame"]
+        frames = [place for place in one.of if place[0] == FingerprintForm.FRAME]
         both = [place for place in frames if place in other.of]
-        fewer = min(len(frames), sum(place[0] == "frame" for place in other.of))
+        fewer = min(len(frames), sum(place[0] == FingerprintForm.FRAME for place in other.of))
         if len(both) < max(LEAST_FRAMES, FRAMES * fewer):
             return False
-        sounds = [place for place in one.of if place[0] == "sound" and place in other.of]
+        sounds = [place for place in one.of if place[0] == FingerprintForm.AUDIO and place in other.of]
         if not all(same_audio(self._body(one, place), self._body(other, place)) for place in sounds):
             return False
         few = both[:: max(len(both) // MOST_FRAMES, 1)]
@@ -107,9 +107,9 @@ class Comparer:
 def _same_text(one: AssetFingerprints, other: AssetFingerprints) -> bool:
     if not one.words or not other.words:
         return False
-    number, value = joined_words(one.words)
+    number, value = combined_text_keys(one.words)
     least = max(LEAST_WORDS.get(one.format, 1), LEAST_WORDS.get(other.format, 1))
-    return number >= least and (number, value) == joined_words(other.words)
+    return number >= least and (number, value) == combined_text_keys(other.words)
 
 
 def _same_length(one: AssetFingerprints, other: AssetFingerprints) -> bool:
@@ -172,9 +172,9 @@ def neighbours(prints: Sequence[AssetFingerprints]) -> dict[int, set[int]]:
     near: dict[int, set[int]] = {}
     for one in prints:
         if one.kind == "text" and one.words:
-            first = texts.setdefault(joined_words(one.words), one.asset_id)
+            first = texts.setdefault(combined_text_keys(one.words), one.asset_id)
             pairs += [(first, one.asset_id)] if first != one.asset_id else []
-        seen = [key for (form, _), (_, key) in one.of.items() if form != "sound"]
+        seen = [key for (form, _), (_, key) in one.of.items() if form != FingerprintForm.AUDIO]
         looks += [(one.asset_id, key) for key in seen[:TRIED]]
         if one.kind == "audio":
             sounds += [(one.asset_id, key) for _, key in one.of.values()][:1]

@@ -18,6 +18,7 @@ from mmsearch.store.segments import BACKGROUND_SIZE, refresh_background, samplin
 from mmsearch.store.spaces import LEAVING, SpaceRow, all_spaces
 from mmsearch.store.tokenization import prepare_name
 from mmsearch.store.words import indexed_words, write_words
+from mmsearch.types import FingerprintForm
 
 
 class Invariants:
@@ -72,13 +73,13 @@ class Invariants:
     def prints(self) -> Iterator[str]:
         """Bodies of looks are whole, and sounds and words have the length that they must have."""
         for number, form, key, body in self._rows("SELECT id, form, key, body FROM fingerprints"):
-            if form in ("look", "frame"):
+            if form in (FingerprintForm.IMAGE, FingerprintForm.FRAME):
                 try:
                     sound = len(key) == 16 and len(zlib.decompress(body)) > 0
                 except zlib.error:
                     sound = False
             else:
-                sound = len(key) == 16 if form == "words" else not (len(key) % 4 or len(body) % 4)
+                sound = len(key) == 16 if form == FingerprintForm.TEXT else not (len(key) % 4 or len(body) % 4)
             if not sound:
                 yield f"Print {number} is damaged."
 

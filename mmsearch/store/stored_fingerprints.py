@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from mmsearch.store.snapshot import Snapshot
 from mmsearch.store.words import chunks
+from mmsearch.types import FingerprintForm
 
 
 @dataclass(slots=True)
@@ -43,7 +44,7 @@ def fingerprints_of(snapshot: Snapshot, asset_ids: Sequence[int] | None = None) 
             f"{where} ORDER BY p.asset_id, p.form, p.at",
             values,
         ):
-            if form == "words":
+            if form == FingerprintForm.TEXT:
                 found[asset_id].words.append(key)
             else:
                 found[asset_id].of[form, at] = (print_id, key)

@@ -178,9 +178,9 @@ def test_the_frames_of_an_animation_are_not_counted(tmp_path: Path) -> None:
     Image.new("P", (8, 8)).save(tmp_path / "a.gif")
     frame = bytes.fromhex("21f9040001000000 2c0000000008000800 00 020284 5100".replace(" ", ""))
     (tmp_path / "a.gif").write_bytes((tmp_path / "a.gif").read_bytes()[:-1] + frame * 500_000 + b";")
-    begin = time.monotonic()
+    begin = time.thread_time()
     assert len(read(tmp_path / "a.gif", "gif")[1]) == 1
-    assert time.monotonic() - begin < 1
+    assert time.thread_time() - begin < 1
 
 
 def test_captions_of_every_kind_are_words(tmp_path: Path) -> None:

@@ -85,9 +85,9 @@ def test_a_page_without_words_has_no_segments(tmp_path: Path) -> None:
     ids=lambda page: page[:9],
 )  # fmt: skip
 def test_hostile_markup_takes_linear_time(page: str) -> None:
-    begin = time.monotonic()
+    begin = time.thread_time()
     markup.MarkupText(page).read()
-    assert time.monotonic() - begin < 5
+    assert time.thread_time() - begin < 5
 
 
 @settings(max_examples=200, deadline=None)

@@ -154,7 +154,7 @@ def test_a_text_layer_that_nothing_can_read_is_none(tmp_path: Path, text: str, r
     import pypdfium2
 
     build(tmp_path / "a.pdf", [b""])
-    assert pdf.is_readable(pypdfium2.PdfDocument(tmp_path / "a.pdf")[0], text) is readable
+    assert pdf.has_complete_text(pypdfium2.PdfDocument(tmp_path / "a.pdf")[0], text) is readable
 
 
 def test_a_page_that_is_gone_costs_only_itself(tmp_path: Path) -> None:

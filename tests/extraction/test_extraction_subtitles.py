@@ -64,9 +64,9 @@ def test_garbage_has_no_cues(data: bytes | str) -> None:
     ids=["times", "tags", "digits", "parts", "numbers", "styles"],
 )  # fmt: skip
 def test_hostile_files_take_linear_time(data: str) -> None:
-    begin = time.monotonic()
+    begin = time.thread_time()
     parse_subtitles(data)
-    assert time.monotonic() - begin < 5
+    assert time.thread_time() - begin < 5
 
 
 @settings(max_examples=300, deadline=None)

@@ -8,7 +8,7 @@ import pytest
 
 from mmsearch.errors import ExtractionError
 from mmsearch.extraction import text
-from mmsearch.extraction.text import readable_json
+from mmsearch.extraction.text import json_as_text
 from mmsearch.types import Kind, Needs, Probe, Segment, Source
 
 GERMAN = "Die Straße führt über die Brücke zum Schloss. Müller grüßt höflich und möchte ein Stück Käse."
@@ -109,9 +109,9 @@ def test_a_long_text_is_cut_into_spans_that_follow_each_other(tmp_path: Path) ->
 @pytest.mark.parametrize("word", ["word ", "语言很好。", "x", "é"])
 def test_a_giant_line_is_read_whole_and_in_pieces(tmp_path: Path, word: str) -> None:
     words = word * (2_500_000 // len(word.encode()))
-    begin = time.monotonic()
+    begin = time.thread_time()
     probe, segments = read(tmp_path / "a.txt", words.encode())
-    assert time.monotonic() - begin < 20
+    assert time.thread_time() - begin < 20
     assert len(probe.spans) >= 3 and all(segment.locator.line_start == 1 for segment in segments)
     assert max(len(segment.text) for segment in segments) <= 4000
     assert not any("\ufffd" in segment.text for segment in segments)
@@ -147,11 +147,11 @@ def test_rows_of_a_table_know_its_columns(tmp_path: Path) -> None:
 
 def test_json_is_read_without_its_signs() -> None:
     line = '{"name": "Caf\\u00e9 \\ud83d\\ude00", "a{b": [1, 2.5], "x": "say \\"hi\\"\\n"}'
-    assert readable_json(f"[\n{line}]", 7) == ('\n name: Café 😀, a{b:  1, 2.5 , x: say "hi"', [7, 8])
+    assert json_as_text(f"[\n{line}]", 7) == ('\n name: Café 😀, a{b:  1, 2.5 , x: say "hi"', [7, 8])
 
 
 def test_one_long_line_of_json_is_cut_between_objects() -> None:
-    told, numbers = readable_json('[{"a": "b c d e f"},' * 100, 1)
+    told, numbers = json_as_text('[{"a": "b c d e f"},' * 100, 1)
     assert told.split("\n")[:2] == ["  a: b c d e f ,", "  a: b c d e f ,"] and set(numbers) == {1}
 
 

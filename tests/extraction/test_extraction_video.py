@@ -225,7 +225,7 @@ def test_without_the_programs_scenes_stay_and_a_note_says_what_is_missing(tmp_pa
     monkeypatch.setenv("PATH", str(tmp_path))
     found, segments = everything(source(film))
     assert starts(segments) == pytest.approx([0, 3], abs=0.3)
-    assert found.notes == ("Embedded subtitles were not looked for: the program ffprobe is missing.",)
+    assert found.notes == ("Embedded subtitles were not read: the program ffprobe is missing.",)
 
 
 def test_container_tags_are_the_words_of_the_first_scene(tmp_path):

@@ -10,9 +10,9 @@ from PIL import Image, ImageDraw, ImageFilter
 
 from mmsearch.extraction.fingerprints import (
     audio_fingerprint,
+    combined_text_keys,
     image_fingerprint,
     image_fingerprint_body,
-    joined_words,
     text_fingerprint,
 )
 from mmsearch.retrieval.fingerprint_matching import (
@@ -144,7 +144,7 @@ def test_a_look_is_read_as_it_was_written() -> None:
 
 @pytest.mark.parametrize("body", [b"", b"x", b"\x78\x9c\x03\x00\x00\x00\x00\x01"])
 def test_a_body_that_is_none_is_refused(body: bytes) -> None:
-    with pytest.raises(ValueError, match="a look"):
+    with pytest.raises(ValueError, match="image fingerprint"):
         image_fingerprint_body(body)
 
 
@@ -162,8 +162,8 @@ def test_words_of_parts_join_into_those_of_the_whole() -> None:
     cut = TEXT[:900] + "\n" + TEXT[900:2000] + "\n" + TEXT[2000:]
     again = text_fingerprint([cut], 0)
     assert whole is not None and again is not None and all(parts)
-    assert joined_words(one.key for one in parts if one) == joined_words([again.key])
-    assert joined_words([whole.key])[0] >= 600
+    assert combined_text_keys(one.key for one in parts if one) == combined_text_keys([again.key])
+    assert combined_text_keys([whole.key])[0] >= 600
 
 
 @pytest.mark.parametrize("other", [TEXT + " more", TEXT.replace("word7 ", "word8 "), TEXT.upper(), TEXT[5:]])
