@@ -87,13 +87,6 @@ class RunRecord:
         "pending",
     )
 
-    def count(self, outcome: str, reason: str, entries: int = 1) -> None:
-        """Count entries of an outcome that has reasons: skipped, excluded, failed, known_failures; or removed
-        files."""
-        setattr(self, outcome, getattr(self, outcome) + entries)
-        by: dict[str, int] = getattr(self, f"{outcome}_by")
-        by[reason] = by.get(reason, 0) + entries
-
     def accounted(self) -> int:
         """The number of entries with an outcome: `seen`, once the run has ended."""
         return sum(getattr(self, outcome) for outcome in self.OUTCOMES)

@@ -18,7 +18,8 @@ from mmsearch.encoding.jobs import Job, SpanMedia
 from mmsearch.encoding.pipeline import Pipeline, Workers
 from mmsearch.indexing.run_models import Models
 from mmsearch.indexing.scope import Reach
-from mmsearch.run_record import FileFailed, Remark, RunRecord
+from mmsearch.indexing.tally import Tally
+from mmsearch.run_record import FileFailed, Remark
 from mmsearch.store import segments, spaces
 from mmsearch.store.catalogue import transaction
 from mmsearch.store.layout import IndexFolder
@@ -47,11 +48,12 @@ class Backfill:
     connection: sqlite3.Connection
     models: Models
     workers: Workers
-    record: RunRecord
     stopped: Callable[[], bool]
     reach: Reach
     total: int = 0
     done: int = 0
+    tally: Tally = field(default_factory=Tally)
+    busy: dict[str, float] = field(default_factory=dict)  # seconds by stage
     _rows: Sequence[SpaceRow] = ()
     _flying: dict[int, _Open] = field(default_factory=dict)
     _chunks: list[segments.SpanResult] = field(default_factory=list)
@@ -75,11 +77,10 @@ class Backfill:
         try:
             yield from self._loop(pipeline, assets)
         finally:
-            for stage, spent in pipeline.busy().items():
-                self.record.stages[stage] = round(self.record.stages.get(stage, 0.0) + spent, 3)
+            self.busy = pipeline.busy()
             pipeline.close()
         left = len(spaces.lacking(self.connection, [row.id for row in rows]))
-        self.record.behind = left
+        self.tally.add("behind", number=left)
         if left and not self.stopped():
             names = ", ".join(spaces.plain_name(row) for row in rows)
             what, it = ("1 file", "it") if left == 1 else (f"{left:,} files", "them")
@@ -161,7 +162,7 @@ class Backfill:
         failed: list[FileFailed] = []
         with transaction(self.connection, self.folder):
             for chunk in self._chunks:
-                self.record.embeddings += spaces.commit_vectors(self.connection, chunk)
+                self.tally.add("embeddings", number=spaces.commit_vectors(self.connection, chunk))
                 failed += self._note(chunk)
             for space_id, view in {(one.space_id, one.view) for chunk in self._chunks for one in chunk.vectors}:
                 segments.refresh_background(self.connection, space_id, view)
@@ -185,8 +186,8 @@ class Backfill:
             return []  # the next run tries again
         spaces.note_encoded(self.connection, chunk.asset_id, [row.id for row in self._rows], asset.failure)
         self.done += 1
-        self.record.caught_up += 1
+        self.tally.add("caught_up")
         if asset.failure is None:
             return []
-        self.record.caught_up_partly += 1
+        self.tally.add("caught_up_partly")
         return [FileFailed(asset.path, asset.failure, partial=True)]

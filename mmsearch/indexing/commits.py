@@ -5,13 +5,15 @@ from __future__ import annotations
 import sqlite3
 import time
 
-from mmsearch.indexing.plan import Plan
+from mmsearch.indexing.plan import WaitingFiles
 from mmsearch.indexing.run_models import Models
-from mmsearch.run_record import RunRecord
+from mmsearch.indexing.tally import Tally
+from mmsearch.run_record import FileFailed
 from mmsearch.store import segments, spaces
 from mmsearch.store.catalogue import transaction
+from mmsearch.store.files import note_passing_failure
 from mmsearch.store.layout import IndexFolder
-from mmsearch.types import Failure
+from mmsearch.types import AssetState, Failure
 
 COMMIT_S = 1.0
 COMMIT_SEGMENTS = 400
@@ -21,10 +23,13 @@ class Commits:
     """The chunks that wait to be committed, and the count of assets that are done."""
 
     def __init__(
-        self, folder: IndexFolder, connection: sqlite3.Connection, plan: Plan, record: RunRecord, models: Models
+        self, folder: IndexFolder, connection: sqlite3.Connection, files: WaitingFiles, models: Models
     ) -> None:
         self.folder, self.connection = folder, connection
-        self.plan, self.record, self.models = plan, record, models
+        self.files, self.models = files, models
+        self.tally = Tally()
+        self.failures: list[FileFailed] = []  # not reported yet
+        self.seconds = 0.0  # spent in transactions
         self.waiting: list[segments.SpanResult] = []
         self.last = time.monotonic()
         self.done = self.done_bytes = 0
@@ -46,13 +51,13 @@ class Commits:
             for chunk in self.waiting:
                 state = segments.commit_span(self.connection, chunk, self._whole_in(chunk.asset_id))
                 views.update((vectors.space_id, vectors.view) for vectors in chunk.vectors)
-                self.record.segments += len(chunk.segments)
-                self.record.embeddings += sum(len(vectors.matrix) for vectors in chunk.vectors)
+                self.tally.add("segments", number=len(chunk.segments))
+                self.tally.add("embeddings", number=sum(len(vectors.matrix) for vectors in chunk.vectors))
                 if state != "pending":
                     self._finished(chunk, state)
             for space_id, view in views:
                 segments.refresh_background(self.connection, space_id, view)
-        self.record.stages["commit"] = self.record.stages.get("commit", 0.0) + time.monotonic() - self.last
+        self.seconds += time.monotonic() - self.last
         self.waiting = []
         self.any = True
 
@@ -61,10 +66,23 @@ class Commits:
         return [row.id for row in self.models.rows if asset_id not in spaces.behind(row)]
 
     def _finished(self, chunk: segments.SpanResult, state: str) -> None:
-        if chunk.asset_id not in self.plan.waiting:  # told already
+        """Count the files of an asset that is done, and note those that failed. State `later`: the failure says nothing
+        of the bytes; the files keep it until the next run."""
+        if chunk.asset_id not in self.files.paths:  # counted already
             return
         row = self.connection.execute("SELECT code, reason FROM assets WHERE id = ?", (chunk.asset_id,)).fetchone()
         failure = Failure(row[0], row[1]) if row is not None and row[0] is not None else None
-        self.plan.finished(chunk.asset_id, state, chunk.failure if state == "later" else failure)
+        if state == "later" and chunk.failure is not None:
+            failure = chunk.failure
+            note_passing_failure(self.connection, chunk.asset_id, failure)
+        for path in self.files.paths.pop(chunk.asset_id):
+            if state == AssetState.COMPLETE:
+                self.tally.add("indexed")
+            elif failure is not None and state == AssetState.PARTIAL:
+                self.tally.add("partial")
+                self.failures.append(FileFailed(path, failure, partial=True))
+            elif failure is not None:
+                self.tally.add("failed", failure.code)
+                self.failures.append(FileFailed(path, failure))
         self.done += 1
-        self.done_bytes += self.plan.sizes.get(chunk.asset_id, 0)
+        self.done_bytes += self.files.sizes.get(chunk.asset_id, 0)

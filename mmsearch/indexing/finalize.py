@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from mmsearch.indexing.run_models import Models
-from mmsearch.run_record import Remark, RunRecord, StageProfile
+from mmsearch.run_record import Remark, StageProfile
 from mmsearch.store import ann, spaces
 from mmsearch.store.layout import IndexFolder
 from mmsearch.store.spaces import SpaceRow
@@ -56,13 +56,13 @@ def swap(connection: sqlite3.Connection, folder: IndexFolder, stopped: Callable[
             return
 
 
-def profile(record: RunRecord, stages: list[StageProfile]) -> list[StageProfile]:
-    """The pipeline's stages, and committing what came out of them."""
+def profile(stages: list[StageProfile], segments: int, commit_s: float) -> list[StageProfile]:
+    """The pipeline's stages, and the commits of its `segments`, which took `commit_s` seconds."""
     if not stages:
         return []
     elapsed = stages[0].elapsed_s
-    spent = min(record.stages.get("commit", 0.0), elapsed)
-    return [*stages, StageProfile("commit", record.segments, 1, spent, elapsed, 0.0)]
+    spent = min(commit_s, elapsed)
+    return [*stages, StageProfile("commit", segments, 1, spent, elapsed, 0.0)]
 
 
 def _own_vectors(connection: sqlite3.Connection, row: SpaceRow) -> np.ndarray:

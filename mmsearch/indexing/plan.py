@@ -13,7 +13,8 @@ from mmsearch.encoding.jobs import Job
 from mmsearch.errors import FailureCode
 from mmsearch.indexing.inspection import Inspection
 from mmsearch.indexing.scan import Scan, lacks_reading, sidecar_note, skip
-from mmsearch.run_record import FileFailed, RunRecord
+from mmsearch.indexing.tally import Tally
+from mmsearch.run_record import FileFailed
 from mmsearch.store import files
 from mmsearch.store.files import FileRow
 from mmsearch.store.roots import Root, set_mounts
@@ -21,14 +22,29 @@ from mmsearch.types import AssetState, Failure, Kind, Source
 
 
 @dataclass(slots=True)
+class WaitingFiles:
+    """The assets that a run extracts, by id: the absolute paths of the files that wait for each, and its size."""
+
+    paths: dict[int, list[bytes]] = field(default_factory=dict)
+    sizes: dict[int, int] = field(default_factory=dict)  # bytes; kept when the asset is done
+
+    def add(self, asset_id: int, path: bytes, size: int) -> bool:
+        """Let a file wait for an asset. Returns whether it is the first one."""
+        first = asset_id not in self.paths
+        self.paths.setdefault(asset_id, []).append(path)
+        if first:
+            self.sizes[asset_id] = size
+        return first
+
+
+@dataclass(slots=True)
 class Plan:
-    """The jobs of a run as they come to be known, and who waits for them."""
+    """The jobs of a run as they come to be known. `waiting` gets the files that wait for them."""
 
     connection: sqlite3.Connection
     settings: Settings
-    record: RunRecord
-    waiting: dict[int, list[bytes]] = field(default_factory=dict)  # asset -> absolute paths that wait for it
-    sizes: dict[int, int] = field(default_factory=dict)  # asset -> bytes
+    waiting: WaitingFiles
+    tally: Tally = field(default_factory=Tally)
     removed_assets: set[int] = field(default_factory=set)  # of files that went in this run
     failures: list[FileFailed] = field(default_factory=list)  # not told yet
 
@@ -50,31 +66,17 @@ class Plan:
             asset = self.connection.execute("SELECT asset_id FROM files WHERE id = ?", (row.id,)).fetchone()
             self.removed_assets.update(asset_id for asset_id in asset if asset_id is not None)
             files.remove_file(self.connection, row.id)
-            self.record.count("removed", why)
+            self.tally.add("removed", why)
         for root, folder, why in survey.unreadable:
             self._note_folder(root, folder, why)
         for path, why in survey.missing:
-            self.record.seen += 1
-            self.record.missing += 1
+            self.tally.seen += 1
+            self.tally.add("missing")
             self.failures.append(FileFailed(path, Failure(FailureCode.VANISHED, why), missing=True))
 
     def take(self, looks: Iterable[Inspection]) -> list[Job]:
         """Write what was seen of some files; gives the jobs that follow."""
         return [job for look in looks if (job := self._take_one(look)) is not None]
-
-    def finished(self, asset_id: int, state: str, failure: Failure | None) -> None:
-        """An asset is done with: count its files, and note those that failed. `later`: a failure that says nothing of
-        the bytes; its files keep it until the next run."""
-        if state == "later" and failure is not None:
-            files.note_passing_failure(self.connection, asset_id, failure)
-        for path in self.waiting.pop(asset_id, ()):
-            if state == AssetState.COMPLETE:
-                self.record.indexed += 1
-            elif failure is not None and state == AssetState.PARTIAL:
-                self.record.partial += 1
-                self.failures.append(FileFailed(path, failure, partial=True))
-            elif failure is not None:
-                self._failed(path, failure)
 
     def _take_one(self, look: Inspection) -> Job | None:
         root, entry, row = look.wanted.root, look.wanted.entry, look.wanted.row
@@ -91,13 +93,13 @@ class Plan:
             else:
                 files.unlink(self.connection, file_id, look.failure)
             if known:
-                self.record.count("known_failures", look.failure.code)
+                self.tally.add("known_failures", look.failure.code)
             else:
                 self._failed(path, look.failure)
             return None
         if look.kind is None or look.key is None:
             files.unlink(self.connection, file_id, look.failure)
-            skip(self.record, entry, _reason(look))
+            skip(self.tally, entry, _reason(look))
             return None
         before = self._asset_of(file_id)
         asset_id, state = files.put_asset(self.connection, look.key, look.kind, look.format)
@@ -121,13 +123,13 @@ class Plan:
     def _count_known(self, state: str, asset_id: int, before: int) -> None:
         """A file whose content is in the index already: touched, moved, copied, or known to be broken."""
         if state == "failed":
-            self.record.count("known_failures", files.failure_code(self.connection, asset_id))
+            self.tally.add("known_failures", files.failure_code(self.connection, asset_id))
         elif before == asset_id:
-            self.record.unchanged += 1
+            self.tally.unchanged += 1
         elif asset_id in self.removed_assets:
-            self.record.moved += 1
+            self.tally.add("moved")
         else:
-            self.record.indexed += 1
+            self.tally.add("indexed")
 
     def _resumed(self, root: Root, entry: Entry) -> Job | None:
         row = self.connection.execute(
@@ -141,11 +143,8 @@ class Plan:
     def _job(self, asset_id: int, key: str, kind: Kind, format_: str, root: Root, entry: Entry) -> Job | None:
         """The job of an asset, unless another file of this run has asked for it already."""
         path = os.path.join(root.path, entry.path)
-        if asset_id in self.waiting:
-            self.waiting[asset_id].append(path)
+        if not self.waiting.add(asset_id, path, entry.size):
             return None
-        self.waiting[asset_id] = [path]
-        self.sizes[asset_id] = entry.size
         done = self.connection.execute("SELECT span FROM spans WHERE asset_id = ?", (asset_id,)).fetchall()
         folder = os.path.dirname(path)
         sidecars = tuple(os.path.join(folder, name) for name, _, _ in entry.sidecars)
@@ -164,16 +163,16 @@ class Plan:
             "SELECT id, code FROM files WHERE root_id = ? AND path = ?", (root.id, folder)
         ).fetchone()
         file_id = files.put_file(self.connection, root.id, files.FileFacts(folder, 0, 0, 0, None, "folder"))
-        self.record.seen += 1
+        self.tally.seen += 1
         failure = Failure(FailureCode.PERMISSION, f"The folder can't be listed: {why}.")
         files.unlink(self.connection, file_id, failure)
         if row is None:
             self._failed(os.path.join(root.path, folder), failure)
         else:
-            self.record.count("known_failures", failure.code)
+            self.tally.add("known_failures", failure.code)
 
     def _failed(self, path: bytes, failure: Failure) -> None:
-        self.record.count("failed", failure.code)
+        self.tally.add("failed", failure.code)
         self.failures.append(FileFailed(path, failure))
 
 

@@ -12,7 +12,7 @@ import os
 import sqlite3
 import tempfile
 import time
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from mmsearch import trust
@@ -28,12 +28,13 @@ from mmsearch.indexing.backfill import Backfill
 from mmsearch.indexing.commits import Commits
 from mmsearch.indexing.inspection import Inspector
 from mmsearch.indexing.model_selection import check_models, open_models
-from mmsearch.indexing.plan import Plan
+from mmsearch.indexing.plan import Plan, WaitingFiles
 from mmsearch.indexing.run_models import Models
 from mmsearch.indexing.scan import Scan, remarks, survey
 from mmsearch.indexing.scope import Reach, Scope, check_targets, scopes
+from mmsearch.indexing.tally import total
 from mmsearch.indexing.work_units import Ledger
-from mmsearch.run_record import Event, Finished, Progress, Remark, RunOutcome, RunRecord
+from mmsearch.run_record import Event, Finished, Progress, Remark, RunOutcome, RunRecord, StageProfile
 from mmsearch.store import files, spaces
 from mmsearch.store.catalogue import transaction, translate_sqlite_errors
 from mmsearch.store.layout import IndexFolder, is_network_file_system
@@ -66,7 +67,7 @@ def update(
         held.enter_context(translate_sqlite_errors(place))
         own = fresh or trust.standing(folder, index_id(connection)).is_own
         run = _Run(place, connection, settings, stop, command, Reach.of(place, targets, own))
-        run.record.notes += writer.notes
+        run.notes += writer.notes
         try:
             yield from (Remark(note) for note in writer.notes)
             yield from run.dry_events(targets, listed) if settings.dry_run else run.events(targets, listed, fresh)
@@ -95,8 +96,14 @@ class _Run:
         self.stop = stop
         self.command = command
         self.reach = reach
-        self.record = RunRecord()
-        self.plan = Plan(connection, settings, self.record)
+        self.outcome = RunOutcome.DONE
+        self.notes: list[str] = []
+        self.stages: dict[str, float] = {}  # busy seconds by stage
+        self.profile: list[StageProfile] = []
+        self.kept = 0
+        self.waiting = WaitingFiles()
+        self.plan = Plan(connection, settings, self.waiting)
+        self.tallies = [self.plan.tally]  # of the stages that have begun
         self.began = time.monotonic()
         self.told = 0.0
         self.total = self.total_bytes = 0
@@ -130,36 +137,36 @@ class _Run:
             yield from self._work(found, models)
         except StoppedEarly as error:
             full = isinstance(error.__cause__, sqlite3.Error | OSError)
-            self.record.outcome = RunOutcome.DISK_FULL if full else RunOutcome.BROKEN_OFF
+            self.outcome = RunOutcome.DISK_FULL if full else RunOutcome.BROKEN_OFF
             yield Remark(error.sentence, error.hint)
         except BaseException:
-            self.record.outcome = RunOutcome.BROKEN_OFF
+            self.outcome = RunOutcome.BROKEN_OFF
             raise
         finally:
-            self._settle_record()
+            record = self._record()
             with contextlib.suppress(StoppedEarly), transaction(self.connection, self.folder):
-                end_run(self.connection, number, self.record)
-        yield Finished(self.record)
+                end_run(self.connection, number, record)
+        yield Finished(record)
 
     def _survey(self, parts: list[Scope]) -> Generator[Event, None, Scan]:
         """Walk the scopes. Returns the complete survey."""
         found = Scan()
+        self.tallies.insert(0, found.tally)
         began = time.monotonic()
         gc.disable()  # a row for every file and no cycles: looking for some costs a tenth of a run without changes
         try:
-            for growing in survey(self.connection, parts, self.settings, self.record):
-                found = growing
+            for _ in survey(self.connection, parts, self.settings, found):
                 if self._asked_to_stop():
                     break
                 if self._tell_is_due():
                     yield self._progress(planned=False)
         finally:
             gc.enable()
-        self.record.stages["discover"] = time.monotonic() - began
-        self.record.kept = found.kept
+        self.stages["discover"] = time.monotonic() - began
+        self.kept = found.kept
         for reason in found.guarded:
-            self.record.outcome = RunOutcome.GUARD
-            self.record.notes.append(reason)
+            self.outcome = RunOutcome.GUARD
+            self.notes.append(reason)
             yield Remark(
                 reason, "If they are really gone, run again with --allow-mass-delete, or `mmsearch forget` the folder."
             )
@@ -176,10 +183,9 @@ class _Run:
             self.plan.note_absent(found)
         finally:
             self.connection.execute("ROLLBACK")
-        self.record.pending = len(found.wanted) + len(found.resume) + len(found.retry)
-        self.record.seconds = time.monotonic() - self.began
+        record = self._record(pending=len(found.wanted) + len(found.resume) + len(found.retry))
         yield from self._failures()
-        yield Finished(self.record)
+        yield Finished(record)
 
     def _work(self, found: Scan, models: Models) -> Iterator[Event]:
         """Plan, extract, read, encode and commit what the survey found."""
@@ -190,21 +196,22 @@ class _Run:
             yield from self._loop(jobs, looks, models)
         finally:
             looks.close()
+            commit_s = self.commits.seconds if self.commits is not None else 0.0
+            if self.commits is not None and self.commits.any:
+                self.stages["commit"] = commit_s
             if self.pipeline is not None:
-                self.record.stages |= {name: round(spent, 3) for name, spent in self.pipeline.busy().items()}
-                self.record.profile = finalize.profile(self.record, self.pipeline.profile())
+                self._add_busy(self.pipeline.busy())
+                self.profile = finalize.profile(self.pipeline.profile(), total(self.tallies).segments, commit_s)
                 self.pipeline.close()
-        if self.record.outcome in (RunOutcome.DONE, RunOutcome.GUARD):
+        if self.outcome in (RunOutcome.DONE, RunOutcome.GUARD):
             with transaction(self.connection, self.folder):
                 files.remove_orphans(self.connection)
             yield from self._catch_up(models)
         began = time.monotonic()
-        if (
-            self.record.outcome != RunOutcome.INTERRUPTED
-        ):  # building takes minutes in a large index; who stops wants an end
+        if self.outcome != RunOutcome.INTERRUPTED:  # building takes minutes in a large index; who stops wants an end
             finalize.build_ann(self.connection, self.folder, models)
         yield from models.remarks()
-        self.record.stages["ann"] = time.monotonic() - began
+        self.stages["ann"] = time.monotonic() - began
         yield from self._swap()
 
     def _catch_up(self, models: Models) -> Iterator[Event]:
@@ -214,23 +221,26 @@ class _Run:
             self.connection,
             models,
             self._workers(),
-            self.record,
             lambda: bool(self._asked_to_stop()),
             self.reach,
         )
+        self.tallies.append(work.tally)
         self.ledger.added = len(spaces.lacking(self.connection, [row.id for row in models.rows]))
         self.total += self.ledger.added
-        for event in work.steps():
-            self.caught_up = self.ledger.added_done = work.done
-            yield from models.remarks()
-            if event is not None:
-                yield event
-            if self._tell_is_due():
-                yield self._progress(planned=True)
+        try:
+            for event in work.steps():
+                self.caught_up = self.ledger.added_done = work.done
+                yield from models.remarks()
+                if event is not None:
+                    yield event
+                if self._tell_is_due():
+                    yield self._progress(planned=True)
+        finally:
+            self._add_busy(work.busy)
 
     def _swap(self) -> Iterator[Event]:
         """Put spaces that were built in use when the run has come to its end."""
-        if self.record.outcome not in (RunOutcome.DONE, RunOutcome.GUARD):
+        if self.outcome not in (RunOutcome.DONE, RunOutcome.GUARD):
             return
         for remark in finalize.swap(self.connection, self.folder, self._asked_to_stop):
             if remark is not None:
@@ -240,7 +250,8 @@ class _Run:
 
     def _loop(self, jobs: list[Job], looks: Inspector, models: Models) -> Iterator[Event]:
         """Take what looks and pipeline give, until both have ended or the run is to stop."""
-        self.commits = commits = Commits(self.folder, self.connection, self.plan, self.record, models)
+        self.commits = commits = Commits(self.folder, self.connection, self.waiting, models)
+        self.tallies.append(commits.tally)
         self._start(jobs, models)
         planned = False
         while True:
@@ -283,9 +294,9 @@ class _Run:
         for job in jobs:
             assert self.pipeline is not None
             self.pipeline.add(job)
-            self.ledger.add(job.asset_id, job.source.kind, self.plan.sizes[job.asset_id], job.done)
+            self.ledger.add(job.asset_id, job.source.kind, self.waiting.sizes[job.asset_id], job.done)
             self.total += 1
-            self.total_bytes += self.plan.sizes[job.asset_id]
+            self.total_bytes += self.waiting.sizes[job.asset_id]
 
     def close(self) -> None:
         """End the processes that no pipeline has taken over."""
@@ -307,12 +318,13 @@ class _Run:
         if reason is None and budget is not None and got_on and time.monotonic() - self.began >= budget:
             reason = RunOutcome.BUDGET
         if reason is not None:
-            self.record.outcome = RunOutcome(reason)
+            self.outcome = RunOutcome(reason)
         return reason is not None
 
     def _failures(self) -> Iterator[Event]:
-        yield from self.plan.failures
-        self.plan.failures.clear()
+        for failures in (self.plan.failures, self.commits.failures if self.commits is not None else []):
+            yield from failures
+            failures.clear()
 
     def _tell_is_due(self) -> bool:
         if time.monotonic() - self.told < _TELL_S:
@@ -324,13 +336,34 @@ class _Run:
         reading = self.pipeline.reading if self.pipeline is not None else None
         read = (reading.done, reading.total) if reading is not None else (0, 0)
         done, done_bytes = (self.commits.done, self.commits.done_bytes) if self.commits is not None else (0, 0)
+        record = total(self.tallies)
         return Progress(
-            planned, self.record.seen, done + self.caught_up, self.total, done_bytes, self.total_bytes,
-            self.record.failed, self.record.segments, self.record.embeddings, *read, self.ledger.work(),
-            self.models.waits_for if self.models is not None else "",
-        )  # fmt: skip
+            planned=planned,
+            seen=record.seen,
+            done=done + self.caught_up,
+            total=self.total,
+            done_bytes=done_bytes,
+            total_bytes=self.total_bytes,
+            failed=record.failed,
+            segments=record.segments,
+            embeddings=record.embeddings,
+            read_done=read[0],
+            read_total=read[1],
+            work=self.ledger.work(),
+            waits_for=self.models.waits_for if self.models is not None else "",
+        )
 
-    def _settle_record(self) -> None:
-        self.record.seconds = time.monotonic() - self.began
-        self.record.pending = 0
-        self.record.pending = max(self.record.seen - self.record.accounted(), 0)
+    def _add_busy(self, seconds: Mapping[str, float]) -> None:
+        """Add the busy seconds of a pipeline's stages."""
+        for stage, spent in seconds.items():
+            self.stages[stage] = round(self.stages.get(stage, 0.0) + spent, 3)
+
+    def _record(self, pending: int | None = None) -> RunRecord:
+        """The record of the run: what its stages have counted, added up. Without `pending`, every entry that has no
+        outcome yet is pending."""
+        record = total(self.tallies)
+        record.outcome, record.notes, record.profile = self.outcome, self.notes, self.profile
+        record.kept = self.kept
+        record.stages, record.seconds = self.stages, time.monotonic() - self.began
+        record.pending = max(record.seen - record.accounted(), 0) if pending is None else pending
+        return record

@@ -18,7 +18,8 @@ from mmsearch.errors import FailureCode
 from mmsearch.indexing.guard import GUARD_FILES, Missing, judge, mounts_of_single
 from mmsearch.indexing.inspection import Wanted
 from mmsearch.indexing.scope import Scope
-from mmsearch.run_record import Remark, RunRecord
+from mmsearch.indexing.tally import Tally
+from mmsearch.run_record import Remark
 from mmsearch.store.files import FileRow, known_files
 from mmsearch.store.meta import get_meta
 from mmsearch.store.roots import Root, is_below, mounts
@@ -50,18 +51,16 @@ class Scan:
     change_times: list[tuple[int, int]] = field(default_factory=list)  # file id, ctime_ns: seen for the first time
     touched: int = 0  # files of which nothing but the change time is another
     seen: dict[int, set[bytes]] = field(default_factory=dict)  # by root, so that no file counts twice
+    tally: Tally = field(default_factory=Tally)
 
 
-def survey(
-    connection: sqlite3.Connection, scopes: list[Scope], settings: Settings, record: RunRecord
-) -> Iterator[Scan]:
-    """Walk all scopes. Yields the growing survey now and then, so that the caller can stop or show progress, and
-    complete at the end. Only then does it hold deletions: a file may have moved to a root that is walked later."""
-    result = Scan()
+def survey(connection: sqlite3.Connection, scopes: list[Scope], settings: Settings, result: Scan) -> Iterator[None]:
+    """Walk all scopes and fill in `result`. Yields now and then, so that the caller can stop or show progress.
+    Deletions are known at the end only: a file may have moved to a root that is walked later."""
     lacks: list[Missing] = []
     since = float(get_meta(connection, CTIMES_SINCE) or 0)
     for scope in scopes:
-        found = yield from _one(connection, scope, settings, round(since * 1e9), record, result)
+        found = yield from _one(connection, scope, settings, round(since * 1e9), result)
         lacks += [found] if found is not None else []
     moved = {(want.entry.size, want.entry.mtime_ns) for want in result.wanted}
     for lack in lacks:
@@ -71,12 +70,12 @@ def survey(
         result.kept += verdict.kept
         if verdict.mounts != lack.before:
             result.mounts.append((lack.scope.root, verdict.mounts))
-    yield result
+    yield
 
 
 def _one(
-    connection: sqlite3.Connection, scope: Scope, settings: Settings, since: int, record: RunRecord, result: Scan
-) -> Generator[Scan, None, Missing | None]:
+    connection: sqlite3.Connection, scope: Scope, settings: Settings, since: int, result: Scan
+) -> Generator[None, None, Missing | None]:
     root, rules = scope.root, scope.rules
     known = known_files(connection, root.id, scope.below)
     if scope.files:
@@ -86,22 +85,22 @@ def _one(
     if not scope.files and root.walked and not os.path.isdir(os.path.join(root.path, scope.below)):
         _lost_root(scope, known, settings, result)
         return None
-    seen = result.seen.setdefault(root.id, set())
+    seen, tally = result.seen.setdefault(root.id, set()), result.tally
     entries = _singles(scope, known, result) if scope.files else walk.entries()
     for number, entry in enumerate(entries):
         if entry.path in seen:
             continue
-        record.seen += 1
+        tally.seen += 1
         if root.forgotten and _is_any(entry.path, root.forgotten):
-            record.count("excluded", "forgotten")
+            tally.add("excluded", "forgotten")
             continue
         seen.add(entry.path)
-        _sort(scope, entry, known.get(entry.path), settings, since, record, result)
+        _sort(scope, entry, known.get(entry.path), settings, since, result)
         if number % _FEW == 0:
-            yield result
+            yield
     for reason, count in walk.left_out.items():
-        record.seen += count
-        record.count("excluded", reason, count)
+        tally.seen += count
+        tally.add("excluded", reason, count)
     unlisted = {folder: why for folder, why in walk.unreadable if not _is_any(folder, root.forgotten)}
     result.unreadable += [(root, folder, why) for folder, why in unlisted.items()]
     missing = _missing(scope, walk, known, seen, list(unlisted), result)
@@ -187,9 +186,7 @@ def _singles(scope: Scope, known: Mapping[bytes, FileRow], result: Scan) -> Iter
             result.missing.append((absolute, "There is no such file."))
 
 
-def _sort(
-    scope: Scope, entry: Entry, row: FileRow | None, settings: Settings, since: int, record: RunRecord, result: Scan
-) -> None:
+def _sort(scope: Scope, entry: Entry, row: FileRow | None, settings: Settings, since: int, result: Scan) -> None:
     """Decide by its stat alone what a file needs. `since`, in nanoseconds, is when files that have no change time yet
     were last looked at."""
     root, limit = scope.root, scope.rules.max_bytes
@@ -213,7 +210,7 @@ def _sort(
     ):
         result.wanted.append(Wanted(root, entry, row, limit))
     elif row.state is None:
-        skip(record, entry, "sidecar" if belongs else "larger than --max-size" if is_large else "")
+        skip(result.tally, entry, "sidecar" if belongs else "larger than --max-size" if is_large else "")
     elif row.state == "pending":
         result.resume.append((root, entry))
     elif (row.state in ("failed", "partial") and settings.retry_failed) or lacks_reading(row, settings):
@@ -221,9 +218,9 @@ def _sort(
     elif settings.refresh and row.extractor is not None and row.extractor < EXTRACTOR_VERSION:
         result.wanted.append(Wanted(root, entry, row, limit))
     elif row.state == "failed":
-        record.count("known_failures", row.asset_code or FailureCode.DECODE_ERROR)
+        result.tally.add("known_failures", row.asset_code or FailureCode.DECODE_ERROR)
     else:
-        record.unchanged += 1
+        result.tally.unchanged += 1
 
 
 def lacks_reading(row: FileRow, settings: Settings) -> bool:
@@ -238,10 +235,10 @@ def lacks_reading(row: FileRow, settings: Settings) -> bool:
     return settings.refresh and settings.ocr != "never" and pictured and "ocr" not in readers
 
 
-def skip(record: RunRecord, entry: Entry, reason: str) -> None:
+def skip(tally: Tally, entry: Entry, reason: str) -> None:
     """Count a file that is known by its name only; without a `reason`, by its extension."""
     suffix = os.path.splitext(entry.path)[1].decode("utf-8", "replace").lower()
-    record.count("skipped", reason or ("empty file" if not entry.size else suffix or "no extension"))
+    tally.add("skipped", reason or ("empty file" if not entry.size else suffix or "no extension"))
 
 
 def sidecar_note(entry: Entry) -> str:

@@ -84,7 +84,7 @@ def test_no_stat_result_and_no_name_ends_a_run_and_an_unchanged_file_is_unchange
         with (
             patch.object(walking, "stat_of", lambda entry: stat_result(entry.stat(), properties[entry.path])),
             patch.object(walking, "device_of", lambda path: walking.wrapped(device)),
-            patch.object(looking, "look", lambda wanted, over: looks.append(wanted) or real(wanted, over)),
+            patch.object(looking, "inspect", lambda wanted, over: looks.append(wanted) or real(wanted, over)),
         ):
             for expected in (len(drawn), 0):
                 record = run(index, docs)
@@ -201,7 +201,7 @@ def test_change_times_of_an_older_index_are_taken_as_seen_unless_they_are_new(do
     (docs / "heron.txt").chmod(0o600)
     looks = []
     real = looking.inspect
-    with patch.object(looking, "look", lambda wanted, over: looks.append(wanted.entry.path) or real(wanted, over)):
+    with patch.object(looking, "inspect", lambda wanted, over: looks.append(wanted.entry.path) or real(wanted, over)):
         assert counts(run(index)) == {"seen": 3, "unchanged": 3}
         assert looks == [b"heron.txt"]
         assert rows(index, "SELECT count(*) FROM files WHERE ctime_ns IS NULL") == [(0,)]
