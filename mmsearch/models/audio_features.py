@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from mmsearch.models.picture_classifier import plain_words
-
-if TYPE_CHECKING:
-    import numpy as np
-
 
 RATE = 16_000  # Hz
 WINDOW, HOP = 512, 160  # samples: 32 ms, every 10 ms
@@ -129,7 +125,7 @@ DIRECTIONS: dict[str, tuple[float, ...]] = {
 }
 # fmt: on
 # Cosines with synthetic sounds: 95 of 100 false ones are below the first, half of the true ones above the second.
-SCALES = {"speech": (0.62, 0.82), "noise": (0.56, 0.69), "silence": (0.5, 0.75)}
+CLASS_COSINES = {"speech": (0.62, 0.82), "noise": (0.56, 0.69), "silence": (0.5, 0.75)}
 
 
 class AudioClassQuery(NamedTuple):
@@ -146,8 +142,6 @@ def named_sound(query: str) -> AudioClassQuery | None:
     name = next((name for name, of_class in CLASS_WORDS.items() if words and words <= of_class), None)
     if name is None:
         return None
-    import numpy as np
-
     # The last number is 1 for silence alone, which has no other feature (see `BuiltinMediaEmbedder`).
     vector = np.array([*DIRECTIONS.get(name, (0.0,) * AudioFeatures.size), float(name == "silence")], np.float32)
-    return AudioClassQuery(vector / np.linalg.norm(vector), SCALES[name])
+    return AudioClassQuery(vector / np.linalg.norm(vector), CLASS_COSINES[name])

@@ -118,7 +118,7 @@ def test_t03_a_text_reranker_takes_nothing_but_text(loaded, tmp_path, monkeypatc
     for model in loaded.values():
         with pytest.raises(UsageError, match="takes text, and a candidate has none of it"):
             model.score(Candidate("red"), [Candidate(image=picture)])
-        with pytest.raises(UsageError, match="in a query"):
+        with pytest.raises(UsageError, match="a query has none of it"):
             model.score(Candidate(image=picture), words("red"))
         both = model.score(Candidate("red"), [Candidate("a car", image=picture), Candidate("a car")])
         assert both[0] == pytest.approx(both[1], abs=1e-6)
@@ -245,14 +245,14 @@ def test_t26_all_scores_are_on_one_scale(loaded, monkeypatch):
         model._scaled(np.array([0.5, np.nan], np.float32))
 
 
-def test_t26_a_model_whose_own_code_gives_shares_is_taken_at_its_word(loaded, monkeypatch):
+def test_t26_a_model_whose_own_code_outputs_probabilities_is_taken_at_its_word(loaded, monkeypatch):
     model = loaded["marco"]
-    assert model._gives_shares() is False  # a head of the library gives logits, whatever it happens to say
+    assert model._outputs_probabilities() is False  # a head of the library gives logits, whatever it happens to say
     monkeypatch.setattr(type(model.model.transformers_model), "__module__", "transformers_modules.own")
     monkeypatch.setattr(CrossEncoderReranker, "_predict", lambda self, pairs, *_: np.array([0.9, 0.1, 0.5], np.float32))
-    assert model._gives_shares() is True
+    assert model._outputs_probabilities() is True
     monkeypatch.setattr(CrossEncoderReranker, "_predict", lambda self, pairs, *_: np.array([7.0, 0.1, 0.5], np.float32))
-    assert model._gives_shares() is False
+    assert model._outputs_probabilities() is False
     monkeypatch.setattr(model, "_logits", False)
     assert list(model._scaled(np.array([0.25, 1.0], np.float32))) == [0.25, 1.0]
 

@@ -51,7 +51,7 @@ def test_t03_views_are_those_that_the_model_takes_and_others_are_refused(familie
         with pytest.raises(UsageError, match=f"{name} can't embed {view}."):
             families.embedder(name).embed(view, items)
     with pytest.raises(UsageError, match="can't take a text and a picture"):
-        families.embedder("clip").fused("red", pictures()[0])
+        families.embedder("clip").embed_pair("red", pictures()[0])
 
 
 @pytest.mark.parametrize("shape", [(1, 1, 3), (3, 3, 3), (1, 3000, 3), (3000, 2, 3), (1200, 1600, 3)])
@@ -104,7 +104,7 @@ def test_t06_long_texts_become_parts_of_which_nothing_is_cut(name, families):
 
 
 def test_t06_a_picture_with_a_long_text_is_taken(families):
-    found = families.embedder("qwen").fused("word " * 5000, pictures()[0])
+    found = families.embedder("qwen").embed_pair("word " * 5000, pictures()[0])
     assert np.linalg.norm(found) == pytest.approx(1, abs=1e-5)
 
 
@@ -277,8 +277,8 @@ def test_t22_several_threads_at_once_change_nothing(name, families):
     for got, wanted in zip(found, expected * 2, strict=True):
         same(got, wanted)
     weights = {id(one) for one in embedder.model.parameters()}
-    fronts = [embedder.batches._fronts.get_nowait() for _ in range(embedder.batches._fronts.qsize())]
-    assert len(fronts) <= 4 and all({id(one) for one in front.parameters()} == weights for front in fronts)
+    preparers = [embedder.batches._preparers.get_nowait() for _ in range(embedder.batches._preparers.qsize())]
+    assert len(preparers) <= 4 and all({id(one) for one in preparer.parameters()} == weights for preparer in preparers)
 
 
 def test_t23_large_pictures_are_shrunk_before_the_processor_sees_them(families):

@@ -52,7 +52,7 @@ def test_a_made_up_sound_is_the_same_every_time(kind: str) -> None:
 )
 def test_queries_of_nothing_but_a_sound_name_it(query: str, name: str) -> None:
     vector, scale = audio_features.named_sound(query)
-    assert scale == audio_features.SCALES[name]
+    assert scale == audio_features.CLASS_COSINES[name]
     assert np.array_equal(vector, audio_features.named_sound(name).vector)
 
 
