@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 WORDS = 49408  # of CLIP's vocabulary
 LENGTH = 77
@@ -26,7 +27,7 @@ def vit_l_14(folder: Path) -> Path:
     return _made(folder, LARGE)
 
 
-def _made(folder: Path, shape: dict) -> Path:
+def _made(folder: Path, shape: dict[str, Any]) -> Path:
     """What `CLIPModel` and `CLIPProcessor` save, as models are published; sentence-transformers loads it as it is."""
     if (folder / "ready").is_file():
         return folder

@@ -34,7 +34,7 @@ def main() -> None:
         noise = [chance.integers(0, 256, (SIDE, SIDE, 3), np.uint8) for _ in range(batch)]
         features = batch_to_device(model.preprocess(inputs.prepared(View.IMAGE, noise)), model.device)
 
-        def forward(features: dict = features) -> None:
+        def forward(features: dict[str, Any] = features) -> None:
             with torch.inference_mode():
                 model(features, task="document")["sentence_embedding"].float().cpu()
 

@@ -12,6 +12,7 @@ import sys
 import time
 import traceback
 from pathlib import Path
+from typing import Any
 
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
@@ -45,7 +46,7 @@ def fuzz(name: str, options: argparse.Namespace) -> bool:
     target, inputs = TARGETS[name]
     began, number, examples = time.monotonic(), options.seed, 0
 
-    def counted(drawn: tuple) -> None:
+    def counted(drawn: tuple[Any, ...]) -> None:
         nonlocal examples
         examples += 1
         target(*drawn)

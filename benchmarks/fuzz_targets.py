@@ -17,6 +17,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 from unittest.mock import patch
 
 from hypothesis import strategies as st
@@ -43,7 +44,7 @@ from benchmarks.fuzz_inputs import (
     WORDS,
 )
 from mmsearch import config
-from mmsearch.cli import filter_options
+from mmsearch.cli import config_file, filter_options
 from mmsearch.discovery.ignore import Globs, Rules
 from mmsearch.discovery.sniff import sniff
 from mmsearch.errors import ExtractionError, FailureCode, MmsearchError, UsageError
@@ -52,7 +53,7 @@ from mmsearch.extraction import serialization, wire, worker_tasks
 from mmsearch.extraction.cues import parse_lrc
 from mmsearch.extraction.subtitles import cue_lines, parse_subtitles
 from mmsearch.index import Index
-from mmsearch.index_status import FailedFile
+from mmsearch.index_status import FailedFile, FailedFileState
 from mmsearch.output import formatting, records
 from mmsearch.query import Hit, Query
 from mmsearch.types import Failure, Kind, Locator, Needs, Source
@@ -134,7 +135,7 @@ def small() -> Path:
 
 
 @fuzzed(TYPED, FILTERS, st.integers(1, 30), st.booleans(), st.none() | st.floats(0, 1))
-def queries(text: str, options: dict, k: int, all_segments: bool, min_score: float | None) -> None:
+def queries(text: str, options: dict[str, Any], k: int, all_segments: bool, min_score: float | None) -> None:
     """Whatever is typed as a query or a filter is answered or refused in a sentence; hits pass the filter."""
     with quick():
         try:
@@ -154,14 +155,14 @@ def queries(text: str, options: dict, k: int, all_segments: bool, min_score: flo
 
 
 @fuzzed(st.lists(st.tuples(NAMES, WORDS, st.floats(0, 1), st.integers(1, 9) | st.none()), max_size=5), st.booleans())
-def output(rows: list[tuple], failed: bool) -> None:
+def output(rows: list[tuple[Any, ...]], failed: bool) -> None:
     """JSON, JSON lines, CSV and path lists give back exactly what was put in, one record a line, nothing raw."""
     if failed:
         made = [
-            records.failed_record(FailedFile(path, "failed", Failure(FailureCode.CRASH, text)))
+            records.failed_record(FailedFile(path, FailedFileState.FAILED, Failure(FailureCode.CRASH, text)))
             for path, text, _, _ in rows
         ]
-        columns = records.FAILED_COLUMNS
+        columns: tuple[str, ...] = records.FAILED_COLUMNS
     else:
         hits = [
             Hit(rank, score, path, "text", "text", Locator(page=page), text, (), same=(path,))
@@ -196,7 +197,8 @@ def _captured(work: Callable[[], None]) -> list[bytes]:
     return sent
 
 
-KNOWN = {"index": {"ocr", "no_ocr"}, "query": {"k", "min_score"}}
+FLAG, WHOLE, NUMBER, TEXT = (config_file.Type(name) for name in ("flag", "integer", "float", "text"))
+KNOWN = {"index": {"ocr": TEXT, "no_ocr": FLAG}, "query": {"k": WHOLE, "min_score": NUMBER}}
 
 
 @fuzzed(CONFIG)
@@ -206,11 +208,11 @@ def settings(content: str | bytes) -> None:
     path.write_bytes(content if isinstance(content, bytes) else content.encode("utf-8", "surrogatepass"))
     with quick():
         try:
-            loaded = config.load_config(path, KNOWN)
+            loaded = config_file.parse_config(path, config_file.read_config(path, None), KNOWN)
         except UsageError as error:
             assert str(path) in error.sentence and error.hint
             return
-    assert all(set(options) <= KNOWN[command] for command, options in loaded.items())
+    assert all(set(options) <= KNOWN[command].keys() for command, options in loaded.values.items())
 
 
 @fuzzed(
@@ -318,11 +320,11 @@ def texts(content: str | bytes, format_: str) -> None:
     for one in opened.segments:
         place = one.segment.locator
         assert one.segment.text.strip()
-        assert place.line_start is None or 1 <= place.line_start <= place.line_end <= lines + 1
+        assert place.line_start is None or 1 <= place.line_start <= (place.line_end or 0) <= lines + 1
 
 
 @fuzzed(JUDGED, st.binary(max_size=20))
-def judgements(rows: list, junk: bytes) -> None:
+def judgements(rows: list[Any], junk: bytes) -> None:
     """Any file of judged queries is read or refused in a sentence."""
     path = scratch() / "judged.jsonl"
     path.write_bytes("\n".join(json.dumps(row) for row in rows).encode() + (junk if junk[:1] == b"x" else b""))

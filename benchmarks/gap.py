@@ -49,7 +49,8 @@ def passages(path: Path | None) -> list[str]:
 
 
 def unit(rows: np.ndarray) -> np.ndarray:
-    return rows / np.linalg.norm(rows, axis=-1, keepdims=True)
+    result: np.ndarray = rows / np.linalg.norm(rows, axis=-1, keepdims=True)
+    return result
 
 
 def overlap(rows: np.ndarray, calibration: Calibration, norm: float | None, seed: int) -> float:
@@ -60,7 +61,7 @@ def overlap(rows: np.ndarray, calibration: Calibration, norm: float | None, seed
     views = [others[order[: len(order) // 2]], others[order[len(order) // 2 :]]]
     pushed = []
     for view in views:
-        direction = unit(random.normal(size=rows.shape[1]))
+        direction = unit(np.asarray(random.normal(size=rows.shape[1])))
         pushed.append(unit(view + (random.uniform(0.5, 1.5) if norm is None else norm) * direction))
     before = np.concatenate([queries @ view.T for view in views], axis=1)
     after = np.concatenate([calibration(view, queries) for view in pushed], axis=1)
@@ -73,26 +74,31 @@ def shown(values: Sequence[float]) -> str:
 
 
 def raw(view: np.ndarray, queries: np.ndarray) -> np.ndarray:
-    return queries @ view.T
+    result: np.ndarray = queries @ view.T
+    return result
 
 
 def centred(view: np.ndarray, queries: np.ndarray) -> np.ndarray:
-    return queries @ (view - view.mean(axis=0)).T
+    result: np.ndarray = queries @ (view - view.mean(axis=0)).T
+    return result
 
 
 def centred_both(view: np.ndarray, queries: np.ndarray) -> np.ndarray:
     """As GR-CLIP (arXiv 2507.19054): both sides lose their mean, and are brought back to length 1."""
-    return unit(queries - queries.mean(axis=0)) @ unit(view - view.mean(axis=0)).T
+    result: np.ndarray = unit(queries - queries.mean(axis=0)) @ unit(view - view.mean(axis=0)).T
+    return result
 
 
 def z_score(view: np.ndarray, queries: np.ndarray) -> np.ndarray:
     scores = queries @ view.T
-    return (scores - scores.mean(axis=1, keepdims=True)) / scores.std(axis=1, keepdims=True)
+    result: np.ndarray = (scores - scores.mean(axis=1, keepdims=True)) / scores.std(axis=1, keepdims=True)
+    return result
 
 
 def ranks(view: np.ndarray, queries: np.ndarray) -> np.ndarray:
     scores = queries @ view.T
-    return -np.argsort(np.argsort(-scores, axis=1), axis=1) + 1e-6 * scores
+    result: np.ndarray = -np.argsort(np.argsort(-scores, axis=1), axis=1) + 1e-6 * scores
+    return result
 
 
 def tail(view: np.ndarray, queries: np.ndarray) -> np.ndarray:

@@ -11,6 +11,7 @@ import statistics
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from benchmarks import clip_model, measure, ours, pictures, vlm_model
 from benchmarks.measure import Setting
@@ -31,7 +32,9 @@ def vlm(setting: Setting) -> list[Row]:
     return _rows(setting, "12-MP photos, 2B VLM, GPU", lambda: vlm_model.two_billion(setting.folder / "vlm-2b"))
 
 
-def _rows(setting: Setting, work: str, made: Callable[[], Path], ours_files: int = 2000, plain_files: int = 64) -> list:
+def _rows(
+    setting: Setting, work: str, made: Callable[[], Path], ours_files: int = 2000, plain_files: int = 64
+) -> list[Any]:
     """Against the plain way, and how busy the device was."""
     if reason := missing():
         return [Row(work, note=f"skipped: {reason}")]

@@ -67,7 +67,8 @@ def make(folder: Path, passages: int) -> None:
 def _register(place: IndexFolder) -> None:
     """Record the index as this user's own: the ann files of another one are not loaded."""
     from mmsearch import trust
-    from mmsearch.store.catalogue import index_id, open_reader
+    from mmsearch.store.catalogue import open_reader
+    from mmsearch.store.meta import index_id
 
     connection = open_reader(place)
     number = index_id(connection)

@@ -61,7 +61,7 @@ def index(
     return Indexed(seconds, core_seconds() - before, record, _steady(seen))
 
 
-def _watched(running: subprocess.Popen, catalogue: Path, table: str) -> list[tuple[float, int]]:
+def _watched(running: subprocess.Popen[Any], catalogue: Path, table: str) -> list[tuple[float, int]]:
     """When how many rows were committed, until the process ends."""
     seen = [(time.perf_counter(), 0)]
     while running.poll() is None:

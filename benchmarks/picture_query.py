@@ -57,7 +57,7 @@ def read(path: str) -> None:
     """Print the words of a picture."""
     from rapidocr import RapidOCR
 
-    print(RapidOCR(params={"Global.log_level": "critical"})(path).txts)
+    print(getattr(RapidOCR(params={"Global.log_level": "critical"})(path), "txts", ()))
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ import tempfile
 import time
 import traceback
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
@@ -105,7 +106,7 @@ def fork(folder: Path, number: int) -> int:
     if pid == 0:
         over: list[int] = []
         signal.signal(signal.SIGTERM, lambda *_: over.append(1))
-        report: dict = {"queries": 0, "hits": 0, "moments": 0, "problems": []}
+        report: dict[str, Any] = {"queries": 0, "hits": 0, "moments": 0, "problems": []}
         code = 0
         try:
             read(folder / "index", random.Random(number), over, report)
@@ -117,7 +118,7 @@ def fork(folder: Path, number: int) -> int:
     return pid
 
 
-def read(index: Path, lots: random.Random, over: list[int], report: dict) -> None:
+def read(index: Path, lots: random.Random, over: list[int], report: dict[str, Any]) -> None:
     """Query until told to stop; what is wrong goes into the report."""
     kept: list[snapshot.Snapshot] = []
     close = snapshot.Snapshot.close
@@ -143,7 +144,7 @@ def read(index: Path, lots: random.Random, over: list[int], report: dict) -> Non
     report["moments"] = len(moments)
 
 
-def wrong(one: snapshot.Snapshot, hits: tuple) -> list[str]:
+def wrong(one: snapshot.Snapshot, hits: tuple[Any, ...]) -> list[str]:
     """What of an answer does not agree with its snapshot."""
     problems = []
     shown: dict[bytes, set[str]] = {}

@@ -165,21 +165,21 @@ def arm(fault: dict[str, Any], log: Log) -> None:
     setattr(owner, name, faulty)
 
 
-def _send_half(real: Callable, sock: Any, parts: list[memoryview], *_: Any) -> None:
+def _send_half(real: Callable[..., Any], sock: Any, parts: list[memoryview], *_: Any) -> None:
     for part in parts[:-1]:
         sock.send(part)
     sock.send(parts[-1][: len(parts[-1]) // 2])
 
 
-def _write_half(real: Callable, index: Any, path: str) -> None:
+def _write_half(real: Callable[..., Any], index: Any, path: str) -> None:
     real(index, path)
     os.truncate(path, os.path.getsize(path) // 2)
 
 
-HALVES: dict[str, Callable] = {"send_packed": _send_half, "write_index": _write_half}
+HALVES: dict[str, Callable[..., Any]] = {"send_packed": _send_half, "write_index": _write_half}
 
 
-def _arm_commit(calls: itertools.count, fault: dict[str, Any], strike: Callable[[], None]) -> None:
+def _arm_commit(calls: itertools.count[int], fault: dict[str, Any], strike: Callable[[], None]) -> None:
     """Strike `delay_s` after the n-th COMMIT has been handed to SQLite, from another thread."""
     from mmsearch.store import writing
 
@@ -198,7 +198,7 @@ def _arm_commit(calls: itertools.count, fault: dict[str, Any], strike: Callable[
         connection.set_trace_callback(traced)
         return connection
 
-    writing.open_writer = open_writer
+    writing.open_writer = open_writer  # type: ignore[assignment]
 
 
 def chosen(run: psutil.Process, victim: str, seed: int) -> list[psutil.Process]:
@@ -215,7 +215,7 @@ def chosen(run: psutil.Process, victim: str, seed: int) -> list[psutil.Process]:
 _tasks = itertools.count(1)
 
 
-def handle(request: dict, arrays: list) -> tuple[dict, list]:
+def handle(request: dict[str, Any], arrays: list[Any]) -> tuple[dict[str, Any], list[Any]]:
     """The worker's own handler, with short spans; may die over its n-th task, or while it sends the answer."""
     from mmsearch.extraction import text, worker_tasks
 
@@ -225,7 +225,7 @@ def handle(request: dict, arrays: list) -> tuple[dict, list]:
     return answer
 
 
-def read(request: dict, arrays: list) -> tuple[dict, list]:
+def read(request: dict[str, Any], arrays: list[Any]) -> tuple[dict[str, Any], list[Any]]:
     """Words for a picture: quick, and always the same for the same picture."""
     import zlib
 
@@ -242,11 +242,11 @@ def _die_if_due(stage: str) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
     from mmsearch.extraction import task_loop, wire
 
-    def half(sock: Any, header: dict, results: Any = ()) -> None:
+    def half(sock: Any, header: dict[str, Any], results: Any = ()) -> None:
         _send_half(None, sock, wire.pack(header, results))  # type: ignore[arg-type]
         os.kill(os.getpid(), signal.SIGKILL)
 
-    task_loop.send = half
+    task_loop.send = half  # type: ignore[assignment]
 
 
 if __name__ == "__main__":

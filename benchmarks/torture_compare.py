@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -17,7 +18,7 @@ from mmsearch.query import Query
 from mmsearch.store.layout import IndexFolder
 
 
-def held(index: Path) -> set[tuple]:
+def held(index: Path) -> set[tuple[Any, ...]]:
     """Every segment of an index that has its words in the word table and its vectors: asset key and ordinal."""
     if not IndexFolder(index).exists():
         return set()
@@ -29,7 +30,7 @@ def held(index: Path) -> set[tuple]:
     return set(small_index.rows(index, sql))
 
 
-def answers(index: Path) -> list[list[tuple]]:
+def answers(index: Path) -> list[list[tuple[Any, ...]]]:
     """The top ten of the fixed queries; hits of the same score are put in the order of their paths."""
     opened = Index.open(index)
     return [
@@ -41,7 +42,7 @@ def answers(index: Path) -> list[list[tuple]]:
     ]
 
 
-def similar(one: list[tuple], two: list[tuple]) -> bool:
+def similar(one: list[tuple[Any, ...]], two: list[tuple[Any, ...]]) -> bool:
     """Equal, but for vectors, the last of their rows, whose cosine must be above 0.9999."""
     return len(one) == len(two) and all(
         a[:-1] == b[:-1] and (a[-1] == b[-1] or _point_alike(a[-1], b[-1])) for a, b in zip(one, two, strict=True)

@@ -125,11 +125,15 @@ class _Media:
     def pdf(self, pages: int) -> bytes:
         with tempfile.TemporaryDirectory() as folder:
             words = [f"{' '.join(self.lots.choices(WORDS, k=6))} q{self.lots.randrange(10**9)}" for _ in range(pages)]
-            return small_index.write_pdf(Path(folder) / "a.pdf", *words).read_bytes()
+            result: bytes = small_index.write_pdf(Path(folder) / "a.pdf", *words).read_bytes()
+            return result
 
     def wav(self) -> bytes:
         with tempfile.TemporaryDirectory() as folder:
-            return small_index.write_wav(Path(folder) / "a.wav", 24.0, self.lots.uniform(200, 800)).read_bytes()
+            result: bytes = small_index.write_wav(
+                Path(folder) / "a.wav", 24.0, self.lots.uniform(200, 800)
+            ).read_bytes()
+            return result
 
     def film(self) -> bytes:
         with tempfile.TemporaryDirectory() as folder:

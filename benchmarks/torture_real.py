@@ -12,6 +12,7 @@ import sys
 import time
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -56,7 +57,7 @@ def real_kills(bench: Bench, count: int, seed: int) -> None:
     bench.problems += [f"{STAGE}: {one}" for one in _compare(bench, index, undisturbed)]
 
 
-def _command(bench: Bench, *arguments: str, index: Path, **options: int) -> subprocess.Popen:
+def _command(bench: Bench, *arguments: str, index: Path, **options: Any) -> subprocess.Popen[bytes]:
     bench.now += 1
     kept = {name: value for name, value in os.environ.items() if not name.startswith("MMSEARCH_")}
     own = {"XDG_CACHE_HOME": str(bench.folder / "cache"), "MMSEARCH_CONFIG": os.devnull, MARK: str(bench.now)}
@@ -89,7 +90,7 @@ def _kill(bench: Bench, index: Path, victim: str, after_s: float, lots: random.R
         return bool(victims)
 
 
-def _look(bench: Bench, index: Path, before: set[tuple], victim: str) -> list[str]:
+def _look(bench: Bench, index: Path, before: set[tuple[Any, ...]], victim: str) -> list[str]:
     problems = bench.gone()
     if holder := lock_holder(IndexFolder(index)):
         problems.append(f"the lock is held by {holder}")
@@ -114,14 +115,14 @@ def _compare(bench: Bench, index: Path, undisturbed: Path) -> list[str]:
     return problems
 
 
-def _agree(one: dict[tuple, float], two: dict[tuple, float]) -> bool:
+def _agree(one: dict[tuple[Any, ...], float], two: dict[tuple[Any, ...], float]) -> bool:
     """The same places with the same scores, but for rounding: batches of other sizes are added up in another order. A
     place that one answer lacks must be as good as its last one."""
     last = max(min(one.values(), default=0.0), min(two.values(), default=0.0))
     return all(abs(one.get(place, last) - two.get(place, last)) < ROUNDING for place in one.keys() | two.keys())
 
 
-def _hits(bench: Bench, text: str, index: Path) -> dict[tuple, float]:
+def _hits(bench: Bench, text: str, index: Path) -> dict[tuple[Any, ...], float]:
     arguments = ("query", text, "--format", "jsonl", "--min-score", "0")
     with _command(bench, *arguments, index=index, stdout=subprocess.PIPE) as asked:
         assert asked.stdout is not None

@@ -68,8 +68,8 @@ class Bench:
             cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=env,
         )  # fmt: skip
         self._answer()
-        self.expected: dict[int, tuple[list[tuple], list[list[tuple]]]] = {}
-        self.keys: dict[int, set[tuple]] = {}
+        self.expected: dict[int, tuple[list[tuple[Any, ...]], list[list[tuple[Any, ...]]]]] = {}
+        self.keys: dict[int, set[tuple[Any, ...]]] = {}
 
     def __enter__(self) -> Bench:
         return self
@@ -111,7 +111,7 @@ class Bench:
         slow = f"Slowest opening after a kill {self.slowest_open:.2f} s"
         return f"{slow}; last process gone after {self.slowest_gone:.2f} s."
 
-    def undisturbed(self, version: int) -> tuple[list[tuple], list[list[tuple]]]:
+    def undisturbed(self, version: int) -> tuple[list[tuple[Any, ...]], list[list[tuple[Any, ...]]]]:
         """What an index of a version that was never disturbed holds and answers. Leaves the version in the folder."""
         torture_corpus.put(self.versions[version], self.docs)
         if version not in self.expected:
@@ -161,7 +161,7 @@ class Bench:
         if one.start != "nothing":
             shutil.copytree(self.folder / "undisturbed0", self.index)
 
-    def _put(self, version: int) -> set[tuple]:
+    def _put(self, version: int) -> set[tuple[Any, ...]]:
         """Bring the folder to a version; gives the segments that the index must keep throughout."""
         self.undisturbed(version)
         return held(self.index) & self.keys[version]
@@ -198,7 +198,7 @@ class Bench:
             return str(fault["victim"]) if victims else ""
         return ""
 
-    def _look(self, before: set[tuple]) -> list[str]:
+    def _look(self, before: set[tuple[Any, ...]]) -> list[str]:
         """What is wrong with an index whose run was killed just now."""
         problems = []
         if holder := lock_holder(IndexFolder(self.index)):
@@ -277,7 +277,8 @@ class Bench:
 
 def _is_marked(process: psutil.Process, mark: str) -> bool:
     try:
-        return process.status() != psutil.STATUS_ZOMBIE and process.environ().get(MARK) == mark
+        result: bool = process.status() != psutil.STATUS_ZOMBIE and process.environ().get(MARK) == mark
+        return result
     except psutil.Error:
         return False
 

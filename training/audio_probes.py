@@ -24,7 +24,8 @@ def sound(seed: int, number: int) -> np.ndarray:
         source = noise(rng, count) if rng.random() < 0.55 else voice(rng, count)
         total += source / (np.abs(source).max() + 1e-9) * envelope(rng, count) * rng.uniform(0.2, 1)
     total += rng.normal(0, 10 ** rng.uniform(-5, -2), count)
-    return (total / np.abs(total).max() * rng.uniform(0.05, 1)).astype(np.float32)
+    result: np.ndarray = (total / np.abs(total).max() * rng.uniform(0.05, 1)).astype(np.float32)
+    return result
 
 
 def noise(rng: np.random.Generator, count: int) -> np.ndarray:
@@ -44,7 +45,8 @@ def voice(rng: np.random.Generator, count: int) -> np.ndarray:
     wobble = 1 + rng.uniform(0, 0.2) * np.sin(2 * np.pi * rng.uniform(0.3, 8) * seconds + rng.uniform(0, 6))
     pitch = 2 ** rng.uniform(5.5, 11) * 2 ** (rng.uniform(-0.7, 0.7) * seconds / seconds[-1]) * wobble
     phase = 2 * np.pi * np.cumsum(pitch) / audio_features.RATE
-    return sum(np.sin(phase * k) * k ** -rng.uniform(0.3, 2) for k in range(1, int(rng.integers(2, 16))))
+    result: np.ndarray = sum(np.sin(phase * k) * k ** -rng.uniform(0.3, 2) for k in range(1, int(rng.integers(2, 16))))
+    return result
 
 
 def envelope(rng: np.random.Generator, count: int, kinds: Sequence[int] = (0, 1, 2, 3)) -> np.ndarray:
@@ -139,7 +141,8 @@ def resonating(source: np.ndarray, peaks: list[tuple[float, float, float]]) -> n
 
 def loudest(wave: np.ndarray) -> np.ndarray:
     """At a peak of 1."""
-    return wave / (np.abs(wave).max(initial=0) + 1e-9)
+    result: np.ndarray = wave / (np.abs(wave).max(initial=0) + 1e-9)
+    return result
 
 
 SCALES = ((0, 2, 4, 5, 7, 9, 11), (0, 2, 3, 5, 7, 8, 10), (0, 3, 5, 7, 10, 12, 15))  # semitones
@@ -280,7 +283,8 @@ def direction(rows: np.ndarray, wanted: np.ndarray, steps: int = 30) -> np.ndarr
         slope = inputs.T @ ((sure - wanted) * each) + ridge * found
         curve = (inputs * (sure * (1 - sure) * each)[:, None]).T @ inputs + np.diag(ridge + 1e-9)
         found -= np.linalg.solve(curve, slope)
-    return found[:-1] / np.linalg.norm(found[:-1])
+    result: np.ndarray = found[:-1] / np.linalg.norm(found[:-1])
+    return result
 
 
 def directions(rows: np.ndarray) -> dict[str, tuple[np.ndarray, float, float]]:

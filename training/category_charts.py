@@ -131,7 +131,8 @@ def bar_values(rng: np.random.Generator, count: int, series: int, stacked: bool)
     """float64 (count, series): heights; of one series also sorted, nearly equal, or partly negative."""
     values = rng.gamma(rng.uniform(1, 8), 1.0, (count, series)) + 0.05
     if stacked and rng.random() < 0.3:
-        return values / values.sum(1, keepdims=True)
+        result: np.ndarray = values / values.sum(1, keepdims=True)
+        return result
     shape = rng.random()
     if series == 1 and shape < 0.25:
         values = np.sort(values, 0)[:: rng.choice([-1, 1])]

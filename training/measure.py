@@ -275,7 +275,8 @@ def words_signal(pictures: list[np.ndarray], queries: list[str], cache: Path) ->
     """Float (queries, pictures): the standardised sum of BM25 and MiniLM over the words that OCR reads."""
     texts = read_words(pictures, cache)
     meaning = embed_texts(queries, cache) @ embed_texts([text[:1000] for text in texts], cache).T
-    return standardised(bm25(texts, queries)) + standardised(meaning)
+    result: np.ndarray = standardised(bm25(texts, queries)) + standardised(meaning)
+    return result
 
 
 NOISES = ("rain", "sea waves", "helicopter", "chainsaw")
@@ -377,13 +378,15 @@ def ndcg(similarity: np.ndarray, relevant: np.ndarray, at: int = 10) -> float:
 
 def told_apart(similarity: np.ndarray, truth: np.ndarray) -> np.ndarray:
     """bool (n,): whether the best of the classes is the right one; (n, classes) and int (n,)."""
-    return similarity.argmax(1) == truth
+    result: np.ndarray = similarity.argmax(1) == truth
+    return result
 
 
 def standardised(similarity: np.ndarray) -> np.ndarray:
     """Each query's similarities (queries, items) against their own mean and spread."""
     spread = similarity.std(1, keepdims=True)
-    return (similarity - similarity.mean(1, keepdims=True)) / np.maximum(spread, 1e-6)
+    result: np.ndarray = (similarity - similarity.mean(1, keepdims=True)) / np.maximum(spread, 1e-6)
+    return result
 
 
 def figure(name: str, value: float, low: float, high: float, goal: str = "") -> str:

@@ -71,7 +71,8 @@ def painted(
     made = colours[index] * np.clip(1 + depth * 1.2 + round_, 0.05, 2)[..., None]
     if back is not None:
         made = np.where((index > 0)[..., None], made, back)
-    return made.astype(np.float32)
+    result: Picture = made.astype(np.float32)
+    return result
 
 
 def dream(rng: np.random.Generator, h: int, w: int) -> Picture:
@@ -221,7 +222,8 @@ def developed(rng: np.random.Generator, picture: Picture) -> Picture:
     chroma = picture - grey
     wanted = float(np.exp(rng.normal(np.log(16), 0.6)))  # standard deviation in levels
     chroma *= min(wanted / (float(chroma.std()) + 1e-3), 3)
-    return (black + (white - black) * level + chroma).astype(np.float32)
+    result: Picture = (black + (white - black) * level + chroma).astype(np.float32)
+    return result
 
 
 def photo(rng: np.random.Generator) -> Drawn:

@@ -30,7 +30,8 @@ def tint(rng: np.random.Generator, field: Field) -> np.ndarray:
     """float32 (height, width, 3) 0 to 255: a field coloured along a natural ramp of muted colours."""
     base = natural(rng)
     other = np.clip(base + rng.normal(0, 45, 3), 0, 255) if rng.random() < 0.7 else natural(rng)
-    return base + (other - base) * field[..., None]
+    result: np.ndarray = base + (other - base) * field[..., None]
+    return result
 
 
 def natural(rng: np.random.Generator) -> np.ndarray:

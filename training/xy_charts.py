@@ -24,7 +24,8 @@ def walk(rng: np.random.Generator, count: int) -> np.ndarray:
         series = t * rng.uniform(-2, 2) + rng.normal(0, rng.uniform(0.02, 0.4), count)
     else:
         series = np.cumsum(rng.normal(0, 1, count)) / np.sqrt(count) + np.sin(t * 20) * 0.3
-    return series
+    result: np.ndarray = series
+    return result
 
 
 def lines(canvas: Canvas, style: Style, rng: np.random.Generator, box: Box, bare: bool = False) -> Made:

@@ -82,9 +82,10 @@ class ExtractStage:
 
     def _next_job(self, wait: bool) -> Job | None:
         try:
-            return (self._jobs.get(timeout=0.1) if wait else self._jobs.get_nowait())[2]
+            job: Job | None = (self._jobs.get(timeout=0.1) if wait else self._jobs.get_nowait())[2]
         except queue.Empty:
-            return _NOTHING_YET
+            job = _NOTHING_YET
+        return job
 
     def _submit(self, task: Task) -> None:
         job, probe, span = task

@@ -35,4 +35,5 @@ def fewer(frames: np.ndarray, most: int) -> np.ndarray:
 
     if not most or len(frames) <= most:
         return frames
-    return frames[((np.arange(most) + 0.5) * len(frames) / most).astype(int)]
+    result: np.ndarray = frames[((np.arange(most) + 0.5) * len(frames) / most).astype(int)]
+    return result

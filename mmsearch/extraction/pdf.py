@@ -118,7 +118,8 @@ def layer_text(page: pypdfium2.PdfPage) -> str:
         text = layer.get_text_range()
         # Words across the edge belong to the page; of a part cut out of a larger page only those within do.
         within = layer.get_text_bounded()
-        return (within if 0 < len(within) * 4 < len(text) else text)[:TEXT_CHARACTERS]
+        result: str = (within if 0 < len(within) * 4 < len(text) else text)[:TEXT_CHARACTERS]
+        return result
     except (PdfiumError, ctypes.ArgumentError, AssertionError):
         return ""
     finally:
@@ -177,7 +178,8 @@ def render(page: pypdfium2.PdfPage, needs: Needs, ocr: bool, fingerprint: bool) 
     scale = min(SCALE, max(view, edge / max(width, height)))
     # Of a page a thousand times as long as wide, neither edge may leave the range of a bitmap.
     scale = min(scale, 4 * pixels.OCR_LONG_EDGE / max(width, height))
-    return page.render(scale=scale, rev_byteorder=True).to_pil().convert("RGB")
+    result: Image.Image | None = page.render(scale=scale, rev_byteorder=True).to_pil().convert("RGB")
+    return result
 
 
 def annotations_of(document: pypdfium2.PdfDocument, page: pypdfium2.PdfPage) -> list[str]:
@@ -218,7 +220,8 @@ def _wide(call: Callable[..., int]) -> str:
 def metadata(document: pypdfium2.PdfDocument, key: str) -> str:
     """A value of the document's information; empty if there is none or it is damaged."""
     try:
-        return document.get_metadata_value(key)
+        result: str = document.get_metadata_value(key)
+        return result
     except Exception:  # a damaged title does not fail the document
         return ""
 

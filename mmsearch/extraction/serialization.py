@@ -195,7 +195,8 @@ def _finite(array: np.ndarray) -> np.ndarray:
 
     if array.dtype.kind != "f" or bool(np.isfinite(array).all()):
         return array
-    return np.nan_to_num(array, nan=0.0, posinf=1.0, neginf=-1.0)
+    result: np.ndarray = np.nan_to_num(array, nan=0.0, posinf=1.0, neginf=-1.0)
+    return result
 
 
 def _array(arrays: Sequence[np.ndarray], index: Any, dtype: str, dimensions: int) -> np.ndarray:
@@ -210,7 +211,8 @@ def _array(arrays: Sequence[np.ndarray], index: Any, dtype: str, dimensions: int
         raise WireError("a picture without three channels")
     if dtype == "float32" and not bool(np.isfinite(array).all()):
         raise WireError("sound that is not finite")
-    return array
+    result: np.ndarray = array
+    return result
 
 
 def _fields(data: Any, *names: str) -> dict[str, Any]:
@@ -240,7 +242,8 @@ def _text(data: Any) -> str:
 def _number(data: Any) -> float:
     if type(data) not in (int, float) or not abs(data) < _COUNT_LIMIT or not math.isfinite(data):
         raise WireError("expected a number")
-    return data
+    result: float = data
+    return result
 
 
 def _whole(data: Any, low: int = 0) -> int:

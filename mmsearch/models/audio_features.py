@@ -64,7 +64,8 @@ def mel_filters() -> np.ndarray:
 def cosines() -> np.ndarray:
     """float32 (BANDS, CEPSTRA): the orthonormal cosine transform, without its constant term."""
     angles = np.pi / BANDS * (np.arange(BANDS)[:, None] + 0.5) * np.arange(1, CEPSTRA + 1)
-    return (np.cos(angles) * np.sqrt(2 / BANDS)).astype(np.float32)
+    result: np.ndarray = (np.cos(angles) * np.sqrt(2 / BANDS)).astype(np.float32)
+    return result
 
 
 def log_mel(wave: np.ndarray) -> np.ndarray | None:
@@ -80,7 +81,8 @@ def log_mel(wave: np.ndarray) -> np.ndarray | None:
     )
     if not np.isfinite(total).all() or total.max() < 1e-7:
         return None
-    return 10 * np.log10(total + 1e-10 * total.max() + 1e-12)
+    result: np.ndarray | None = 10 * np.log10(total + 1e-10 * total.max() + 1e-12)
+    return result
 
 
 def describe(bands: np.ndarray) -> np.ndarray:

@@ -101,7 +101,7 @@ class Inputs:
             texts = [text + self._suffix_of("text") for text in items]
             return [{"text": text} for text in texts] if self._wrapped else texts
         makers: dict[View, Callable[[Any], Any]] = {View.IMAGE: self.picture, View.AUDIO: self._sound}
-        make = makers.get(view, self._video)
+        make: Callable[[Any], Any] = makers.get(view, self._video)
         suffix = self._suffix_of(view.value)
         return [{view.value: make(item)} | ({"text": suffix} if suffix else {}) for item in items]
 

@@ -82,7 +82,7 @@ def _padding(height: int, width: int) -> tuple[int, int]:
     return max(0, (height // MAX_ASPECT_RATIO - width + 1) // 2), max(0, (width // MAX_ASPECT_RATIO - height + 1) // 2)
 
 
-def handle(request: dict, arrays: list[np.ndarray]) -> tuple[dict, list[np.ndarray]]:
+def handle(request: dict[str, Any], arrays: list[np.ndarray]) -> tuple[dict[str, Any], list[np.ndarray]]:
     """Worker handler. Request: `threads` (1). Arrays: pictures as `recognize` takes them.
 
     Response: `pages`, one object per picture: `text` in reading order, and `words` with `text`, `score` and `box`

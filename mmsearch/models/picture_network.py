@@ -119,7 +119,7 @@ class PictureRoute(InputModule):
     save_in_root = False
 
     def __init__(self, tower: PictureTower | None = None) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.tower = tower or PictureTower(folded=True)
 
     @property
@@ -165,7 +165,7 @@ class InstalledMiniLM(InputModule):
     save_in_root = False
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.model = SentenceTransformer(str(builtin.locate()), device="cpu")
 
     def preprocess(self, inputs: Sequence[Any], prompt: str | None = None, **kwargs: Any) -> dict[str, Any]:
@@ -174,7 +174,8 @@ class InstalledMiniLM(InputModule):
 
     def forward(self, features: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
         """Adds `sentence_embedding`, float32 (n, 384)."""
-        return self.model(features)
+        result: dict[str, Any] = self.model(features)
+        return result
 
     def save(self, output_path: str, *args: Any, **kwargs: Any) -> None:
         """Write a note in place of the weights."""

@@ -140,7 +140,8 @@ class CrossEncoderReranker:
                 f"The scores of {self.name} in {self._precision.dtype} are not finite.", "--dtype float32"
             )
         if not self._logits:
-            return np.clip(raw, 0.0, 1.0)
+            result: np.ndarray = np.clip(raw, 0.0, 1.0)
+            return result
         return (0.5 * (1.0 + np.tanh(0.5 * raw.astype(np.float64)))).astype(np.float32)  # never overflows
 
     def _outputs_probabilities(self) -> bool:

@@ -185,7 +185,8 @@ class SentenceTransformerEmbedder:
     def _truncate(self, vectors: list[np.ndarray]) -> np.ndarray:
         """The first `dimension` numbers, normalised again: vectors computed in bfloat16 are not of unit length."""
         kept = np.stack(vectors)[:, : self.dimension]
-        return kept / np.maximum(np.linalg.norm(kept, axis=1, keepdims=True), 1e-12)
+        result: np.ndarray = kept / np.maximum(np.linalg.norm(kept, axis=1, keepdims=True), 1e-12)
+        return result
 
     def _reduce_precision(self) -> None:
         """Switch to the fastest precision of the device if the vectors of a sample stay the same."""

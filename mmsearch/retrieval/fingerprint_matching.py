@@ -31,7 +31,10 @@ AUDIBLE = 0.8  # of the frames that are audible in one are so in the other too
 
 def key_distances(key: bytes, others: np.ndarray) -> np.ndarray:
     """In how many signs a look's key differs from others, uint8 (n, 16): int64 (n,)."""
-    return np.bitwise_count(np.bitwise_xor(others, np.frombuffer(key, np.uint8))).sum(axis=1, dtype=np.int64)
+    result: np.ndarray = np.bitwise_count(np.bitwise_xor(others, np.frombuffer(key, np.uint8))).sum(
+        axis=1, dtype=np.int64
+    )
+    return result
 
 
 class ImageFingerprint:
@@ -91,7 +94,8 @@ def _around(maps: np.ndarray) -> np.ndarray:
     padded = np.pad(maps.astype(np.float64), ((0, 0), (half, half), (half, half)), mode="edge")
     sums = np.pad(padded.cumsum(axis=1).cumsum(axis=2), ((0, 0), (1, 0), (1, 0)))
     total = sums[:, WINDOW:, WINDOW:] - sums[:, :-WINDOW, WINDOW:] - sums[:, WINDOW:, :-WINDOW]
-    return (total + sums[:, :-WINDOW, :-WINDOW]) / (WINDOW * WINDOW)
+    result: np.ndarray = (total + sums[:, :-WINDOW, :-WINDOW]) / (WINDOW * WINDOW)
+    return result
 
 
 def _pooled(grey: np.ndarray, cells: int) -> np.ndarray:

@@ -50,7 +50,8 @@ def _proximity(pairs: Sequence[tuple[str, str, float]], wanted: set[str], text: 
                     least[pair] = min(at - before, least.get(pair, at))
         last[kin] = at
     near = {pair: gap for pair, gap in least.items() if gap <= REACH}
-    return sum(weight / near[one, other] ** 0.5 for one, other, weight in pairs if (one, other) in near)
+    result: float = sum(weight / near[one, other] ** 0.5 for one, other, weight in pairs if (one, other) in near)
+    return result
 
 
 def merge_into_ranks(scores: Sequence[float], said: Sequence[float | None]) -> list[tuple[int, float]]:

@@ -92,14 +92,14 @@ def is_as_written(folder: IndexFolder, generation: Generation, recorded: Mapping
 def is_due(connection: sqlite3.Connection, space_id: int, view: str, run_ends: bool) -> bool:
     """Whether a writer should build a view's ann file anew: when a reader has more than `REBUILD_ROWS` or 10% of the
     rows to scan beside it, and at the end of a run already when that is a tenth as bad."""
-    total = connection.execute(
+    total: int = connection.execute(
         "SELECT count(*) FROM embeddings WHERE space_id = ? AND view = ?", (space_id, view)
     ).fetchone()[0]
     found = generations(connection, space_id, view)
     if not found:
         return total > REBUILD_ROWS // (10 if run_ends else 1)
     dead = connection.execute("SELECT count(*) FROM tombstones WHERE generation_id = ?", (found[0].id,)).fetchone()[0]
-    outside = total - (found[0].size - dead) + dead
+    outside: int = total - (found[0].size - dead) + dead
     return outside > max(REBUILD_ROWS, total // 10) / (10 if run_ends else 1)
 
 
