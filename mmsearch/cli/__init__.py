@@ -8,7 +8,7 @@ from typing import NoReturn
 
 def main() -> NoReturn:
     """The `mmsearch` command."""
-    _die_of(signal.SIGINT)
+    _restore_default_action(signal.SIGINT)
     from mmsearch.cli.exit_codes import INTERRUPTED
     from mmsearch.cli.program import run
     from mmsearch.cli.stop_signals import stoppable
@@ -17,21 +17,21 @@ def main() -> NoReturn:
         code = run(sys.argv[1:])
         if code == INTERRUPTED:
             code = stop.exit_code
-    _die_of(signal.SIGINT)
-    if stop.signal is not None or _is_in_a_model():
-        _end_at_once(code)
+    _restore_default_action(signal.SIGINT)
+    if stop.signal is not None or _has_running_stage():
+        _exit_at_once(code)
     sys.exit(code)
 
 
-def _die_of(number: signal.Signals) -> None:
-    """Have a signal end the process as it does other programs, where Python would show a traceback: while it loads
-    and while it ends. What the parent had us ignore stays ignored."""
+def _restore_default_action(number: signal.Signals) -> None:
+    """Restore the default action of a signal, so that it ends the process without a traceback while the program starts
+    and exits. A signal that the parent process ignores stays ignored."""
     if signal.getsignal(number) is not signal.SIG_IGN:
         signal.signal(number, signal.SIG_DFL)
 
 
-def _is_in_a_model() -> bool:
-    """Whether a stage of a run is still inside a model: a run that was stopped does not wait for it for ever."""
+def _has_running_stage() -> bool:
+    """Whether a pipeline stage is still running in a thread: a run that was stopped does not wait for a model."""
     if threading.active_count() == 1:
         return False
     from mmsearch.encoding.jobs import Stage
@@ -39,9 +39,9 @@ def _is_in_a_model() -> bool:
     return any(isinstance(thread, Stage) for thread in threading.enumerate())
 
 
-def _end_at_once(code: int) -> None:
-    """End the process without Python's own end. That would tear a thread out of a library, which aborts the process,
-    and after an interrupted import it kills itself with SIGINT, whatever the exit code."""
+def _exit_at_once(code: int) -> None:
+    """Exit without Python's finalization, which aborts the process where a thread is inside a library, and which
+    replaces the exit code by SIGINT after an interrupted import."""
     import contextlib
     import os
 

@@ -1,4 +1,4 @@
-"""`query --queries-from`: each line is answered as it comes, and every message names its line."""
+"""`query --queries-from`: every line is answered as it is read, and every message names its line."""
 
 from __future__ import annotations
 
@@ -31,9 +31,11 @@ def answer_lines(
     explain: bool,
     quiet: bool,
 ) -> int:
-    """Ask every line of a file, or of standard input for `-`; with `null` queries end with a NUL byte. Each answer is
-    written before the next line is read, JSON as one array at the end. A line that can't be asked is told, the others
-    are answered, and the exit code is 2."""
+    """Answer every line of a file, or of standard input for `-`; with `null` queries end with a NUL byte.
+
+    Each answer is written before the next line is read, JSON as one array at the end. A query that is refused is
+    reported and the others are answered; the exit code is then 2. Returns the exit code.
+    """
     from mmsearch.index import Index
 
     found, refused, seen = False, list[int](), set[bytes]()
@@ -67,7 +69,7 @@ def answer_lines(
         numbers = ", ".join(map(str, refused[:_NAMED])) + (", ..." if len(refused) > _NAMED else "")
         lines = f"line{'s' * (len(refused) > 1)} {numbers}"
         streams.write_message(
-            f"{len(refused)} of {asked} {'query' if asked == 1 else 'queries'} can't be asked: {lines}."
+            f"{len(refused)} of {asked} {'query' if asked == 1 else 'queries'} were refused: {lines}."
         )
         return exit_codes.USAGE
     return exit_codes.DONE if found else exit_codes.NOTHING_FOUND
@@ -85,7 +87,7 @@ def _opened(source: str, held: ExitStack) -> IO[bytes]:
 
 
 def _queries(file: IO[bytes], source: str, end: bytes) -> Iterator[tuple[int, str]]:
-    """The queries of a stream with their numbers from 1, each as soon as it is there; empty ones are only counted."""
+    """The queries of a stream with their numbers from 1, each as soon as it is read; empty ones are counted only."""
     rest, number, more = b"", 0, True
     while more:
         try:

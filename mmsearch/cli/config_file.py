@@ -14,8 +14,8 @@ from typing import Any
 
 from mmsearch.errors import UsageError
 
-LARGEST = 1 << 20  # bytes: what is larger is no config file
-MOST_LINES = 2000  # in which a value's line is looked for
+LARGEST = 1 << 20  # bytes of a config file
+MOST_LINES = 2000  # of a file in which the line of a value is searched
 
 _WANTED = {"flag": "true or false", "integer": "a whole number", "float": "a number", "text": "a text"}
 
@@ -65,30 +65,34 @@ def read_config(path: Path, variable: str | None) -> str:
     except OSError as error:
         problem = error.strerror
     except UnicodeDecodeError:
-        problem = "it is no UTF-8 text"
+        problem = "it is not UTF-8 text"
     if variable is not None:
-        hint = f"Name a file that is there, or unset {variable}; {variable}=/dev/null means no settings."
+        hint = f"Name an existing file, or unset {variable}; {variable}=/dev/null means no settings."
         raise UsageError(f"{variable} names {path}, which can't be read: {problem}.", hint)
-    raise UsageError(f"The config file {path} can't be read: {problem}.", "MMSEARCH_CONFIG=/dev/null does without it.")
+    raise UsageError(
+        f"The config file {path} can't be read: {problem}.", "MMSEARCH_CONFIG=/dev/null means no settings."
+    )
 
 
 def parse_config(path: Path, text: str, known: Mapping[str, Mapping[str, Type]]) -> ConfigFile:
     """The settings in the text of a config file. `known` are the options of each command, names with underscores.
 
-    Raises `UsageError` with the line for what is no TOML, for tables and names that are none, and for values of a
-    wrong type. Dates become ISO texts; a number stands for a text where an option takes one.
+    Raises `UsageError` with the line for invalid TOML, for unknown tables and names, and for values of a wrong type.
+    Dates become ISO text; a number becomes text where an option takes text.
     """
     try:
         tables = tomllib.loads(text)
     except (ValueError, RecursionError) as error:  # a number of thousands of digits is a plain ValueError
-        raise UsageError(f"The config file {path} is no TOML: {error}.", "Mend it, or move it away.") from error
+        raise UsageError(
+            f"The config file {path} is not valid TOML: {error}.", "Correct it, or move it away."
+        ) from error
     bare = ConfigFile(path, text)
     values: dict[str, dict[str, Any]] = {}
     spelled: dict[tuple[str, str], str] = {}
     for command, options in tables.items():
         if command not in known or not isinstance(options, dict):
             raise UsageError(
-                f"{bare.place(command)}: {command!r} is no command's table.",
+                f"{bare.place(command)}: {command!r} is not the name of a command.",
                 f"Tables are {', '.join(f'[{name}]' for name in sorted(known))}.",
             )
         values[command] = {}
@@ -126,9 +130,9 @@ def _checked(value: Any, wanted: Type, where: str) -> Any:
 def line_of(text: str, keys: list[str]) -> int | None:
     """The line, from 1, on which the value at `keys` begins in a TOML text; None where there is none.
 
-    The parser itself is asked: the value is there in the first beginning of the text that parses and has it, and its
-    statement begins after the beginning before that parses without. So tables, dotted keys, inline tables and names
-    that come again are what TOML takes them for.
+    The TOML parser runs on growing prefixes of the text. The value is in the first prefix that parses and contains it;
+    its statement begins after the last prefix that parses without it. So tables, dotted keys, inline tables and
+    repeated names follow the rules of TOML.
     """
     lines = text.split("\n")
     if len(lines) > MOST_LINES:

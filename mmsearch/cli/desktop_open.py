@@ -1,4 +1,4 @@
-"""`--open N`: hand a hit to the desktop, at its page, second or line where its program is known to take one."""
+"""`--open N`: open a hit with the desktop, at its page, second or line where the program takes one."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ _PLACES = {
 
 
 def open_hit(hits: Sequence[Hit], number: int) -> None:
-    """Open hit `number` (from 1) and go on. What a desktop might run is shown in its folder, which is said: nothing in
-    an indexed tree is ever executed. Raises `UsageError` where there is no such hit or no desktop."""
+    """Open hit `number` (from 1) without waiting. For a file that a desktop might execute its folder is opened instead,
+    which is reported. Raises `UsageError` where there is no such hit or no desktop."""
     if number > len(hits):
         if hits:
             raise UsageError(f"There is no hit {number} to open, only {len(hits)}.", "Choose a smaller number.")
@@ -42,15 +42,15 @@ def open_hit(hits: Sequence[Hit], number: int) -> None:
         stderr=subprocess.DEVNULL,
         start_new_session=True,
     )
-    if reason := _not_shown(hits[number - 1]):
+    if reason := _refusal(hits[number - 1]):
         streams.write_note(f"{display_path(hits[number - 1].path)} {reason}: its folder was opened.")
 
 
 def _command(hit: Hit) -> list[str]:
     path = os.fsdecode(hit.path)
     if not os.path.exists(path):
-        raise UsageError("The file is not there any more.", "`mmsearch index` brings the index up to date.")
-    target = os.path.dirname(path) if _not_shown(hit) else path
+        raise UsageError("The file does not exist any more.", "`mmsearch index` brings the index up to date.")
+    target = os.path.dirname(path) if _refusal(hit) else path
     if sys.platform == "darwin":
         return ["open", target]
     opener = shutil.which("xdg-open")
@@ -69,10 +69,10 @@ _RUN_BY_CONTENT = (b"#!", b"\x7fELF", b"MZ", b"\xca\xfe\xba\xbe", b"\xcf\xfa\xed
 _HEAD_BYTES = 4096
 
 
-def _not_shown(hit: Hit) -> str:
-    """Why a desktop might run the file or ask for a program instead of showing it; nothing where it will show it."""
+def _refusal(hit: Hit) -> str:
+    """Why a file is not opened itself: a desktop might execute it. Empty where it is opened."""
     if hit.kind == "other":
-        return "is of no kind that is known"
+        return "is of an unknown kind"
     suffix = os.path.splitext(os.fsdecode(hit.path))[1].lower()
     if os.stat(hit.path).st_mode & 0o111 or suffix in _RUN_BY_NAME or _starts_a_program(hit.path):
         return "is a program or could start one"
@@ -92,7 +92,7 @@ def _starts_a_program(path: bytes) -> bool:
 
 
 def _at_place(hit: Hit, path: str) -> list[str] | None:
-    """The command of the default program with the place; None where we don't know how it takes one."""
+    """The command of the default program with the place; None where its option for a place is unknown."""
     kind, program, argument = _PLACES.get(_default_program(path) or "", ("", "", ""))
     value = getattr(hit.locator, kind) if kind else None
     if value is None or not shutil.which(program):

@@ -1,4 +1,4 @@
-"""`mmsearch doctor`: is everything here that indexing and searching need?"""
+"""`mmsearch doctor`: checks of everything that indexing and searching need."""
 
 from __future__ import annotations
 

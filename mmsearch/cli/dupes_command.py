@@ -1,4 +1,4 @@
-"""`mmsearch dupes`: files that are the same thing."""
+"""`mmsearch dupes`: groups of files that are copies of each other."""
 
 from __future__ import annotations
 
@@ -55,6 +55,6 @@ def dupes(
     if not groups and not quiet:
         streams.write_message("No copies." if not exact else "No files have the same bytes.")
     if stale:
-        remedy = "`mmsearch index --refresh` mends that."
+        remedy = "`mmsearch index --refresh` extracts them again."
         streams.write_message(f"Of {stale:,} stale files only copies with the same bytes are known; {remedy}")
     return exit_codes.DONE if groups else exit_codes.NOTHING_FOUND

@@ -15,7 +15,7 @@ from mmsearch.output import records, streams
 from mmsearch.output.formatting import counted
 
 EXAMPLES = exit_codes.epilog(
-    "mmsearch embed *.jpg --model clip > looks.npy",
+    "mmsearch embed *.jpg --model clip > images.npy",
     "mmsearch embed 'revenue chart' --role query --format jsonl",
     "mmsearch embed report.pdf --format jsonl | jq -c '[.page, .vector[0]]'",
     "cut -f2 titles.tsv | mmsearch embed - --lines --text > titles.npy",
@@ -23,21 +23,21 @@ EXAMPLES = exit_codes.epilog(
 
 
 class Role(StrEnum):
-    """What a vector is for."""
+    """The role of the text that is embedded."""
 
     QUERY = "query"
     DOCUMENT = "document"
 
 
 class Format(StrEnum):
-    """How vectors are written."""
+    """The output format of vectors."""
 
     NPY = "npy"
     JSONL = "jsonl"
 
 
 def embed(
-    things: Annotated[list[str], typer.Argument(metavar="FILE|TEXT...", help="What to embed; - is standard input.")],
+    inputs: Annotated[list[str], typer.Argument(metavar="FILE|TEXT...", help="What to embed; - is standard input.")],
     model: Annotated[str, typer.Option("--model", metavar="MODEL[:VIEW,VIEW]", help="Which model.")] = "builtin",
     role: Annotated[
         Role, typer.Option("--role", help="Many models encode queries and documents differently.")
@@ -67,18 +67,20 @@ def embed(
 ) -> int:
     """Embed files and texts into vectors, as an index does.
 
-    There is a vector for each passage, page, picture, sound or scene, in order. Exit code 4: one of them gave no
+    There is a vector for each passage, page, picture, sound or scene, in order. Exit code 4: one of them has no
     vector.
     """
     if format is Format.NPY and streams.is_terminal(sys.stdout):
-        raise UsageError("npy is no text for a terminal.", "Write it to a file (> vectors.npy), or: --format jsonl")
+        raise UsageError(
+            "npy is binary, and stdout is a terminal.", "Write it to a file (> vectors.npy), or: --format jsonl"
+        )
     if instruct and role is Role.DOCUMENT:
         raise UsageError("--instruct is for queries.", "Add --role query.")
     chosen = input_arguments.model_options(
         model, trust_remote_code, device=device, dtype=dtype, dim=dim, max_pixels=max_pixels, frames=frames,
         revision=revision, allow_download=allow_download,
     )  # fmt: skip
-    with input_arguments.things(things, text, file, lines, quiet) as named:
+    with input_arguments.things(inputs, text, file, lines, quiet) as named:
         return _embed(named, model, role, instruct, "never" if no_ocr else "auto", format, chosen, quiet)
 
 
@@ -111,7 +113,7 @@ def _embed(
         np.save(buffer, np.stack(vectors) if vectors else np.empty((0, embedder.dimension), np.float32))
         streams.write_stdout(buffer.getvalue())
     if not quiet and len(found) != len(things):
-        streams.write_note(f"{counted(len(found), 'vector')} of {counted(len(things), 'thing')}, in order.")
+        streams.write_note(f"{counted(len(found), 'vector')} of {counted(len(things), 'input')}, in order.")
     input_arguments.report(troubles)
     return exit_codes.SOME_FAILED if troubles else exit_codes.DONE
 

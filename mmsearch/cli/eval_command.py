@@ -25,7 +25,7 @@ EXAMPLES = exit_codes.epilog(
     "mmsearch eval queries.jsonl --compare before.json --fail-under nDCG@10=0.9",
     "mmsearch eval queries.jsonl --qrels qrels/test.tsv --base files",
 )
-_PATIENCE_S = 15.0  # between two words on how far it is
+_PROGRESS_S = 15.0  # between two progress messages
 
 
 def eval(
@@ -76,7 +76,7 @@ def eval(
     folder = runner.base_folder(queries, base)
     with Index.open(locations.index_folder(index)) as opened:
         judged, missing = runner.present(judged, folder)
-        ranked = list(_told(runner.run(opened, judged, folder, k, not no_names), len(judged), quiet))
+        ranked = list(_with_progress(runner.run(opened, judged, folder, k, not no_names), len(judged), quiet))
         told = reports.report(ranked, opened.status(), k, not no_names, before, missing)
     if save is not None:
         _save(save, told)
@@ -103,13 +103,13 @@ def _of_gallery(judged: list[JudgedQuery], gallery: str | None) -> list[JudgedQu
     return kept
 
 
-def _told(ranked: Iterable[RankedAnswer], total: int, quiet: bool) -> Iterator[RankedAnswer]:
-    """The same, saying now and then how far it is."""
+def _with_progress(ranked: Iterable[RankedAnswer], total: int, quiet: bool) -> Iterator[RankedAnswer]:
+    """The same, with a progress message now and then."""
     began = said = time.monotonic()
     for number, one in enumerate(ranked, 1):
         yield one
         now = time.monotonic()
-        if not quiet and now - said >= _PATIENCE_S and number < total:
+        if not quiet and now - said >= _PROGRESS_S and number < total:
             left = (now - began) / number * (total - number)
             streams.write_message(f"{number:,} of {total:,} queries; {formatting.approximate_duration(left)} left")
             said = now

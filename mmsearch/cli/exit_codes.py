@@ -1,4 +1,4 @@
-"""Exit codes: part of the interface, in one table. Errors carry theirs (`errors.py`); these are all there are."""
+"""All exit codes, which are part of the interface, and the texts that end the help pages."""
 
 from __future__ import annotations
 

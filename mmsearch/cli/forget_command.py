@@ -34,6 +34,6 @@ def forget(
     number = Index.forget(locations.index_folder(index), targets, settings, report=report)
     if not quiet:
         streams.write_message(
-            f"{counted(number, 'file')} taken out of the index." if number else "The index has no such file."
+            f"{counted(number, 'file')} removed from the index." if number else "The index has no such file."
         )
     return exit_codes.DONE

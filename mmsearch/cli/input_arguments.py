@@ -1,4 +1,4 @@
-"""What was named on the command line of `embed` and `rank`: files, texts, and standard input."""
+"""The arguments of `embed` and `rank`: files, texts, and standard input."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 LONGEST_STDIN = 1 << 30  # bytes
 
-AsText = Annotated[bool, typer.Option("--text", help="Everything is text, also what is called like a file.")]
-AsFile = Annotated[bool, typer.Option("--file", help="Everything is a file; what is none is an error.")]
+AsText = Annotated[bool, typer.Option("--text", help="Every argument is text, even the name of a file.")]
+AsFile = Annotated[bool, typer.Option("--file", help="Every argument is a file; anything else is an error.")]
 Lines = Annotated[
     bool, typer.Option("--lines", help="Every line of standard input (`-`) is a file or text of its own.")
 ]
@@ -45,8 +45,11 @@ Frames = Annotated[
 
 @contextlib.contextmanager
 def things(typed: Sequence[str], as_text: bool, as_file: bool, lines: bool, quiet: bool) -> Iterator[list[AdHocInput]]:
-    """What was typed as files and texts: a file that exists is a file, all else is text, `-` is standard input. Says on
-    stderr which is which. A file out of standard input lives as long as this context. Raises `UsageError`."""
+    """The inputs of the arguments: the name of an existing file is a file, anything else is text, `-` is stdin.
+
+    Reports on stderr how many are files and texts. A file read from standard input exists until the context ends.
+    Raises `UsageError`.
+    """
     if as_text and as_file:
         raise UsageError("--text and --file exclude each other.", "Leave one of them out.")
     if list(typed).count("-") > 1:
@@ -68,12 +71,12 @@ def things(typed: Sequence[str], as_text: bool, as_file: bool, lines: bool, quie
             texts = [one_line(thing.text) for thing in found if thing.path is None]
             files = counted(len(found) - len(texts), "file")
             first = texts[0] if len(texts[0]) <= 40 else texts[0][:39] + "…"
-            streams.write_note(f"{files}, {counted(len(texts), 'text')} (“{first}” is no file here).")
+            streams.write_note(f"{files}, {counted(len(texts), 'text')} (“{first}” is not a file here).")
         yield found
 
 
 def _typed(word: bytes, as_text: bool, as_file: bool) -> AdHocInput:
-    """A folder is a mistake here; among the lines of a list it is one of many."""
+    """An argument as an input. Raises `UsageError` for a folder, which among the lines of a list is skipped."""
     thing = _thing(word, as_text, as_file)
     if thing.path is not None and os.path.isdir(thing.path):
         raise UsageError(f"{os.fsdecode(word)!r} is a folder.", "Name files, or index it: mmsearch index FOLDER")
@@ -114,8 +117,8 @@ def _standard_input(folder: str, as_text: bool) -> AdHocInput:
 
 
 def model_options(name: str, trusted: Sequence[str] | None, **given: Any) -> ModelOptions:
-    """What was said about the model of that name; `auto` and nothing leave it to the model or the machine. `trusted`
-    are the models that may run code of their own. Raises `UsageError`."""
+    """The options of a model; `auto` and None leave the choice to the model or machine. `trusted` are the models that
+    may run the code that they come with. Raises `UsageError`."""
     from mmsearch.config import Settings
     from mmsearch.models.model_options import ModelOptions
     from mmsearch.models.registry import resolve
@@ -128,18 +131,18 @@ def model_options(name: str, trusted: Sequence[str] | None, **given: Any) -> Mod
 
 
 def report(troubles: Sequence[SkippedFile]) -> None:
-    """What went wrong, one line each."""
+    """Write a line for each input that was skipped."""
     for trouble in troubles:
         streams.write_note(trouble.sentence)
 
 
 def named(thing: AdHocInput) -> dict[str, Any]:
-    """A thing in JSON: its path, or its text."""
+    """An input in JSON: its path, or its text."""
     from mmsearch.output.records import path_record
 
     return path_record(thing.name) if thing.path is not None else {"text": thing.text}
 
 
 def place_record(locator: Locator) -> dict[str, Any]:
-    """Where in a file something lies, as hits have it."""
+    """A place in a file, with the fields of a hit."""
     return {name: getattr(locator, name) for name in ("page", "start_s", "end_s", "line_start", "line_end")}

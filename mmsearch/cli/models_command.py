@@ -1,4 +1,4 @@
-"""`mmsearch models`: which models there are, how each stands here, and getting and removing them."""
+"""`mmsearch models`: list models with their state on this machine, download and remove them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ EXAMPLES = exit_codes.epilog(
 
 
 def models(
-    action: Annotated[str, typer.Argument(metavar="[list|show|pull|rm]", help="What to do.")] = "list",
+    action: Annotated[str, typer.Argument(metavar="[list|show|pull|rm]", help="The action.")] = "list",
     name: Annotated[str | None, typer.Argument(metavar="NAME", help="A short name, OWNER/NAME, or a folder.")] = None,
     revision: Annotated[str, typer.Option("--revision", metavar="REV", help="pull: this commit, branch or tag.")] = "",
     trust_remote_code: Annotated[
@@ -40,9 +40,9 @@ def models(
     it from this machine.
     """
     if action not in ACTIONS:
-        raise UsageError(f"models can't {action!r}.", f"Choose {chosen(ACTIONS)}.")
+        raise UsageError(f"models has no action {action!r}.", f"Choose {chosen(ACTIONS)}.")
     if format is options.ListFormat.PATHS:
-        raise UsageError("Models are no paths.", "Choose table, json, jsonl or csv.")
+        raise UsageError("A list of models has no paths.", "Choose table, json, jsonl or csv.")
     if (name is None) != (action == "list"):
         wrong = f"models {action} needs a NAME." if name is None else "models list takes no NAME."
         raise UsageError(wrong, "mmsearch models show NAME")
@@ -113,5 +113,5 @@ def _remove(name: str, quiet: bool) -> int:
     spec = resolve(name)
     freed = downloads.remove(spec)
     if not quiet:
-        streams.write_message(f"{spec.name} is gone: {size(freed)} freed.")
+        streams.write_message(f"{spec.name} was removed: {size(freed)} freed.")
     return exit_codes.DONE

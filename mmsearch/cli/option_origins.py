@@ -1,4 +1,4 @@
-"""Where an option's value came from, so that a message blames the variable or the line of the config file."""
+"""Where the value of an option came from: messages name the variable or the line of the config file."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ def origin(context: Any, parameter: Any, config: ConfigFile | None) -> str | Non
     return None
 
 
-def blame(error: MmsearchError, context: Any, config: ConfigFile | None) -> None:
-    """Begin the error's sentence with the variables and places that set the options that it speaks of."""
+def prefix_origins(error: MmsearchError, context: Any, config: ConfigFile | None) -> None:
+    """Prefix the error's sentence with the variables and config file lines of the options that it names or quotes."""
     options = [parameter for parameter in context.command.params if parameter.param_type_name == "option"]
-    guilty = [one for one in options if _is_named(error.sentence, one)]
-    guilty = guilty or [one for one in options if _is_quoted(error.sentence, one, context.params.get(one.name))]
-    places = [place for one in guilty if (place := origin(context, one, config)) is not None]
+    matching = [one for one in options if _is_named(error.sentence, one)]
+    matching = matching or [one for one in options if _is_quoted(error.sentence, one, context.params.get(one.name))]
+    places = [place for one in matching if (place := origin(context, one, config)) is not None]
     if places:
         error.sentence = f"{', '.join(dict.fromkeys(places))}: {error.sentence}"
 

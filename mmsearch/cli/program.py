@@ -1,4 +1,4 @@
-"""The program: its commands, where their options come from, and what becomes of every exception."""
+"""The program: its commands, the sources of their options, and the handling of every exception."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _GLOBAL = ("index", "quiet", "debug")  # options that one environment variable s
 
 @dataclass(slots=True)
 class Session:
-    """What the end of the program must know of its beginning."""
+    """State of one invocation, for its error messages."""
 
     debug: bool = False
     config: config_file.ConfigFile | None = None
@@ -38,7 +38,7 @@ class Session:
 
 
 class _Bug(Exception):
-    """Carries an exception past Typer, which would take a broken pipe to a worker for a closed output."""
+    """Wraps an exception that Typer would handle: it takes any broken pipe for a closed stdout."""
 
 
 class _Program(TyperGroup):
@@ -76,7 +76,7 @@ def run(arguments: Sequence[str]) -> int:
         streams.discard_stdout()
         return exit_codes.DONE
     except MmsearchError as error:
-        return _told(system_errors.translated(error) or error, session)
+        return _report_error(system_errors.translate(error) or error, session)
     except typer.TyperException as error:
         return _usage(error, session)
     except (KeyboardInterrupt, typer.Abort):
@@ -84,13 +84,13 @@ def run(arguments: Sequence[str]) -> int:
     except Exception as error:
         if session.debug:
             streams.write_message(traceback.format_exc().rstrip())
-        return _told(system_errors.translated(error) or _unexpected(error, session), session)
+        return _report_error(system_errors.translate(error) or _unexpected(error, session), session)
 
 
-def _told(error: MmsearchError, session: Session) -> int:
-    """Say an error, with the variable or the line of the config file that it comes from, and return its exit code."""
+def _report_error(error: MmsearchError, session: Session) -> int:
+    """Write an error, with the variable or the line of the config file that it comes from, and return its exit code."""
     if session.context is not None:
-        option_origins.blame(error, session.context, session.config)
+        option_origins.prefix_origins(error, session.context, session.config)
     streams.write_error(error)
     return error.exit_code
 
@@ -98,14 +98,14 @@ def _told(error: MmsearchError, session: Session) -> int:
 def _unexpected(error: Exception, session: Session) -> MmsearchError:
     """A library that can't be loaded, or a bug."""
     if isinstance(error, ImportError) and not (error.name or "").startswith("mmsearch"):
-        return UsageError(f"A library can't be loaded: {error}", "`mmsearch doctor` says what to do.")
+        return UsageError(f"A library can't be loaded: {error}", "`mmsearch doctor` shows the remedy.")
     told = f"{type(error).__name__}: {error}".rstrip(": ")
     hint = "This should not happen. " + ("Please report it." if session.debug else "Run again with --debug.")
     return MmsearchError(f"Unexpected error: {told}", hint)
 
 
 def _usage(error: typer.TyperException, session: Session) -> int:
-    """Typer's own complaints in our form; `mmsearch` alone shows what there is."""
+    """Write a usage error of Typer in the form of ours; `mmsearch` alone shows the help. Returns the exit code."""
     context = getattr(error, "ctx", None)
     if type(error).__name__ == "NoArgsIsHelpError":
         streams.write_message(error.format_message())
@@ -138,7 +138,7 @@ def _root(
 
 
 def _named(arguments: Sequence[str]) -> Sequence[str]:
-    """The command that is called; all of them where that is not clear. Only what is called costs start-up time."""
+    """The command that is called, or all commands where that is not clear. Only these are imported."""
     first = next((word for word in arguments if not word.startswith("-")), "")
     return [first] if first in _COMMANDS else _COMMANDS
 

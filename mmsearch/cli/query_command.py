@@ -1,4 +1,4 @@
-"""`mmsearch query`: find places by words, by a picture, by files to be like, or by all of them."""
+"""`mmsearch query`: find places by words, pictures, sounds, videos and similar files."""
 
 from __future__ import annotations
 
@@ -31,20 +31,20 @@ def query(
         list[str] | None,
         typer.Argument(
             metavar="TEXT",
-            help='What to look for. Within quotes of the shell, "a phrase" must be there and -word must not.',
+            help='The text to search for. Within quotes of the shell, "a phrase" must be there and -word must not.',
         ),
     ] = None,
     image: Annotated[
         list[str] | None,
-        typer.Option("--image", metavar="FILE|URL|-", help="A picture to look for; TEXT may go with it. Repeatable."),
+        typer.Option("--image", metavar="FILE|URL|-", help="A picture to search by; TEXT may go with it. Repeatable."),
     ] = None,
     audio: Annotated[
         list[str] | None,
-        typer.Option("--audio", metavar="FILE|URL|-", help="A sound to look for, in the same way. Repeatable."),
+        typer.Option("--audio", metavar="FILE|URL|-", help="A sound to search by, in the same way. Repeatable."),
     ] = None,
     video: Annotated[
         list[str] | None,
-        typer.Option("--video", metavar="FILE|URL|-", help="A video to look for, in the same way. Repeatable."),
+        typer.Option("--video", metavar="FILE|URL|-", help="A video to search by, in the same way. Repeatable."),
     ] = None,
     like: Annotated[
         list[str] | None,
@@ -63,7 +63,7 @@ def query(
         ),
     ] = None,
     queries_from: Annotated[
-        str | None, typer.Option("--queries-from", metavar="FILE|-", help="Ask every line of FILE.")
+        str | None, typer.Option("--queries-from", metavar="FILE|-", help="Answer every line of FILE.")
     ] = None,
     k: options.Count = 10,
     all_segments: options.AllSegments = False,
@@ -86,7 +86,7 @@ def query(
     trust_remote_code: options.TrustCode = None,
     allow_download: options.AllowDownload = False,
     instruct: Annotated[
-        str, typer.Option("--instruct", metavar="TEXT", help="What the search is for: for models that follow that.")
+        str, typer.Option("--instruct", metavar="TEXT", help="An instruction to the model, where it takes one.")
     ] = "",
     query_encoder: Annotated[
         str,

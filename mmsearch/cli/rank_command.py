@@ -49,8 +49,8 @@ def rank(
 ) -> int:
     """Rank files and texts by how well they answer a query.
 
-    The best is first; the score of a file is that of its best place. A score is a reranker's judgement, 0 to 1, or
-    with an embedder the cosine to the query. Exit code 1: nothing is left; 4: one of them gave nothing to score.
+    The best is first; the score of a file is that of its best place. A score is that of a reranker, 0 to 1, or
+    with an embedder the cosine to the query. Exit code 1: nothing is left; 4: one of them could not be scored.
     """
     format = options.list_format(format, null)
     least = option_values.finite(min_score, "--min-score")
@@ -87,7 +87,7 @@ def _ranked(query: Any, things: list[Any], name: str, instruct: str, ocr: str, c
 
 
 def _record(rank: int, one: Any, things: list[Any]) -> dict[str, Any]:
-    """One thing, schema `mmsearch.ranked/1`."""
+    """One input, schema `mmsearch.ranked/1`."""
     return {
         "schema": "mmsearch.ranked/1",
         "input": one.thing + 1,

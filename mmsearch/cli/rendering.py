@@ -1,4 +1,4 @@
-"""What `query` and `similar` share: an answer goes out in the format that was asked for."""
+"""Writing the answer of `query` and `similar` in the requested format."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 
 
 def comparison_spinner(media: Sequence[str], quiet: bool) -> contextlib.AbstractContextManager[None]:
-    """Say on a terminal that the files of a query are read and compared; nothing for a query of words."""
+    """A spinner for the time in which the files of a query are compared; nothing for a text query."""
     if not media:
         return contextlib.nullcontext()
     return spinner(f"Comparing {os.path.basename(media[0]) if len(media) == 1 else f'{len(media)} files'}", quiet)
 
 
 def write_answer(answer: Answer, format: ListFormat, null: bool, explain: bool, quiet: bool) -> int:
-    """Write an answer to stdout, what there is to note to stderr, and return the exit code."""
+    """Write an answer to stdout and its notes to stderr. Returns the exit code."""
     if format is ListFormat.JSON:
         records.write_json(records.answer_record(answer))
     else:

@@ -1,4 +1,5 @@
-"""A run that changes an index, for `index` and `failed --retry`: events to the screen, a record to the exit code."""
+"""A run that changes an index, for `index` and `failed --retry`: its events are shown, its record becomes the exit
+code."""
 
 from __future__ import annotations
 
@@ -36,7 +37,7 @@ def update(
     profile: bool = False,
 ) -> int:
     """Run `Index.update`, show it, write its record to `summary_json`, and return the exit code. `profile` shows how
-    its stages fared, also when it is to be quiet."""
+    busy its stages were, also with `quiet`."""
     from mmsearch.config import require_index
     from mmsearch.index import Index
 
@@ -62,7 +63,7 @@ def update(
 
 
 def exit_code(record: RunRecord, interrupted: int, dry_run: bool = False) -> int:
-    """What a run's record means to the shell: stopped early wins over failures, both over success."""
+    """The exit code of a run's record: stopped early wins over failures, both over success."""
     if record.outcome == RunOutcome.INTERRUPTED:
         return interrupted
     if record.outcome != RunOutcome.DONE or ((record.pending or record.behind) and not dry_run):

@@ -1,4 +1,4 @@
-"""`mmsearch similar`: find what is like a file, or like one place in it."""
+"""`mmsearch similar`: find places like a file, or like one place in it."""
 
 from __future__ import annotations
 

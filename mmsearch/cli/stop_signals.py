@@ -1,4 +1,4 @@
-"""Ctrl-C and its relatives: a run ends well within a limit, everything else ends at once, each with the signal's code.
+"""SIGINT, SIGTERM and SIGHUP: a run ends within a time limit, any other command at once, with 128 + the signal.
 
 Ending at any moment is safe: commits are atomic, and workers die with their parent.
 """

@@ -1,4 +1,4 @@
-"""What the operating system refuses, as errors that say what to do: a full disk or a missing right is no bug."""
+"""Errors of the operating system (a full disk, a missing permission) as errors with a hint."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _REFUSED = (
 _LACKING = (errno.EMFILE, errno.ENFILE, errno.EAGAIN, errno.ENOMEM)
 
 
-def translated(error: BaseException) -> MmsearchError | None:
+def translate(error: BaseException) -> MmsearchError | None:
     """The error to show for one that left a command; None where it may be a bug."""
     if isinstance(error, StoppedEarly):  # it says which disk
         return None
@@ -25,7 +25,7 @@ def translated(error: BaseException) -> MmsearchError | None:
     if isinstance(error, MmsearchError):
         return None
     if any("No usable temporary directory" in str(one) for one in chain(error)):
-        return StoppedEarly("There is no temporary folder that can be written.", "Set TMPDIR to one that has room.")
+        return StoppedEarly("No temporary folder can be written.", "Set TMPDIR to one that has room.")
     if isinstance(error, FileNotFoundError) and not _has_working_directory():
         return UsageError("The working directory does not exist any more.", "Change to another one.")
     if isinstance(error, RuntimeError) and "home directory" in str(error):
@@ -34,7 +34,7 @@ def translated(error: BaseException) -> MmsearchError | None:
         return StoppedEarly("There is not enough memory.", "Close other programs, or set fewer --workers.")
     if isinstance(error, OSError) and error.errno in _LACKING:
         return StoppedEarly(
-            f"The system has no more of what is needed: {error.strerror}.", "`ulimit -a` shows this shell's limits."
+            f"A resource of the system is exhausted: {error.strerror}.", "`ulimit -a` shows this shell's limits."
         )
     if isinstance(error, OSError) and error.errno in _REFUSED and error.filename is not None:
         return UsageError(

@@ -24,7 +24,7 @@ def trust(
         str | None, typer.Argument(metavar="[DIR]", help="The folder of an index, or the one that its .mmsearch is in.")
     ] = None,
     trust_remote_code: options.TrustCode = None,
-    remove: Annotated[bool, typer.Option("--remove", help="Trust this index no more.")] = False,
+    remove: Annotated[bool, typer.Option("--remove", help="Stop trusting this index.")] = False,
     format: options.Reports = options.ReportFormat.TABLE,
     quiet: options.Quiet = False,
     debug: options.Debug = False,
@@ -32,7 +32,7 @@ def trust(
     """Show which indexes are yours, or adopt the one in DIR.
 
     An index that your mmsearch did not make where it lies is not used unless you name it, and no model that it names is
-    loaded. Adopting it changes that. Code of a model's own runs only if --trust-remote-code names the model.
+    loaded. Adopting it changes that. The code that a model comes with runs only if --trust-remote-code names the model.
     """
     if folder is None:
         if remove or trust_remote_code:
@@ -41,7 +41,7 @@ def trust(
     place = _index_in(folder)
     if remove:
         if trust_remote_code:
-            raise UsageError("--remove takes all trust away, --trust-remote-code gives some.", "Leave one of them out.")
+            raise UsageError("--remove and --trust-remote-code contradict each other.", "Leave one of them out.")
         return _remove(place, format, quiet)
     from mmsearch.indexing.adoption import adopt
 

@@ -1,4 +1,4 @@
-"""`mmsearch verify`: check every promise that an index keeps, and rebuild what can be rebuilt."""
+"""`mmsearch verify`: check the invariants of an index, and rebuild what is derived."""
 
 from __future__ import annotations
 

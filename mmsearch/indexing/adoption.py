@@ -131,7 +131,7 @@ def _unasked(folder: Path, standing: Standing, known: Described | None, linked: 
 
 def _hint(folder: Path) -> str:
     shown = shlex.quote(str(folder))
-    return f"Search it as mere data: --index {shown}. If you know where it is from, adopt it: mmsearch trust {shown}"
+    return f"Search it as data: --index {shown}. If you know where it is from, adopt it: mmsearch trust {shown}"
 
 
 def _owner(folder: Path) -> str:

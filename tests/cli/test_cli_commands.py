@@ -173,7 +173,7 @@ def test_a_line_that_can_not_be_asked_is_named_and_the_others_are_answered(capfd
         'line 3 ("refused"): There are no words in it. Add one.',
         'line 4 ("nothing"): Answered from memory.',
         'line 4 ("nothing"): Nothing found.',
-        "1 of 3 queries can't be asked: line 3.",
+        "1 of 3 queries were refused: line 3.",
     ]
 
 

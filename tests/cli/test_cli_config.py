@@ -132,15 +132,15 @@ def test_an_index_that_is_not_there_is_told_with_the_variable_that_names_it(monk
     ("text", "sentence"),
     [
         ("[query]\nfold = 1\n", "{}, line 2: query has no option 'fold'."),
-        ("\n[queries]\nk = 1\n", "{}, line 2: 'queries' is no command's table."),
-        ("k = 1\n[query]\n", "{}, line 1: 'k' is no command's table."),
-        ("query = 3\n", "{}, line 1: 'query' is no command's table."),
+        ("\n[queries]\nk = 1\n", "{}, line 2: 'queries' is not the name of a command."),
+        ("k = 1\n[query]\n", "{}, line 1: 'k' is not the name of a command."),
+        ("query = 3\n", "{}, line 1: 'query' is not the name of a command."),
         ("[query]\nno-fold = true\nno_fold = true\n", "{}, line 3: 'no_fold' is set twice, with - and with _."),
         ("[query]\nk = true\n", "{}, line 2: k can't be true."),
         ("[query]\nk = 1.5\n", "{}, line 2: k can't be 1.5."),
         ('[query]\nk = "3"\n', "{}, line 2: k can't be '3'."),
         ('[query]\nkind = [\n  "text",\n  [1],\n]\n', "{}, line 2: kind can't be [1]."),
-        ("k = \n", "The config file {} is no TOML: Invalid value (at line 1, column 5)."),
+        ("k = \n", "The config file {} is not valid TOML: Invalid value (at line 1, column 5)."),
     ],
 )  # fmt: skip
 def test_a_bad_config_file_is_told_with_the_line(config, capfd, text, sentence):

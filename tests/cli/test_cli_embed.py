@@ -62,7 +62,7 @@ def test_a_file_gives_a_vector_for_each_place_that_says_where_it_lies(folder, ca
     ]
     assert {one["schema"] for one in found} == {"mmsearch.vector/1"} and {one["model"] for one in found} == {"builtin"}
     assert found[1]["vector"] == pytest.approx(embedded("Second page here").tolist(), abs=1e-6)
-    assert err == "2 files, 1 text (“a text” is no file here).\n4 vectors of 3 things, in order.\n"
+    assert err == "2 files, 1 text (“a text” is not a file here).\n4 vectors of 3 inputs, in order.\n"
 
 
 def test_what_is_called_like_a_file_can_be_meant_as_text_and_the_other_way_round(folder, capfdbinary):
@@ -124,7 +124,7 @@ def test_t18_a_reranker_of_ones_own_makes_no_vectors(folder, capfd):
 def test_matrices_are_kept_off_terminals(folder, monkeypatch, capfd):
     monkeypatch.setattr("mmsearch.output.streams.is_terminal", lambda stream: True)
     assert run(["embed", "a"]) == 2
-    assert "npy is no text for a terminal." in capfd.readouterr().err
+    assert "npy is binary, and stdout is a terminal." in capfd.readouterr().err
 
 
 def test_what_a_model_can_not_take_is_said_and_the_rest_is_done(folder, capfd):

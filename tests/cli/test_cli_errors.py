@@ -120,7 +120,7 @@ def test_a_bug_is_exit_code_70_with_a_traceback_only_under_debug(capfd):
         ("wal", 5, "The disk is full at /x/y; what was committed is kept."),
         (f"errno {errno.ENOSPC}", 5, "The disk is full at /x/y; what was committed is kept."),
         (f"errno {errno.EDQUOT}", 5, "The disk is full at /x/y; what was committed is kept."),
-        (f"errno {errno.EMFILE}", 5, "The system has no more of what is needed: Too many open files."),
+        (f"errno {errno.EMFILE}", 5, "A resource of the system is exhausted: Too many open files."),
         (f"errno {errno.EROFS}", 2, "/x/y can't be used: Read-only file system."),
         (f"errno {errno.EACCES}", 2, "/x/y can't be used: Permission denied."),
     ],
@@ -172,7 +172,7 @@ def test_a_broken_pipe_to_a_worker_is_not_taken_for_a_closed_output(capfd):
 def test_a_library_that_is_missing_leads_to_the_doctor(capfd):
     assert run(["query", "library"]) == 2
     assert capfd.readouterr().err == (
-        "A library can't be loaded: No module named 'faiss'\n\nhint: `mmsearch doctor` says what to do.\n"
+        "A library can't be loaded: No module named 'faiss'\n\nhint: `mmsearch doctor` shows the remedy.\n"
     )
 
 

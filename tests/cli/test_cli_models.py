@@ -90,7 +90,7 @@ def test_models_as_data(capfd):
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["get"], "models can't 'get'."),
+        (["get"], "models has no action 'get'."),
         (["show"], "models show needs a NAME."),
         (["list", "clip"], "models list takes no NAME."),
         (["show", "clop"], 'There is no model "clop".'),
@@ -100,7 +100,7 @@ def test_models_as_data(capfd):
         (["pull", "jina-reranker-m0"], "jina-reranker-m0 runs code of its own from the hub"),
         (["pull", "builtin"], "builtin is on this machine already."),
         (["list", "--revision", "x"], "--revision and --trust-remote-code go with pull."),
-        (["--format", "paths"], "Models are no paths."),
+        (["--format", "paths"], "A list of models has no paths."),
     ],
 )
 def test_what_models_can_not_do_is_said_in_a_sentence(capfd, tmp_path, monkeypatch, arguments, sentence):
@@ -139,7 +139,7 @@ def test_what_a_pull_told_is_recorded_and_shown_and_removed_again(tmp_path, mode
     assert (facts["dimension"], facts["takes"], facts["state"]) == (32, ["text"], "works")
     assert facts["weights_bytes"] == 300_008 and facts["bytes_here"] >= 300_008
     assert json.loads(listed[1].splitlines()[-1])["name"] == "owner/x"
-    assert gone[0] == 0 and gone[2] == "owner/x is gone: 301 kB freed.\n"
+    assert gone[0] == 0 and gone[2] == "owner/x was removed: 301 kB freed.\n"
     assert "owner/x" not in after[1] and again[0] == 2
     assert not list((tmp_path / "hf" / "hub").glob("models--*")) and not list((tmp_path / "data").rglob("*.json"))
 

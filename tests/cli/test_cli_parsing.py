@@ -161,7 +161,7 @@ def test_what_a_desktop_might_run_is_shown_in_its_folder(desktop, tmp_path, capf
 def test_what_is_of_no_known_kind_is_shown_in_its_folder(desktop, tmp_path, capfd):
     desktop_open.open_hit([hit(tmp_path / "z.bin", "other")], 1)
     assert desktop == [["xdg-open", str(tmp_path)]]
-    assert capfd.readouterr().err == f"{tmp_path}/z.bin is of no kind that is known: its folder was opened.\n"
+    assert capfd.readouterr().err == f"{tmp_path}/z.bin is of an unknown kind: its folder was opened.\n"
 
 
 def test_what_can_not_be_opened_is_said(desktop, tmp_path, monkeypatch):
@@ -173,7 +173,7 @@ def test_what_can_not_be_opened_is_said(desktop, tmp_path, monkeypatch):
     with pytest.raises(UsageError, match="no desktop"):
         desktop_open.open_hit([found], 1)
     (tmp_path / "a.pdf").unlink()
-    with pytest.raises(UsageError, match="not there any more"):
+    with pytest.raises(UsageError, match="does not exist any more"):
         desktop_open.open_hit([found], 1)
     desktop_open.open_hit([], 1)
     assert desktop == []

@@ -96,7 +96,7 @@ def test_every_format_says_the_same(folder, capfd):
     first = float(embedded("red car") @ embedded("A red car stands in the yard."))
     table = [line.split() for line in out.splitlines()]
     assert table[0][:4] == ["1", f"{first:.3f}", "text", "car.txt"] and len(table) == 2
-    assert err == "1 file, 1 text (“a boat” is no file here).\n"
+    assert err == "1 file, 1 text (“a boat” is not a file here).\n"
     assert run([*arguments, "--format", "paths"]) == 0
     assert capfd.readouterr().out == f"{folder}/car.txt\na boat\n"
     assert run([*arguments, "-0"]) == 0
