@@ -87,8 +87,8 @@ def present(pieces: Sequence[SpanMedia]) -> frozenset[View]:
 def read_words(piece: SpanMedia) -> dict[int, str]:
     """By ordinal, all words of each segment of a piece: its own, then those read from it."""
     words = {one.segment.ordinal: [one.segment.text] for one in piece.extracted}
-    for reading in piece.chunk.readings:
-        words[reading.ordinal].append(reading.text)
+    for recognized in piece.chunk.recognized:
+        words[recognized.ordinal].append(recognized.text)
     return {number: "\n".join(part for part in parts if part.strip()) for number, parts in words.items()}
 
 

@@ -50,7 +50,7 @@ class _Item:
 class EncodeStage:
     """Gathers pieces, embeds what they hold view by view, and hands them on with their vectors.
 
-    `load` gives the spaces that take one of some views, with their embedders; it is called in a thread of the stage:
+    `load` returns the spaces that take one of some views, with their embedders; it is called in a thread of the stage:
     importing and loading a model overlaps with extraction, and what nothing asks for is never loaded. Sound comes at
     `sound_rate` Hz. When `stopping` is set the stage finishes what waits for it and ends.
     """
@@ -87,7 +87,7 @@ class EncodeStage:
         return sum(embedder.throughput.prepared_s for embedder in list(self._embedders.values()))
 
     def run(self) -> None:
-        """Work until the inbox ends with None. Raises what a lane has died of."""
+        """Work until the inbox ends with None. Raises the exception that ended a lane."""
         lanes: list[Stage] = []
         while not lanes or any(lane.is_alive() for lane in lanes):
             while len(lanes) < self.lanes:

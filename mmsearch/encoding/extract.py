@@ -125,7 +125,7 @@ class ExtractStage:
             )
         segments = [one.segment for one in extracted]
         chunk = SpanResult(job.asset_id, job.key, span, probe, segments, failure=failure, kept=bool(segments))
-        chunk.prints = [each for one in extracted for each in one.fingerprints]
+        chunk.fingerprints = [each for one in extracted for each in one.fingerprints]
         self._out(SpanMedia(job, chunk, extracted))
 
 

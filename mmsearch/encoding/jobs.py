@@ -13,7 +13,7 @@ from typing import Any
 from mmsearch.store.segments import RecognizedText, SpanResult
 from mmsearch.types import Extracted, Source
 
-_LOOK_S = 0.1  # between two looks at whether the run ends
+_POLL_S = 0.1  # between two checks whether the run ends
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class SpanMedia:
     extracted: list[Extracted] = field(default_factory=list)
 
     def drop_media(self) -> None:
-        """Let go of pictures and sound: they have been read and encoded."""
+        """Free pictures and sound, which have been read and encoded."""
         self.extracted = []
 
 
@@ -66,12 +66,12 @@ class Channel:
         self._changed = threading.Condition()
 
     def put(self, item: Any) -> None:
-        """Hand an item on; raises `Stop` when the run ends."""
+        """Hand an item on; raises `StopSignal` when the run ends."""
         with self._changed:
             while not self._placed(item):
                 if self._stopping.is_set():
                     raise StopSignal
-                self._changed.wait(_LOOK_S)
+                self._changed.wait(_POLL_S)
 
     def offer(self, item: Any) -> bool:
         """Hand an item on if there is room for it now."""
@@ -79,7 +79,7 @@ class Channel:
             return self._placed(item)
 
     def get(self, timeout: float | None = None) -> Any:
-        """The next item; raises `queue.Empty` after `timeout` seconds, `Stop` when the run ends."""
+        """The next item; raises `queue.Empty` after `timeout` seconds, `StopSignal` when the run ends."""
         until = None if timeout is None else time.monotonic() + timeout
         with self._changed:
             while True:
@@ -90,7 +90,7 @@ class Channel:
                     self._held -= weight
                     self._changed.notify_all()
                     return item
-                left = _LOOK_S if until is None else min(_LOOK_S, until - time.monotonic())
+                left = _POLL_S if until is None else min(_POLL_S, until - time.monotonic())
                 if left <= 0:
                     raise queue.Empty
                 self._changed.wait(left)

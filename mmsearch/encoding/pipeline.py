@@ -57,8 +57,8 @@ def first_pools(workers: Workers) -> dict[str, WorkerPool]:
 class Pipeline:
     """Turns jobs into chunks. Processes are started when the first job asks for their kind.
 
-    `load` gives the spaces that take some views, with their embedders, in the encode stage's thread; `hear` the speech
-    recogniser, or None. `pools` are those that run already, by name; the pipeline closes them.
+    `load` returns the spaces that take some views, with their embedders, in the encode stage's thread; `hear` returns
+    the speech recogniser, or is None. `pools` are those that run already, by name; the pipeline closes them.
     """
 
     def __init__(
@@ -93,8 +93,8 @@ class Pipeline:
         self._extractors = len(self._extracting)
         self._workers = workers
         self._began = time.monotonic()
-        self._depths: dict[str, int] = {}  # summed over all looks at the queues
-        self._looks = 0
+        self._depths: dict[str, int] = {}  # summed over all measurements of the queues
+        self._measured = 0
         self._stages = [
             *(Stage(f"extract-{name}", partial(self._extract, stage)) for name, stage in self._extracting.items()),
             Stage("read", self._read),
@@ -124,7 +124,7 @@ class Pipeline:
         """
         if self._ended:
             return None
-        self._look_at_queues()
+        self._measure_queues()
         found: list[SpanResult] = []
         deadline = time.monotonic() + wait_s
         while True:
@@ -186,13 +186,13 @@ class Pipeline:
         done.append(("encode", encoding.embedded, encoding.replicas, encoding.busy_s))
         elapsed = time.monotonic() - self._began
         return [
-            StageProfile(name, items, workers, busy, elapsed, self._depths.get(name, 0) / max(self._looks, 1))
+            StageProfile(name, items, workers, busy, elapsed, self._depths.get(name, 0) / max(self._measured, 1))
             for name, items, workers, busy in done
             if items
         ]
 
-    def _look_at_queues(self) -> None:
-        self._looks += 1
+    def _measure_queues(self) -> None:
+        self._measured += 1
         depths = {
             "extract": self._extracting["light"].waiting(),
             "sound and film": self._extracting["av"].waiting(),
@@ -212,7 +212,7 @@ class Pipeline:
 
     def _route(self, piece: SpanMedia) -> None:
         ordinals = {one.segment.ordinal for one in piece.extracted}
-        piece.chunk.readings += [reading for reading in piece.job.read if reading.ordinal in ordinals]
+        piece.chunk.recognized += [text for text in piece.job.read if text.ordinal in ordinals]
         if self._ocr_engine and piece.job.source.kind in (Kind.IMAGE, Kind.PDF, Kind.VIDEO):
             piece.chunk.readers["ocr"] = self._ocr_engine  # also where there was nothing to read: it was looked at
         pictures = any(one.ocr_image is not None for one in piece.extracted)

@@ -92,7 +92,7 @@ class ReadStage:
             flying -= self._collect(wait=flying >= self._ahead or (flying > 0 and not more))
 
     def _take(self, piece: SpanMedia) -> int:
-        """Start reading a piece; gives how many pictures went out."""
+        """Start reading a piece. Returns the number of images that went to the workers."""
         if self._hear is not None:
             self._listen(piece)
         pages = [one for one in piece.extracted if one.ocr_image is not None]
@@ -111,7 +111,7 @@ class ReadStage:
         self._finished.put((opened, number, future))
 
     def _collect(self, wait: bool) -> int:
-        """Take in what the workers have finished; gives how many pictures that were."""
+        """Take in the results of the workers. Returns their number."""
         count = 0
         while True:
             try:
@@ -125,12 +125,12 @@ class ReadStage:
             opened.missing -= 1
             try:
                 if text := _text(future):
-                    opened.piece.chunk.readings.append(RecognizedText(number, "ocr", self._engine, text))
+                    opened.piece.chunk.recognized.append(RecognizedText(number, "ocr", self._engine, text))
             except ExtractionError as error:
                 sentence = f"The words in a picture could not be read: {error.sentence}"
                 opened.piece.chunk.failure, opened.piece.chunk.kept = Failure(error.code, sentence), True
             if not opened.missing:
-                opened.piece.chunk.readings.sort(key=lambda reading: reading.ordinal)
+                opened.piece.chunk.recognized.sort(key=lambda recognized: recognized.ordinal)
                 self._out.put(opened.piece)
 
     def _listen(self, piece: SpanMedia) -> None:
@@ -159,7 +159,7 @@ class ReadStage:
         piece.chunk.readers["speech"] = self._transcriber.fingerprint
         for cue in cues:
             owner = _owner(heard, (cue.start_s + cue.end_s) / 2)
-            piece.chunk.readings.append(
+            piece.chunk.recognized.append(
                 RecognizedText(
                     owner.segment.ordinal, "speech", self._transcriber.fingerprint, cue.text, cue.start_s, cue.end_s
                 )
@@ -180,7 +180,7 @@ def _text(future: Future[Any]) -> str:
         raise ExtractionError(FailureCode.CRASH, "The worker that read it sent a malformed reply.") from error
 
 
-def _owner(heard: list[Extracted], moment: float) -> Extracted:
-    """The segment that a moment falls into; the nearest earlier one in a gap."""
-    earlier = [one for one in heard if float(one.segment.locator.start_s or 0.0) <= moment]
+def _owner(heard: list[Extracted], time_s: float) -> Extracted:
+    """The segment that a time in seconds lies in; in a gap, the nearest earlier one."""
+    earlier = [one for one in heard if float(one.segment.locator.start_s or 0.0) <= time_s]
     return earlier[-1] if earlier else heard[0]

@@ -131,7 +131,7 @@ class Backfill:
         if max(extractor, 1) == EXTRACTOR_VERSION and views & MEDIA_VIEWS[Kind(kind)]:
             pipeline.add(job)
             return None
-        chunk = segments.SpanResult(asset_id, key, None, segments=stored, readings=read)
+        chunk = segments.SpanResult(asset_id, key, None, segments=stored, recognized=read)
         return SpanMedia(job, chunk, [Extracted(segment) for segment in stored])
 
     def _source(self, asset_id: int, kind: Kind, format_: str) -> Source:

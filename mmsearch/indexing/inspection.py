@@ -142,7 +142,7 @@ def _opened(path: bytes) -> FileIO:
 
 
 def _key(digest: str, format_: str, wanted: Wanted, over: threading.Event) -> str:
-    """The asset's key: everything that decides what extraction gives."""
+    """The asset's key: everything that decides what extraction yields."""
     folder = os.path.dirname(os.path.join(wanted.root.path, wanted.entry.path))
     sidecars = []
     for name, _, _ in wanted.entry.sidecars:

@@ -50,7 +50,7 @@ class Plan:
 
     def settle(self, survey: Scan) -> list[Job]:
         """Write what the survey found without looking into files: deletions, folders that can't be listed, work that
-        an earlier run left. Gives the jobs that can start at once."""
+        an earlier run left. Returns the jobs that can start at once."""
         for root, devices in survey.mounts:
             set_mounts(self.connection, root.id, devices)
         files.put_change_times(self.connection, survey.change_times)
@@ -75,7 +75,7 @@ class Plan:
             self.failures.append(FileFailed(path, Failure(FailureCode.VANISHED, why), missing=True))
 
     def take(self, looks: Iterable[Inspection]) -> list[Job]:
-        """Write what was seen of some files; gives the jobs that follow."""
+        """Write the inspections of some files. Returns the jobs that follow."""
         return [job for look in looks if (job := self._take_one(look)) is not None]
 
     def _take_one(self, look: Inspection) -> Job | None:

@@ -219,7 +219,7 @@ def _stays_apart(inner: Root, root: Root) -> bool:
 
 
 def _absorb(connection: sqlite3.Connection, root: Root, other: Root) -> list[bytes]:
-    """Let a new root take over the files of an older one that lie in it: nothing is decoded again. Gives what was
+    """Let a new root take over the files of an older one that lie in it: nothing is decoded again. Returns what was
     forgotten there, as paths in the new root."""
     for file_id, path in connection.execute("SELECT id, path FROM files WHERE root_id = ?", (other.id,)).fetchall():
         absolute = os.path.join(other.path, path) if path else other.path

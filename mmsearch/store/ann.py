@@ -2,7 +2,7 @@
 
 Up to `FLAT_UP_TO` vectors a file is an exact scan over float16 codes; past that an inverted file (IVF) over the same
 codes, whose `nprobe` is set by recall measured against the exact answer when it is built. Only this module and
-`shapes` use FAISS.
+`ann_build` use FAISS.
 """
 
 from __future__ import annotations
@@ -113,7 +113,7 @@ def build(
 ) -> None:
     """Build a view's ann file from the catalogue and make it the newest generation.
 
-    `queries` gives float32 (n, dimension) unit vectors of text queries, to set `nprobe` by; asked for only where an
+    `queries` returns float32 (n, dimension) unit vectors of text queries, to set `nprobe` by; asked for only where an
     IVF is built. The vectors are streamed: they are held once, as float16 codes. The file is complete, synced and
     named before the catalogue tells of it; older generations beyond `KEPT_GENERATIONS` go.
     """
@@ -145,14 +145,14 @@ def build(
 
 
 def drop(connection: sqlite3.Connection, generation_id: int) -> None:
-    """Forget a generation, inside the caller's transaction."""
+    """Remove the row of a generation, inside the caller's transaction."""
     connection.execute("DELETE FROM tombstones WHERE generation_id = ?", (generation_id,))
     connection.execute("DELETE FROM generations WHERE id = ?", (generation_id,))
 
 
 def drop_bad(connection: sqlite3.Connection, folder: IndexFolder, recorded: Mapping[str, Signature]) -> list[str]:
-    """Forget the ann files that are gone or have other bytes than were written, so that they are built again; gives
-    their names."""
+    """Remove the rows of ann files that are gone or have other bytes than were written, so that they are built again.
+    Returns their names."""
     bad = [one for one in every_generation(connection) if not is_as_written(folder, one, recorded)]
     if bad:
         with transaction(connection, folder):
@@ -161,7 +161,7 @@ def drop_bad(connection: sqlite3.Connection, folder: IndexFolder, recorded: Mapp
     return [generation.file for generation in bad]
 
 
-def strays(connection: sqlite3.Connection, folder: IndexFolder) -> list[Path]:
+def leftovers(connection: sqlite3.Connection, folder: IndexFolder) -> list[Path]:
     """What a killed run left behind: ann files that no row names, and half-written ones."""
     named = {row[0] for row in connection.execute("SELECT file FROM generations")}
     drafts = [*folder.path.glob(".ann-*.tmp"), *folder.path.glob(".catalogue.sums.*.tmp")]
@@ -170,10 +170,10 @@ def strays(connection: sqlite3.Connection, folder: IndexFolder) -> list[Path]:
 
 
 def sweep(connection: sqlite3.Connection, folder: IndexFolder) -> None:
-    """Remove the strays, and the query encoders that older versions kept here; a link goes, what it leads to stays. The
+    """Remove what killed runs left, and the query encoders that older versions kept here; of a link the link alone. The
     caller holds the writer lock."""
     old = [folder.encoders] if os.path.lexists(folder.encoders) else []
-    for path in [*strays(connection, folder), *old]:
+    for path in [*leftovers(connection, folder), *old]:
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path, ignore_errors=True)
         else:

@@ -18,7 +18,7 @@ from mmsearch.trust import new_id
 
 
 class BadRow(ValueError):
-    """A row that none of ours has written; `speaking` says that the index is damaged."""
+    """A row that no version of mmsearch writes; `translate_sqlite_errors` reports damage."""
 
 
 # Our statements are fixed, so an error in one (SQLITE_ERROR) means that the tables are not as they should be.
@@ -31,7 +31,7 @@ _DAMAGE = (
     "SQLITE_FORMAT",
     "SQLITE_ERROR",
 )
-_BUSY_S = 30.0  # a reader's checkpoint can hold a writer up for moments, never for this long
+_BUSY_S = 30.0  # a reader's checkpoint can hold a writer up for less than a second, never for this long
 _LOG_BYTES = 1 << 24  # a log that has grown by as much is moved into the catalogue
 _LARGEST_VALUE = 1 << 26  # bytes of a value or a row: what we write is far below
 _LARGEST_SQL = 1 << 20
@@ -39,7 +39,7 @@ _LARGEST_SQL = 1 << 20
 
 @contextlib.contextmanager
 def translate_sqlite_errors(folder: IndexFolder) -> Iterator[None]:
-    """Turn SQLite's errors into ours: a full disk stops a run early, damage is said to be damage."""
+    """Turn SQLite's errors into ours: a full disk into `StoppedEarly`, damage into `DamagedIndex`."""
     try:
         yield
     except sqlite3.DatabaseError as error:
@@ -56,7 +56,8 @@ def translate_sqlite_errors(folder: IndexFolder) -> Iterator[None]:
             ) from error
         if code.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
             raise LockHeld(
-                f"Another program keeps the catalogue of {folder.path} locked.", "Try again when it has let go of it."
+                f"Another program keeps the catalogue of {folder.path} locked.",
+                "Try again when it has closed it.",
             ) from error
         undecodable = isinstance(error, sqlite3.OperationalError) and not code  # Python's own complaint about a row
         if (undecodable or code.startswith(_DAMAGE)) and not str(error).startswith("fts5: syntax error"):
@@ -241,7 +242,7 @@ def transaction(connection: sqlite3.Connection, folder: IndexFolder) -> Iterator
 
 
 def checkpoint(connection: sqlite3.Connection, folder: IndexFolder, wait_ms: int = 200) -> None:
-    """Move the log into the catalogue and empty it, unless readers are in the way for longer than a moment: one may
+    """Move the log into the catalogue and empty it, unless readers are in the way for longer than `wait_ms`: one may
     stay for hours, and a log that is not empty does no harm. The blocks that change are marked open before."""
     blocks = sums.logged_blocks(folder)
     if not blocks:

@@ -19,7 +19,7 @@ _REPAIR = "`mmsearch verify --repair` makes it again from the catalogue."
 
 @dataclass(frozen=True, slots=True)
 class _Check:
-    """One promise. `find` gives a sentence for each way in which it is broken; `mend`, where there is one, makes the
+    """One invariant. `find` yields a sentence for each way in which it is broken; `mend`, where there is one, makes the
     derived thing again inside a transaction."""
 
     promise: str
@@ -76,17 +76,17 @@ def _checks(folder: IndexFolder, connection: sqlite3.Connection) -> list[_Check]
         _Check("Every value is such as a run writes", one.values),
         _Check("Every row refers to one that is there", one.references),
         _Check("Every embedding is a unit vector of its space", one.vectors, deep=True),
-        _Check("Every print of a file can be compared", one.prints, deep=True),
+        _Check("Every fingerprint of a file can be compared", one.fingerprints, deep=True),
         _Check("A complete asset has all of its spans", one.spans),
         _Check("What is visible is shown by a file, and the other way round", one.visible, one.mend_visible),
         _Check("No asset is left that no file has", one.orphans, one.mend_orphans),
         _Check("The word table says what the segments say", one.words, one.mend_words, deep=True),
-        _Check("The word tables find what they hold", one.lookup, one.mend_lookup, deep=True),
+        _Check("The word tables find what they hold", one.vocabularies, one.mend_vocabularies, deep=True),
         _Check("Every visible segment with words is in the word table", one.words_counted, one.mend_words),
         _Check("Every file can be found by its name", one.names, one.mend_names),
-        _Check("The background sample holds the smallest draws", one.background, one.mend_background),
+        _Check("The background sample holds the smallest hashes", one.background, one.mend_background),
         _Check("The ann files are those of the catalogue", one.ann_files, one.drop_ann),
         _Check("The ann files' bytes are as they were written", one.ann_bytes, one.drop_ann, deep=True),
         _Check("No ids were used twice", one.ids),
-        _Check("No left-over files lie in the index folder", one.strays, one.sweep),
+        _Check("No left-over files lie in the index folder", one.leftovers, one.sweep),
     ]

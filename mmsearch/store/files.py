@@ -61,7 +61,7 @@ def known_files(connection: sqlite3.Connection, root_id: int, below: bytes = b""
 
 
 def put_file(connection: sqlite3.Connection, root_id: int, facts: FileFacts) -> int:
-    """Write a file's facts and make it findable by name; its asset is left as it was. Gives the file's id."""
+    """Write a file's facts and make it findable by name; its asset is left as it was. Returns the file's id."""
     row = connection.execute("SELECT id FROM files WHERE root_id = ? AND path = ?", (root_id, facts.path)).fetchone()
     values = (facts.size, facts.mtime_ns, facts.inode, facts.kind, facts.format, facts.sidecars, facts.ctime_ns)
     if row is not None:
@@ -96,7 +96,7 @@ def move_file(connection: sqlite3.Connection, file_id: int, root_id: int, path: 
 
 
 def put_asset(connection: sqlite3.Connection, key: str, kind: str, format_: str) -> tuple[int, str]:
-    """The asset of a key, made if it is new. Gives its id and state."""
+    """The asset of a key, made if it is new. Returns its id and state."""
     row = connection.execute("SELECT id, state FROM assets WHERE key = ?", (key,)).fetchone()
     if row is not None:
         return int(row[0]), str(row[1])
@@ -178,7 +178,7 @@ def hide_unused(connection: sqlite3.Connection, asset_id: int) -> None:
 
 
 def remove_orphans(connection: sqlite3.Connection) -> int:
-    """End every asset that no file has any more, with all that hangs on it. Gives how many there were."""
+    """Remove every asset that no file has any more, with all that was extracted from it. Returns their number."""
     orphans = connection.execute(
         "SELECT id FROM assets a WHERE NOT EXISTS (SELECT 1 FROM files WHERE asset_id = a.id)"
         " AND NOT EXISTS (SELECT 1 FROM files WHERE next_asset_id = a.id)"

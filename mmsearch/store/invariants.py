@@ -55,7 +55,7 @@ class Invariants:
         import numpy as np
 
         dimensions = {row.id: row.dimension for row in all_spaces(self.connection)}
-        for embedding_id, space_id, view, part, lot, vector, ordinal, key in self._rows(
+        for embedding_id, space_id, view, part, stored_hash, vector, ordinal, key in self._rows(
             "SELECT e.id, e.space_id, e.view, e.part, e.sampling_hash, e.vector, s.ordinal, a.key FROM embeddings e"
             " JOIN segments s ON s.id = e.segment_id JOIN assets a ON a.id = s.asset_id"
         ):
@@ -67,11 +67,11 @@ class Invariants:
                 or not 0.99 < float(np.linalg.norm(values)) < 1.01
             ):
                 yield f"Embedding {embedding_id} is damaged."
-            elif lot != sampling_hash(key, ordinal, view, part):
+            elif stored_hash != sampling_hash(key, ordinal, view, part):
                 yield f"Embedding {embedding_id} has a sampling hash that is not its own."
 
-    def prints(self) -> Iterator[str]:
-        """Bodies of looks are whole, and sounds and words have the length that they must have."""
+    def fingerprints(self) -> Iterator[str]:
+        """Bodies of image fingerprints can be unpacked; those of sound and words have a valid length."""
         for number, form, key, body in self._rows("SELECT id, form, key, body FROM fingerprints"):
             if form in (FingerprintForm.IMAGE, FingerprintForm.FRAME):
                 try:
@@ -81,7 +81,7 @@ class Invariants:
             else:
                 sound = len(key) == 16 if form == FingerprintForm.TEXT else not (len(key) % 4 or len(body) % 4)
             if not sound:
-                yield f"Print {number} is damaged."
+                yield f"Fingerprint {number} is damaged."
 
     def spans(self) -> Iterator[str]:
         """Complete assets have as many spans as were planned. Of a partial one spans may be missing."""
@@ -141,7 +141,7 @@ class Invariants:
             if wanted[i] != there[i]
         )
 
-    def lookup(self) -> Iterator[str]:
+    def vocabularies(self) -> Iterator[str]:
         """What both word tables look words up in, against the words they hold."""
         for table, column in (("words_fts", "words"), ("names_fts", "names")):
             self.connection.execute(
@@ -155,7 +155,7 @@ class Invariants:
                 off = sum(1 for word in wanted.keys() | there.keys() if wanted[word] != there.get(word, 0))
                 yield f"{off} words of {table} are looked up wrongly."
 
-    def mend_lookup(self) -> None:
+    def mend_vocabularies(self) -> None:
         """Make both word tables anew."""
         self.mend_words()
         self.mend_names()
@@ -195,7 +195,7 @@ class Invariants:
         return [row for row in all_spaces(self.connection) if row.recorded.get("state") != LEAVING]
 
     def background(self) -> Iterator[str]:
-        """The sample against the smallest draws."""
+        """The sample against the smallest hashes."""
         for row in self._filled_spaces():
             for view in row.views:
                 where = (
@@ -219,7 +219,7 @@ class Invariants:
                     yield f"The background of {row.name}:{view} holds other vectors than the embeddings."
 
     def mend_background(self) -> None:
-        """Draw it again."""
+        """Make it again."""
         self.connection.execute("DELETE FROM background")
         for row in self._filled_spaces():
             for view in row.views:
@@ -259,19 +259,19 @@ class Invariants:
             self.bad_generations.discard(number)
 
     def ids(self) -> Iterator[str]:
-        """No id is beyond the counter that gives them out."""
+        """No id is beyond the counter that they come from."""
         for table in ("files", "assets", "segments", "embeddings", "generations"):
             counter = self.connection.execute("SELECT seq FROM sqlite_sequence WHERE name = ?", (table,)).fetchone()
             highest = self.connection.execute(f"SELECT max(id) FROM {table}").fetchone()[0] or 0
             if highest > (counter[0] if counter else 0):
                 yield f"The counter of {table} is behind."
 
-    def strays(self) -> Iterator[str]:
+    def leftovers(self) -> Iterator[str]:
         """Files that a killed run left behind."""
         if not lock_holder(self.folder) or lock_holder(self.folder).endswith(
             "(this one)"
         ):  # a run has some in the making
-            yield from (f"{path.name} belongs to nothing." for path in ann.strays(self.connection, self.folder))
+            yield from (f"{path.name} belongs to nothing." for path in ann.leftovers(self.connection, self.folder))
 
     def sweep(self) -> None:
         """Remove them."""

@@ -56,16 +56,16 @@ class SpanResult:
     span: int | None
     probe: Probe | None = None  # None where the asset could not be opened
     segments: list[Segment] = field(default_factory=list)
-    readings: list[RecognizedText] = field(default_factory=list)
+    recognized: list[RecognizedText] = field(default_factory=list)
     vectors: list[Vectors] = field(default_factory=list)
-    prints: list[Fingerprint] = field(default_factory=list)
+    fingerprints: list[Fingerprint] = field(default_factory=list)
     readers: dict[str, str] = field(default_factory=dict)  # engine by reader that looked at this span
     failure: Failure | None = None
     kept: bool = False  # with a failure: the segments are good all the same, only words of theirs are missing
 
 
 def commit_span(connection: sqlite3.Connection, chunk: SpanResult, space_ids: Iterable[int]) -> str:
-    """Write a chunk, inside the caller's transaction. Gives the asset's state after it: pending while spans are
+    """Write the result of a span, inside the caller's transaction. Returns the asset's state: pending while spans are
     missing, else complete, partial or failed; `later` for a failure that may pass, of which nothing is written. A span
     that is in already is left alone, so a repeated one is harmless.
     """
@@ -114,11 +114,11 @@ def _write(connection: sqlite3.Connection, chunk: SpanResult, visible: bool) -> 
         ids[segment.ordinal] = int(cursor.lastrowid or 0)
     connection.executemany(
         "INSERT INTO recognized_text (segment_id, reader, engine, start_s, end_s, text) VALUES (?, ?, ?, ?, ?, ?)",
-        [(ids[r.ordinal], r.reader, r.engine, r.start_s, r.end_s, clean(r.text)) for r in chunk.readings],
+        [(ids[r.ordinal], r.reader, r.engine, r.start_s, r.end_s, clean(r.text)) for r in chunk.recognized],
     )
     connection.executemany(
         "INSERT OR IGNORE INTO fingerprints (asset_id, form, at, key, body) VALUES (?, ?, ?, ?, ?)",
-        [(chunk.asset_id, one.form, one.at, one.key, one.body) for one in chunk.prints],
+        [(chunk.asset_id, one.form, one.at, one.key, one.body) for one in chunk.fingerprints],
     )
     for vectors in chunk.vectors:
         half = vectors.matrix.astype("float16")
@@ -178,14 +178,14 @@ def _finish(connection: sqlite3.Connection, asset_id: int, failure: Failure | No
 
 
 def sampling_hash(key: str, ordinal: int, view: str, part: int) -> int:
-    """The lot that an embedding draws for the background sample: it depends on what it shows, never on the order of
-    work. 63 bits, so that SQLite takes it as an integer."""
+    """The hash of an embedding by which the background is sampled: a number of 63 bits, which SQLite holds as an
+    integer. It depends on the asset and the place in it, never on the order of work."""
     digest = hashlib.blake2b(f"{key}/{ordinal}/{view}/{part}".encode(), digest_size=8).digest()
     return int.from_bytes(digest, "big") >> 1
 
 
 def refresh_background(connection: sqlite3.Connection, space_id: int, view: str) -> None:
-    """Bring the background sample of a view up to date: its `BACKGROUND_SIZE` embeddings with the smallest draws."""
+    """Update the background sample of a view: its `BACKGROUND_SIZE` embeddings with the smallest sampling hashes."""
     where = "space_id = ? AND view = ?"
     wanted = connection.execute(
         f"SELECT sampling_hash, id FROM embeddings WHERE {where} ORDER BY sampling_hash, id LIMIT {BACKGROUND_SIZE}",

@@ -1,4 +1,4 @@
-"""Reading: one moment of the catalogue, with its nearest neighbours and its words.
+"""Reading: one state of the catalogue, with its nearest neighbours and its words.
 
 A snapshot sees every batch that was committed before it was opened, and nothing half done: the newest ann file, plus
 the rows committed after it by brute force, minus what has left since.
@@ -47,7 +47,7 @@ class Place:
 
 
 class Snapshot:
-    """One moment of an index, for one query after another. A context manager; use from one thread at a time.
+    """One state of an index, for one query after another. A context manager; use from one thread at a time.
 
     `end` and `begin` part the queries: between them no lock is held, so that a writer is not kept from emptying its
     log, while what was read of the index stays in memory for as long as the index does not change."""
@@ -99,7 +99,7 @@ class Snapshot:
         return True
 
     def end(self) -> None:
-        """End a query: the filter is gone, and so is the lock on this moment."""
+        """End a query: the filter is gone, and so is the read transaction."""
         if self.filtered:
             drop_allowed(self.connection)
         self.filtered = False
@@ -107,9 +107,9 @@ class Snapshot:
             self.connection.execute("COMMIT")
 
     def _start(self) -> int:
-        """Fix the moment. Returns a number that differs when another connection has committed since the last call."""
+        """Begin a read transaction. Returns a number that changes when another connection has committed."""
         self.connection.execute("BEGIN")
-        self.connection.execute("SELECT 1 FROM meta LIMIT 1").fetchone()  # the moment is fixed by the first read
+        self.connection.execute("SELECT 1 FROM meta LIMIT 1").fetchone()  # a transaction sees what its first read saw
         return int(self.connection.execute("PRAGMA data_version").fetchone()[0])
 
     def _restrict(self, where: Filter | None) -> None:
@@ -124,7 +124,7 @@ class Snapshot:
         return [*parts, self.folder.owner(), record_signature()]
 
     def cached(self, key: Hashable, make: Callable[[], T]) -> T:
-        """What `make` returns, made once for this moment of the index. It must not depend on the filter."""
+        """What `make` returns, made once for this state of the index. It must not depend on the filter."""
         if key not in self._cache:
             self._cache[key] = make()
         result: T = self._cache[key]
@@ -193,7 +193,7 @@ class Snapshot:
         factor: Callable[[np.ndarray], np.ndarray],
     ) -> dict[int, tuple[float, float]]:
         """The cosine of each of these segments that has this view, and that times its factor: of the part for which
-        this is largest. `factor` gives factors (n,) for embeddings float32 (n, dimension)."""
+        this is largest. `factor` returns factors (n,) for embeddings float32 (n, dimension)."""
         result: dict[int, tuple[float, float]] = {}
         for some in chunks(segment_ids):
             marks = ",".join("?" * len(some))

@@ -81,7 +81,7 @@ def add_space(
     views: Iterable[str],
     state: str = "",
 ) -> int:
-    """Write a space, inside the caller's transaction. Gives its id.
+    """Write a space, inside the caller's transaction. Returns its id.
 
     Assets that an earlier run has begun and not finished are noted as `behind`: their first spans lack this space."""
     begun = connection.execute(
@@ -151,7 +151,7 @@ def stored_words(connection: sqlite3.Connection, asset_id: int) -> tuple[list[Se
 
 def commit_vectors(connection: sqlite3.Connection, chunk: SpanResult) -> int:
     """Write the vectors of segments that are there already, inside the caller's transaction; a view that a segment has
-    is left alone. Gives how many embeddings that were."""
+    is left alone. Returns the number of embeddings."""
     ids = dict(connection.execute("SELECT ordinal, id FROM segments WHERE asset_id = ?", (chunk.asset_id,)).fetchall())
     count = 0
     for vectors in chunk.vectors:

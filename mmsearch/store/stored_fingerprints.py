@@ -1,4 +1,4 @@
-"""Reading the prints of assets: what they are like as a whole, and the bodies of single prints."""
+"""Reading the fingerprints of assets: their keys by asset, and the bodies of single ones."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from mmsearch.types import FingerprintForm
 
 @dataclass(slots=True)
 class AssetFingerprints:
-    """The prints of one asset: the id and key of each by form and place, and what else tells two assets apart.
+    """The fingerprints of one asset: the id and key of each by form and place, and what else tells two assets apart.
 
-    `of`: (form, at) -> (print id, key), for look, frame and sound. `words`: the keys of its spans, in their order."""
+    `of`: (form, at) -> (fingerprint id, key), for look, frame and sound. `words`: the keys of its spans, in order."""
 
     asset_id: int
     kind: str
@@ -26,7 +26,7 @@ class AssetFingerprints:
 
 
 def fingerprints_of(snapshot: Snapshot, asset_ids: Sequence[int] | None = None) -> dict[int, AssetFingerprints]:
-    """The prints of complete assets that a file shows: of these, or of all. Bodies stay where they are."""
+    """The fingerprints of complete assets that a file shows: of these, or of all. Bodies are not read."""
     found: dict[int, AssetFingerprints] = {}
     parts = [None] if asset_ids is None else list(chunks(list(asset_ids)))
     for some in parts:
@@ -39,7 +39,7 @@ def fingerprints_of(snapshot: Snapshot, asset_ids: Sequence[int] | None = None) 
             values,
         ):
             found[asset_id] = AssetFingerprints(asset_id, kind, format_, float(duration or 0.0), int(pages or 1))
-        for print_id, asset_id, form, at, key in snapshot.connection.execute(
+        for fingerprint_id, asset_id, form, at, key in snapshot.connection.execute(
             "SELECT p.id, p.asset_id, p.form, p.at, p.key FROM fingerprints p JOIN assets a ON a.id = p.asset_id"
             f"{where} ORDER BY p.asset_id, p.form, p.at",
             values,
@@ -47,11 +47,11 @@ def fingerprints_of(snapshot: Snapshot, asset_ids: Sequence[int] | None = None) 
             if form == FingerprintForm.TEXT:
                 found[asset_id].words.append(key)
             else:
-                found[asset_id].of[form, at] = (print_id, key)
+                found[asset_id].of[form, at] = (fingerprint_id, key)
     return {asset_id: one for asset_id, one in found.items() if one.of or one.words}
 
 
-def body(snapshot: Snapshot, print_id: int) -> bytes:
-    """The body of a print."""
-    row = snapshot.connection.execute("SELECT body FROM fingerprints WHERE id = ?", (print_id,)).fetchone()
+def body(snapshot: Snapshot, fingerprint_id: int) -> bytes:
+    """The body of a fingerprint."""
+    row = snapshot.connection.execute("SELECT body FROM fingerprints WHERE id = ?", (fingerprint_id,)).fetchone()
     return bytes(row[0]) if row else b""

@@ -80,7 +80,7 @@ def _is_new(connection: sqlite3.Connection) -> bool:
 
 def _healed(folder: IndexFolder, connection: sqlite3.Connection, known: sums.Sums | None, sure: bool) -> list[str]:
     """Make again what is derived and damaged; unless the catalogue is surely as a run left it, hold what can be checked
-    quickly against it. Gives what was found. Raises `DamagedIndex`."""
+    quickly against it. Returns a sentence for each repair. Raises `DamagedIndex`."""
     notes = []
     for finding in () if sure else findings(folder, connection, repair=True, deep=False):
         if finding.state == FindingState.BROKEN:

@@ -97,7 +97,7 @@ DERIVED = {
         index, "UPDATE words_fts_content SET c0 = replace(c0, 'walrus', 'penguin') WHERE id = 3"
     ),
     "Every file can be found by its name": lambda index: change(index, "DELETE FROM names_fts WHERE rowid = 2"),
-    "The background sample holds the smallest draws": lambda index: change(
+    "The background sample holds the smallest hashes": lambda index: change(
         index,
         "INSERT INTO background SELECT space_id, view, sampling_hash + 1, id, vector FROM embeddings WHERE id = 4",
     ),
@@ -142,8 +142,8 @@ def test_true_damage_is_said_and_not_papered_over(index: Path, promise: str) -> 
         ("UPDATE embeddings SET vector = x'0102' WHERE id = 5", "Every embedding is a unit vector of its space"),
         ("UPDATE embeddings SET vector = x'010203' WHERE id = 5", "Every embedding is a unit vector of its space"),
         ("UPDATE embeddings SET sampling_hash = 5 WHERE id = 5", "Every embedding is a unit vector of its space"),
-        ("UPDATE background SET vector = zeroblob(768)", "The background sample holds the smallest draws"),
-        ("DELETE FROM background", "The background sample holds the smallest draws"),
+        ("UPDATE background SET vector = zeroblob(768)", "The background sample holds the smallest hashes"),
+        ("DELETE FROM background", "The background sample holds the smallest hashes"),
         ("UPDATE assets SET visible = 1 - visible", "What is visible is shown by a file, and the other way round"),
         ("UPDATE files SET path = CAST('other.txt' AS BLOB) WHERE id = 1", "Every file can be found by its name"),
         ("INSERT INTO names_fts (rowid, names) VALUES (999, 'ghost')", "Every file can be found by its name"),
