@@ -1,6 +1,6 @@
 """The exceptions that mmsearch raises on purpose, each with a sentence, a hint and an exit code.
 
-MmsearchError                 1..70 as the class says
+MmsearchError                 exit code 1..70, by class
 ├── UsageError            2   bad arguments or configuration
 ├── IndexUnusable         3   no index here, or not usable
 │   ├── NoIndex
@@ -67,7 +67,7 @@ class UntrustedModel(IndexUnusable):
 
 
 class ModelMismatch(IndexUnusable):
-    """The index was built with another model than the one asked for."""
+    """The index was built with another model than the requested one."""
 
 
 class NewerSchema(IndexUnusable):

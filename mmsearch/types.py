@@ -119,7 +119,7 @@ class Fingerprint:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Extracted:
-    """A segment on its way through the pipeline, with the media that the read and encode stages asked for.
+    """A segment on its way through the pipeline, with the media that the read and encode stages need.
 
     image:        uint8 (height, width, 3) RGB, upright, at most `Needs.image_pixels` pixels: for image views.
     ocr_image:    uint8 (height, width, 3) RGB, for OCR; None where no OCR is due or it could add nothing.
@@ -217,7 +217,7 @@ class Copy:
 
 @dataclass(frozen=True, slots=True)
 class CopyGroup:
-    """Files that are the same thing, the largest first; `exact` where all have the same bytes."""
+    """Files with the same content, the largest first; `exact` where all have the same bytes."""
 
     files: tuple[Copy, ...]
     exact: bool

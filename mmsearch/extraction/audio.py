@@ -8,16 +8,16 @@ from typing import Any, BinaryIO
 
 from mmsearch.errors import ExtractionError, FailureCode
 from mmsearch.extraction import audio_decoder
-from mmsearch.extraction.cues import cues_within, pack, parse_lrc, sidecar_cues
-from mmsearch.extraction.fingerprints import RATE, audio_fingerprint
-from mmsearch.extraction.source import open_source, ordinal
-from mmsearch.extraction.streams import (
+from mmsearch.extraction.containers import (
     DECODER_ERRORS,
     check_container,
     container_facts,
     left_out,
     translate_decoder_errors,
 )
+from mmsearch.extraction.cues import cues_within, pack, parse_lrc, sidecar_cues
+from mmsearch.extraction.fingerprints import RATE, audio_fingerprint
+from mmsearch.extraction.source import open_source, ordinal
 from mmsearch.extraction.tags import read_tags, tag_text
 from mmsearch.types import Extracted, Fingerprint, Locator, Needs, Probe, Segment, Source, Span
 
@@ -99,7 +99,7 @@ def windows(span: Span) -> list[tuple[float, float]]:
 
 
 def extract(source: Source, probe: Probe, number: int, needs: Needs) -> Iterator[Extracted]:
-    """The windows of span `number`: their cues as text, the tags with the first one, sound when it is asked for.
+    """The windows of span `number`: their cues as text, the tags with the first one, and sound when it is needed.
 
     Raises `ExtractionError` as `open_source` does. A window whose sound can't be decoded comes without it."""
     span = probe.spans[number]

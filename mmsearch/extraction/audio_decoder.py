@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from mmsearch.extraction.streams import DECODER_ERRORS, MediaFile
+from mmsearch.extraction.containers import DECODER_ERRORS, MediaFile
 
 if TYPE_CHECKING:
     import numpy as np

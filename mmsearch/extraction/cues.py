@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-from mmsearch.extraction.streams import has_program, run_program
+from mmsearch.extraction.containers import has_program, run_program
 from mmsearch.extraction.subtitles import parse_subtitles
 from mmsearch.filestat import open_regular
 from mmsearch.types import Cue, Source
@@ -24,7 +24,7 @@ _LRC_TIME = re.compile(r"\[(\d{1,3}):(\d{1,2}(?:[.:]\d{1,3})?)\]")
 
 def embedded_cues(source: Source, facts: dict[str, Any] | None) -> tuple[list[Cue], str]:
     """The cues of the container's text subtitles (the default stream, else the first one that isn't forced), without
-    styling, and a note: empty, or a sentence about what was not read. `facts` are `streams.container_facts`."""
+    styling, and a note: empty, or a sentence about what was not read. `facts` are `containers.container_facts`."""
     if facts is None:
         missing = not has_program("ffprobe")
         return [], "Embedded subtitles were not read: the program ffprobe is missing." if missing else ""

@@ -27,7 +27,7 @@ PLUGINS = {name.lower(): name for name in (
 )}  # fmt: skip
 ALSO = {"PPM": ["XVTHUMB"]}  # begins like a PPM
 PIXELS = 180_000_000  # decoded: 0.7 GB
-PIXELS_SHRUNK = 300_000_000  # JPEG, whose decoder gives an eighth of the size at once
+PIXELS_SHRUNK = 300_000_000  # JPEG, which is decoded at an eighth of its size at once
 PAGES = 10_000
 SPAN_PAGES, LONG_SPAN_PAGES = 4, 16  # the latter with all pictures make some 300 MB
 ANIMATED = frozenset({"GIF", "WEBP", "PNG", "AVIF"})
@@ -54,7 +54,7 @@ def probe(source: Source, needs: Needs) -> Probe:
 
 
 def extract(source: Source, probe: Probe, number: int, needs: Needs) -> Iterator[Extracted]:
-    """The pictures of span `number`. `Segment.details["note"]` says when a part of one is missing."""
+    """The pictures of span `number`. `Segment.details["note"]` reports a part of one that is missing."""
     span = probe.spans[number]
     several = probe.details.get("pages", 1) > 1
     for place, page in enumerate(read_pages(source, range(int(span.start), int(span.stop)), needs)):

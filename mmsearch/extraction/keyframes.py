@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 
-from mmsearch.extraction.streams import PROBE_S, run_program
+from mmsearch.extraction.containers import PROBE_S, run_program
 from mmsearch.extraction.video_decoder import Film
 from mmsearch.types import Source
 

@@ -52,7 +52,7 @@ def extract(source: Source, probe: Probe, number: int, needs: Needs) -> Iterator
     return document.segments(number, int(span.start), int(span.stop))
 
 
-@lru_cache(maxsize=1)  # the spans of a file are mostly asked for one after the other
+@lru_cache(maxsize=1)  # the spans of a file are mostly decoded one after the other
 def load(source: Source) -> tuple[Document, tuple[str, ...]]:
     """The file as text, and notes about it."""
     text, encoding, notes = read_whole(source)

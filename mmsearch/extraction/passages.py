@@ -98,7 +98,7 @@ def cut(text: str, style: str) -> Iterator[tuple[int, str]]:
 
 
 def blocks(text: str, size: int) -> Iterator[tuple[int, str]]:
-    """The text in pieces of at most `size` characters, cut at the last heading or empty line, line end or space in
+    """The text in blocks of at most `size` characters, cut at the last heading or empty line, line end or space in
     the second half of each."""
     start = 0
     while start < len(text):

@@ -36,7 +36,7 @@ def read_tags(handle: BinaryIO) -> dict[str, str]:
 
 
 def container_tags(facts: Mapping[str, Any] | None) -> dict[str, str]:
-    """The same names from the tags of `streams.container_facts`; a description counts as a comment."""
+    """The same names from the tags of `containers.container_facts`; a description counts as a comment."""
     raw = (facts or {}).get("format", {}).get("tags", {})
     tags = {str(name).lower(): value for name, value in raw.items()}
     comment = "\n".join(

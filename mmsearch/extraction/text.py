@@ -82,7 +82,7 @@ def document_of(text: str, format: str, first: int, title: str) -> Document:
     return Document(text, lines, lines, title, STYLES.get(format, "text"), headings)
 
 
-@lru_cache(maxsize=1)  # the spans of a file are mostly asked for one after the other
+@lru_cache(maxsize=1)  # the spans of a file are mostly decoded one after the other
 def subtitles(source: Source) -> Document | None:
     """A subtitle file as a document with one line a cue; None when it has no cue and is just text."""
     text, encoding, _ = markup.read_whole(source)

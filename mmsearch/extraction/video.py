@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from mmsearch.errors import ExtractionError, FailureCode
 from mmsearch.extraction import audio, audio_decoder
+from mmsearch.extraction.containers import check_container, container_facts, left_out, translate_decoder_errors
 from mmsearch.extraction.cues import cues_within, embedded_cues, pack, sidecar_cues
 from mmsearch.extraction.fingerprints import image_fingerprint
 from mmsearch.extraction.keyframes import key_times
 from mmsearch.extraction.scenes import FLAT_LEVEL, Sample, cuts, is_same_picture, key_sample, split
 from mmsearch.extraction.source import open_source, ordinal
-from mmsearch.extraction.streams import check_container, container_facts, left_out, translate_decoder_errors
 from mmsearch.extraction.tags import container_tags, read_tags, tag_text
 from mmsearch.extraction.video_decoder import SAMPLE_S, Film, fitted, frame_at, inspect, open_film, samples_of
 from mmsearch.types import Cue, Extracted, Fingerprint, FingerprintForm, Locator, Needs, Probe, Segment, Source, Span
@@ -27,7 +27,7 @@ LARGEST_PIXELS = 8192 * 8192
 SPAN_PIXELS = 2e9  # decoded per span: some five seconds of work
 SHORTEST_SPAN_S, LONGEST_SPAN_S = 20.0, 120.0
 OCR_LONG_EDGE = 2000
-FRAME_PIXELS = 640 * 360  # of frames for video views, when no picture size is asked for
+FRAME_PIXELS = 640 * 360  # of frames for video views, when no picture size is given
 SOUND_S = 30.0
 FINGERPRINT_FRAMES = 16  # of a film, at most
 COVER_CODECS = frozenset({"mjpeg", "png", "bmp", "gif", "webp"})
@@ -215,7 +215,7 @@ class _FrameReader:
         self._handle.close()
 
     def media(self, key: Sample, before: Sample | None, start: float, end: float) -> dict[str, np.ndarray | None]:
-        """`ocr_image`, `image` and `frames` of a scene, as far as they are asked for and can be decoded."""
+        """`ocr_image`, `image` and `frames` of a scene, as far as they are needed and can be decoded."""
         import numpy as np
 
         if self._decoder is None:

@@ -10,8 +10,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 
+from mmsearch.extraction.containers import DECODER_ERRORS, MediaFile
 from mmsearch.extraction.scenes import Sample, sample, suspected_cuts
-from mmsearch.extraction.streams import DECODER_ERRORS, MediaFile
 
 if TYPE_CHECKING:
     import numpy as np

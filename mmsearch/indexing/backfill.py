@@ -7,12 +7,11 @@ holds of them; the others are decoded again, but OCR and speech recognition are 
 
 from __future__ import annotations
 
-import json
 import os
 import sqlite3
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from mmsearch.encoding.jobs import Job, SpanMedia
 from mmsearch.encoding.pipeline import Pipeline, Workers
@@ -21,6 +20,7 @@ from mmsearch.indexing.scope import Reach
 from mmsearch.indexing.tally import Tally
 from mmsearch.run_record import FileFailed, Remark
 from mmsearch.store import segments, spaces
+from mmsearch.store.asset_sources import asset_sources
 from mmsearch.store.catalogue import transaction
 from mmsearch.store.layout import IndexFolder
 from mmsearch.store.roots import Root, roots
@@ -135,24 +135,16 @@ class Backfill:
         return SpanMedia(job, chunk, [Extracted(segment) for segment in stored])
 
     def _source(self, asset_id: int, kind: Kind, format_: str) -> Source:
-        """A file that shows an asset, one that is there before others."""
+        """A file with the content of an asset: the first one that exists, else the last one."""
         places: dict[int, Root] = {root.id: root for root in roots(self.connection, self.folder)}
-        found: Source | None = None
-        for root_id, path, size, mtime_ns, inode, sidecars in self.connection.execute(
-            "SELECT root_id, path, size, mtime_ns, inode, sidecars FROM files WHERE asset_id = ? OR next_asset_id = ?"
-            " ORDER BY id",
-            (asset_id, asset_id),
-        ):
-            whole = os.path.join(places[root_id].path, path) if path else places[root_id].path
-            if not self.reach.holds(whole):
-                continue
-            names = [name.encode("utf-8", "surrogateescape") for name, *_ in json.loads(sidecars)]
-            beside = tuple(os.path.join(os.path.dirname(whole), name) for name in names)
-            beside = tuple(one for one in beside if self.reach.holds(one))
-            found = Source(whole, kind, format_, (size, mtime_ns, inode), beside)
-            if os.path.exists(whole):
-                break
-        return found or Source(b"", kind, format_, (0, 0, 0))
+        result = Source(b"", kind, format_, (0, 0, 0))
+        for source in asset_sources(self.connection, places, asset_id):
+            if self.reach.holds(source.path):
+                sidecars = tuple(path for path in source.sidecars if self.reach.holds(path))
+                result = replace(source, sidecars=sidecars)
+                if os.path.exists(source.path):
+                    break
+        return result
 
     def _commit(self) -> Iterator[FileFailed]:
         """Write what is ready, in one transaction."""

@@ -4,12 +4,14 @@ reranker wants."""
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 
 from mmsearch.errors import ExtractionError, FailureCode
 from mmsearch.filestat import stat_values
 from mmsearch.models.embedder import Clip
 from mmsearch.models.reranker import Candidate, Reranker
 from mmsearch.retrieval.ad_hoc_files import Files
+from mmsearch.store.asset_sources import asset_sources
 from mmsearch.store.snapshot import Place, Snapshot
 from mmsearch.types import MEDIA_VIEWS, Extracted, Kind, Needs, Probe, Source, View
 
@@ -73,17 +75,13 @@ class RerankMedia:
         return self._spans[asset_id, number]
 
     def _source(self, asset_id: int) -> Source:
-        """A file that shows the asset and is as it was. Its inode may be another: a copy that was put back."""
-        rows = self._snapshot.connection.execute(
-            "SELECT root_id, path, kind, format, size, mtime_ns FROM files WHERE asset_id = ? ORDER BY id", (asset_id,)
-        )
-        for root_id, relative, kind, format_, size, mtime_ns in rows:
-            path = self._snapshot.absolute(root_id, relative)
+        """A file with the content of the asset, unchanged since it was indexed. Its inode may differ: a restored
+        copy."""
+        for source in asset_sources(self._snapshot.connection, self._snapshot.roots, asset_id):
             try:
-                facts = os.stat(path)
+                now = stat_values(os.stat(source.path))[:3]
             except OSError:
                 continue
-            now = stat_values(facts)[:3]
-            if now[:2] == (size, mtime_ns):
-                return Source(os.path.realpath(path), Kind(kind), format_, now)
+            if now[:2] == source.stat[:2]:
+                return replace(source, path=os.path.realpath(source.path), stat=now, sidecars=())
         raise ExtractionError(FailureCode.VANISHED, "The file changed or went away since it was indexed.")

@@ -1,0 +1,34 @@
+"""The files that have the content of an asset, as sources to extract from."""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+from collections.abc import Iterator, Mapping
+
+from mmsearch.store.catalogue import BadRow
+from mmsearch.store.roots import Root, is_plain_path
+from mmsearch.types import Kind, Source
+
+
+def asset_sources(connection: sqlite3.Connection, roots: Mapping[int, Root], asset_id: int) -> Iterator[Source]:
+    """The files that an asset belongs to or will belong to, with kind, format and properties as the catalogue has
+    them, in the order in which they were added. Raises `BadRow` for a path or
+    sidecars that no file can have."""
+    for root_id, path, kind, format_, size, mtime_ns, inode, sidecars in connection.execute(
+        "SELECT f.root_id, f.path, a.kind, a.format, f.size, f.mtime_ns, f.inode, f.sidecars FROM files f"
+        " JOIN assets a ON a.id = ? WHERE f.asset_id = a.id OR f.next_asset_id = a.id ORDER BY f.id",
+        (asset_id,),
+    ):
+        if not is_plain_path(path):
+            raise BadRow("a file has a path that none can have")
+        root = roots[root_id].path
+        absolute = root.rstrip(b"/") + b"/" + path if path else root
+        folder = os.path.dirname(absolute)
+        try:
+            names = [name.encode("utf-8", "surrogateescape") for name, *_ in json.loads(sidecars)]
+        except (ValueError, TypeError, AttributeError) as error:
+            raise BadRow("a file has sidecars that none can have") from error
+        beside = tuple(os.path.join(folder, name) for name in names)
+        yield Source(absolute, Kind(kind), format_, (size, mtime_ns, inode), beside)
