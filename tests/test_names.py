@@ -138,13 +138,3 @@ def test_identifiers_are_terms_of_the_field(path: Path) -> None:
 def test_file_names_are_terms_of_the_field() -> None:
     names = {path.relative_to(PACKAGE).as_posix(): words_of(path.stem) for path in MODULES if path.stem not in KEPT}
     assert not {name for name, words in names.items() if words & (GIVEN_UP.keys() | GIVEN_UP_MODULES)}
-
-
-def test_class_names_are_unique() -> None:
-    classes = [
-        node.name
-        for path in MODULES
-        for node in ast.walk(ast.parse(path.read_text("utf-8")))
-        if isinstance(node, ast.ClassDef)
-    ]
-    assert not {name for name in classes if classes.count(name) > 1}
