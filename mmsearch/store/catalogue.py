@@ -103,9 +103,12 @@ def open_writer(folder: IndexFolder) -> sqlite3.Connection:
         connection = sqlite3.connect(folder.catalogue, isolation_level=None, timeout=_BUSY_S)
         with closed_on_error(connection):
             _harden(connection)
-            folder.check(writing=True)
+            folder.check(writing=True)  # SQLite opens the file with the first statement
+            _check_wal_mode(folder)
             fresh = _is_empty(connection)
-            if not fresh:
+            if fresh:
+                connection.execute("PRAGMA journal_mode = OFF")  # or the next line makes a rollback journal
+            else:
                 _check_ours(connection, folder)  # before another program's file is written to
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")
@@ -132,6 +135,7 @@ def open_reader(folder: IndexFolder) -> sqlite3.Connection:
     check_present(folder)
     if not folder.exists():
         raise nothing
+    _check_wal_mode(folder)
     sums.check_reader(folder)
     before = folder.identity()
     uri = f"{folder.catalogue.absolute().as_uri()}?mode=ro"
@@ -162,6 +166,15 @@ def open_reader(folder: IndexFolder) -> sqlite3.Connection:
             _check_ours(connection, folder)
             schema.stand_in(connection)
         return connection
+
+
+def _check_wal_mode(folder: IndexFolder) -> None:
+    """Raise `DamagedIndex` for a database that SQLite would write with a rollback journal."""
+    if folder.exists() and not sums.is_in_wal_mode(folder):
+        raise DamagedIndex(
+            f"{folder.catalogue} is none that mmsearch makes: it is not in WAL mode. It is not used.",
+            "Choose another place with --index, or move that file away.",
+        )
 
 
 def check_present(folder: IndexFolder) -> None:

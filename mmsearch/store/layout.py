@@ -17,6 +17,10 @@ from mmsearch.config import index_command
 from mmsearch.errors import IndexUnusable
 
 _OURS = ("catalogue.db", "catalogue.sums", ".catalogue.sums", "writer.lock", "encoders", "ann-", ".ann-")
+_ROLLBACK = (
+    "catalogue.db-journal",
+    "catalogue.db-mj",
+)  # SQLite writes and unlinks what they name; ours are in WAL mode
 _KINDS = (
     (stat.S_ISLNK, "a link"), (stat.S_ISDIR, "a folder"), (stat.S_ISFIFO, "a named pipe"),
     (stat.S_ISSOCK, "a socket"), (stat.S_ISCHR, "a device"), (stat.S_ISBLK, "a device"),
@@ -75,17 +79,26 @@ class IndexFolder:
             return -1
 
     def check(self, writing: bool = False) -> None:
-        """Raise `IndexUnusable` unless the folder and every part in it are what they must be; a folder that is not
-        there passes. Root may read another user's index, and nobody may write one."""
+        """Raise `IndexUnusable` unless the folder and every part in it are what they must be, and for a rollback
+        journal, which would make SQLite write and unlink files; a folder that is not there passes. Root may read
+        another user's index, and nobody may write one."""
         with contextlib.suppress(FileNotFoundError), self._opened() as folder:
             owner = os.fstat(folder).st_uid
             if owner != os.geteuid() and (writing or os.geteuid() != 0):
                 raise _another_users(self.path, owner)
             with os.scandir(folder) as entries:
                 for entry in entries:
+                    if entry.name.lower().startswith(_ROLLBACK):
+                        raise self._rollback_journal(entry.name)
                     if entry.name.startswith(_OURS) and entry.name != "encoders":  # no longer read
                         with contextlib.suppress(FileNotFoundError):  # a writer has replaced it this moment
                             self._check_part(entry.name, entry.stat(follow_symlinks=False), owner)
+
+    def _rollback_journal(self, name: str) -> IndexUnusable:
+        return IndexUnusable(
+            f"{self.path / name} is a rollback journal of SQLite, which no index of mmsearch has. It is not opened.",
+            f"Remove that file, or restore {self.path} from a backup.",
+        )
 
     def _check_part(self, name: str, facts: os.stat_result, owner: int) -> None:
         what = next((kind for test, kind in _KINDS if test(facts.st_mode)), "a file")

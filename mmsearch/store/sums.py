@@ -165,13 +165,28 @@ def seal(folder: IndexFolder, known: Sums | None) -> None:
 
 def _summed(folder: IndexFolder, numbers: Iterable[int]) -> Iterator[tuple[int, int]]:
     """Blocks with their CRC-32 as they are on the disk."""
+    with _opened(folder) as descriptor:
+        for number in numbers:
+            yield number, zlib.crc32(os.pread(descriptor, BLOCK, number * BLOCK))
+
+
+def is_in_wal_mode(folder: IndexFolder) -> bool:
+    """Whether the header of the catalogue says that SQLite is to use a write-ahead log, as every catalogue of ours does
+    from its first page on; so does one that is new, empty, or no database at all. Raises `OSError`."""
+    with _opened(folder) as descriptor:
+        head = os.pread(descriptor, 20, 0)
+    return not head.startswith(b"SQLite format 3\0") or head[18:20] == b"\2\2"
+
+
+@contextlib.contextmanager
+def _opened(folder: IndexFolder) -> Iterator[int]:
+    """A descriptor of the catalogue."""
     facts = os.lstat(folder.catalogue)
     descriptor = _kept.get((facts.st_dev, facts.st_ino))
     if descriptor is None:
         descriptor = folder.open_part(folder.catalogue.name, os.O_RDONLY)
     try:
-        for number in numbers:
-            yield number, zlib.crc32(os.pread(descriptor, BLOCK, number * BLOCK))
+        yield descriptor
     finally:
         _close(descriptor)
 

@@ -3,7 +3,9 @@
 import os
 import shutil
 import socket
+import sqlite3
 import stat
+import struct
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,7 @@ from mmsearch.config import Settings
 from mmsearch.durable import replaced
 from mmsearch.errors import IndexUnusable, MmsearchError
 from mmsearch.index import Index
+from mmsearch.indexing.adoption import adopt
 from mmsearch.query import Query
 from mmsearch.store import ann, layout
 from mmsearch.store.layout import IndexFolder
@@ -95,6 +98,55 @@ def test_no_command_follows_or_writes_what_stands_in_for_a_part(index: Path, tmp
     assert (tmp_path / "canary").read_text() == "untouched"
     assert sorted(os.listdir(tmp_path)) == ["canary", "here"]
     assert stat.S_IFMT(os.lstat(index / part).st_mode) == kind
+
+
+def rollback_journal(super_journal: Path) -> bytes:
+    """A hot journal that names a super-journal, which SQLite unlinks when it rolls back."""
+    magic, name = bytes.fromhex("d9d505f920a163d7"), os.fsencode(super_journal)
+    head = (magic + struct.pack(">5I", 0, 0, 49, 512, 4096)).ljust(512, b"\0")
+    place = struct.pack(">I", 0x40000000 // 4096 + 1)
+    return head + place + name + struct.pack(">2I", len(name), sum(name)) + magic
+
+
+@pytest.mark.parametrize("part", ["catalogue.db-journal", "catalogue.db-mj1234ABCD", "Catalogue.DB-Journal"])
+def test_a_planted_rollback_journal_makes_no_command_unlink_a_file(index: Path, tmp_path: Path, part: str) -> None:
+    more = {
+        "dry": lambda index: run(index, dry_run=True),
+        "retry": lambda index: run(index, retry_failed=True),
+        "trust": adopt,
+        "check": lambda index: Index.verify(index),
+    }
+    planted = rollback_journal(tmp_path / "canary")
+    for name, command in (COMMANDS | more).items():
+        (index / part).write_bytes(planted)
+        with pytest.raises(IndexUnusable, match="rollback journal") as caught:
+            command(index)
+        assert str(index / part) in caught.value.sentence and "Remove that file" in caught.value.hint, name
+        assert (tmp_path / "canary").exists(), name
+    (index / part).unlink()
+    assert run(index).notes == []
+
+
+def test_a_rollback_journal_without_a_catalogue_starts_no_index(tmp_path: Path) -> None:
+    write(tmp_path / "docs" / "a.md", "A note.\n")
+    write(tmp_path / "canary", "untouched")
+    (tmp_path / "new").mkdir()
+    (tmp_path / "new" / "catalogue.db-journal").write_bytes(rollback_journal(tmp_path / "canary"))
+    with pytest.raises(IndexUnusable, match="rollback journal"):
+        run(tmp_path / "new", tmp_path / "docs")
+    assert (tmp_path / "canary").exists()
+
+
+def test_a_catalogue_that_is_not_in_wal_mode_is_refused_and_left_alone(index: Path) -> None:
+    connection = sqlite3.connect(index / "catalogue.db")
+    connection.execute("PRAGMA journal_mode = DELETE")
+    connection.close()
+    (index / "catalogue.sums").unlink()
+    before = (index / "catalogue.db").read_bytes()
+    for command in COMMANDS.values():
+        with pytest.raises(IndexUnusable, match="not in WAL mode"):
+            command(index)
+    assert (index / "catalogue.db").read_bytes() == before
 
 
 def test_the_index_folder_itself_is_no_link(index: Path, tmp_path: Path) -> None:
