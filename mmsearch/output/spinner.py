@@ -1,4 +1,4 @@
-"""A command that takes seconds says on a terminal what it does, until its answer is there."""
+"""A spinner on a terminal while a command takes seconds."""
 
 from __future__ import annotations
 

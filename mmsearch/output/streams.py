@@ -1,4 +1,4 @@
-"""The two streams: data goes to stdout as a whole or not at all, talk goes to stderr and never stops a run."""
+"""The two streams: data is written to stdout, messages to stderr. A failed write to stderr never stops a run."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _COLUMNS = 80  # of a terminal that does not say
 
 
 class ClosedPipe(Exception):
-    """Whoever read our output has gone. The command ends quietly."""
+    """The reader of stdout has closed it. The command ends quietly."""
 
 
 def configure() -> None:
@@ -96,7 +96,7 @@ def overwrite_line(line: str, last: bool) -> None:
 
 
 def write_error(error: MmsearchError) -> None:
-    """An error as every command tells it: the sentence, an empty line, the next step."""
+    """Write an error: the sentence, an empty line, the hint."""
     write_message(escaped(error.sentence), *(("", f"hint: {escaped(error.hint)}") if error.hint else ()))
 
 

@@ -1,4 +1,4 @@
-"""Closing words: what a run did, what an index holds, what `verify`, `doctor` and `forget` found."""
+"""Summaries: a run, the state of an index, the results of `verify` and `doctor`."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def reasons(by: Mapping[str, int], most: int = 4) -> str:
 
 
 def command_line(command: str, index: str | None) -> str:
-    """A command of ours to type next, with the --index that this one had."""
+    """A further mmsearch command, with the --index of this one."""
     return f"mmsearch {command}{'' if index is None else f' --index {shlex.quote(escaped(index))}'}"
 
 

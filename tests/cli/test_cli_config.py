@@ -226,7 +226,7 @@ def test_lines_are_found_for_any_layout(tables, data):
 def test_a_config_file_with_a_number_of_thousands_of_digits_is_refused(config, capfd):
     config.write_text(f"[query]\nk = {'1' * 5000}\n")
     assert run(["query", "x"]) == 2
-    assert told(capfd).startswith(f"The config file {config} is no TOML: ")
+    assert told(capfd).startswith(f"The config file {config} is not valid TOML: ")
 
 
 def test_a_named_pipe_is_no_config_file(config, capfd):
