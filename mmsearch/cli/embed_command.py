@@ -122,8 +122,8 @@ def _record(one: Any, things: list[Any], model: str) -> dict[str, Any]:
     """One vector, schema `mmsearch.vector/1`."""
     return {
         "schema": "mmsearch.vector/1",
-        "input": one.thing + 1,
-        **input_arguments.named(things[one.thing]),
+        "input": one.input_index + 1,
+        **input_arguments.named(things[one.input_index]),
         "kind": str(one.kind),
         "view": str(one.view),
         "part": one.part,

@@ -68,8 +68,8 @@ def rank(
     if not quiet:
         for note in ranking.notes:
             streams.write_note(note)
-    input_arguments.report(ranking.troubles)
-    if ranking.troubles:
+    input_arguments.report(ranking.skipped)
+    if ranking.skipped:
         return exit_codes.SOME_FAILED
     return exit_codes.DONE if kept else exit_codes.NOTHING_FOUND
 
@@ -90,8 +90,8 @@ def _record(rank: int, one: Any, things: list[Any]) -> dict[str, Any]:
     """One input, schema `mmsearch.ranked/1`."""
     return {
         "schema": "mmsearch.ranked/1",
-        "input": one.thing + 1,
-        **input_arguments.named(things[one.thing]),
+        "input": one.input_index + 1,
+        **input_arguments.named(things[one.input_index]),
         "kind": str(one.kind),
         "view": one.view,
         "rank": rank,
@@ -111,10 +111,12 @@ def _put(
     elif format is options.ListFormat.CSV:
         records.write_csv(rows, COLUMNS)
     elif format is options.ListFormat.PATHS:
-        named = [things[one.thing] for one in kept]
+        named = [things[one.input_index] for one in kept]
         records.write_paths((thing.name for thing in named), null)
     else:
-        table.write_columns([_row(rank, one, things[one.thing]) for rank, one in enumerate(kept, 1)], right=(0, 1))
+        table.write_columns(
+            [_row(rank, one, things[one.input_index]) for rank, one in enumerate(kept, 1)], right=(0, 1)
+        )
 
 
 def _row(rank: int, one: Any, thing: Any) -> list[str]:

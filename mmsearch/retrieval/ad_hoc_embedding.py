@@ -1,5 +1,5 @@
-"""Files and texts that belong to no index, opened piece by piece and embedded as an index would: what `embed` and
-`rank` are made of."""
+"""Files and texts that belong to no index, split into segments and embedded as an index does it: for the commands
+`embed` and `rank`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from mmsearch.models.embedder import Embedder, Role
 
-AT_ONCE = 64  # pieces whose pictures and sounds are held in memory
+AT_ONCE = 64  # segments whose media are held in memory
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +42,9 @@ class AdHocInput:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class InputSegment:
-    """A piece of a thing, which is known by its number: what was decoded, and all words, those read by OCR too."""
+    """A segment of the input with this index: what was decoded, and all words, those recognized by OCR too."""
 
-    thing: int
+    input_index: int
     kind: Kind
     extracted: Extracted
     words: str
@@ -52,17 +52,17 @@ class InputSegment:
 
 @dataclass(frozen=True, slots=True)
 class SkippedFile:
-    """Why nothing came of a thing, or less than all."""
+    """Why the input with this index has no result, or only a part of it."""
 
-    thing: int
+    input_index: int
     sentence: str
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Embedded:
-    """A part of one view of one piece of a thing: a unit vector, float32 (dimension,)."""
+    """A part of one view of one segment of the input with this index: a unit vector, float32 (dimension,)."""
 
-    thing: int
+    input_index: int
     kind: Kind
     locator: Locator
     view: View
@@ -72,28 +72,28 @@ class Embedded:
 
 
 def segments_of(
-    files: Files, things: Sequence[AdHocInput], needs: Callable[[Kind], Needs]
+    files: Files, inputs: Sequence[AdHocInput], needs: Callable[[Kind], Needs]
 ) -> Iterator[InputSegment | SkippedFile]:
-    """The things in order, piece by piece. What can't be opened is a trouble, not an end."""
-    for number, thing in enumerate(things):
-        if thing.path is None:
-            yield InputSegment(number, Kind.TEXT, Extracted(Segment(0, Locator(), thing.text)), thing.text)
+    """The segments of the inputs in order; a `SkippedFile` for an input that can't be opened or was read in part."""
+    for number, item in enumerate(inputs):
+        if item.path is None:
+            yield InputSegment(number, Kind.TEXT, Extracted(Segment(0, Locator(), item.text)), item.text)
             continue
         try:
-            source = source_of(thing.path)
-            found = files.read(source, needs(source.kind))
+            source = source_of(item.path)
+            result = files.read(source, needs(source.kind))
         except (UsageError, ExtractionError) as error:
-            sentence = error.sentence if isinstance(error, UsageError) else f"{thing.shown!r}: {error.sentence}"
+            sentence = error.sentence if isinstance(error, UsageError) else f"{item.shown!r}: {error.sentence}"
             yield SkippedFile(number, sentence)
             continue
-        for one, words in zip(found.pieces, words_of(found.pieces), strict=True):
+        for one, words in zip(result.segments, words_of(result.segments), strict=True):
             yield InputSegment(number, source.kind, one, words)
-        if found.failure is not None:
-            yield SkippedFile(number, f"{thing.shown!r} was read in part: {found.failure.sentence}")
+        if result.failure is not None:
+            yield SkippedFile(number, f"{item.shown!r} was read in part: {result.failure.sentence}")
 
 
 class Embedding:
-    """Embeds pieces by one model, limited to some of its views."""
+    """Embeds segments by one model, limited to some of its views."""
 
     def __init__(self, embedder: Embedder, views: frozenset[View] | None = None, ocr: str = "auto") -> None:
         self._embedder = embedder
@@ -104,66 +104,66 @@ class Embedding:
         self._rate = self._needs.sound_rate
 
     def embed(
-        self, files: Files, things: Sequence[AdHocInput], role: Role = "document", instruction: str | None = None
+        self, files: Files, inputs: Sequence[AdHocInput], role: Role = "document", instruction: str | None = None
     ) -> Iterator[Embedded | SkippedFile]:
-        """Every view of every piece of the things, in order; a trouble for what gives no vector."""
+        """Every view of every segment of the inputs, in order; a `SkippedFile` for what has no vector."""
         waiting: list[InputSegment] = []
-        fruitless = set(range(len(things)))
-        for one in segments_of(files, things, lambda kind: self._needs):
+        unused = set(range(len(inputs)))
+        for one in segments_of(files, inputs, lambda kind: self._needs):
             if isinstance(one, SkippedFile):
-                fruitless.discard(one.thing)
+                unused.discard(one.input_index)
                 yield one
                 continue
             waiting.append(one)
             if len(waiting) == AT_ONCE:
-                yield from _seen(self._embedded(waiting, role, instruction), fruitless)
+                yield from _noting_used(self._embedded(waiting, role, instruction), unused)
                 waiting = []
-        yield from _seen(self._embedded(waiting, role, instruction), fruitless)
+        yield from _noting_used(self._embedded(waiting, role, instruction), unused)
         able = chosen(sorted(self._space.views))
-        for number in sorted(fruitless):
+        for number in sorted(unused):
             name = self._embedder.name
-            yield SkippedFile(number, f"{name} takes {able}, and there is nothing of it in {things[number].shown!r}.")
+            yield SkippedFile(number, f"{name} takes {able}, and there is nothing of it in {inputs[number].shown!r}.")
 
     def _embedded(
-        self, pieces: Sequence[InputSegment], role: Role, instruction: str | None
+        self, segments: Sequence[InputSegment], role: Role, instruction: str | None
     ) -> Iterator[Embedded | SkippedFile]:
         items: list[tuple[InputSegment, View, int, Any]] = []
-        for piece in pieces:
+        for segment in segments:
             parts: dict[View, int] = {}
-            for view, content in contents(piece.extracted, piece.words, self._space, self._rate):
-                items.append((piece, view, parts.setdefault(view, 0), content))
+            for view, content in contents(segment.extracted, segment.words, self._space, self._rate):
+                items.append((segment, view, parts.setdefault(view, 0), content))
                 parts[view] += 1
         by_view: dict[View, list[int]] = {}
         for number, (_, view, _, _) in enumerate(items):
             by_view.setdefault(view, []).append(number)
-        found: dict[int, np.ndarray | str] = {}
+        result: dict[int, np.ndarray | str] = {}
         for view, numbers in by_view.items():
             vectors = self._vectors(view, [items[number][3] for number in numbers], role, instruction)
-            found.update(zip(numbers, vectors, strict=True))
-        for number, (piece, view, part, _) in enumerate(items):
-            vector = found[number]
+            result.update(zip(numbers, vectors, strict=True))
+        for number, (segment, view, part, _) in enumerate(items):
+            vector = result[number]
             if isinstance(vector, str):
-                yield SkippedFile(piece.thing, vector)
+                yield SkippedFile(segment.input_index, vector)
             else:
-                place = piece.extracted.segment.locator
-                yield Embedded(piece.thing, piece.kind, place, view, part, vector, piece.words)
+                place = segment.extracted.segment.locator
+                yield Embedded(segment.input_index, segment.kind, place, view, part, vector, segment.words)
 
     def _vectors(
         self, view: View, contents: Sequence[Any], role: Role, instruction: str | None
     ) -> list[np.ndarray | str]:
-        """A vector for each content, or the sentence that says why there is none."""
+        """A vector for each content, or the reason, a sentence, why there is none."""
         try:
             return list(self._embedder.embed(view, contents, role, instruction))
         except (UsageError, ModelUnavailable, MemoryError):
             raise
-        except Exception as error:  # the libraries raise a dozen types for what they can't take
+        except Exception as error:  # libraries raise a dozen types for unsupported content
             if len(contents) > 1:
                 return [vector for one in contents for vector in self._vectors(view, [one], role, instruction)]
             lines = str(error).splitlines()
             return [f"{self._embedder.name} can't take it: {lines[0] if lines else type(error).__name__}"]
 
 
-def _seen(found: Iterable[Embedded | SkippedFile], fruitless: set[int]) -> Iterator[Embedded | SkippedFile]:
-    for one in found:
-        fruitless.discard(one.thing)
+def _noting_used(result: Iterable[Embedded | SkippedFile], unused: set[int]) -> Iterator[Embedded | SkippedFile]:
+    for one in result:
+        unused.discard(one.input_index)
         yield one

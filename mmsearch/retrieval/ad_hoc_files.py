@@ -1,5 +1,5 @@
-"""Single files opened for a question, not for the index: their words, pictures, frames and sound, out of worker
-processes as when indexing."""
+"""Single files opened for a query, not for the index: worker processes decode their text, images, frames and sound, as
+they do for indexing."""
 
 from __future__ import annotations
 
@@ -31,43 +31,43 @@ OCR_THREADS = 2
 
 
 class Contents(NamedTuple):
-    """A file's plan, the pieces of the spans that were decoded, and what kept the rest of them from being it."""
+    """The probe of a file, the segments of the spans that were decoded, and why others could not be decoded."""
 
     source: Source
     probe: Probe
-    pieces: list[Extracted]
+    segments: list[Extracted]
     failure: Failure | None
 
 
 class Files:
-    """Worker processes for single files, one a flavour, started when first needed. A context manager."""
+    """Worker processes for single files, one of each kind, started when first needed. A context manager."""
 
     def __init__(self) -> None:
         self._pools: dict[WorkerKind, WorkerPool] = {}
 
     def read(self, source: Source, needs: Needs, spans: int | None = None, enough: int | None = None) -> Contents:
-        """The pieces of the first `spans` spans of a file (None: of all), until its own text has `enough` characters.
+        """The segments of the first `spans` spans of a file (None: of all), until its text has `enough` characters.
 
-        Raises `ExtractionError` for a file that can't be opened or that gives nothing at all."""
-        probe, pieces, failure = self.open(source, needs)
+        Raises `ExtractionError` for a file that can't be opened or of which nothing can be decoded."""
+        probe, segments, failure = self.open(source, needs)
         for number in range(1, len(probe.spans) if spans is None else min(spans, len(probe.spans))):
-            if enough is not None and sum(len(one.segment.text) for one in pieces) >= enough:
+            if enough is not None and sum(len(extracted.segment.text) for extracted in segments) >= enough:
                 break
             more = self.span(source, probe, number, needs)
-            pieces += more.segments
+            segments += more.segments
             failure = failure or more.failure
-        if failure is not None and not pieces:
+        if failure is not None and not segments:
             raise ExtractionError(FailureCode(failure.code), failure.sentence)
-        return Contents(source, probe, pieces, failure)
+        return Contents(source, probe, segments, failure)
 
     def open(self, source: Source, needs: Needs) -> OpenedAsset:
-        """A file's plan and the pieces of its first span. Raises `ExtractionError`."""
+        """The probe of a file and the segments of its first span. Raises `ExtractionError`."""
         return parse_open_reply(
             *self._pool(source).submit(open_request(source, needs), timeout_s=TIME_LIMIT_S).result()
         )
 
     def span(self, source: Source, probe: Probe, number: int, needs: Needs) -> DecodedSpan:
-        """The pieces of another span. Raises `ExtractionError`."""
+        """The segments of another span. Raises `ExtractionError`."""
         request = span_request(source, probe, number, needs)
         return parse_span_reply(*self._pool(source).submit(request, timeout_s=TIME_LIMIT_S).result())
 
@@ -126,25 +126,25 @@ def ocr_loading() -> contextlib.AbstractContextManager[None]:
     return loading(OCR_THREADS)
 
 
-def words_of(pieces: Sequence[Extracted], pictures: int | None = None) -> list[str]:
-    """All words of each piece: its own text and what OCR reads from its page; of the first `pictures` pages only, where
-    given. Empty strings where there are none. An OCR engine that is not installed reads nothing."""
+def words_of(segments: Sequence[Extracted], pictures: int | None = None) -> list[str]:
+    """All words of each segment: its own text and what OCR recognizes in its image, in the first `pictures` images only
+    where given. Empty strings where there are none. Without an OCR engine there is only the own text."""
     words = []
-    for one in pieces:
-        said = [one.segment.text]
-        if one.ocr_image is not None and (pictures is None or pictures > 0):
-            said.append(_read(one))
+    for extracted in segments:
+        parts = [extracted.segment.text]
+        if extracted.ocr_image is not None and (pictures is None or pictures > 0):
+            parts.append(_read(extracted))
             pictures = None if pictures is None else pictures - 1
-        words.append("\n".join(part for part in said if part.strip()))
+        words.append("\n".join(part for part in parts if part.strip()))
     return words
 
 
-def _read(one: Extracted) -> str:
+def _read(extracted: Extracted) -> str:
     from mmsearch.models.ocr import handle
 
-    assert one.ocr_image is not None
+    assert extracted.ocr_image is not None
     try:
-        reply, _ = handle({"threads": OCR_THREADS}, [one.ocr_image])
+        reply, _ = handle({"threads": OCR_THREADS}, [extracted.ocr_image])
     except ModelUnavailable:
         return ""
     return str(reply["pages"][0]["text"])

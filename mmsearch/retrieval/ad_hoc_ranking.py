@@ -1,8 +1,8 @@
-"""Ranking files and texts that belong to no index: a reranker judges each, or an embedder compares each.
+"""Ranking files and texts that belong to no index, by a reranker or by an embedder.
 
-A file scores as its best place does. A reranker's score is the model's, 0..1 (see `models/reranker.py`). An embedder's
-is the cosine of query and place, 0 where it is below: without an index there is no background to read it against, so it
-tells an order, and how far apart two things of the same kind are. Cosines of texts and of pictures don't compare.
+The score of a file is that of its best segment. A reranker's score is the model's, 0..1 (see `models/reranker.py`). An
+embedder's score is the cosine of query and segment, at least 0. Without an index there is no background sample to
+calibrate it, so it orders inputs of one kind; cosines of texts and cosines of images are not comparable.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from mmsearch.types import Kind, Locator, View
 if TYPE_CHECKING:
     from mmsearch.models.embedder import Embedder
 
-AT_ONCE = 16  # pieces whose pictures are held in memory
+AT_ONCE = 16  # segments whose media are held in memory
 QUERY_VIEWS = (
     View.VIDEO,
     View.IMAGE,
@@ -32,9 +32,9 @@ QUERY_VIEWS = (
 
 @dataclass(frozen=True, slots=True)
 class RankedInput:
-    """A thing with the score of its best place."""
+    """The input with this index, with the score, view and place of its best segment."""
 
-    thing: int
+    input_index: int
     score: float
     kind: Kind
     view: str
@@ -44,76 +44,78 @@ class RankedInput:
 
 @dataclass(slots=True)
 class InputRanking:
-    """Things, best first, each once; what went wrong with others; and what there is to say."""
+    """Inputs, best first, each once; those that were skipped; and notes."""
 
     ranked: list[RankedInput] = field(default_factory=list)
-    troubles: list[SkippedFile] = field(default_factory=list)
+    skipped: list[SkippedFile] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
-    def settle(self, places: Sequence[RankedInput]) -> None:
-        """Keep the best place of each thing; what ties stands as it was named."""
+    def keep_best(self, places: Sequence[RankedInput]) -> None:
+        """Keep the best place of each input; ties stay in the order of the inputs."""
         best: dict[int, RankedInput] = {}
         for one in places:
-            if one.thing not in best or one.score > best[one.thing].score:
-                best[one.thing] = one
-        self.ranked = sorted(best.values(), key=lambda one: (-one.score, one.thing))
+            if one.input_index not in best or one.score > best[one.input_index].score:
+                best[one.input_index] = one
+        self.ranked = sorted(best.values(), key=lambda one: (-one.score, one.input_index))
 
 
 def reranked(
-    reranker: Reranker, query: AdHocInput, things: Sequence[AdHocInput], instruction: str | None, ocr: str
+    reranker: Reranker, query: AdHocInput, inputs: Sequence[AdHocInput], instruction: str | None, ocr: str
 ) -> InputRanking:
-    """Things as a reranker judges them. Words in pictures are read for a model that can't see. Raises `UsageError` for
-    a query that the model can't take, and for an instruction where it takes none."""
+    """Rank inputs by a reranker. OCR reads images for a model that takes text only. Raises `UsageError` for a query
+    that the model can't take, and for an instruction where it takes none."""
     if instruction and not reranker.takes_instruction:
         raise UsageError(f"{reranker.name} takes no instruction.", "Leave out --instruct.")
     ranking, places = InputRanking(), list[RankedInput]()
     reads = "never" if View.IMAGE in reranker.views else ocr
     with Files() as files:
-        asked = Candidate()
-        for piece in segments_of(files, [query], lambda kind: needs_of(kind, reranker, reads)):
-            if isinstance(piece, SkippedFile):
-                raise UsageError(piece.sentence, "Ask by another file, or by words.")
-            asked = _candidate(piece, reranker.query_views)
+        query_candidate = Candidate()
+        for segment in segments_of(files, [query], lambda kind: needs_of(kind, reranker, reads)):
+            if isinstance(segment, SkippedFile):
+                raise UsageError(segment.sentence, "Ask by another file, or by words.")
+            query_candidate = _candidate(segment, reranker.query_views)
             break
         waiting: list[InputSegment] = []
-        for one in segments_of(files, things, lambda kind: needs_of(kind, reranker, reads)):
+        for one in segments_of(files, inputs, lambda kind: needs_of(kind, reranker, reads)):
             if isinstance(one, SkippedFile):
-                ranking.troubles.append(one)
+                ranking.skipped.append(one)
                 continue
             waiting.append(one)
             if len(waiting) == AT_ONCE:
-                places += _scored(reranker, asked, waiting, instruction)
+                places += _scored(reranker, query_candidate, waiting, instruction)
                 waiting = []
-        places += _scored(reranker, asked, waiting, instruction)
-    ranking.settle(places)
-    known = {one.thing for one in ranking.ranked} | {one.thing for one in ranking.troubles}
-    for number, thing in enumerate(things):
+        places += _scored(reranker, query_candidate, waiting, instruction)
+    ranking.keep_best(places)
+    known = {one.input_index for one in ranking.ranked} | {one.input_index for one in ranking.skipped}
+    for number, item in enumerate(inputs):
         if number not in known:
-            sentence = f"There is nothing in {thing.shown!r} that {reranker.name} could judge."
-            ranking.troubles.append(SkippedFile(number, sentence))
+            sentence = f"There is nothing in {item.shown!r} that {reranker.name} could judge."
+            ranking.skipped.append(SkippedFile(number, sentence))
     return ranking
 
 
-def _candidate(piece: InputSegment, views: frozenset[View]) -> Candidate:
-    return restrict_views(with_image(Candidate(piece.words), piece.extracted, views), views)
+def _candidate(segment: InputSegment, views: frozenset[View]) -> Candidate:
+    return restrict_views(with_image(Candidate(segment.words), segment.extracted, views), views)
 
 
 def _scored(
-    reranker: Reranker, asked: Candidate, pieces: Sequence[InputSegment], instruction: str | None
+    reranker: Reranker, query_candidate: Candidate, segments: Sequence[InputSegment], instruction: str | None
 ) -> list[RankedInput]:
-    pairs = [(piece, _candidate(piece, reranker.views)) for piece in pieces]
-    pairs = [(piece, candidate) for piece, candidate in pairs if candidate.views]
+    pairs = [(segment, _candidate(segment, reranker.views)) for segment in segments]
+    pairs = [(segment, candidate) for segment, candidate in pairs if candidate.views]
     if not pairs:
         return []
     try:
-        scores = reranker.score(asked, [candidate for _, candidate in pairs], instruction).tolist()
+        scores = reranker.score(query_candidate, [candidate for _, candidate in pairs], instruction).tolist()
     except ExtractionError:
         if len(pairs) == 1:
             return []
-        return [one for piece, _ in pairs for one in _scored(reranker, asked, [piece], instruction)]
+        return [one for segment, _ in pairs for one in _scored(reranker, query_candidate, [segment], instruction)]
     return [
-        RankedInput(piece.thing, score, piece.kind, "rerank", piece.extracted.segment.locator, piece.words)
-        for (piece, _), score in zip(pairs, scores, strict=True)
+        RankedInput(
+            segment.input_index, score, segment.kind, "rerank", segment.extracted.segment.locator, segment.words
+        )
+        for (segment, _), score in zip(pairs, scores, strict=True)
     ]
 
 
@@ -121,35 +123,35 @@ def ranked_by_embedding(
     embedder: Embedder,
     views: frozenset[View] | None,
     query: AdHocInput,
-    things: Sequence[AdHocInput],
+    inputs: Sequence[AdHocInput],
     instruction: str | None,
     ocr: str,
 ) -> InputRanking:
-    """Things by their cosine to the query. Raises `UsageError` for a query that the model can't take, and for an
+    """Rank inputs by their cosine to the query. Raises `UsageError` for a query that the model can't take, and for an
     instruction where it takes none."""
     ranking, embedding = InputRanking(), Embedding(embedder, views, ocr)
     with Files() as files:
-        asked = None
-        # A query is embedded by all views of its model, also where the things are limited to some.
+        query_candidate = None
+        # A query is embedded by all views of its model, also where the inputs are limited to some.
         for one in Embedding(embedder, None, ocr).embed(files, [query], "query", instruction):
             if isinstance(one, SkippedFile):
                 raise UsageError(one.sentence, "Ask by another file, or by words.")
-            if asked is None or QUERY_VIEWS.index(one.view) < QUERY_VIEWS.index(asked.view):
-                asked = one
-        assert asked is not None
+            if query_candidate is None or QUERY_VIEWS.index(one.view) < QUERY_VIEWS.index(query_candidate.view):
+                query_candidate = one
+        assert query_candidate is not None
         places, seen = list[RankedInput](), set[bool]()
-        for one in embedding.embed(files, things):
+        for one in embedding.embed(files, inputs):
             if isinstance(one, SkippedFile):
-                ranking.troubles.append(one)
+                ranking.skipped.append(one)
                 continue
             seen.add(one.view is View.TEXT)
-            places.append(_compared(asked, one))
-    ranking.settle(places)
+            places.append(_compared(query_candidate, one))
+    ranking.keep_best(places)
     if len(seen) > 1:
-        ranking.notes.append("Some were compared by their words, some by their looks: their scores don't compare well.")
+        ranking.notes.append("Some were compared by their words, some by their images: these scores don't compare.")
     return ranking
 
 
-def _compared(asked: Embedded, one: Embedded) -> RankedInput:
-    cosine = float(asked.vector @ one.vector)
-    return RankedInput(one.thing, min(max(cosine, 0.0), 1.0), one.kind, str(one.view), one.locator, one.words)
+def _compared(query_candidate: Embedded, one: Embedded) -> RankedInput:
+    cosine = float(query_candidate.vector @ one.vector)
+    return RankedInput(one.input_index, min(max(cosine, 0.0), 1.0), one.kind, str(one.view), one.locator, one.words)

@@ -1,9 +1,9 @@
-"""Copies: which assets are the same thing, and all the groups of files that are.
+"""Duplicates: which assets have the same content, and the groups of their files.
 
-Pairs are looked for among those that share a stretch of a print's key, so their number grows with the copies and not
-with the square of the files (locality-sensitive hashing; Indyk and Motwani, "Approximate nearest neighbors", STOC
-1998). What is found that way is compared with care. Likeness is no equivalence, and a chain of small steps leads
-anywhere: so a group is what is like its largest file, and not what is like any of its members.
+Candidate pairs share a band of a fingerprint's key, so their number grows with the duplicates and not with the square
+of the files (locality-sensitive hashing; Indyk and Motwani, "Approximate nearest neighbors", STOC 1998). Candidates are
+then compared in detail. Similarity is not transitive, and a chain of small differences joins unrelated files: a group
+holds the files that are duplicates of its largest file, not of any member.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ DURATION_S = 0.5
 FRAMES, MOST_FRAMES = 0.9, 8  # share of a film's frames that are the same; how many are tried at first
 LEAST_FRAMES = 3
 KEY_BYTES, BANDS = 16, 8
-CROWD = 16  # neighbours of a key that are looked at where very many share a stretch of it
-MOST_NEAR = 32  # others that one is compared with: a form that was scanned ten thousand times would take days
-TRIED = 3  # prints of an asset by which it is found
+CROWD = 16  # assets that a key is paired with where very many share a band of it
+MOST_NEAR = 32  # candidates of an asset: ten thousand scans of one form would take days to compare
+TRIED = 3  # fingerprints of an asset that candidate pairs are formed by
 LEAST_COMPARED = 100  # assets of an answer that are compared with the group leaders
 
 
@@ -43,10 +43,10 @@ class Comparer:
 
     def __init__(self, snapshot: Snapshot) -> None:
         self.snapshot = snapshot
-        self._look = lru_cache(maxsize=512)(self._read_look)
+        self._image = lru_cache(maxsize=512)(self._read_image)
 
     def same(self, one: AssetFingerprints, other: AssetFingerprints) -> bool:
-        """Whether two assets are the same thing, as far as their prints tell."""
+        """Whether two assets have the same content, by their fingerprints."""
         kinds = {one.kind, other.kind}
         if kinds == {"text"}:
             return _same_text(one, other)
@@ -62,7 +62,7 @@ class Comparer:
             return False
         if one.words and other.words and combined_text_keys(one.words) != combined_text_keys(other.words):
             return False
-        return all(self._same_look(one.of[place], other.of[place]) for place in one.of)
+        return all(self._same_pixels(one.of[place], other.of[place]) for place in one.of)
 
     def _same_sound(self, one: AssetFingerprints, other: AssetFingerprints) -> bool:
         sounds = [place for place in one.of if place[0] == FingerprintForm.AUDIO]
@@ -82,21 +82,21 @@ class Comparer:
         if not all(same_audio(self._body(one, place), self._body(other, place)) for place in sounds):
             return False
         few = both[:: max(len(both) // MOST_FRAMES, 1)]
-        if sum(self._same_look(one.of[place], other.of[place]) for place in few) < FRAMES * len(few) - 1:
+        if sum(self._same_pixels(one.of[place], other.of[place]) for place in few) < FRAMES * len(few) - 1:
             return False
-        return sum(self._same_look(one.of[place], other.of[place]) for place in both) >= FRAMES * len(both)
+        return sum(self._same_pixels(one.of[place], other.of[place]) for place in both) >= FRAMES * len(both)
 
-    def _same_look(self, one: tuple[int, bytes], other: tuple[int, bytes]) -> bool:
+    def _same_pixels(self, one: tuple[int, bytes], other: tuple[int, bytes]) -> bool:
         if len(one[1]) != len(other[1]):
             return False
         if int(key_distances(one[1], np.frombuffer(other[1], np.uint8)[None])[0]) > KEY_DISTANCE:
             return False
-        a, b = self._look(one[0]), self._look(other[0])
+        a, b = self._image(one[0]), self._image(other[0])
         return a is not None and b is not None and same_image(a, b)
 
-    def _read_look(self, print_id: int) -> ImageFingerprint | None:
+    def _read_image(self, fingerprint_id: int) -> ImageFingerprint | None:
         try:
-            return ImageFingerprint(body(self.snapshot, print_id))
+            return ImageFingerprint(body(self.snapshot, fingerprint_id))
         except ValueError:  # damage, which `verify` tells; here it is no copy of anything
             return None
 
@@ -118,7 +118,7 @@ def _same_length(one: AssetFingerprints, other: AssetFingerprints) -> bool:
 
 
 def groups(snapshot: Snapshot, within: Sequence[bytes] = (), exact: bool = False) -> list[CopyGroup]:
-    """The groups of files that are the same thing, each largest file first, by the path of that. With `within` only
+    """The groups of files with the same content, each largest file first, by the path of that. With `within` only
     groups that have a file at or below one of these paths; with `exact` only files of the same bytes."""
     files = _files(snapshot)
     joined = _alike(snapshot, files) if not exact else {asset_id: [asset_id] for asset_id in files}
@@ -146,45 +146,49 @@ def _files(snapshot: Snapshot) -> dict[int, list[tuple[bytes, str, int]]]:
 
 
 def _alike(snapshot: Snapshot, files: dict[int, list[tuple[bytes, str, int]]]) -> dict[int, list[int]]:
-    """Assets by the largest one that they are like, itself first. Of several equally large the first by path leads."""
-    prints, comparer = fingerprints_of(snapshot), Comparer(snapshot)
+    """By group leader, the largest file, the assets of the group, the leader first. Of equally large files the first by
+    path leads."""
+    fingerprints, comparer = fingerprints_of(snapshot), Comparer(snapshot)
     order = sorted(files, key=lambda asset_id: (-files[asset_id][0][2], files[asset_id][0][0]))
-    near = neighbours([prints[asset_id] for asset_id in order if asset_id in prints])
+    near = neighbours([fingerprints[asset_id] for asset_id in order if asset_id in fingerprints])
     rank = {asset_id: number for number, asset_id in enumerate(order)}
-    led: dict[int, list[int]] = {}
+    members: dict[int, list[int]] = {}
     taken: set[int] = set()
     for leader in order:
         if leader in taken:
             continue
         others = sorted((near.get(leader, set()) - taken) & rank.keys(), key=rank.__getitem__)
-        led[leader] = [leader, *(other for other in others if comparer.same(prints[leader], prints[other]))]
-        taken.update(led[leader])
-    return led
+        members[leader] = [
+            leader,
+            *(other for other in others if comparer.same(fingerprints[leader], fingerprints[other])),
+        ]
+        taken.update(members[leader])
+    return members
 
 
-def neighbours(prints: Sequence[AssetFingerprints]) -> dict[int, set[int]]:
-    """By asset the others that it is worth while to compare it with. Of many that share all, those that come first are
-    surely compared with the others."""
+def neighbours(fingerprints: Sequence[AssetFingerprints]) -> dict[int, set[int]]:
+    """By asset the candidates that it is to be compared with. Of many that share a whole key, the first is a candidate
+    of all others."""
     texts: dict[tuple[int, int], int] = {}
     pairs: list[tuple[int, int]] = []
-    looks: list[tuple[int, bytes]] = []
+    images: list[tuple[int, bytes]] = []
     sounds: list[tuple[int, bytes]] = []
     near: dict[int, set[int]] = {}
-    for one in prints:
+    for one in fingerprints:
         if one.kind == "text" and one.words:
             first = texts.setdefault(combined_text_keys(one.words), one.asset_id)
             pairs += [(first, one.asset_id)] if first != one.asset_id else []
         seen = [key for (form, _), (_, key) in one.of.items() if form != FingerprintForm.AUDIO]
-        looks += [(one.asset_id, key) for key in seen[:TRIED]]
+        images += [(one.asset_id, key) for key in seen[:TRIED]]
         if one.kind == "audio":
             sounds += [(one.asset_id, key) for _, key in one.of.values()][:1]
-    for low, high in (*pairs, *_near_looks(looks).tolist(), *_near_sounds(sounds).tolist()):
+    for low, high in (*pairs, *_near_images(images).tolist(), *_near_sounds(sounds).tolist()):
         near.setdefault(low, set()).add(high)
         near.setdefault(high, set()).add(low)
     return near
 
 
-def _near_looks(keys: Sequence[tuple[int, bytes]]) -> np.ndarray:
+def _near_images(keys: Sequence[tuple[int, bytes]]) -> np.ndarray:
     """Pairs, int64 (n, 2), whose keys share one of eight stretches of 16 signs and differ in few of all."""
     whole = [(asset_id, key) for asset_id, key in keys if len(key) == KEY_BYTES]
     ids = np.array([asset_id for asset_id, _ in whole], np.int64)
@@ -237,20 +241,25 @@ def _nearest(pairs: np.ndarray, distance: np.ndarray) -> np.ndarray:
 
 
 def group_leaders(snapshot: Snapshot, asset_ids: Sequence[int], k: int) -> dict[int, int]:
-    """Of assets, best first, those that are copies of one of the `k` that lead: the asset that leads each. What stands
-    far below these is left as it is."""
+    """Of assets, best first, the group leader of each that is a duplicate of one of the `k` leaders. Assets far below
+    these are not compared."""
     order = list(dict.fromkeys(asset_ids))[: max(LEAST_COMPARED, 2 * k)]
     if len(order) < 2:
         return {}
-    prints = fingerprints_of(snapshot, order)
-    near = neighbours([prints[asset_id] for asset_id in order if asset_id in prints])
+    fingerprints = fingerprints_of(snapshot, order)
+    near = neighbours([fingerprints[asset_id] for asset_id in order if asset_id in fingerprints])
     comparer = Comparer(snapshot)
     leading: list[int] = []
     leaders: dict[int, int] = {}
     for asset_id in order:
         close = near.get(asset_id, ())
         leader = next(
-            (other for other in leading if other in close and comparer.same(prints[other], prints[asset_id])), None
+            (
+                other
+                for other in leading
+                if other in close and comparer.same(fingerprints[other], fingerprints[asset_id])
+            ),
+            None,
         )
         if leader is not None:
             leaders[asset_id] = leader

@@ -13,7 +13,7 @@ from mmsearch.store.layout import IndexFolder
 from mmsearch.store.snapshot import Snapshot
 from mmsearch.store.spaces import SpaceRow, plain_name
 
-_PROMISE = "The query encoders in the cache are as they were written"
+_INVARIANT = "The query encoders in the cache are as they were written"
 
 
 def wrong_encoders(folder: IndexFolder) -> list[str]:
@@ -29,16 +29,16 @@ def verified(folder: IndexFolder, repair: bool, deep: bool) -> Finding:
         wrong = _wrong(snapshot, deep)
         sentence = " ".join(sentence for _, sentence in wrong)
         if not wrong:
-            return Finding(_PROMISE, FindingState.OK)
+            return Finding(_INVARIANT, FindingState.OK)
         if repair:
             left = " ".join(why for row, _ in wrong if (why := _made_again(folder, snapshot, row)))
             return (
-                Finding(_PROMISE, FindingState.DERIVED, left, "Queries load the whole model until then.")
+                Finding(_INVARIANT, FindingState.DERIVED, left, "Queries load the whole model until then.")
                 if left
-                else Finding(_PROMISE, FindingState.REPAIRED, sentence)
+                else Finding(_INVARIANT, FindingState.REPAIRED, sentence)
             )
     return Finding(
-        _PROMISE, FindingState.DERIVED, sentence, "The next query makes it again, or `mmsearch verify --repair`."
+        _INVARIANT, FindingState.DERIVED, sentence, "The next query makes it again, or `mmsearch verify --repair`."
     )
 
 

@@ -31,8 +31,8 @@ def is_url(typed: str) -> bool:
 
 
 def fetch(url: str, folder: Path) -> bytes:
-    """Download a URL into a folder, under a plain form of its own name; gives the path. Raises `UsageError` with the
-    reason when that can't be done."""
+    """Download a URL into a folder, under a plain form of its own name, and return the path. Raises `UsageError` with
+    the reason when that can't be done."""
     asked = _ascii(url)
     name = re.sub(r"[^\w.-]+", "_", unquote(urlsplit(asked).path.rpartition("/")[2]))[-80:].lstrip(".")
     target = folder / (name or "download")
@@ -51,7 +51,7 @@ def fetch(url: str, folder: Path) -> bytes:
 
 
 def received(stream: BinaryIO, folder: Path) -> bytes:
-    """Write what comes from a stream into a folder; gives the path. Raises `UsageError` for nothing or too much."""
+    """Write a stream into a folder, and return the path. Raises `UsageError` for nothing or too much."""
     target = folder / "standard_input"
     if not _copied(stream, target, threading.Event()):
         raise UsageError("Nothing came from standard input.", "Send a file there: mmsearch query --image - < photo.jpg")
@@ -116,7 +116,7 @@ def _opener() -> Any:
 
 
 def _copied(stream: Any, target: Path, ended: threading.Event) -> int:
-    """Copy a stream into a new file, at most so much; gives the number of bytes."""
+    """Copy a stream into a new file, at most `LARGEST` bytes, and return their number."""
     size = 0
     with target.open("xb") as file:
         while not ended.is_set() and (piece := stream.read1(_PIECE)):

@@ -1,4 +1,4 @@
-"""Whether two prints are those of copies. To call two different things the same is worse than to miss a copy.
+"""Whether two fingerprints are those of duplicates. A false match is worse than a missed duplicate.
 
 Two pictures are the same where no small part of them differs more than sizes and encodings make it differ. So the
 difference of their maps is measured against the contrast around each place: encodings disturb edges, and what is
@@ -30,7 +30,7 @@ AUDIBLE = 0.8  # of the frames that are audible in one are so in the other too
 
 
 def key_distances(key: bytes, others: np.ndarray) -> np.ndarray:
-    """In how many signs a look's key differs from others, uint8 (n, 16): int64 (n,)."""
+    """The Hamming distance of an image key to others, uint8 (n, 16): int64 (n,)."""
     result: np.ndarray = np.bitwise_count(np.bitwise_xor(others, np.frombuffer(key, np.uint8))).sum(
         axis=1, dtype=np.int64
     )
@@ -38,7 +38,7 @@ def key_distances(key: bytes, others: np.ndarray) -> np.ndarray:
 
 
 class ImageFingerprint:
-    """A look's map, ready to be compared. Raises `ValueError` for a body that is none."""
+    """The map of an image, ready to be compared. Raises `ValueError` for a body that is none."""
 
     def __init__(self, body: bytes) -> None:
         self.width, self.height, self.grey, self.colours = image_fingerprint_body(body)
@@ -107,7 +107,7 @@ def _pooled(grey: np.ndarray, cells: int) -> np.ndarray:
 
 
 def same_audio(one: bytes, other: bytes) -> bool:
-    """Whether two stretches of sound are one, by the bodies of their prints, however they are encoded."""
+    """Whether two stretches of sound are one, by the bodies of their fingerprints, however they are encoded."""
     a, b = np.frombuffer(one[: len(one) // 4 * 4], "<u4"), np.frombuffer(other[: len(other) // 4 * 4], "<u4")
     return any(_overlaps(a[max(shift, 0) :], b[max(-shift, 0) :]) for shift in range(-SHIFT, SHIFT + 1))
 
@@ -117,8 +117,8 @@ def _overlaps(a: np.ndarray, b: np.ndarray) -> bool:
     if max(len(a), len(b)) - length > 2 * SHIFT + 0.02 * length:
         return False
     a, b = a[:length], b[:length]
-    heard = (a != SILENT) & (b != SILENT)
-    if heard.sum() < AUDIBLE * max((a != SILENT).sum(), (b != SILENT).sum(), 1):
+    audible = (a != SILENT) & (b != SILENT)
+    if audible.sum() < AUDIBLE * max((a != SILENT).sum(), (b != SILENT).sum(), 1):
         return False
-    errors = np.bitwise_count(np.bitwise_xor(a[heard], b[heard])).mean() / 24
+    errors = np.bitwise_count(np.bitwise_xor(a[audible], b[audible])).mean() / 24
     return bool(errors <= SIGN_ERRORS)

@@ -1,7 +1,8 @@
-"""A model judges the best places of a query: their words from the index, their looks from the files on disk.
+"""Reranking by a model: it scores the best places of a query by their words, from the index, and by their images and
+frames, from the files on disk.
 
-Places are judged best first, as many as the time allows. What a model can't take (a text-only one a photo without
-words), or had no time for, is not judged.
+Places are scored best first, as many as the time limit allows. A place that the model can't take (a photo without words
+for a text-only model), or that the time limit excludes, has no score.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ AT_ONCE = 16  # places whose pictures are held in memory
 
 @dataclass(slots=True)
 class RerankScores:
-    """What a model said of places, by segment id, in 0..1, and what there is to say about that."""
+    """The scores of a model, by segment id, in 0..1, and notes about them."""
 
     scores: dict[int, float] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
@@ -37,15 +38,15 @@ class RerankScores:
 def rerank_by_model(
     snapshot: Snapshot, text: str, query: Query, options: RunOptions, segment_ids: Sequence[int]
 ) -> RerankScores:
-    """Judge the places of these segments, best first. Raises `UsageError` and `ModelUnavailable` for a model that can't
-    be had or is no reranker; nothing is downloaded unless the query allows it."""
+    """Score the places of these segments, which come best first. Raises `UsageError` and `ModelUnavailable` for a model
+    that does not exist, is not on this machine or is no reranker; nothing is downloaded unless `options` allow it."""
     assert options.rerank is not None
     reranker = _loaded(options.rerank, _model_options(options))
     with Files() as files:
-        asked = _asked(files, reranker, text, query)
-        if not restrict_views(asked, reranker.query_views).views:
+        query_candidate = _query_candidate(files, reranker, text, query)
+        if not restrict_views(query_candidate, reranker.query_views).views:
             return RerankScores(notes=[f"There is nothing in the query that {reranker.name} could judge by."])
-        return _Judge(snapshot, files, reranker, asked, options).rerank_by_model(segment_ids)
+        return _Reranking(snapshot, files, reranker, query_candidate, options).rerank_by_model(segment_ids)
 
 
 def _model_options(options: RunOptions) -> ModelOptions:
@@ -69,50 +70,50 @@ def _loaded(name: str, options: ModelOptions) -> Reranker:
     return load_reranker(resolve(name), options)
 
 
-def _asked(files: Files, reranker: Reranker, text: str, query: Query) -> Candidate:
+def _query_candidate(files: Files, reranker: Reranker, text: str, query: Query) -> Candidate:
     """The query as the reranker sees it: its words, its first picture, its first film."""
-    asked = Candidate(text)
+    query_candidate = Candidate(text)
     for kind, view, paths in ((Kind.IMAGE, View.IMAGE, query.images), (Kind.VIDEO, View.VIDEO, query.videos)):
         if view in reranker.query_views:
             for path in file_paths(paths)[:1]:
-                asked = with_image(asked, _first(files, path, kind, reranker), reranker.query_views)
-    return asked
+                query_candidate = with_image(query_candidate, _first(files, path, kind, reranker), reranker.query_views)
+    return query_candidate
 
 
 def _first(files: Files, path: bytes, kind: Kind, reranker: Reranker) -> Extracted | None:
     try:
-        pieces = files.read(source_of(path, kind), needs_of(kind, reranker), spans=1).pieces
+        segments = files.read(source_of(path, kind), needs_of(kind, reranker), spans=1).segments
     except ExtractionError as error:
         raise UsageError(f"{os.fsdecode(path)!r} can't be decoded: {error.sentence}", "Try another file.") from error
-    return pieces[0] if pieces else None
+    return segments[0] if segments else None
 
 
-class _Judge:
-    """One query's judge."""
+class _Reranking:
+    """The reranking of one query."""
 
     def __init__(
-        self, snapshot: Snapshot, files: Files, reranker: Reranker, asked: Candidate, options: RunOptions
+        self, snapshot: Snapshot, files: Files, reranker: Reranker, query_candidate: Candidate, options: RunOptions
     ) -> None:
         self._snapshot, self._reranker = snapshot, reranker
-        self._asked, self._options = asked, options
-        self._looks = RerankMedia(snapshot, files, reranker)
-        self._troubles: Counter[str] = Counter()
+        self._query_candidate, self._options = query_candidate, options
+        self._media = RerankMedia(snapshot, files, reranker)
+        self._problems: Counter[str] = Counter()
 
     def rerank_by_model(self, segment_ids: Sequence[int]) -> RerankScores:
-        """Best first, and no batch is begun that can't be ended in time, as far as the one before tells; the first one,
-        a single place, tells nothing: starting workers and models takes longest there."""
-        judged, limit = RerankScores(), self._options.rerank_seconds
+        """Score in batches. None is begun that would exceed the time limit at the rate of the batch before. The first
+        batch, a single place, is no measure of that rate: it includes the start of workers and model."""
+        result, limit = RerankScores(), self._options.rerank_seconds
         places = self._snapshot.places(list(segment_ids))
         waiting = [places[one] for one in segment_ids if one in places]
         if waiting and limit is not None:
             with contextlib.suppress(ExtractionError):  # said when it is judged
-                self._looks.of(waiting[0])  # starts the workers
+                self._media.of(waiting[0])  # starts the workers
         began = time.monotonic()
         size, batches = 1 if limit is not None else AT_ONCE, 0
         while waiting:
             started = time.monotonic()
             batch, waiting = waiting[:size], waiting[size:]
-            self._take(judged, batch)
+            self._take(result, batch)
             batches += 1
             if limit is not None:
                 left = limit - (time.monotonic() - began)
@@ -122,45 +123,47 @@ class _Judge:
                     break
         if waiting:
             count = len(segment_ids) - len(waiting)
-            judged.notes.append(
+            result.notes.append(
                 f"{self._reranker.name} had time for {count} of {len(segment_ids)} places; the others keep theirs."
             )
-        judged.notes += [f"{self._reranker.name} {trouble.format(n=n)}" for trouble, n in self._troubles.items()]
-        return judged
+        result.notes += [f"{self._reranker.name} {problem.format(n=n)}" for problem, n in self._problems.items()]
+        return result
 
-    def _take(self, judged: RerankScores, places: Sequence[Place]) -> None:
+    def _take(self, result: RerankScores, places: Sequence[Place]) -> None:
         pairs = [(place.segment_id, restrict_views(self._candidate(place), self._reranker.views)) for place in places]
-        self._looks.forget()
-        seen = [(number, candidate) for number, candidate in pairs if candidate.views]
-        if len(seen) < len(pairs):
-            self._troubles[_WORDLESS if self._reranker.views == {View.TEXT} else _UNSEEN] += len(pairs) - len(seen)
-        if not seen:
+        self._media.clear()
+        visible = [(number, candidate) for number, candidate in pairs if candidate.views]
+        if len(visible) < len(pairs):
+            self._problems[_WORDLESS if self._reranker.views == {View.TEXT} else _UNSEEN] += len(pairs) - len(visible)
+        if not visible:
             return
-        for number, score in zip([number for number, _ in seen], self._scores([one for _, one in seen]), strict=True):
+        for number, score in zip(
+            [number for number, _ in visible], self._scores([one for _, one in visible]), strict=True
+        ):
             if score is not None:
-                judged.scores[number] = score
+                result.scores[number] = score
 
     def _scores(self, candidates: list[Candidate]) -> list[float | None]:
-        """None for what alone is too large for the device's memory."""
+        """A score for each candidate; None for one that alone is too large for the device's memory."""
         instruction = self._options.instruct if self._options.instruct and self._reranker.takes_instruction else None
         try:
-            scores = self._reranker.score(self._asked, candidates, instruction)
+            scores = self._reranker.score(self._query_candidate, candidates, instruction)
         except ExtractionError:
             if len(candidates) == 1:
-                self._troubles[_TOO_LARGE] += 1
+                self._problems[_TOO_LARGE] += 1
                 return [None]
             return [score for one in candidates for score in self._scores([one])]
         return [float(score) for score in scores]
 
     def _candidate(self, place: Place) -> Candidate:
-        """A place's words, and its look where the reranker can use it and the file is still there."""
+        """A place's words, and its image or frames where the reranker takes them and the file is unchanged."""
         words = "\n".join(part for part in (place.text, *(cue.text for _, cue in place.read)) if part.strip())
         try:
-            piece = self._looks.of(place)
+            extracted = self._media.of(place)
         except ExtractionError as error:
-            self._troubles[_CHANGED if error.code in (FailureCode.VANISHED, FailureCode.PERMISSION) else _BROKEN] += 1
-            piece = None
-        return with_image(Candidate(words), piece, self._reranker.views)
+            self._problems[_CHANGED if error.code in (FailureCode.VANISHED, FailureCode.PERMISSION) else _BROKEN] += 1
+            extracted = None
+        return with_image(Candidate(words), extracted, self._reranker.views)
 
 
 _WORDLESS = "could not judge {n} of them, which have no words for it; they keep their place."

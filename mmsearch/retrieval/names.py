@@ -41,14 +41,14 @@ class Named:
 
 
 def find_names(
-    snapshot: Snapshot, asked: EncodedQuery, words: Words, minus: Sequence[tuple[float, Words]] = ()
+    snapshot: Snapshot, encoded: EncodedQuery, words: Words, minus: Sequence[tuple[float, Words]] = ()
 ) -> dict[int, Named]:
     """Files whose path holds words of the query, by file id. The score is the square of the share of the query's
     information that the name holds, a little less where it holds much else; 1 for the name that was typed.
 
     Quoted phrases must stand in the name. What unwanted words, with their weights, find in a name is taken off.
     """
-    parsed = asked.parsed
+    parsed = encoded.parsed
     weights = _weights(words)
     total = sum(weights.values())
     if not total:
@@ -64,7 +64,7 @@ def find_names(
     found: dict[int, Named] = {}
     for file_id, asset_id, kind, root_id, path in rows.fetchall():
         relative = path or os.path.basename(snapshot.roots[root_id].path)
-        if asset_id in asked.assets:
+        if asset_id in encoded.assets:
             continue
         score, terms = score_name(relative, weights, total, close)
         for weight, own in unwanted:
@@ -85,8 +85,8 @@ def _candidates(
     rare = words.names.rare(list(weights), words.names.frequency)
     starts = dict.fromkeys(family(word) for word in rare if _can_start(word))
     near = dict.fromkeys(other for others in close.values() for other in others)
-    asked = " OR ".join([*map(quoted, rare), *(f"{quoted(start)} *" for start in starts), *map(quoted, near)])
-    ids = words.names.best(asked, POOL)
+    encoded = " OR ".join([*map(quoted, rare), *(f"{quoted(start)} *" for start in starts), *map(quoted, near)])
+    ids = words.names.best(encoded, POOL)
     for meant in names_meant(parsed):  # a very common name would be lost among its relatives
         if run := " ".join(tokens(meant)):
             ids += words.names.best(quoted(run), POOL)
@@ -95,18 +95,18 @@ def _candidates(
     return list(dict.fromkeys(ids))
 
 
-def refused_files(snapshot: Snapshot, asked: EncodedQuery, words: Words, named: Mapping[int, Named]) -> set[int]:
+def refused_files(snapshot: Snapshot, encoded: EncodedQuery, words: Words, named: Mapping[int, Named]) -> set[int]:
     """The files that hold an excluded word in their name, and of the `named` also those that hold one in every
     segment."""
-    if not asked.parsed.refused:
+    if not encoded.parsed.refused:
         return set()
-    refused = words.table.matching(asked.parsed.refused)
+    refused = words.table.matching(encoded.parsed.refused)
     assets = sorted({one.asset_id for one in named.values() if one.asset_id is not None})
     rows = snapshot.connection.execute(
         f"SELECT asset_id, id FROM segments WHERE asset_id IN ({','.join('?' * len(assets))})", assets
     ).fetchall()
     spoiled = {asset for asset, _ in rows} - {asset for asset, segment_id in rows if segment_id not in refused}
-    return words.names.matching(asked.parsed.refused) | {i for i, one in named.items() if one.asset_id in spoiled}
+    return words.names.matching(encoded.parsed.refused) | {i for i, one in named.items() if one.asset_id in spoiled}
 
 
 def _weights(words: Words) -> dict[str, float]:

@@ -1,13 +1,13 @@
-"""The reranking seat: a second look at the best candidates, asked for by `--rerank`.
+"""Reranking of the best candidates (`--rerank`).
 
-`builtin` sees the words of the candidates and says of each how near the query's words stand, 0..1. A share of what is
-missing to 1 is paid for that, so scores stay on their scale and the contribution of `rerank` is what it added.
+`builtin` measures the proximity of the query's words in each candidate, 0..1, and adds that share of `SHARE` times what
+the score lacks to 1. Scores stay in 0..1; the contribution of `rerank` is what it added.
 
-A model (see `judging.py`) judges anew. The places that it judged change seats among themselves, best first; all others
-keep theirs: those beyond `--rerank-top`, those that it had no time for or can't look at, and what was found by the very
-name or number that was typed, of which a model knows nothing. A judged place's score is the model's, held between
-those of its neighbours that were not judged, so that scores fall from rank to rank; the contribution of `rerank` is
-what that added or took.
+A model (see `model_reranking.py`) replaces the scores of the places that it scored and reorders these among the ranks
+that they hold. All others keep their ranks: those beyond `--rerank-top`, those that the model has no time for or can't
+take, and those found by the very name or number that was typed, which a model does not know. The new score of a place
+is the model's, limited by the scores of its neighbours without one, so that scores never rise from rank to rank; the
+contribution of `rerank` is the difference.
 """
 
 from __future__ import annotations
@@ -39,14 +39,14 @@ def _proximity(pairs: Sequence[tuple[str, str, float]], wanted: set[str], text: 
     """The weights of the pairs, each by its least distance. A pair may stand in either order."""
     last: dict[str, int] = {}
     least: dict[tuple[str, str], int] = {}
-    asked = {(one, other) for one, other, _ in pairs}
+    wanted_pairs = {(one, other) for one, other, _ in pairs}
     for at, word in enumerate(text):
         kin = family(word)
         if kin not in wanted:
             continue
         for other, before in last.items():
             for pair in ((kin, other), (other, kin)):
-                if pair in asked:
+                if pair in wanted_pairs:
                     least[pair] = min(at - before, least.get(pair, at))
         last[kin] = at
     near = {pair: gap for pair, gap in least.items() if gap <= REACH}
@@ -54,22 +54,22 @@ def _proximity(pairs: Sequence[tuple[str, str, float]], wanted: set[str], text: 
     return result
 
 
-def merge_into_ranks(scores: Sequence[float], said: Sequence[float | None]) -> list[tuple[int, float]]:
-    """The new order of rows that stand best first with their `scores`, by what a model `said` of some of them: (number
-    of the row, its new score), best first."""
-    judged = [number for number, one in enumerate(said) if one is not None]
-    best = iter(sorted(judged, key=lambda number: (-(said[number] or 0.0), number)))
-    order = [number if said[number] is None else next(best) for number in range(len(scores))]
-    floors = [0.0] * len(order)  # the best score of what follows and was not judged
+def merge_into_ranks(scores: Sequence[float], model_scores: Sequence[float | None]) -> list[tuple[int, float]]:
+    """The new order of rows that stand best first with their `scores`, by the `model_scores` of some of them (None: not
+    scored): (number of the row, its new score), best first."""
+    scored = [number for number, one in enumerate(model_scores) if one is not None]
+    best = iter(sorted(scored, key=lambda number: (-(model_scores[number] or 0.0), number)))
+    order = [number if model_scores[number] is None else next(best) for number in range(len(scores))]
+    floors = [0.0] * len(order)  # the best score of what follows and has no model score
     for at in range(len(order) - 2, -1, -1):
         after = order[at + 1]
-        floors[at] = floors[at + 1] if said[after] is not None else max(scores[after], floors[at + 1])
+        floors[at] = floors[at + 1] if model_scores[after] is not None else max(scores[after], floors[at + 1])
     result, ceiling = [], 1.0
     for at, number in enumerate(order):
-        judgement = said[number]
-        if judgement is None:
+        model_score = model_scores[number]
+        if model_score is None:
             ceiling = min(ceiling, scores[number])
             result.append((number, scores[number]))
         else:
-            result.append((number, min(max(judgement, floors[at]), ceiling)))
+            result.append((number, min(max(model_score, floors[at]), ceiling)))
     return result

@@ -6,7 +6,7 @@ the space stores: with those of its own kind where there are any, across kinds e
 vectors are added by weight, those of `--minus` subtracted, and the sum is brought back to length 1, as rclip does;
 parts of different kinds are compared and calibrated each for itself and joined by score, unless the model takes a text
 and a picture as one input. A view is asked when a wanted part has a vector for it; what `--minus` alone could say there
-is dropped: the opposite of a thing is not a thing. A text counts as far as the model can read it.
+is dropped: the opposite of a concept is no concept. A text counts as far as the model can read it.
 Words: the typed words weigh 1, those of a file its weight; words of `--minus` are a penalty (see `ranking.py`), while
 `-word` in the text excludes. What the penalty brings to 0 or below is no hit.
 Names: those of the typed words, less what the unwanted words find there.

@@ -26,20 +26,20 @@ from mmsearch.types import MEDIA_VIEWS, Extracted, Kind, Needs, Source, View, ch
 if TYPE_CHECKING:
     import numpy as np
 
-WORDS_ASKED = 40  # the most telling words of the example; more of them say nothing new
+WORDS_ASKED = 40  # most informative terms of an example; more of them change nothing
 _PLACE = re.compile(rb"^(?P<path>.+?)#(?:page=(?P<page>\d+)|t=(?P<time>\d+(?:\.\d+)?)(?:,[\d.]*)?)$", re.DOTALL)
 MOST_DIGITS = 12  # of a page number
 SPANS = 3  # that are decoded at most, until there are words
 ENOUGH = 2_000  # characters
 PAGES_READ = 2  # pictures whose words are read
 PASSAGES = 4  # of its words: its beginning stands for it
-CALLED = {View.IMAGE: "look", View.AUDIO: "sound", View.VIDEO: "motion"}
+CALLED = {View.IMAGE: "image", View.AUDIO: "sound", View.VIDEO: "motion"}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Example:
     """A file as a query: what was encoded of it by (space id, view), unit vectors, float32 (dimension,), its most
-    telling words, and what of the index it is."""
+    informative terms, and what of the index it is."""
 
     vectors: Mapping[tuple[int, View], np.ndarray] = field(default_factory=dict)
     words: tuple[str, ...] = ()
@@ -118,7 +118,7 @@ def _file(snapshot: Snapshot, path: bytes) -> int | None:
 
 
 def _most_informative(table: Vocabulary, words: Iterable[str]) -> tuple[str, ...]:
-    """The words that tell most about an example: often here, in few segments of the index."""
+    """The terms with the highest tf-idf: frequent in the example, in few segments of the index."""
     counts = Counter(words)
     weighed = {word: count * idf(table.rows, table.frequency(word)) for word, count in counts.most_common(400)}
     return tuple(sorted(weighed, key=lambda word: (-weighed[word], word))[:WORDS_ASKED])
@@ -127,7 +127,7 @@ def _most_informative(table: Vocabulary, words: Iterable[str]) -> tuple[str, ...
 @dataclass(frozen=True, slots=True, eq=False)
 class ExternalQuery:
     """A file as a query: by space and view, what was encoded of it, unit vectors, float32 (dimension,); its words, as
-    far as they were asked for; the spaces that took it together with a text; and what there is to say."""
+    far as they were asked for; the spaces that embedded it together with a text; and notes."""
 
     name: str
     vectors: Mapping[tuple[int, View], np.ndarray]
@@ -151,8 +151,8 @@ def encode_external(
     options: RunOptions,
 ) -> ExternalQuery:
     """Open a file in a worker process, as when indexing, and encode it. With `words` its words are read and encoded
-    too; without, only where no space can see or hear it, or only the built-in senses, which can't read. A `text` goes
-    with a picture where the model takes both.
+    too; without, only where no space takes its media, or only the built-in media models, which don't read. A `text`
+    goes with a picture where the model takes both.
 
     Raises `UsageError` when it can't be decoded, or is not of the `kind` asked for."""
     source = source_of(path, kind)
@@ -165,8 +165,8 @@ def encode_external(
         vectors, fused, notes = _media_vectors(encoders, able, segments, needs.sound_rate, source.kind, text, options)
     passages = words_of(segments, PAGES_READ) if words or not vectors else []
     passages = [passage for passage in passages if passage.strip()]
-    own, said = _text_vectors(encoders, rows, passages, options)
-    return ExternalQuery(os.fsdecode(os.path.basename(path)), own | vectors, passages, fused, (*notes, *said))
+    own, parts = _text_vectors(encoders, rows, passages, options)
+    return ExternalQuery(os.fsdecode(os.path.basename(path)), own | vectors, passages, fused, (*notes, *parts))
 
 
 def _media_vectors(
@@ -178,8 +178,8 @@ def _media_vectors(
     text: str,
     options: RunOptions,
 ) -> tuple[dict[tuple[int, View], np.ndarray], frozenset[int], list[str]]:
-    """What the pieces of a file look and sound like in every space; the spaces that took the text together with the
-    picture; and what there is to say."""
+    """The media vectors of a file in every space; the spaces that embedded the text together with the image; and
+    notes."""
     vectors: dict[tuple[int, View], np.ndarray] = {}
     fused: set[int] = set()
     notes: list[str] = []
@@ -189,18 +189,18 @@ def _media_vectors(
         joined = encoders.encode_fused(row, text, images[0], options) if both else None
         if joined is not None:
             fused.add(row.id)
-            found, said = {View.IMAGE: joined[0]}, joined[1]
+            found, parts = {View.IMAGE: joined[0]}, joined[1]
         else:
-            found, said = encoders.encode_media(row, segments, sound_rate, options)
+            found, parts = encoders.encode_media(row, segments, sound_rate, options)
         vectors |= {(row.id, view): vector for view, vector in found.items()}
-        notes += said
+        notes += parts
     return vectors, frozenset(fused), notes
 
 
 def _text_vectors(
     encoders: QueryEncoders, rows: Iterable[SpaceRow], passages: Sequence[str], options: RunOptions
 ) -> tuple[dict[tuple[int, View], np.ndarray], tuple[str, ...]]:
-    """Passages in every space that takes words, as one vector, and what there is to say."""
+    """The passages as one vector in every space that takes text, and notes."""
     vectors: dict[tuple[int, View], np.ndarray] = {}
     notes: list[str] = []
     for row in rows:
@@ -212,18 +212,18 @@ def _text_vectors(
 
 
 def compared_by(snapshot: Snapshot, one: ExternalQuery) -> str:
-    """By what a file is compared, in words: `its look (clip) and its words`."""
+    """By what a file is compared, in words: `its image (clip) and the words in it`."""
     names = {row.id: row.name for row in snapshot.spaces()}
-    said = []
+    parts = []
     for view, called in CALLED.items():
         models = [names[space_id] for space_id, of in one.vectors if of is view]
-        said += [f"its {called} ({', '.join(models)})"] if models else []
-    said += ["the words in it"] if one.passages else []
-    return " and ".join(said)
+        parts += [f"its {called} ({', '.join(models)})"] if models else []
+    parts += ["the words in it"] if one.passages else []
+    return " and ".join(parts)
 
 
 def why_not_encoded(snapshot: Snapshot, kind: Kind, name: str) -> str:
-    """Why no model of the index has seen or heard a file of this kind, as the beginning of a sentence."""
+    """Why no model of the index takes a file of this kind, as the beginning of a sentence."""
     able = [row.name for row in snapshot.spaces() if query_views(row) & MEDIA_VIEWS[kind]]
     if able:
         return f"There is nothing in {name} that {chosen(able)} could take"
@@ -234,7 +234,7 @@ def why_not_encoded(snapshot: Snapshot, kind: Kind, name: str) -> str:
 def _decoded(source: Source, needs: Needs, words: bool) -> list[Extracted]:
     with Files() as files:
         try:
-            return files.read(source, needs, SPANS if words else 1, ENOUGH).pieces
+            return files.read(source, needs, SPANS if words else 1, ENOUGH).segments
         except ExtractionError as error:
             shown_path = os.fsdecode(source.path)
             raise UsageError(f"{shown_path!r} can't be decoded: {error.sentence}", "Try another file.") from error

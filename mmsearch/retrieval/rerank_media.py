@@ -1,5 +1,4 @@
-"""What a model sees of a file: its pictures and frames, decoded again from the file on disk, in the sizes that a
-reranker wants."""
+"""Images and frames for a reranker, decoded again from the file on disk in the sizes that the model takes."""
 
 from __future__ import annotations
 
@@ -17,40 +16,40 @@ from mmsearch.types import MEDIA_VIEWS, Extracted, Kind, Needs, Probe, Source, V
 
 
 def needs_of(kind: Kind, reranker: Reranker, ocr: str = "never") -> Needs:
-    """What a reranker wants to see of a file of this kind; `ocr` says when its pages are wanted for reading as well."""
+    """What a reranker needs of a file of this kind; `ocr` is when its pages are needed for OCR as well."""
     if kind is Kind.VIDEO and reranker.frames:
         return Needs(image_pixels=reranker.frame_pixels, frames=reranker.frames, ocr=ocr)
     return Needs(image_pixels=reranker.max_pixels, ocr=ocr)
 
 
-def with_image(candidate: Candidate, piece: Extracted | None, views: frozenset[View]) -> Candidate:
-    """A candidate with the look of a piece: its frames where the model takes film, else its picture."""
-    if piece is None:
+def with_image(candidate: Candidate, extracted: Extracted | None, views: frozenset[View]) -> Candidate:
+    """A candidate with the media of a segment: its frames where the model takes video, else its image."""
+    if extracted is None:
         return candidate
     clip, image = candidate.frames, candidate.image
-    if piece.frames is not None and View.VIDEO in views:
-        place = piece.segment.locator
-        clip = Clip(piece.frames, (place.end_s or 0.0) - (place.start_s or 0.0))
-    elif piece.image is not None and View.IMAGE in views:
-        image = piece.image
+    if extracted.frames is not None and View.VIDEO in views:
+        place = extracted.segment.locator
+        clip = Clip(extracted.frames, (place.end_s or 0.0) - (place.start_s or 0.0))
+    elif extracted.image is not None and View.IMAGE in views:
+        image = extracted.image
     return Candidate(candidate.text, image, clip)
 
 
 class RerankMedia:
-    """The looks of an index's segments, for one query. Neighbours in a file are decoded together."""
+    """The images and frames of an index's segments, for one query. Segments of one span are decoded together."""
 
     def __init__(self, snapshot: Snapshot, files: Files, reranker: Reranker) -> None:
         self._snapshot, self._files, self._reranker = snapshot, files, reranker
         self._probes: dict[int, tuple[Source, Probe]] = {}  # by asset
         self._spans: dict[tuple[int, int], list[Extracted]] = {}  # by asset and span
 
-    def forget(self) -> None:
-        """Let go of the pictures."""
+    def clear(self) -> None:
+        """Free the decoded media."""
         self._spans.clear()
 
     def of(self, place: Place) -> Extracted | None:
-        """A segment as its file has it, None where that shows nothing. Raises `ExtractionError`: `vanished` for a file
-        that went away or changed since it was indexed, else as decoding does."""
+        """A segment decoded from its file; None where the model takes nothing of its kind. Raises `ExtractionError`:
+        `vanished` for a file that is gone or changed since it was indexed, else as decoding does."""
         kind = Kind(place.kind)
         if not self._reranker.views & MEDIA_VIEWS[kind]:
             return None
@@ -58,8 +57,8 @@ class RerankMedia:
             "SELECT ordinal FROM segments WHERE id = ?", (place.segment_id,)
         ).fetchone()
         ordinal = int(row[0])
-        pieces = self._span(place.asset_id, ordinal >> 20, needs_of(kind, self._reranker))
-        return next((one for one in pieces if one.segment.ordinal == ordinal), None)
+        segments = self._span(place.asset_id, ordinal >> 20, needs_of(kind, self._reranker))
+        return next((one for one in segments if one.segment.ordinal == ordinal), None)
 
     def _span(self, asset_id: int, number: int, needs: Needs) -> list[Extracted]:
         if (asset_id, number) not in self._spans and asset_id not in self._probes:

@@ -1,4 +1,4 @@
-"""A query from its words to its hits: encode, ask every signal, fuse, group by file, fold same contents, show."""
+"""The path of a query: encode, score by every signal, fuse, rerank, group by file, collapse duplicates, build hits."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from mmsearch.types import Locator
 
 MORE_PLACES = 4  # further places that a file's row names
 MANY = 10_000  # hits, where they are but counted
-AS_TYPED = 0.5  # of the score, given by the name or the number that was typed
+AS_TYPED = 0.5  # of the score, contributed by the name or the number that was typed
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,40 +32,40 @@ class _Row:
     asset_id: int | None
     named: Named | None
     files: tuple[tuple[int, bytes], ...]  # with the same contents, best name first
-    judged: tuple[float, float, int] | None = None  # what a reranker said, what that added to the score, its rank
+    reranked: tuple[float, float, int] | None = None  # a reranker's score, what that added to the row's score, its rank
 
 
 def search(snapshot: Snapshot, encoders: QueryEncoders, query: Query, options: RunOptions) -> Answer:
     """Answer a query over a snapshot that its filter limits. Raises `UsageError` for one that searches for nothing."""
     began = time.monotonic()
     left_out = leave_out(snapshot.folder, snapshot)
-    asked, notes = build_query(encoders, snapshot, query, options)
+    encoded, notes = build_query(encoders, snapshot, query, options)
     notes = [*left_out, *notes]
-    hits, remarks = find(snapshot, asked, query, options)
+    hits, remarks = find(snapshot, encoded, query, options)
     notes += remarks + snapshot.notes
     if snapshot.filtered and not hits and snapshot.nothing_allowed():
         notes.append("No file of the index passes the filters.")
-    elif not hits and asked.parsed.phrases:
-        notes.append(_unquoted(snapshot, asked, query, options))
+    elif not hits and encoded.parsed.phrases:
+        notes.append(_without_quotes(snapshot, encoded, query, options))
     return Answer(hits, tuple(notes), time.monotonic() - began)
 
 
 def find(
-    snapshot: Snapshot, asked: EncodedQuery, query: Query, options: RunOptions
+    snapshot: Snapshot, encoded: EncodedQuery, query: Query, options: RunOptions
 ) -> tuple[tuple[Hit, ...], list[str]]:
     """The hits of an encoded query, and notes: that a cutoff left none, what a reranker could not do."""
-    words = Words(snapshot, asked.parsed.words)
-    minus = [(-one.weight, Words(snapshot, one.words)) for one in asked.wordings if one.weight < 0]
-    named = find_names(snapshot, asked, words, minus) if query.names else {}
-    scored = score(snapshot, asked, words)
-    rows = _rows(snapshot, scored, named, refused_files(snapshot, asked, words, named), query)
+    words = Words(snapshot, encoded.parsed.words)
+    minus = [(-one.weight, Words(snapshot, one.words)) for one in encoded.wordings if one.weight < 0]
+    named = find_names(snapshot, encoded, words, minus) if query.names else {}
+    scored = score(snapshot, encoded, words)
+    rows = _rows(snapshot, scored, named, refused_files(snapshot, encoded, words, named), query)
     rows.sort(key=lambda row: (-row.score, row.files[0][1] if row.files else b""))
-    passing = _passing(rows, asked, query)
+    passing = _passing(rows, encoded, query)
     notes: list[str] = []
     if options.rerank == BUILTIN:
-        passing = _lifted(passing, asked, words, scored, options)
+        passing = _reranked_by_proximity(passing, encoded, words, scored, options)
     elif options.rerank is not None and passing:
-        passing, notes = _judged(passing, snapshot, asked, scored, query, options)
+        passing, notes = _reranked_by_model(passing, snapshot, encoded, scored, query, options)
     best = (passing or rows)[:1]
     passing = [row for row in passing if query.min_score is None or row.score >= query.min_score]
     if best and not passing:
@@ -75,66 +75,68 @@ def find(
     return tuple(_hit(number, group, scored, places, query) for number, group in enumerate(shown, 1)), notes
 
 
-def _passing(rows: list[_Row], asked: EncodedQuery, query: Query) -> list[_Row]:
+def _passing(rows: list[_Row], encoded: EncodedQuery, query: Query) -> list[_Row]:
     """Rows, best first; without a `min_score` all of them if the best reaches the default cutoff, else none: weaker
     places beside a good one are of use, a list of weak ones is not. That cutoff was measured on words; what is like a
     file, or holds a quoted phrase, is shown at any score."""
     media = query.images or query.audios or query.videos
-    plain = query.text and not (media or query.like or query.minus or asked.parsed.phrases)
+    plain = query.text and not (media or query.like or query.minus or encoded.parsed.phrases)
     weak = plain and query.min_score is None and rows and rows[0].score < DEFAULT_CUTOFF
     return [] if weak else rows
 
 
-def _lifted(rows: list[_Row], asked: EncodedQuery, words: Words, scored: Scored, options: RunOptions) -> list[_Row]:
-    """Rows, best first, the first `rerank_top` places of them lifted by how near the query's words stand there."""
+def _reranked_by_proximity(
+    rows: list[_Row], encoded: EncodedQuery, words: Words, scored: Scored, options: RunOptions
+) -> list[_Row]:
+    """Rows, best first, after the proximity of the query's words has raised the first `rerank_top` places."""
     places = list(dict.fromkeys(row.at for row in rows if row.at is not None))[: options.rerank_top]
     held = words.table.words([scored.segments[at] for at in places])
     texts = [held.get(scored.segments[at], []) for at in places]
-    near = dict(zip(places, term_proximity(asked.parsed.words, scored.weights, texts), strict=True))
+    near = dict(zip(places, term_proximity(encoded.parsed.words, scored.weights, texts), strict=True))
     seen = []
     for row in rows:
         if row.at is not None and row.at in near:
             rank = 1 + sum(other > near[row.at] for other in near.values())
             added = SHARE * (1.0 - row.score) * near[row.at]
-            row = replace(row, score=row.score + added, judged=(near[row.at], added, rank))
+            row = replace(row, score=row.score + added, reranked=(near[row.at], added, rank))
         seen.append(row)
     return sorted(seen, key=lambda row: (-row.score, row.files[0][1]))
 
 
-def _judged(
-    rows: list[_Row], snapshot: Snapshot, asked: EncodedQuery, scored: Scored, query: Query, options: RunOptions
+def _reranked_by_model(
+    rows: list[_Row], snapshot: Snapshot, encoded: EncodedQuery, scored: Scored, query: Query, options: RunOptions
 ) -> tuple[list[_Row], list[str]]:
-    """Rows in the order that a model gives them (see `rerank.py`), and what it could not judge."""
+    """Rows in the order of a model's scores (see `merge_into_ranks`), and notes about what it could not score."""
     from mmsearch.retrieval.model_reranking import rerank_by_model
 
     typed = {row.at for row in rows if row.at is not None and _as_typed(row, scored)}
     places = list(dict.fromkeys(row.at for row in rows if row.at is not None and row.at not in typed))
-    judged = rerank_by_model(
-        snapshot, asked.parsed.text, query, options, [scored.segments[at] for at in places[: options.rerank_top]]
+    reranked = rerank_by_model(
+        snapshot, encoded.parsed.text, query, options, [scored.segments[at] for at in places[: options.rerank_top]]
     )
-    said = [None if row.at is None else judged.scores.get(scored.segments[row.at]) for row in rows]
+    model_scores = [None if row.at is None else reranked.scores.get(scored.segments[row.at]) for row in rows]
     result = []
-    for number, new in merge_into_ranks([row.score for row in rows], said):
-        row, own = rows[number], said[number]
+    for number, new in merge_into_ranks([row.score for row in rows], model_scores):
+        row, own = rows[number], model_scores[number]
         if own is not None:
-            rank = 1 + sum(other > own for other in judged.scores.values())
-            row = replace(row, score=new, judged=(own, new - row.score, rank))
+            rank = 1 + sum(other > own for other in reranked.scores.values())
+            row = replace(row, score=new, reranked=(own, new - row.score, rank))
         result.append(row)
-    return result, judged.notes
+    return result, reranked.notes
 
 
 def _as_typed(row: _Row, scored: Scored) -> bool:
-    """Whether a place was found by the very name or number that was typed: of that a model knows nothing."""
+    """Whether a place was found by the very name or number that was typed, which a model does not know."""
     assert row.at is not None
     exact = scored.ranking.contributions.get("exact")
     named = row.named.weight * row.named.score if row.named else 0.0
     return max(named, float(exact[row.at]) if exact is not None else 0.0) >= AS_TYPED
 
 
-def _unquoted(snapshot: Snapshot, asked: EncodedQuery, query: Query, options: RunOptions) -> str:
-    """What to say of a phrase that stands nowhere: what its words would find."""
-    loose = replace(asked, parsed=replace(asked.parsed, phrases=()))
-    hits, _ = find(snapshot, loose, replace(query, k=MANY), replace(options, rerank=None))
+def _without_quotes(snapshot: Snapshot, encoded: EncodedQuery, query: Query, options: RunOptions) -> str:
+    """A note about a phrase that is nowhere: how many results its words have without the quotes."""
+    unquoted = replace(encoded, parsed=replace(encoded.parsed, phrases=()))
+    hits, _ = find(snapshot, unquoted, replace(query, k=MANY), replace(options, rerank=None))
     found = {0: "is nothing either", 1: "is one result"}.get(len(hits), f"are {len(hits):,} results")
     return f"Nothing has the quoted words as they stand; without the quotes there {found}."
 
@@ -205,7 +207,7 @@ def _hit(number: int, group: list[_Row], scored: Scored, places: dict[int, Place
         shown = os.fsdecode(os.path.basename(path))
         return Hit(number, best.score, path, name.kind, "names", Locator(), shown, alone, None, same)
     place = places[scored.segments[best.at]]
-    spoken = _signals(best, scored)
+    signals = _signals(best, scored)
     weights = {term.rstrip("*"): scored.weights.get(term, 1.0) for term in scored.terms[best.at]}
     own = [row.at for row in group[1:] if row.at is not None and row.asset_id == best.asset_id]
     more = tuple(places[scored.segments[at]].locator for at in own)
@@ -214,10 +216,10 @@ def _hit(number: int, group: list[_Row], scored: Scored, places: dict[int, Place
         score=best.score,
         path=path,
         kind=place.kind,
-        view=max(spoken, key=lambda signal: (signal.name != "rerank", signal.contribution)).name if spoken else "",
+        view=max(signals, key=lambda signal: (signal.name != "rerank", signal.contribution)).name if signals else "",
         locator=placed(place, weights),
         snippet=snippet(place, weights),
-        signals=spoken,
+        signals=signals,
         segment_id=place.segment_id,
         same=same,
         more=tuple(dict.fromkeys(one for one in more if one != place.locator))[:MORE_PLACES],
@@ -225,7 +227,7 @@ def _hit(number: int, group: list[_Row], scored: Scored, places: dict[int, Place
 
 
 def _signals(row: _Row, scored: Scored) -> tuple[Signal, ...]:
-    """What each signal gave to a hit. The contributions sum to the hit's score."""
+    """Each signal's share in a hit. The contributions sum to the hit's score."""
     assert row.at is not None
     signals = []
     for name, parts in scored.ranking.contributions.items():
@@ -236,8 +238,8 @@ def _signals(row: _Row, scored: Scored) -> tuple[Signal, ...]:
         terms = {"words": scored.terms, "minus": scored.unwanted}.get(name, {row.at: ()})[row.at]
         signals.append(Signal(name, raw, calibrated, rank, float(parts[row.at]), terms))
     if row.named is not None:
-        given = row.score - float(scored.ranking.score[row.at]) - (row.judged[1] if row.judged else 0.0)
+        given = row.score - float(scored.ranking.score[row.at]) - (row.reranked[1] if row.reranked else 0.0)
         signals.append(Signal("names", row.named.score, row.named.score, 1, given, row.named.terms))
-    if row.judged is not None:
-        signals.append(Signal("rerank", row.judged[0], row.judged[0], row.judged[2], row.judged[1]))
+    if row.reranked is not None:
+        signals.append(Signal("rerank", row.reranked[0], row.reranked[0], row.reranked[2], row.reranked[1]))
     return tuple(signals)

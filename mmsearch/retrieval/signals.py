@@ -110,22 +110,22 @@ class Words:
         return candidate_expression(rare, self.frequency, bounded=not self.filtered)
 
 
-def score(snapshot: Snapshot, asked: EncodedQuery, words: Words, extra: Sequence[int] = ()) -> Scored:
+def score(snapshot: Snapshot, encoded: EncodedQuery, words: Words, extra: Sequence[int] = ()) -> Scored:
     """Bring up the candidates of every signal (and `extra` segments), and score all of them by all signals."""
     import numpy as np
 
-    parts = [(1.0, words), *((one.weight, Words(snapshot, one.words)) for one in asked.wordings)]
+    parts = [(1.0, words), *((one.weight, Words(snapshot, one.words)) for one in encoded.wordings)]
     parts = [(weight, part) for weight, part in parts if part.terms]
     wanted = [(weight, part) for weight, part in parts if weight > 0]
-    runs = identifiers(asked.parsed)
-    ids = _candidates(snapshot, asked, [part for _, part in wanted], runs)
-    ids = _admitted(words.table, asked, list(dict.fromkeys([*ids, *extra])))
+    runs = identifiers(encoded.parsed)
+    ids = _candidates(snapshot, encoded, [part for _, part in wanted], runs)
+    ids = _admitted(words.table, encoded, list(dict.fromkeys([*ids, *extra])))
     held = words.table.words(ids)
     texts = [held.get(i, []) for i in ids]
     has_words = np.array([i in held for i in ids], bool)
     views, raw, calibrated = [], {}, {}
-    for name in dict.fromkeys(vector.name for vector in asked.vectors):
-        cosines, scores = _view(snapshot, [vector for vector in asked.vectors if vector.name == name], ids)
+    for name in dict.fromkeys(vector.name for vector in encoded.vectors):
+        cosines, scores = _view(snapshot, [vector for vector in encoded.vectors if vector.name == name], ids)
         views.append(scores)
         raw[name] = cosines
         calibrated[name] = [None if np.isnan(z) else _certainty(z) for z in scores.z]
@@ -155,15 +155,15 @@ def score(snapshot: Snapshot, asked: EncodedQuery, words: Words, extra: Sequence
     )
 
 
-def _candidates(snapshot: Snapshot, asked: EncodedQuery, wanted: Sequence[Words], runs: Iterable[str]) -> list[int]:
+def _candidates(snapshot: Snapshot, encoded: EncodedQuery, wanted: Sequence[Words], runs: Iterable[str]) -> list[int]:
     """The segments that any signal brings up."""
-    pool = POOL + min(len(asked.without), MOST_HIDDEN)
+    pool = POOL + min(len(encoded.without), MOST_HIDDEN)
     ids: list[int] = []
     for words in wanted:
         ids += words.table.best(words.expression(), pool)
     for run in runs:
         ids += wanted[0].table.best(quoted(run), pool)
-    for vector in (vector for vector in asked.vectors if vector.weight > 0):
+    for vector in (vector for vector in encoded.vectors if vector.weight > 0):
         ids += [i for i, _ in snapshot.nearest(vector.space.id, vector.view, vector.vector, pool)]
     return ids
 
@@ -191,16 +191,16 @@ def _exact(snapshot: Snapshot, words: Words, runs: Mapping[str, str], texts: Map
     return share / whole
 
 
-def _admitted(table: Vocabulary, asked: EncodedQuery, ids: list[int]) -> list[int]:
+def _admitted(table: Vocabulary, encoded: EncodedQuery, ids: list[int]) -> list[int]:
     """The candidates that hold every quoted phrase and no excluded word."""
-    parsed = asked.parsed
+    parsed = encoded.parsed
     if parsed.required:
         phrase = table.matching(parsed.required)
         ids = [i for i in dict.fromkeys([*ids, *sorted(phrase)[:POOL]]) if i in phrase]
     if parsed.refused:
         refused = table.matching(parsed.refused)
         ids = [i for i in ids if i not in refused]
-    return [i for i in ids if i not in asked.without]
+    return [i for i in ids if i not in encoded.without]
 
 
 def _view(snapshot: Snapshot, vectors: Sequence[Vector], ids: list[int]) -> tuple[list[float | None], ViewScores]:

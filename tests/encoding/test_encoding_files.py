@@ -21,11 +21,11 @@ def files():
 def test_every_piece_of_a_file_comes_in_order(files, tmp_path):
     write_pdf(tmp_path / "six.pdf", *(f"This is page number {n}, written out in full." for n in range(1, 7)))
     found = files.read(source_of(os.fsencode(tmp_path / "six.pdf")), Needs(image_pixels=5_000, ocr="never"))
-    assert [one.segment.locator.page for one in found.pieces] == [1, 2, 3, 4, 5, 6]
-    assert [f"number {n}" in words for n, words in enumerate(words_of(found.pieces), 1)] == [True] * 6
-    assert all(one.image.shape[0] * one.image.shape[1] <= 5_000 for one in found.pieces)
+    assert [one.segment.locator.page for one in found.segments] == [1, 2, 3, 4, 5, 6]
+    assert [f"number {n}" in words for n, words in enumerate(words_of(found.segments), 1)] == [True] * 6
+    assert all(one.image.shape[0] * one.image.shape[1] <= 5_000 for one in found.segments)
     few = files.read(found.source, Needs(ocr="never"), spans=2, enough=10)
-    assert len(few.pieces) == 4
+    assert len(few.segments) == 4
 
 
 def test_words_are_read_from_as_many_pictures_as_asked(files, tmp_path, monkeypatch):
@@ -35,7 +35,7 @@ def test_words_are_read_from_as_many_pictures_as_asked(files, tmp_path, monkeypa
     noise = np.random.default_rng(0).integers(0, 255, (64, 96, 3), np.uint8)
     Image.fromarray(noise).save(tmp_path / "a.png")
     found = files.read(source_of(os.fsencode(tmp_path / "a.png"), Kind.IMAGE), Needs(ocr="always"))
-    twice = found.pieces * 2
+    twice = found.segments * 2
     assert words_of(twice) == ["read", "read"]
     assert words_of(twice, pictures=1) == ["read", ""]
 

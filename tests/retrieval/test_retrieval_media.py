@@ -185,7 +185,7 @@ def test_the_command_line_finds_the_identical_picture_sound_and_film_first(speci
         first = json.loads(out.splitlines()[0])
         assert os.path.basename(first["path"]) == name, (option, out)
         by_frames = index is specialists and option == "--video"
-        assert err == ("elsewhere.mp4 is compared by its look (clip).\n" if by_frames else "")
+        assert err == ("elsewhere.mp4 is compared by its image (clip).\n" if by_frames else "")
 
 
 def test_a_picture_comes_from_standard_input_too(specialists, media, monkeypatch, capfd):
@@ -229,7 +229,7 @@ def test_a_file_outside_is_compared_by_what_it_shows_and_by_its_words(specialist
     exif[0x010E] = "The ferry in the harbour"
     Image.open(media / "p4.png").convert("RGB").save(captioned, exif=exif, quality=95)
     answer = Index.open(specialists).similar(bytes(captioned), Query(k=50, min_score=0.0), BY_TORCH)
-    assert answer.notes == ("outside.jpg is not in the index: it is compared by its look (clip) and the words in it.",)
+    assert answer.notes == ("outside.jpg is not in the index: it is compared by its image (clip) and the words in it.",)
     assert names(answer)[0] == "p4.png" and "ferry.txt" in names(answer)
 
 

@@ -234,7 +234,7 @@ def test_a_late_interaction_model_judges_pages_by_their_looks(place, tmp_path):
     model = load_reranker(resolve(str(tmp_path / "late")))
     with Files() as files:
         source = source_of(os.fsencode(place / "files" / "time.pdf"))
-        pages = files.read(source, Needs(image_pixels=model.max_pixels, ocr="never")).pieces
+        pages = files.read(source, Needs(image_pixels=model.max_pixels, ocr="never")).segments
     wanted = model.score(Candidate("ferry"), [Candidate(image=one.image) for one in pages])
     assert [judged[1], judged[2]] == pytest.approx(wanted.tolist(), abs=1e-4)
     assert "late could not judge 4 of them, which show nothing that it takes; they keep their place." in answer.notes
