@@ -2,7 +2,7 @@
 # Python packages go into .venv, from the package index that your pip uses. Set PYTHON=... to choose the Python.
 
 .NOTPARALLEL:
-.PHONY: help demo test test-fast lint fix build bench builtin-model torture fuzz clean python ffmpeg
+.PHONY: help demo test lint bench builtin-model image-encoder torture fuzz clean python ffmpeg
 
 RUN := .venv/bin/python -m
 # The demo has an index of its own, and pays no heed to your settings.
@@ -84,6 +84,10 @@ build/fonts:
 	  for file in *.deb; do [ -f "$$file" ] && dpkg-deb -x "$$file" . && rm "$$file"; done; true; \
 	else echo "No Debian packages here: the pictures are drawn with the typefaces of this system."; fi
 	@mv build/fonts.new build/fonts
+
+# The heads of the image encoder, from nothing to mmsearch/models/image_encoder_weights.
+image-encoder: .venv/ready-demo build/fonts
+	$(RUN) training features heads --fonts build/fonts $(ARGS)
 
 torture: .venv/ready-test
 	$(RUN) benchmarks.torture $(ARGS)

@@ -1,22 +1,26 @@
-"""`python -m training`: draw, train, export, measure, one after the other or one alone.
+"""`python -m training`: the stages of two recipes, one after the other or one alone.
 
-From nothing to the model directory: about two hours on two cores with the defaults.
+The picture classifier: draw, train, export, measure; from nothing about two hours on two cores with the defaults. The
+image encoder on EfficientNet-Lite2: features, heads, figures; about forty minutes. What tells languages apart in the
+space of multilingual-e5-small: languages.
 """
 
 import argparse
+import json
 import logging
 import os
 import sys
 import time
 from collections.abc import Sequence
+from itertools import chain
 from pathlib import Path
 
-from mmsearch.models.picture_classifier import folder
-from training.dataset import CHUNK, PICTURES, draw_pictures
-from training.vocabulary import LABELS
+from mmsearch.models.picture_classifier import PictureClassifier, folder
+from training.dataset import CHUNK, PICTURES, TextTargets, draw_pictures
+from training.vocabulary import LABELS, query_phrases
 
 log = logging.getLogger("training")
-STAGES = ("draw", "train", "export", "measure")
+STAGES = ("draw", "train", "export", "measure", "languages", "features", "heads", "figures")
 # Large tensors come and go at every step; glibc would give them back to the kernel each time, which then spends two
 # thirds of the training time on clearing pages. They must be set before the process starts.
 ALLOCATOR = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": "4000000000", "OMP_NUM_THREADS": "1"}
@@ -24,18 +28,14 @@ ALLOCATOR = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": "4000000000", "O
 
 def arguments() -> argparse.Namespace:
     """The command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m training", description="The recipe of the built-in picture classifier."
-    )
-    parser.add_argument("stages", nargs="*", help=f"of {', '.join(STAGES)}; all but the last if none is named")
-    parser.add_argument(
-        "--work", type=Path, default=Path("build/picture_classifier"), help="pictures, checkpoints and caches"
-    )
+    parser = argparse.ArgumentParser(prog="python -m training", description="The built-in model's eyes.")
+    parser.add_argument("stages", nargs="*", help=f"of {', '.join(STAGES)}; the first three if none is named")
+    parser.add_argument("--work", type=Path, default=Path("build/eyes"), help="pictures, checkpoints and caches")
     parser.add_argument("--out", type=Path, default=None, help="the model directory (the package's own)")
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--fonts", type=Path, action="append", default=[], help="a further folder of fonts")
-    parser.add_argument("--folder", type=Path, help="for measure: real files with known answers")
+    parser.add_argument("--folder", type=Path, help="for measure and figures: real files with known answers")
     options = parser.parse_args()
     options.stages = options.stages or list(STAGES[:3])
     if unknown := set(options.stages) - set(STAGES):
@@ -90,24 +90,84 @@ def run_export(options: argparse.Namespace) -> None:
 
 def run_measure(options: argparse.Namespace) -> None:
     """Stage four: print the figures, and put them into the model card."""
-    from training.measure import measure
+    from training.measure import measure, sounds
 
     options.work.mkdir(parents=True, exist_ok=True)
     lines = []
-    for text in measure(options.folder, options.out, options.work):
+    pictures = measure(options.folder, PictureClassifier(options.out), TextTargets(options.work))
+    for text in chain(pictures, sounds(options.folder)):
         lines.append(text)
         sys.stdout.write(text + "\n")
         sys.stdout.flush()
     write_card(options.out or folder(), lines)
 
 
+def run_languages(options: argparse.Namespace) -> None:
+    """Write the directions that the conversion of multilingual-e5-small takes out."""
+    from safetensors.numpy import save_file
+
+    from mmsearch.models import e5
+    from training import heads
+
+    plain = options.work / "e5-plain"
+    e5.convert(e5.locate(), e5.locate(e5.TOKENIZER), plain)
+    sentences = json.loads((Path(__file__).parent / "languages.json").read_text("utf-8"))
+    save_file({"directions": heads.language_directions(plain, sentences)}, e5.LANGUAGES)
+
+
+def run_features(options: argparse.Namespace) -> None:
+    """Draw pictures and keep their features."""
+    from mmsearch.models import efficientnet, image_heads
+    from training import heads
+
+    backbone = options.work / "backbone.onnx"
+    options.work.mkdir(parents=True, exist_ok=True)
+    image_heads.write_features(efficientnet.load(efficientnet.locate()), backbone)
+    features, begun = options.work / "features", time.monotonic()
+    chunks = heads.draw_all(features, backbone, heads.PICTURES, options.fonts, options.processes)
+    for done, _ in enumerate(chunks, 1):
+        log.info(f"features of {done * heads.CHUNK} of {heads.PICTURES}, {time.monotonic() - begun:.0f} s")
+
+
+def run_heads(options: argparse.Namespace) -> None:
+    """Train the heads for each text space and write them beside the program's models."""
+    from mmsearch.models import image_encoder, image_heads
+    from training import heads
+
+    out = options.out or image_encoder.folder()
+    features = heads.read_features(options.work / "features")
+    for space in image_encoder.SPACES:
+        trained = heads.train_heads(features, TextTargets(options.work, space), heads.HeadPlan())
+        image_heads.save(trained, out / f"heads-{space}.safetensors")
+    (out / "phrases.json").write_text(json.dumps(query_phrases(), indent=0) + "\n")
+
+
+def run_figures(options: argparse.Namespace) -> None:
+    """Measure the image encoder in each text space, print the figures, and put them into its model card."""
+    from mmsearch.models import image_encoder
+    from training import heads
+    from training.measure import measure
+
+    figures: dict[str, list[str]] = {}
+    for space in image_encoder.SPACES:
+        file = options.work / f"encoder-{space}.onnx"
+        image_encoder.build(file, space)
+        figures[space] = []
+        for text in measure(options.folder, image_encoder.ImageEncoder(file), TextTargets(options.work, space)):
+            figures[space].append(text)
+            sys.stdout.write(f"{space}: {text}\n")
+            sys.stdout.flush()
+    heads.write_card(options.out or image_encoder.folder(), figures)
+
+
 def main() -> None:
     """Run the stages in order."""
     options = arguments()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stderr)
-    if "measure" in options.stages and not options.folder:
-        raise SystemExit("measure needs --folder, a folder of real files with known answers")
-    for stage, run in zip(STAGES, (run_draw, run_train, run_export, run_measure), strict=True):
+    if {"measure", "figures"} & set(options.stages) and not options.folder:
+        raise SystemExit("measure and figures need --folder, a folder of real files with known answers")
+    runs = (run_draw, run_train, run_export, run_measure, run_languages, run_features, run_heads, run_figures)
+    for stage, run in zip(STAGES, runs, strict=True):
         if stage in options.stages:
             run(options)
 
@@ -132,8 +192,8 @@ A small picture encoder into the space of
 page of text, a receipt, a map, a diagram, a screenshot, a drawing, a photo. mmsearch uses it in two spaces:
 `builtin-eyes` (kinds of pictures, for text queries) and `builtin-likeness` (for picture queries).
 
-    from mmsearch.models.picture_classifier import PictureClassifier   # ONNX Runtime, without torch
-    vectors, likeness = PictureClassifier().embed([picture])           # uint8 (height, width, 3)
+    from mmsearch.models.picture_classifier import PictureClassifier             # ONNX Runtime, without torch
+    vectors, likeness = PictureClassifier().embed([picture])       # uint8 (height, width, 3)
 
     from sentence_transformers import SentenceTransformer
     model = SentenceTransformer(PATH, trust_remote_code=True)   # the two routes are classes of the mmsearch package

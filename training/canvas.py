@@ -343,10 +343,10 @@ def grain(rng: np.random.Generator, picture: Image.Image, amount: float) -> Imag
     return Image.fromarray(np.clip(array + noise[..., None], 0, 255).astype(np.uint8))
 
 
-def jpeg(rng: np.random.Generator, picture: Image.Image) -> Image.Image:
-    """Compressed and decoded again."""
+def jpeg(rng: np.random.Generator, picture: Image.Image, least: int = 25, most: int = 90) -> Image.Image:
+    """Compressed at a quality between two, and decoded again."""
     buffer = io.BytesIO()
-    picture.save(buffer, "JPEG", quality=int(rng.integers(25, 90)))
+    picture.save(buffer, "JPEG", quality=int(rng.integers(least, most)))
     return Image.open(buffer).convert("RGB")
 
 
@@ -392,3 +392,60 @@ def resampled(rng: np.random.Generator, picture: Image.Image) -> Image.Image:
     elif chance < 0.58:
         changed = changed.quantize(int(rng.choice([8, 16, 32, 64]))).convert("RGB")
     return changed
+
+
+def changed_copy(rng: np.random.Generator, picture: Image.Image) -> Image.Image:
+    """A copy as it may come back: one to three changes of `CHANGES`, in any order."""
+    for number in rng.choice(len(CHANGES), int(rng.integers(1, 4)), replace=False):
+        picture = CHANGES[number](rng, picture)
+    return picture
+
+
+def cropped(rng: np.random.Generator, picture: Image.Image) -> Image.Image:
+    """Up to a sixth cut from each side."""
+    left, top, right, bottom = rng.uniform(0, 1 / 6, 4)
+    w, h = picture.size
+    x, y = int(w * left), int(h * top)
+    return picture.crop((x, y, max(x + 4, int(w * (1 - right))), max(y + 4, int(h * (1 - bottom)))))
+
+
+def shrunk(rng: np.random.Generator, picture: Image.Image) -> Image.Image:
+    """At a quarter to six tenths of its size."""
+    share = rng.uniform(0.25, 0.6)
+    size = (max(8, int(picture.width * share)), max(8, int(picture.height * share)))
+    return picture.resize(size, Image.Resampling.BILINEAR, reducing_gap=2.0)
+
+
+def recompressed(rng: np.random.Generator, picture: Image.Image) -> Image.Image:
+    """As a JPEG of quality 30 to 75."""
+    return jpeg(rng, picture, 30, 75)
+
+
+def grey(_: np.random.Generator, picture: Image.Image) -> Image.Image:
+    """Without colour."""
+    return picture.convert("L").convert("RGB")
+
+
+def darker(rng: np.random.Generator, picture: Image.Image) -> Image.Image:
+    """At 40 to 85 hundredths of its brightness."""
+    return Image.fromarray((np.asarray(picture) * rng.uniform(0.4, 0.85)).astype(np.uint8))
+
+
+def brighter(rng: np.random.Generator, picture: Image.Image) -> Image.Image:
+    """Up to half again as bright, clipped at white."""
+    array = np.asarray(picture, np.float32) * rng.uniform(1.05, 1.5) + rng.uniform(-10, 25)
+    return Image.fromarray(np.clip(array, 0, 255).astype(np.uint8))
+
+
+def turned(rng: np.random.Generator, picture: Image.Image) -> Image.Image:
+    """Turned by up to six degrees within its frame."""
+    angle, fill = float(rng.uniform(-6, 6)), ((0, 0, 0), (255, 255, 255))[rng.integers(2)]
+    return picture.rotate(angle, Image.Resampling.BILINEAR, fillcolor=fill)
+
+
+def mirrored(_: np.random.Generator, picture: Image.Image) -> Image.Image:
+    """Left and right exchanged."""
+    return picture.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+
+
+CHANGES = (cropped, shrunk, recompressed, grey, darker, turned, mirrored, brighter)

@@ -148,28 +148,44 @@ def use_fonts(fonts: list[Path]) -> None:
 TEMPLATES = ("{}", "a {}", "an image of a {}", "picture of {}", "{} image")
 
 
-def embed_texts(texts: list[str], cache: Path) -> np.ndarray:
-    """float32 (n, 384) unit vectors; every text is embedded once and kept in `cache` (texts.json, texts.npy)."""
-    names, rows = cache / "texts.json", cache / "texts.npy"
-    known: list[str] = json.loads(names.read_text()) if names.exists() else []
-    vectors = np.load(rows) if known else np.zeros((0, 384), np.float32)
-    there = set(known)
-    missing = [text for text in dict.fromkeys(texts) if text not in there]
-    if missing:
-        from mmsearch.models import builtin
+class TextTargets:
+    """Text embeddings of one space, each computed once and kept in `cache` (texts-SPACE.json, texts-SPACE.npy)."""
+
+    def __init__(self, cache: Path, space: str = "minilm") -> None:
+        self.cache, self.space = cache, space
+        self.names, self.rows = cache / f"texts-{space}.json", cache / f"texts-{space}.npy"
+
+    def embed(self, texts: list[str]) -> np.ndarray:
+        """float32 (n, 384) unit vectors of queries."""
+        known: list[str] = json.loads(self.names.read_text()) if self.names.exists() else []
+        vectors = np.load(self.rows) if known else np.zeros((0, 384), np.float32)
+        there = set(known)
+        missing = [text for text in dict.fromkeys(texts) if text not in there]
+        if missing:
+            known, vectors = known + missing, np.concatenate([vectors, self.encode(missing)])
+            self.cache.mkdir(parents=True, exist_ok=True)
+            np.save(self.rows, vectors)
+            self.names.write_text(json.dumps(known))
+        place = {text: i for i, text in enumerate(known)}
+        return np.asarray(vectors[[place[text] for text in texts]])
+
+    def encode(self, texts: list[str]) -> np.ndarray:
+        """The model's embeddings; e5 is converted into `cache` first where it is not there yet."""
+        from mmsearch.models import builtin, e5
         from mmsearch.models.libraries import quiet
 
         quiet(offline=True)
+        import torch
         from sentence_transformers import SentenceTransformer
 
-        model = SentenceTransformer(str(builtin.locate()), device="cpu")
-        made = model.encode(missing, batch_size=256, normalize_embeddings=True).astype(np.float32)
-        known, vectors = known + missing, np.concatenate([vectors, made])
-        cache.mkdir(parents=True, exist_ok=True)
-        np.save(rows, vectors)
-        names.write_text(json.dumps(known))
-    place = {text: i for i, text in enumerate(known)}
-    return vectors[[place[text] for text in texts]]
+        folder, prompt = builtin.locate(), ""
+        if self.space == "e5":
+            folder, prompt = self.cache / "e5", e5.PROMPTS["query"]
+            if not (folder / "config.json").exists():
+                e5.convert(e5.locate(), e5.locate(e5.TOKENIZER), folder, e5.projection())
+        model = SentenceTransformer(str(folder), device="cpu", model_kwargs={"torch_dtype": torch.float32})
+        rows = model.encode([prompt + text for text in texts], batch_size=256, normalize_embeddings=True)
+        return np.asarray(rows, np.float32)
 
 
 def bank() -> tuple[list[str], np.ndarray]:
@@ -180,11 +196,11 @@ def bank() -> tuple[list[str], np.ndarray]:
     return [phrase for phrase, _ in phrases], np.array([number for _, number in phrases])
 
 
-def bank_vectors(cache: Path) -> tuple[np.ndarray, np.ndarray]:
+def bank_vectors(targets: TextTargets) -> tuple[np.ndarray, np.ndarray]:
     """float32 (templates, phrases, 384) and the label of each phrase."""
     phrases, owner = bank()
     texts = [template.format(phrase) for template in TEMPLATES for phrase in phrases]
-    return embed_texts(texts, cache).reshape(len(TEMPLATES), len(phrases), -1), owner
+    return targets.embed(texts).reshape(len(TEMPLATES), len(phrases), -1), owner
 
 
 def shared_phrases(owner: np.ndarray) -> np.ndarray:
@@ -256,7 +272,7 @@ def draw_screenshot(rng: np.random.Generator) -> Image.Image:
 
 
 def draw_drawing(rng: np.random.Generator) -> Image.Image:
-    """Figures of thick outlines: a fish, a boat, a default_font, a snowman, a car."""
+    """Figures of thick outlines: a fish, a boat, a face, a snowman, a car."""
     image, pen = blank(rng)
     w, h = image.size
     hues = [tuple(int(v) for v in rng.integers(40, 256, 3)) for _ in range(5)]

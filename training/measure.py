@@ -8,18 +8,18 @@ import hashlib
 import json
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from PIL import Image
 
 from mmsearch.models import ocr
 from mmsearch.models.audio_features import RATE, AudioFeatures, named_sound
-from mmsearch.models.picture_classifier import PictureClassifier, as_array, named_picture_kind, plain_words
+from mmsearch.models.picture_classifier import as_array, named_picture_kind, plain_words
 from mmsearch.retrieval.ranking import DEFAULT_CUTOFF, HALF
-from training.dataset import UNSEEN_KINDS, draw_picture, embed_texts, unseen_picture
+from training.dataset import UNSEEN_KINDS, TextTargets, draw_picture, unseen_picture
 from training.vocabulary import LABELS, PHRASES
 
 TYPES: dict[str, tuple[str, ...]] = {  # words in file names; wordings were fixed before the first measurement
@@ -47,38 +47,60 @@ UNSEEN = {
 }
 
 
-def measure(folder: Path, model: Path | None, cache: Path) -> Iterator[str]:
-    """Print-ready lines, one figure each."""
-    classifier = PictureClassifier(model)
-    galleries = {name: gallery(folder, name, classifier) for name in CLASSES}
+class Encoder(Protocol):
+    """What is measured: vectors for text, then likeness vectors, of pictures uint8 (height, width, 3)."""
+
+    def embed(self, pictures: Sequence[np.ndarray]) -> tuple[np.ndarray, ...]:
+        """Float (n, columns) each, unit vectors."""
+
+
+def measure(folder: Path, encoder: Encoder, targets: TextTargets) -> Iterator[str]:
+    """Print-ready lines on pictures, one figure each."""
+    galleries = {name: gallery(folder, name, encoder) for name in CLASSES}
     queries = [json.loads(text) for text in (folder / "queries.jsonl").read_text().splitlines()]
-    yield from types(galleries["charts"], cache)
-    yield from classes(galleries, cache)
-    yield from unseen_manner(classifier, cache)
-    yield from heldout(classifier, cache)
-    yield from copies(folder, galleries["photos"], queries, classifier)
-    yield from descriptions(galleries["charts"], queries, cache)
-    yield from sounds(folder, queries)
-    yield speed(classifier)
+    yield from types(galleries["charts"], targets)
+    yield from classes(galleries, targets)
+    yield from photo_captions(galleries["photos"], queries, targets)
+    yield from unseen_manner(encoder, targets)
+    yield from heldout(encoder, targets)
+    yield from copies(folder, galleries["photos"], queries, encoder)
+    yield from descriptions(galleries["charts"], queries, targets)
+    yield speed(encoder)
 
 
-def gallery(folder: Path, name: str, classifier: PictureClassifier) -> dict[str, Any]:
+def photo_captions(photos: dict[str, Any], queries: list[dict[str, Any]], targets: TextTargets) -> Iterator[str]:
+    """Captions of photographs, ranked by the picture alone; among the captioned photos and among all photos."""
+    chosen = [query for query in queries if query["kind"] == "caption"]
+    captioned = {path for query in chosen for path in query["relevant"]}
+    texts = targets.embed([query["query"] for query in chosen])
+    for name, rows in (
+        ("captioned", [i for i, path in enumerate(photos["paths"]) if path in captioned]),
+        ("all", list(range(len(photos["paths"])))),
+    ):
+        similarity = texts @ photos["vectors"][rows].T
+        relevant = np.array([[photos["paths"][row] in query["relevant"] for row in rows] for query in chosen])
+        each = np.array([ndcg(row, wanted) for row, wanted in zip(similarity, relevant, strict=True)])
+        low, high = interval(len(each), mean_of(each))
+        yield figure(f"captions, {len(each)}, of {len(rows)} photos ({name}), nDCG@10", float(each.mean()), low, high)
+
+
+def gallery(folder: Path, name: str, encoder: Encoder) -> dict[str, Any]:
     """Pictures below a folder with their vectors: `paths` (relative), `pictures`, `vectors`, `likeness`."""
     endings = {".png", ".jpg", ".jpeg", ".gif", ".webp", ".avif", ".pgm"}
     paths = sorted(path for path in (folder / name).rglob("*") if path.suffix.lower() in endings)
     pictures = [as_array(path) for path in paths]
-    vectors, likeness = classifier.embed(pictures)
+    vectors, likeness, *_ = encoder.embed(pictures)
     relative = [path.relative_to(folder).as_posix() for path in paths]
     return {"paths": relative, "pictures": pictures, "vectors": vectors, "likeness": likeness}
 
 
-def types(charts: dict[str, Any], cache: Path) -> Iterator[str]:
+def types(charts: dict[str, Any], targets: TextTargets) -> Iterator[str]:
     """R-precision of type queries; the type words of the file name are the truth, however the chart labels."""
     parts = [Path(path).stem.replace("boxplot", "box").split("_") for path in charts["paths"]]
     tables = []
     for word, wordings in TYPES.items():
         relevant = np.array([word in names for names in parts])
-        similarity = charts["vectors"] @ embed_texts(list(wordings), cache).T
+        similarity = charts["vectors"] @ targets.embed(list(wordings)).T
 
         def score(rows: np.ndarray, similarity: np.ndarray = similarity, relevant: np.ndarray = relevant) -> float:
             return float(np.mean([r_precision(column[rows], relevant[rows]) for column in similarity.T]))
@@ -96,18 +118,20 @@ def types(charts: dict[str, Any], cache: Path) -> Iterator[str]:
     yield figure("type queries, mean R-precision", mean(np.arange(len(parts))), low, high, "0.70")
 
 
-def told(vectors: np.ndarray, truth: np.ndarray, names: Mapping[str, tuple[str, ...]], cache: Path) -> np.ndarray:
+def told(
+    vectors: np.ndarray, truth: np.ndarray, names: Mapping[str, tuple[str, ...]], targets: TextTargets
+) -> np.ndarray:
     """Which pictures have the right class as their nearest, each class being the mean of its wordings."""
-    prompts = np.stack([embed_texts(list(wordings), cache).mean(0) for wordings in names.values()])
+    prompts = np.stack([targets.embed(list(wordings)).mean(0) for wordings in names.values()])
     prompts /= np.linalg.norm(prompts, axis=1, keepdims=True)
     return told_apart(vectors @ prompts.T, truth)
 
 
-def classes(galleries: dict[str, dict[str, Any]], cache: Path) -> Iterator[str]:
+def classes(galleries: dict[str, dict[str, Any]], targets: TextTargets) -> Iterator[str]:
     """Photo, chart and receipt told apart by text."""
     vectors = np.concatenate([galleries[name]["vectors"] for name in CLASSES])
     truth = np.repeat(np.arange(len(CLASSES)), [len(galleries[name]["paths"]) for name in CLASSES])
-    right = told(vectors, truth, CLASSES, cache)
+    right = told(vectors, truth, CLASSES, targets)
     low, high = interval(len(right), mean_of(right))
     yield figure(f"photo, chart or receipt, {len(right)} pictures", float(right.mean()), low, high, "0.95")
     for number, name in enumerate(CLASSES):
@@ -116,11 +140,11 @@ def classes(galleries: dict[str, dict[str, Any]], cache: Path) -> Iterator[str]:
         yield figure(f"  of {len(own)} {name}", float(own.mean()), low, high)
 
 
-def unseen_manner(classifier: PictureClassifier, cache: Path, each: int = 40) -> Iterator[str]:
+def unseen_manner(encoder: Encoder, targets: TextTargets, each: int = 40) -> Iterator[str]:
     """Kinds told apart on drawn pictures of a manner that training never saw."""
     pictures = [np.asarray(unseen_picture(kind, i)) for kind in UNSEEN_KINDS for i in range(each)]
     truth = np.repeat(np.arange(len(UNSEEN_KINDS)), each)
-    right = told(classifier.embed(pictures)[0], truth, UNSEEN, cache)
+    right = told(encoder.embed(pictures)[0], truth, UNSEEN, targets)
     low, high = interval(len(right), mean_of(right))
     yield figure(f"page, screenshot, drawing, table, diagram (drawn, {len(right)})", float(right.mean()), low, high)
     for number, kind in enumerate(UNSEEN_KINDS):
@@ -148,9 +172,7 @@ def changed(picture: np.ndarray) -> dict[str, np.ndarray]:
     }
 
 
-def copies(
-    folder: Path, photos: dict[str, Any], queries: list[dict[str, Any]], classifier: PictureClassifier
-) -> Iterator[str]:
+def copies(folder: Path, photos: dict[str, Any], queries: list[dict[str, Any]], encoder: Encoder) -> Iterator[str]:
     """Changed copies find their original, or a twin that the folder's answers name, first among all photos."""
     place = {path: i for i, path in enumerate(photos["paths"])}
     twins = np.eye(len(place), dtype=bool)
@@ -166,7 +188,7 @@ def copies(
         originals = photos["likeness" if key else "vectors"]
         found = {}
         for kind in kinds:
-            best = (classifier.embed([copy[kind] for copy in altered])[key] @ originals.T).argmax(1)
+            best = (encoder.embed([copy[kind] for copy in altered])[key] @ originals.T).argmax(1)
             found[kind] = twins[np.arange(len(best)), best]
         table = np.stack(list(found.values()), 1)
         low, high = interval(len(table), mean_of(table))
@@ -176,21 +198,21 @@ def copies(
             yield figure(f"  {kind}", float(hits.mean()), low, high)
 
 
-def descriptions(charts: dict[str, Any], queries: list[dict[str, Any]], cache: Path) -> Iterator[str]:
-    """Descriptions of charts: OCR alone, the classifier alone, and both where the query names a label."""
+def descriptions(charts: dict[str, Any], queries: list[dict[str, Any]], targets: TextTargets) -> Iterator[str]:
+    """Descriptions of charts: words read from the picture alone, encoder alone, and both where it knows the label."""
     chosen = [query for query in queries if query["kind"] == "description"]
     place = {path: i for i, path in enumerate(charts["paths"])}
     relevant = np.array([[path in query["relevant"] for path in place] for query in chosen])
     texts = [query["query"] for query in chosen]
-    words = words_signal(charts["pictures"], texts, cache)
-    label, sure = label_signal(charts["vectors"], texts, cache)
+    words = words_signal(charts["pictures"], texts, targets)
+    label, sure = kinds_signal(charts["vectors"], texts, targets)
     yield f"descriptions that name a label: {int(sure.sum())} of {len(texts)}"
     for name, ranking in (
         ("words alone", words),
-        ("classifier alone, whole query", standardised(embed_texts(texts, cache) @ charts["vectors"].T)),
-        ("classifier alone, the label that the query names", label),
-        ("words and classifier", words + sure[:, None] * label),
-        ("words and classifier, without the gate", words + label),
+        ("encoder alone, whole query", standardised(targets.embed(texts) @ charts["vectors"].T)),
+        ("encoder alone, the label that the query names", label),
+        ("words and encoder", words + sure[:, None] * label),
+        ("words and encoder, without the gate", words + label),
     ):
         each = np.array([ndcg(row, wanted) for row, wanted in zip(ranking, relevant, strict=True)])
         if name == "words alone":
@@ -203,20 +225,20 @@ def descriptions(charts: dict[str, Any], queries: list[dict[str, Any]], cache: P
             yield figure("  gain over words alone", float(gain.mean()), low, high, "0.05" if "gate" not in name else "")
 
 
-def label_signal(vectors: np.ndarray, texts: list[str], cache: Path) -> tuple[np.ndarray, np.ndarray]:
+def kinds_signal(vectors: np.ndarray, texts: list[str], targets: TextTargets) -> tuple[np.ndarray, np.ndarray]:
     """Standardised similarities (queries, pictures) to the label each query names, and 1 where it names one, else 0."""
     phrases = [named_picture_kind(text) for text in texts]
-    similarity = embed_texts([phrase or "picture" for phrase in phrases], cache) @ vectors.T
+    similarity = targets.embed([phrase or "picture" for phrase in phrases]) @ vectors.T
     return standardised(similarity), np.array([phrase is not None for phrase in phrases], np.float32)
 
 
-def speed(classifier: PictureClassifier, runs: int = 20) -> str:
+def speed(encoder: Encoder, runs: int = 20) -> str:
     """Processor time of one picture, already decoded and of usual size, on one thread."""
     picture = np.random.default_rng(0).integers(0, 256, (480, 640, 3), np.uint8)
-    classifier.embed([picture])
+    encoder.embed([picture])
     start = time.process_time()
     for _ in range(runs):
-        classifier.embed([picture])
+        encoder.embed([picture])
     each = (time.process_time() - start) / runs * 1000
     return f"{'one picture of 640 x 480, milliseconds of one core':<58} {each:.1f}   goal 10"
 
@@ -224,12 +246,12 @@ def speed(classifier: PictureClassifier, runs: int = 20) -> str:
 SEED = 1_000_003  # not a seed that anybody trains with
 
 
-def heldout(classifier: PictureClassifier, cache: Path, count: int = 400) -> Iterator[str]:
+def heldout(encoder: Encoder, targets: TextTargets, count: int = 400) -> Iterator[str]:
     """Lines: R-precision of every label with at least five pictures, by its first phrase; quantiles of similarities."""
     drawn = [draw_picture(SEED, number) for number in range(count)]
-    vectors = classifier.embed([np.asarray(picture) for picture, _, _ in drawn])[0]
+    vectors = encoder.embed([np.asarray(picture) for picture, _, _ in drawn])[0]
     labels = np.stack([row for _, row, _ in drawn])
-    similarity = vectors @ embed_texts([PHRASES[name][0] for name in LABELS], cache).T
+    similarity = vectors @ targets.embed([PHRASES[name][0] for name in LABELS]).T
     true, false, found = [], [], {}
     for column, name in enumerate(LABELS):
         known, wanted = labels[:, column] >= 0, labels[:, column] == 1
@@ -245,9 +267,9 @@ def heldout(classifier: PictureClassifier, cache: Path, count: int = 400) -> Ite
         yield f"  similarity of {title} pairs at 1, 5, 25, 50, 75, 95, 99%: " + " ".join(f"{q:.2f}" for q in quantiles)
 
 
-def read_words(pictures: list[np.ndarray], cache: Path) -> list[str]:
-    """The text of each picture; kept in `cache`, since reading takes a second a picture."""
-    kept = cache / "ocr.json"
+def read_words(pictures: list[np.ndarray], targets: TextTargets) -> list[str]:
+    """The text of each picture; kept in the cache, since reading takes a second a picture."""
+    kept = targets.cache / "ocr.json"
     known: dict[str, str] = json.loads(kept.read_text()) if kept.exists() else {}
     keys = [hashlib.sha256(np.ascontiguousarray(picture).tobytes()).hexdigest() for picture in pictures]
     for key, picture in zip(keys, pictures, strict=True):
@@ -271,10 +293,10 @@ def bm25(texts: list[str], queries: list[str], k1: float = 1.2, b: float = 0.75)
     return table
 
 
-def words_signal(pictures: list[np.ndarray], queries: list[str], cache: Path) -> np.ndarray:
+def words_signal(pictures: list[np.ndarray], queries: list[str], targets: TextTargets) -> np.ndarray:
     """Float (queries, pictures): the standardised sum of BM25 and MiniLM over the words that OCR reads."""
-    texts = read_words(pictures, cache)
-    meaning = embed_texts(queries, cache) @ embed_texts([text[:1000] for text in texts], cache).T
+    texts = read_words(pictures, targets)
+    meaning = targets.embed(queries) @ targets.embed([text[:1000] for text in texts]).T
     result: np.ndarray = standardised(bm25(texts, queries)) + standardised(meaning)
     return result
 
@@ -283,8 +305,9 @@ NOISES = ("rain", "sea waves", "helicopter", "chainsaw")
 UNCLEAR = ("fire crackling",)  # noise or not: hearers differ
 
 
-def sounds(folder: Path, queries: list[dict[str, Any]]) -> Iterator[str]:
+def sounds(folder: Path) -> Iterator[str]:
     """Nearest other clip of the same class; speech and noise by their words."""
+    queries = [json.loads(text) for text in (folder / "queries.jsonl").read_text().splitlines()]
     labels = {
         path: query["query"]
         for query in queries

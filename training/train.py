@@ -21,7 +21,7 @@ from torch.nn import functional  # noqa: TID253
 
 from mmsearch.models import picture_network as network
 from mmsearch.models.picture_classifier import LIKENESS_SIZE, TEXT_NOTE, TEXT_SIZE
-from training.dataset import DRAWN, bank_vectors, embed_texts
+from training.dataset import DRAWN, TextTargets, bank_vectors
 from training.vocabulary import query_phrases
 
 
@@ -136,7 +136,7 @@ class Pictures:
         unique = sorted({text for said in captions for text in said})
         number = {text: i for i, text in enumerate(unique)}
         self.captions = np.array([[number[text] for text in said] for said in captions])
-        self.texts = embed_texts(unique, cache)
+        self.texts = TextTargets(cache).embed(unique)
         self.files: dict[str, np.ndarray] = {}
 
     def batches(self, rng: np.random.Generator) -> Iterator[tuple[int, torch.Tensor, np.ndarray]]:
@@ -228,7 +228,7 @@ def train(folder: Path, out: Path, plan: Plan, rank: int = 0, ranks: int = 1) ->
     own = plan.seed + 1000 * rank
     generator, rng = torch.Generator().manual_seed(own), np.random.default_rng(own)
     data = Pictures(folder, out)
-    loss = Loss(*bank_vectors(out))
+    loss = Loss(*bank_vectors(TextTargets(out)))
     tower = network.PictureTower()
     tower.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     average = torch.optim.swa_utils.AveragedModel(
@@ -334,7 +334,7 @@ def export(tower: network.PictureTower, folder: Path) -> None:
         ("1_Normalize/config.json", {}),
     ):
         (folder / name).write_text(json.dumps(content, indent=2) + "\n")
-    (folder / "picture_kinds.json").write_text(json.dumps(query_phrases(), indent=0) + "\n")
+    (folder / "looks.json").write_text(json.dumps(query_phrases(), indent=0) + "\n")
 
 
 class Graph:

@@ -56,10 +56,10 @@ def pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(train, "COPIES", 3)
     monkeypatch.setattr(picture_network, "WIDTHS", (8, 8, 16, 16))
     vectors = {name: row for name, row in zip(("bar chart", "photo"), unit(np.eye(2, 384)), strict=True)}
-    monkeypatch.setattr(train, "embed_texts", lambda texts, cache: np.stack([vectors[text] for text in texts]))
+    monkeypatch.setattr(dataset.TextTargets, "encode", lambda self, texts: np.stack([vectors[text] for text in texts]))
     bank = np.stack(list(vectors.values()))[None]
     owner = np.array([vocabulary.LABELS.index("bar"), vocabulary.LABELS.index("photo")])
-    monkeypatch.setattr(train, "bank_vectors", lambda cache: (bank, owner))
+    monkeypatch.setattr(train, "bank_vectors", lambda targets: (bank, owner))
     folder, rng = tmp_path / "pictures", np.random.default_rng(0)
     folder.mkdir()
     kinds = np.arange(50) % 2

@@ -1,0 +1,118 @@
+"""A unigram tokenizer (Kudo 2018) that opens in milliseconds, for queries in multilingual text spaces.
+
+Reading a `tokenizer.json` of 250,000 pieces takes 0.8 s of processor time. Here the pieces lie sorted in files that are
+mapped into memory, and a text is segmented by dynamic programming over the pieces that begin at each character. It
+gives the ids that the tokenizers library gives; batches of passages are that library's work.
+"""
+
+from __future__ import annotations
+
+import json
+import mmap
+import re
+from bisect import bisect_left
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SPACE = "\u2581"  # stands for a space in pieces
+UNKNOWN_PENALTY = 10.0  # below the least score of a piece
+
+
+class UnigramTokenizer:
+    """Reads the folder that `write` made."""
+
+    def __init__(self, folder: Path) -> None:
+        from tokenizers.normalizers import Precompiled
+
+        self.normalizer = Precompiled((folder / "charsmap.bin").read_bytes())
+        self.settings: dict[str, int] = json.loads((folder / "unigram.json").read_text())
+        with (folder / "pieces.bin").open("rb") as stream:
+            self.pieces = mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
+        self.starts = np.load(folder / "starts.npy", mmap_mode="r")
+        self.scores = np.load(folder / "scores.npy", mmap_mode="r")
+        self.ids = np.load(folder / "ids.npy", mmap_mode="r")
+        self.places = range(len(self.ids))
+        self.unknown_score = float(np.load(folder / "least.npy")) - UNKNOWN_PENALTY
+
+    def encode(self, text: str, most: int = 512) -> list[int]:
+        """Ids of a text between those of its begin and end, at most so many with these."""
+        found: list[int] = []
+        for word in self.words(text):
+            found += self.segment(word)
+        return [self.settings["begin"], *found[: most - 2], self.settings["end"]]
+
+    def words(self, text: str) -> list[str]:
+        """The normalised text cut before each space, spaces replaced by `SPACE`, one more in front."""
+        plain = re.sub(" {2,}", " ", self.normalizer.normalize_str(text)).replace(" ", SPACE)
+        plain = plain if plain.startswith(SPACE) else SPACE + plain if plain else ""
+        return re.findall(f"{SPACE}[^{SPACE}]*", plain)
+
+    def piece(self, place: int) -> bytes:
+        """A piece in sorted order, as UTF-8."""
+        return self.pieces[int(self.starts[place]) : int(self.starts[place + 1])]
+
+    def segment(self, word: str) -> list[int]:
+        """Ids of the segmentation with the greatest sum of scores; neighbours that are unknown become one."""
+        count, unknown = len(word), self.settings["unknown"]
+        best = [0.0] + [-np.inf] * count
+        back: list[tuple[int, int]] = [(0, unknown)] * (count + 1)
+        for start in range(count):
+            single = False
+            for length, place in self.beginning(word, start):
+                score = best[start] + float(self.scores[place])
+                if score > best[start + length]:
+                    best[start + length], back[start + length] = score, (start, int(self.ids[place]))
+                single = single or length == 1
+            if not single and best[start] + self.unknown_score > best[start + 1]:
+                best[start + 1], back[start + 1] = best[start] + self.unknown_score, (start, unknown)
+        ids: list[int] = []
+        end = count
+        while end:
+            end, number = back[end]
+            if not (number == unknown and ids and ids[-1] == unknown):
+                ids.append(number)
+        return ids[::-1]
+
+    def beginning(self, word: str, start: int) -> list[tuple[int, int]]:
+        """Length in characters and place of each piece that a word continues with."""
+        low, high, found = 0, len(self.places), []
+        for length in range(1, len(word) - start + 1):
+            wanted = word[start : start + length].encode()
+            low = bisect_left(self.places, wanted, low, high, key=self.piece)
+            high = bisect_left(self.places, wanted + b"\xff", low, high, key=self.piece)
+            if low == high:
+                break
+            if self.piece(low) == wanted:
+                found.append((length, low))
+        return found
+
+
+def write(tokenizer: Path, folder: Path) -> None:
+    """Write the files of a `tokenizer.json` of the tokenizers library: a unigram model with XLM-RoBERTa's normaliser.
+
+    Raises `ValueError` where it is of another kind.
+    """
+    import base64
+
+    content = json.loads(tokenizer.read_text("utf-8"))
+    model = content["model"]
+    normalizers = content["normalizer"].get("normalizers", [content["normalizer"]])
+    if model.get("type", "Unigram") != "Unigram" or normalizers[0]["type"] != "Precompiled":
+        raise ValueError(f"{tokenizer.name} is no unigram tokenizer with a precompiled normaliser")
+    special = {token["content"]: token["id"] for token in content["added_tokens"]}
+    pieces = sorted(
+        (piece.encode(), score, number) for number, (piece, score) in enumerate(model["vocab"]) if piece not in special
+    )
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "charsmap.bin").write_bytes(base64.b64decode(normalizers[0]["precompiled_charsmap"]))
+    (folder / "pieces.bin").write_bytes(b"".join(piece for piece, _, _ in pieces))
+    np.save(folder / "starts.npy", np.cumsum([0, *(len(piece) for piece, _, _ in pieces)]).astype(np.uint32))
+    np.save(folder / "scores.npy", np.array([score for _, score, _ in pieces], np.float64))
+    np.save(folder / "ids.npy", np.array([number for _, _, number in pieces], np.uint32))
+    np.save(folder / "least.npy", np.float64(min(score for _, score in model["vocab"])))
+    ids = {"begin": special["<s>"], "end": special["</s>"], "unknown": int(model["unk_id"])}
+    (folder / "unigram.json").write_text(json.dumps(ids))
