@@ -2,7 +2,7 @@
 # Python packages go into .venv, from the package index that your pip uses. Set PYTHON=... to choose the Python.
 
 .NOTPARALLEL:
-.PHONY: help demo test lint bench builtin-model image-encoder torture fuzz clean python ffmpeg
+.PHONY: help demo test test-fast lint fix build bench builtin-model image-encoder torture fuzz clean python ffmpeg
 
 RUN := .venv/bin/python -m
 # The demo has an index of its own, and pays no heed to your settings.

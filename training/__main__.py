@@ -28,9 +28,13 @@ ALLOCATOR = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": "4000000000", "O
 
 def arguments() -> argparse.Namespace:
     """The command line."""
-    parser = argparse.ArgumentParser(prog="python -m training", description="The built-in model's eyes.")
+    parser = argparse.ArgumentParser(
+        prog="python -m training", description="The recipes of the picture classifier and of the image encoder."
+    )
     parser.add_argument("stages", nargs="*", help=f"of {', '.join(STAGES)}; the first three if none is named")
-    parser.add_argument("--work", type=Path, default=Path("build/eyes"), help="pictures, checkpoints and caches")
+    parser.add_argument(
+        "--work", type=Path, default=Path("build/picture_classifier"), help="pictures, checkpoints and caches"
+    )
     parser.add_argument("--out", type=Path, default=None, help="the model directory (the package's own)")
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--seed", type=int, default=1)
@@ -192,8 +196,8 @@ A small picture encoder into the space of
 page of text, a receipt, a map, a diagram, a screenshot, a drawing, a photo. mmsearch uses it in two spaces:
 `builtin-eyes` (kinds of pictures, for text queries) and `builtin-likeness` (for picture queries).
 
-    from mmsearch.models.picture_classifier import PictureClassifier             # ONNX Runtime, without torch
-    vectors, likeness = PictureClassifier().embed([picture])       # uint8 (height, width, 3)
+    from mmsearch.models.picture_classifier import PictureClassifier   # ONNX Runtime, without torch
+    vectors, likeness = PictureClassifier().embed([picture])           # uint8 (height, width, 3)
 
     from sentence_transformers import SentenceTransformer
     model = SentenceTransformer(PATH, trust_remote_code=True)   # the two routes are classes of the mmsearch package

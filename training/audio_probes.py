@@ -267,7 +267,7 @@ def recorded(rng: np.random.Generator, wave: np.ndarray) -> np.ndarray:
 
 def features(count: int, seed: int = SEED) -> np.ndarray:
     """float32 (kinds, count, `AudioFeatures.size`)."""
-    listen = AudioFeatures().likeness
+    listen = AudioFeatures().extract
     return np.stack([np.stack([listen(made(kind, number, seed)) for number in range(count)]) for kind in KINDS])
 
 
