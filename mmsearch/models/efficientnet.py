@@ -102,7 +102,8 @@ class Block(nn.Module):
         y = functional.relu6(self._bn0(self._expand_conv(x))) if self.expands else x
         y = functional.relu6(self._bn1(self._depthwise_conv(y)))
         y = self._bn2(self._project_conv(y))
-        return x + y if self.shortcut else y
+        result: torch.Tensor = x + y if self.shortcut else y
+        return result
 
 
 class Network(nn.Module):
