@@ -10,6 +10,7 @@ from small_index import contents, events, found, run, use_word_model, write
 from mmsearch.config import Settings
 from mmsearch.errors import DamagedIndex
 from mmsearch.index import Index
+from mmsearch.indexing.adoption import adopt
 from mmsearch.query import Query
 from mmsearch.run_record import Remark
 from mmsearch.store import ann, sums, writing
@@ -38,6 +39,7 @@ def whole(tmp_path_factory):
 @pytest.fixture
 def index(whole: Path, tmp_path: Path) -> Path:
     shutil.copytree(whole, tmp_path / "here", copy_function=shutil.copy2)
+    adopt(tmp_path / "here" / "index")  # or its ann files would not be opened
     return tmp_path / "here" / "index"
 
 
