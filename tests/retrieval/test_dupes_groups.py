@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from made_media import RATE, encoded, invoice, melody, page, photo
 from PIL import Image
 from small_index import broken, change, rows, run, use_word_model, write, write_pdf
-from test_dupes_prints import RATE, encoded, invoice, melody, page, photo
 
 from mmsearch import Index, Query
 from mmsearch.retrieval.duplicates import neighbours

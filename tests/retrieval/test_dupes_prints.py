@@ -1,12 +1,12 @@
 """Prints: copies are known at other sizes and encodings, and what only looks alike is told apart."""
 
-import io
 import textwrap
 from itertools import combinations
 
 import numpy as np
 import pytest
-from PIL import Image, ImageDraw, ImageFilter
+from made_media import RATE, encoded, invoice, melody, page, photo
+from PIL import Image, ImageDraw
 
 from mmsearch.extraction.fingerprints import (
     audio_fingerprint,
@@ -24,26 +24,6 @@ from mmsearch.retrieval.fingerprint_matching import (
 )
 
 
-def photo(seed: int, size=(640, 480)) -> Image.Image:
-    """Something like a photo: blurred noise with light and shade."""
-    noise = np.random.default_rng(seed).integers(0, 256, (24, 32, 3), dtype=np.uint8)
-    return Image.fromarray(noise).resize(size, Image.Resampling.BICUBIC).filter(ImageFilter.GaussianBlur(2))
-
-
-def page(*lines: str, size=(1000, 1400)) -> Image.Image:
-    """Words on paper."""
-    image = Image.new("RGB", size, "white")
-    draw = ImageDraw.Draw(image)
-    for number, line in enumerate(lines):
-        draw.text((80, 80 + 60 * number), line, fill="black", font_size=34)
-    return image
-
-
-def invoice(number: str, total: str) -> Image.Image:
-    rows = [f"Item {row}    {row * 17 + 3}.00" for row in range(8)]
-    return page("Example Works", "12 Harbour Street", f"Invoice No. {number}", *rows, f"Total {total}", "Thank you")
-
-
 def chart(heights: list[int], colour="navy") -> Image.Image:
     image = Image.new("RGB", (640, 480), "white")
     draw = ImageDraw.Draw(image)
@@ -51,12 +31,6 @@ def chart(heights: list[int], colour="navy") -> Image.Image:
     for number, height in enumerate(heights):
         draw.rectangle((70 + 60 * number, 430 - height, 110 + 60 * number, 429), fill=colour)
     return image
-
-
-def encoded(image: Image.Image, format: str, **options) -> Image.Image:
-    data = io.BytesIO()
-    image.save(data, format, **options)
-    return Image.open(data).convert("RGB")
 
 
 def same(one: Image.Image, other: Image.Image) -> bool:
@@ -182,21 +156,6 @@ def test_chinese_may_break_anywhere_and_code_may_not() -> None:
     assert key("1,2\n3", True) != key("1\n2,3", True)
     assert key("a\n\nb  \n", True) == key("a\nb", True)
     assert key(" \n\t") is None
-
-
-RATE = 8000
-
-
-def melody(seed: int, seconds: float = 8.0) -> np.ndarray:
-    """Notes with overtones, float32 at 8 kHz."""
-    rng = np.random.default_rng(seed)
-    times = np.arange(int(RATE * 0.25)) / RATE
-    notes = []
-    for _ in range(int(seconds * 4)):
-        pitch = 220 * 2 ** (rng.integers(0, 30) / 12)
-        tone = sum(np.sin(2 * np.pi * pitch * k * times) / k for k in (1, 2, 3, 5) if pitch * k < 3900)
-        notes.append(tone * np.hanning(len(times)) * rng.uniform(0.3, 1))
-    return (np.concatenate(notes) * 0.2).astype(np.float32)
 
 
 def sounds_alike(one: np.ndarray, other: np.ndarray) -> bool:

@@ -9,8 +9,8 @@ import sys
 from pathlib import Path
 
 import pytest
+from made_media import photo
 from small_index import broken, change, counts, found, holding, rows, run, use_word_model, write
-from test_dupes_prints import photo
 
 from mmsearch import Index
 from mmsearch.cli.program import run as command
