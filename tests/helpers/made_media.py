@@ -1,13 +1,9 @@
 """Pictures, pages and melodies that tests make, and encode in several ways."""
 
 import io
-import textwrap
-from itertools import combinations
+
 import numpy as np
-import pytest
 from PIL import Image, ImageDraw, ImageFilter
-from mmsearch.extraction.fingerprints import (
-from mmsearch.retrieval.fingerprint_matching import (
 
 RATE = 8000
 
