@@ -122,6 +122,7 @@ def old(docs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     catalogue = IndexFolder(index).catalogue
     (tmp_path / "index" / "catalogue.sums").unlink()  # an earlier mmsearch wrote none
     with contextlib.closing(sqlite3.connect(tmp_path / "first.db", isolation_level=None)) as connection:
+        connection.execute("PRAGMA journal_mode = WAL")
         connection.executescript(FIRST)
         connection.execute("ATTACH ? AS new", (str(catalogue),))
         for table in TABLES:
