@@ -334,7 +334,7 @@ def export(tower: network.PictureTower, folder: Path) -> None:
         ("1_Normalize/config.json", {}),
     ):
         (folder / name).write_text(json.dumps(content, indent=2) + "\n")
-    (folder / "looks.json").write_text(json.dumps(query_phrases(), indent=0) + "\n")
+    (folder / "picture_kinds.json").write_text(json.dumps(query_phrases(), indent=0) + "\n")
 
 
 class Graph:
