@@ -232,7 +232,11 @@ def check_index(folder: Path) -> Check:
         return Check("index", "ok", f"none yet at {folder}", error.hint)
     except MmsearchError as error:
         return Check("index", "missing", error.sentence, error.hint)
-    for state, severity in ((FindingState.BROKEN, "missing"), (FindingState.DERIVED, "warn")):
+    for state, severity in (
+        (FindingState.BROKEN, "missing"),
+        (FindingState.DERIVED, "warn"),
+        (FindingState.UNCHECKED, "warn"),
+    ):
         for finding in findings:
             if finding.state == state:
                 return Check("index", severity, f"{finding.promise}: {finding.sentence}", finding.hint)

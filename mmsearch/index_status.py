@@ -34,6 +34,7 @@ class FindingState(StrEnum):
     OK = "ok"
     REPAIRED = "repaired"
     DERIVED = "derived"  # broken, and can be rebuilt from the rest
+    UNCHECKED = "unchecked"  # there is nothing to compare with; not known to be broken
     BROKEN = "broken"  # and can't be rebuilt
 
 

@@ -27,6 +27,7 @@ from mmsearch.errors import UsageError
 
 _LONGEST = 16 << 20  # bytes of a record; ours grow by some 400 a model
 _VERSION = 1
+_LATEST = 253402300800  # the end of the year 9999, in seconds since 1970: later ones can't be shown
 _writing = threading.Lock()  # a POSIX lock does not part the threads of one process
 
 
@@ -231,7 +232,7 @@ def _read() -> dict[str, TrustedIndex]:
         os.close(descriptor)
     try:
         return _parsed(data)
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+    except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError) as error:
         raise _damaged("is damaged") from error
 
 
@@ -245,7 +246,9 @@ def _parsed(data: bytes) -> dict[str, TrustedIndex]:
     found = {}
     for place, facts in whole["indexes"].items():
         models = tuple(_grant(one) for one in facts["models"])
-        found[place] = TrustedIndex(Path(place), _text(facts["id"]), float(facts["since"]), models)
+        if not os.path.isabs(place) or b"\0" in os.fsencode(place):
+            raise ValueError("not a path")
+        found[place] = TrustedIndex(Path(place), _text(facts["id"]), _time(facts["since"]), models)
     return found
 
 
@@ -254,6 +257,12 @@ def _grant(facts: Any) -> Grant:
     if not isinstance(options, dict) or not isinstance(remote_code, bool):
         raise TypeError("not a grant")
     return Grant(_text(facts["source"]), _text(facts["fingerprint"]), options, remote_code, _text(facts["code"]))
+
+
+def _time(value: Any) -> float:
+    if type(value) not in (int, float) or not 0 <= value < _LATEST:
+        raise ValueError("not a time")
+    return float(value)
 
 
 def _text(value: Any) -> str:

@@ -30,7 +30,9 @@ def verify(
     from mmsearch.index import Index
 
     findings = Index.verify(locations.index_folder(index), repair, deep)
-    sound = all(finding.state in (FindingState.OK, FindingState.REPAIRED) for finding in findings)
+    sound = all(
+        finding.state in (FindingState.OK, FindingState.REPAIRED, FindingState.UNCHECKED) for finding in findings
+    )
     if format is options.ReportFormat.JSON:
         records.write_json([records.finding_record(finding) for finding in findings])
     elif not (quiet and sound):

@@ -193,6 +193,10 @@ def verify_verdict(findings: Sequence[Finding], index: str | None = None) -> str
         return "The index is damaged; what is lost stands above."
     if FindingState.DERIVED in states:
         return f"Nothing is lost: what is broken can be rebuilt with `{command_line('verify --repair', index)}`."
+    if FindingState.UNCHECKED in states:
+        return (
+            "Nothing broken was found, but the catalogue's bytes can't be checked; the next run checks what they say."
+        )
     return "The index was repaired." if FindingState.REPAIRED in states else "The index is sound."
 
 

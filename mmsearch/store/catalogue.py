@@ -13,7 +13,7 @@ from mmsearch.config import index_command
 from mmsearch.errors import DamagedIndex, IndexUnusable, LockHeld, NoIndex, StoppedEarly
 from mmsearch.store import rows, schema, schema_check, sums
 from mmsearch.store.layout import IndexFolder
-from mmsearch.store.meta import set_meta
+from mmsearch.store.meta import count_commit, set_meta
 from mmsearch.trust import new_id
 
 
@@ -162,6 +162,13 @@ def open_reader(folder: IndexFolder) -> sqlite3.Connection:
             if folder.owner() == os.geteuid():  # a file that another user cuts would end this process
                 connection.execute("PRAGMA mmap_size = 1073741824")
             if _is_empty(connection):  # its first run was killed before it had made the tables
+                with contextlib.suppress(sums.BadSums):
+                    if (known := sums.read(folder)) is not None and known.commits:
+                        raise DamagedIndex(
+                            f"The catalogue of {folder.path} is empty: its log, with {known.commits} commits of its"
+                            " first run, was deleted or damaged.",
+                            f"Do them again: {index_command(folder.path)}",
+                        )
                 raise nothing
             _check_ours(connection, folder)
             schema.stand_in(connection)
@@ -244,11 +251,14 @@ def transaction(connection: sqlite3.Connection, folder: IndexFolder) -> Iterator
         connection.execute("BEGIN IMMEDIATE")
         try:
             yield
+            number = count_commit(connection)
             connection.execute("COMMIT")
         except BaseException:
             with contextlib.suppress(sqlite3.Error):
                 connection.execute("ROLLBACK")
             raise
+        with contextlib.suppress(OSError):  # a full disk, or none there
+            sums.note_commits(folder, number)
         log = folder.signature(folder.log.name)
         if log is not None and log[0] >= _LOG_BYTES:
             checkpoint(connection, folder, wait_ms=0)

@@ -26,19 +26,29 @@ class _Check:
     find: Callable[[], Iterator[str]]
     mend: Callable[[], None] | None = None
     deep: bool = False
+    differ: str = ""  # of a copy of rows: what to say where it is not known whether the rows or the copy are damaged
 
 
-def findings(folder: IndexFolder, connection: sqlite3.Connection, repair: bool, deep: bool) -> Iterator[Finding]:
-    """Check all promises over one connection; with `repair`, one that may write, mend what is derived."""
+def findings(
+    folder: IndexFolder, connection: sqlite3.Connection, repair: bool, deep: bool, summed: bool = True
+) -> Iterator[Finding]:
+    """Check all promises over one connection; with `repair`, one that may write, mend what is derived. Without `summed`
+    the catalogue's bytes have nothing to be compared with: rows and a copy of them that differ are damage then, and
+    after any damage nothing is mended."""
     for check in _checks(folder, connection):
         if deep or not check.deep:
-            yield _run(folder, connection, check, repair)
+            found = _run(folder, connection, check, repair, summed)
+            repair = repair and (summed or found.state != FindingState.BROKEN)
+            yield found
 
 
-def _run(folder: IndexFolder, connection: sqlite3.Connection, check: _Check, repair: bool) -> Finding:
+def _run(folder: IndexFolder, connection: sqlite3.Connection, check: _Check, repair: bool, summed: bool) -> Finding:
     broken = _broken(folder, check)
     if not broken:
         return Finding(check.promise, FindingState.OK)
+    if check.differ and not summed:
+        sentence = check.differ.format(len(broken)) + ": one of them is damaged, and no checksum says which."
+        return Finding(check.promise, FindingState.BROKEN, sentence, _AGAIN)
     sentence = " ".join(broken[:3]) + (f" (and {len(broken) - 3} more)" if len(broken) > 3 else "")
     if check.mend is None:
         return Finding(check.promise, FindingState.BROKEN, sentence, _AGAIN)
@@ -80,11 +90,32 @@ def _checks(folder: IndexFolder, connection: sqlite3.Connection) -> list[_Check]
         _Check("A complete asset has all of its spans", one.spans),
         _Check("What is visible is shown by a file, and the other way round", one.visible, one.mend_visible),
         _Check("No asset is left that no file has", one.orphans, one.mend_orphans),
-        _Check("The word table says what the segments say", one.words, one.mend_words, deep=True),
+        _Check(
+            "The word table says what the segments say",
+            one.words,
+            one.mend_words,
+            deep=True,
+            differ="The text of {} segments and the word table differ",
+        ),
         _Check("The word tables find what they hold", one.vocabularies, one.mend_vocabularies, deep=True),
-        _Check("Every visible segment with words is in the word table", one.words_counted, one.mend_words),
-        _Check("Every file can be found by its name", one.names, one.mend_names),
-        _Check("The background sample holds the smallest hashes", one.background, one.mend_background),
+        _Check(
+            "Every visible segment with words is in the word table",
+            one.words_counted,
+            one.mend_words,
+            differ="The segments and the word table differ",
+        ),
+        _Check(
+            "Every file can be found by its name",
+            one.names,
+            one.mend_names,
+            differ="The paths of {} files and the name table differ",
+        ),
+        _Check(
+            "The background sample holds the smallest hashes",
+            one.background,
+            one.mend_background,
+            differ="The embeddings and the background sample differ",
+        ),
         _Check("The ann files are those of the catalogue", one.ann_files, one.drop_ann),
         _Check("The ann files' bytes are as they were written", one.ann_bytes, one.drop_ann, deep=True),
         _Check("No ids were used twice", one.ids),

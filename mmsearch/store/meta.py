@@ -22,6 +22,21 @@ def set_meta(connection: sqlite3.Connection, key: str, value: str) -> None:
     )
 
 
+def count_commit(connection: sqlite3.Connection) -> int:
+    """Count the commit that ends the caller's transaction; gives how many there were with it."""
+    row = connection.execute(
+        "INSERT INTO meta VALUES ('commits', '1') ON CONFLICT (key) DO UPDATE"
+        " SET value = CAST(CAST(value AS INTEGER) + 1 AS TEXT) RETURNING value"
+    ).fetchone()
+    return int(float(row[0]))
+
+
+def commits(connection: sqlite3.Connection) -> int:
+    """How many commits the catalogue has seen since they are counted."""
+    row = connection.execute("SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'commits'").fetchone()
+    return 0 if row is None else int(row[0])
+
+
 def index_id(connection: sqlite3.Connection) -> str | None:
     """The id of an index: 128 random bits as hexadecimal digits; None where an older version made it."""
     return get_meta(connection, "id")

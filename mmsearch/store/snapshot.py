@@ -17,7 +17,8 @@ from mmsearch.store import ann, sums
 from mmsearch.store.catalogue import BadRow, closed_on_error, open_reader, translate_sqlite_errors
 from mmsearch.store.filters import allow, drop_allowed
 from mmsearch.store.layout import IndexFolder, user_name
-from mmsearch.store.meta import is_own
+from mmsearch.store.lock import lock_holder
+from mmsearch.store.meta import commits, is_own
 from mmsearch.store.roots import Root, is_plain_path, roots
 from mmsearch.store.segments import cues_of
 from mmsearch.store.spaces import SpaceRow, spaces
@@ -72,9 +73,24 @@ class Snapshot:
         self.filtered = False
         with translate_sqlite_errors(folder), closed_on_error(self.connection):
             self._version = self._start()
+            self._note_doubts(known)
             self.roots: dict[int, Root] = {root.id: root for root in roots(self.connection, folder)}
             self._restrict(where)
         self._files = self._signatures()
+
+    def _note_doubts(self, known: sums.Sums | None) -> None:
+        """Note what can't be told from the catalogue alone: bytes that have no checksums, and commits that are lost."""
+        if known is not None and known.commits > commits(self.connection):
+            self.notes.append(
+                f"{known.commits - commits(self.connection)} commits are lost: the log of the last run was deleted, cut"
+                " or damaged. The next `mmsearch index` does again what they held of files."
+            )
+        why = "it has no checksums" if known is None else known.unchecked
+        if why and not any("checksums" in note for note in self.notes) and not lock_holder(self.folder):
+            self.notes.append(
+                f"Whether the bytes of the catalogue are as they were written can't be checked: {why}. The next"
+                " `mmsearch index` checks what they say."
+            )
 
     def __enter__(self) -> Snapshot:
         return self

@@ -31,6 +31,9 @@ _kept: dict[tuple[int, int], int] = {}  # descriptors that can't be closed yet (
 _guard = threading.Lock()
 
 
+_UNREADABLE = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError, struct.error)
+
+
 class BadSums(Exception):
     """The file of sums can't be read; it can be made again."""
 
@@ -43,6 +46,16 @@ class Sums:
     blocks: list[int] = field(default_factory=list)
     files: dict[str, Signature] = field(default_factory=dict)
     open: set[int] | None = field(default_factory=set)
+    commits: int = 0  # how many the catalogue has seen, at least (see `note_commits`)
+
+    @property
+    def unchecked(self) -> str:
+        """Why some of the catalogue's bytes have nothing to be compared with; nothing where all have."""
+        if self.open is None:
+            return "its checksums are cut off"
+        if not self.blocks:
+            return "its first run was cut off before it was summed"
+        return "a run that was cut off had begun to change it" if self.open else ""
 
 
 def read(folder: IndexFolder) -> Sums | None:
@@ -58,13 +71,16 @@ def read(folder: IndexFolder) -> Sums | None:
     lines = data.split(b"\n")
     try:
         sums = _parsed(_checked(lines[0]))
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+    except _UNREADABLE as error:
         raise BadSums(str(error)) from error
-    for line in lines[1:]:
+    for line in filter(None, lines[1:]):
         try:
-            if line and sums.open is not None:
-                sums.open.update(int(number) for number in _checked(line)["open"])
-        except (ValueError, TypeError, KeyError):  # a run was killed over it
+            said = _checked(line)
+            if "commits" in said:
+                sums.commits = _whole(said["commits"])
+            elif sums.open is not None:
+                sums.open.update(_whole(number) for number in said["open"])
+        except _UNREADABLE:  # a run was killed over it
             sums.open = None
     return sums
 
@@ -85,11 +101,20 @@ def _parsed(found: dict[str, Any]) -> Sums:
         None if signature is None else _signature(signature),
         list(struct.unpack(f">{len(packed) // 4}I", packed)),
         {str(name): _signature(value) for name, value in dict(found["files"]).items()},
+        commits=_whole(found.get("commits", 0)),
     )
 
 
+def _whole(value: object) -> int:
+    if type(value) is not int or not 0 <= value < 1 << 63:
+        raise ValueError("a number is none that a run writes")
+    return value
+
+
 def _signature(value: Any) -> Signature:
-    size, mtime, ctime, inode = (int(each) for each in value)
+    size, mtime, ctime, inode = value
+    if any(type(each) is not int or not -(1 << 63) <= each < 1 << 64 for each in value):
+        raise ValueError("a stat signature is none that a file has")
     return size, mtime, ctime, inode
 
 
@@ -101,7 +126,9 @@ def _line(found: dict[str, object]) -> bytes:
 def write(folder: IndexFolder, sums: Sums) -> None:
     """Write the file anew. Raises `OSError`."""
     packed = struct.pack(f">{len(sums.blocks)}I", *sums.blocks).hex()
-    line = _line({"format": _FORMAT, "catalogue": sums.catalogue, "blocks": packed, "files": sums.files})
+    line = _line(
+        {"format": _FORMAT, "catalogue": sums.catalogue, "blocks": packed, "files": sums.files, "commits": sums.commits}
+    )
     draft = f".{folder.sums.name}.{os.getpid()}.tmp"
     (folder.path / draft).unlink(missing_ok=True)
     with open(folder.open_part(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL), "wb") as file:
@@ -115,6 +142,13 @@ def mark_open(folder: IndexFolder, blocks: Iterable[int]) -> None:
     with open(folder.open_part(folder.sums.name, os.O_WRONLY | os.O_APPEND), "ab") as file:
         file.write(_line({"open": sorted(blocks)}))
         flush(file)
+
+
+def note_commits(folder: IndexFolder, number: int) -> None:
+    """Note how many commits the catalogue has seen, after the last of them: a log that is deleted, cut or damaged takes
+    commits along in silence, and with them the catalogue's own count. Raises `OSError`."""
+    with open(folder.open_part(folder.sums.name, os.O_WRONLY | os.O_APPEND), "ab", buffering=0) as file:
+        file.write(_line({"commits": number}))
 
 
 def begin(folder: IndexFolder) -> None:
@@ -160,7 +194,7 @@ def seal(folder: IndexFolder, known: Sums | None) -> None:
         blocks[number] = crc
     names = [name for name in os.listdir(folder.path) if name.startswith("ann-") and name.endswith(".faiss")]
     files = {name: found for name in names if (found := folder.signature(name)) is not None}
-    write(folder, Sums(signature, blocks, files))
+    write(folder, Sums(signature, blocks, files, commits=known.commits if known is not None else 0))
 
 
 def _summed(folder: IndexFolder, numbers: Iterable[int]) -> Iterator[tuple[int, int]]:
@@ -220,6 +254,15 @@ def damaged_blocks(folder: IndexFolder, sums: Sums) -> list[int]:
 def changed(folder: IndexFolder, sums: Sums) -> bool:
     """Whether the catalogue is another file than the one that was summed, or was written to since."""
     return folder.signature(folder.catalogue.name) != sums.catalogue
+
+
+def why_unchecked(folder: IndexFolder) -> str:
+    """Why some of the catalogue's bytes have nothing to be compared with; nothing where all have."""
+    try:
+        known = read(folder)
+    except BadSums:
+        return "its checksums are damaged"
+    return "it has no checksums" if known is None else known.unchecked
 
 
 def check_reader(folder: IndexFolder) -> None:

@@ -14,9 +14,12 @@ from mmsearch.store.check import findings
 from mmsearch.store.layout import IndexFolder
 from mmsearch.store.lock import lock_holder
 from mmsearch.store.log import lost_commits
+from mmsearch.store.meta import commits
 from mmsearch.store.writing import writing
 
 BYTES = "The catalogue's bytes are as they were written"
+COMMITS = "Every commit of the last run is there"
+_REDO = "Run `mmsearch index`: it does again what they held of files."
 _NEXT_RUN = "The next `mmsearch index` checks the catalogue and sums it."
 
 
@@ -27,12 +30,12 @@ def verify(folder: IndexFolder, repair: bool, deep: bool) -> list[Finding]:
         if repair:
             open_reader(folder).close()  # says so if there is no index, before a folder is touched
             writer = held.enter_context(writing(folder, "verify --repair", heal=False))
-            whole = _bytes(folder)
-            if whole.state == FindingState.DERIVED:  # the sums are written on leaving
+            whole, summed = _bytes(folder), not sums.why_unchecked(folder)
+            result = _findings(folder, writer.connection, repair, deep or not summed, summed)  # it is summed on leaving
+            writer.sound = all(one.state != FindingState.BROKEN for one in (whole, *result))
+            if writer.sound and whole.state in (FindingState.DERIVED, FindingState.UNCHECKED):
                 whole = Finding(whole.promise, FindingState.REPAIRED, whole.sentence)
-            result = [whole, *_findings(folder, writer.connection, repair, deep)]
-            writer.sound = all(one.state != FindingState.BROKEN for one in result)
-            return result
+            return [whole, *_lost(folder, writer.connection), *result]
         whole = _bytes(folder)
         try:
             connection = held.enter_context(contextlib.closing(open_reader(folder)))
@@ -40,13 +43,28 @@ def verify(folder: IndexFolder, repair: bool, deep: bool) -> list[Finding]:
             if whole.state != FindingState.BROKEN:
                 raise
             return [whole]
+        lost = _lost(folder, connection)
         connection.execute("BEGIN")
-        return [whole, *_findings(folder, connection, repair, deep)]
+        return [whole, *lost, *_findings(folder, connection, repair, deep, not sums.why_unchecked(folder))]
 
 
-def _findings(folder: IndexFolder, connection: sqlite3.Connection, repair: bool, deep: bool) -> list[Finding]:
+def _findings(
+    folder: IndexFolder, connection: sqlite3.Connection, repair: bool, deep: bool, summed: bool
+) -> list[Finding]:
     with translate_sqlite_errors(folder):
-        return list(findings(folder, connection, repair, deep))
+        return list(findings(folder, connection, repair, deep, summed))
+
+
+def _lost(folder: IndexFolder, connection: sqlite3.Connection) -> list[Finding]:
+    """What a log that is gone or damaged has taken along; the next run does it again, and no repair can."""
+    try:
+        known = sums.read(folder)
+    except sums.BadSums:
+        known = None
+    with translate_sqlite_errors(folder):
+        lost = (known.commits if known is not None else 0) - commits(connection)
+    said = f"{lost} commits are lost: the log of the last run was deleted, cut or damaged."
+    return [Finding(COMMITS, FindingState.BROKEN, said, _REDO)] if lost > 0 else []
 
 
 def _bytes(folder: IndexFolder) -> Finding:
@@ -67,5 +85,6 @@ def _trouble(folder: IndexFolder) -> Iterator[tuple[FindingState, str, str]]:
         return
     if not lock_holder(folder) and (lost := lost_commits(folder)):
         yield FindingState.DERIVED, f"Its log is damaged: {lost} commits of the last run are lost.", _NEXT_RUN
-    if known is None and folder.exists():
-        yield FindingState.OK, "It has no checksums yet: its first run was killed, or an earlier mmsearch wrote it.", ""
+    if folder.exists() and (why := sums.why_unchecked(folder)):
+        why = "a run is changing it" if known is not None and lock_holder(folder) else why
+        yield FindingState.UNCHECKED, f"There is nothing to compare them with: {why}.", _NEXT_RUN

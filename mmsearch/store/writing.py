@@ -15,6 +15,7 @@ from mmsearch.store.check import findings
 from mmsearch.store.layout import IndexFolder
 from mmsearch.store.lock import writer_lock
 from mmsearch.store.log import lost_commits
+from mmsearch.store.meta import commits
 
 _LEFT_BY_KILLS = ("No left-over files lie in the index folder", "No asset is left that no file has")
 
@@ -39,11 +40,16 @@ def writing(folder: IndexFolder, command: str, wait_s: float = 0.0, heal: bool =
         folder.check(writing=True)
         check_present(folder)
         known, sure, notes = _checked_sums(folder)
-        if (lost := lost_commits(folder)) > 0:
-            notes.append(f"The log of the last run was damaged: {lost} of its commits are done again.")
+        lost = lost_commits(folder)
         connection = open_writer(folder)
         writer = Writer(connection, notes)
         try:
+            lost = max(lost, (known.commits if known is not None else 0) - commits(connection))
+            if lost > 0:
+                notes.append(
+                    f"The log of the last run was deleted, cut or damaged: {lost} of its commits are lost, and what"
+                    " they held of files is done again."
+                )
             if known is None and _is_new(connection):
                 sums.begin(folder)
             elif heal:
@@ -75,14 +81,18 @@ def _checked_sums(folder: IndexFolder) -> tuple[sums.Sums | None, bool, list[str
 
 
 def _is_new(connection: sqlite3.Connection) -> bool:
-    return not connection.execute("SELECT 1 FROM runs LIMIT 1").fetchone()
+    tables = ("runs", "files", "assets", "segments", "embeddings")
+    return not any(connection.execute(f"SELECT 1 FROM {table} LIMIT 1").fetchone() for table in tables)
 
 
 def _healed(folder: IndexFolder, connection: sqlite3.Connection, known: sums.Sums | None, sure: bool) -> list[str]:
     """Make again what is derived and damaged; unless the catalogue is surely as a run left it, hold what can be checked
-    quickly against it. Returns a sentence for each repair. Raises `DamagedIndex`."""
+    quickly against it, and all that can be where its bytes have nothing to be compared with: at the end they are summed
+    as they are. Returns a sentence for each repair. Raises `DamagedIndex`."""
     notes = []
-    for finding in () if sure else findings(folder, connection, repair=True, deep=False):
+    unchecked = known is None or bool(known.unchecked)
+    found = () if sure else findings(folder, connection, repair=True, deep=unchecked, summed=not unchecked)
+    for finding in found:
         if finding.state == FindingState.BROKEN:
             raise DamagedIndex(f"{finding.promise}: that does not hold. {finding.sentence}", sums.anew(folder))
         if finding.state == FindingState.REPAIRED and finding.promise not in _LEFT_BY_KILLS:

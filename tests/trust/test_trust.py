@@ -138,12 +138,24 @@ def _broken(path: Path, how: str) -> None:
                 whole | {"indexes": {"/x": entry | {"models": [entry["models"][0] | {"remote_code": "yes"}]}}}
             ),
             "bytes": "\x00\x01",
+            **{
+                f"since {value}": json.dumps(whole | {"indexes": {"/x": entry | {"since": 4242}}}).replace(
+                    "4242", value
+                )
+                for value in SINCE
+            },
+            "a path with a zero byte": json.dumps(whole | {"indexes": {"/x\0y": entry}}),
+            "a path that no name can be": json.dumps(whole | {"indexes": {"/\ud800": entry}}),
+            "a relative path": json.dumps(whole | {"indexes": {"x": entry}}),
+            "models that are a number": json.dumps(whole | {"indexes": {"/x": entry | {"models": 5}}}),
         }
         path.write_text(texts[how])
 
 
-HOW = ["empty", "cut", "list", "version", "deep", "no id", "a flag that is text", "bytes", "link", "dangling", "fifo",
-       "folder", "writable"]  # fmt: skip
+SINCE = ["1" + "0" * 400, "1e308", "1e999", "NaN", "-1e20", "true", '"7"', "null"]
+HOW = [*(f"since {value}" for value in SINCE), "a path with a zero byte", "a path that no name can be",
+       "a relative path", "models that are a number", "empty", "cut", "list", "version", "deep", "no id",
+       "a flag that is text", "bytes", "link", "dangling", "fifo", "folder", "writable"]  # fmt: skip
 
 
 @pytest.mark.parametrize("how", HOW)
