@@ -7,12 +7,14 @@ import json
 import os
 import sqlite3
 import sys
+import traceback
 from collections.abc import Iterator
 
 from mmsearch.config import index_command
 from mmsearch.errors import DamagedIndex, IndexUnusable, LockHeld, NoIndex, StoppedEarly
 from mmsearch.store import rows, schema, schema_check, sums
 from mmsearch.store.layout import IndexFolder
+from mmsearch.store.lock import lock_holder
 from mmsearch.store.meta import count_commit, set_meta
 from mmsearch.trust import new_id
 
@@ -65,16 +67,21 @@ def translate_sqlite_errors(folder: IndexFolder) -> Iterator[None]:
         if code.startswith("SQLITE_CONSTRAINT") and not _is_sound(folder):
             raise _damaged(folder, error) from error
         raise
-    except (
-        UnicodeDecodeError,
-        json.JSONDecodeError,
-        BadRow,
-    ) as error:  # of a row, or of what SQLite has to say about damage
-        raise _damaged(folder, error) from error
     except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError, MemoryError) as error:
-        if _is_sound(folder):
+        decoding = isinstance(error, UnicodeDecodeError | json.JSONDecodeError) and _is_from_store(error)
+        if not decoding and not isinstance(error, BadRow) and _is_sound(folder):
             raise
         raise _damaged(folder, error) from error
+
+
+def _is_from_store(error: Exception) -> bool:
+    """Whether an error of decoding is one of a row, or of what SQLite has to say about damage: the innermost frame of
+    the package is in `store`. Settings and records of the user's are decoded by others."""
+    inner = ""
+    for frame, _ in traceback.walk_tb(error.__traceback__):
+        name = str(frame.f_globals.get("__name__", ""))
+        inner = name if name.startswith("mmsearch.") else inner
+    return inner.startswith("mmsearch.store.")
 
 
 def _damaged(folder: IndexFolder, error: Exception) -> DamagedIndex:
@@ -92,10 +99,11 @@ def _is_sound(folder: IndexFolder) -> bool:
         return False
 
 
-def open_writer(folder: IndexFolder) -> sqlite3.Connection:
+def open_writer(folder: IndexFolder, values: bool = True) -> sqlite3.Connection:
     """The catalogue for writing, made if there is none, and of the newest schema. The caller holds the writer lock.
 
-    Autocommit mode: transactions are begun by `transaction`. Raises `NewerSchema`, `DamagedIndex`, `IndexUnusable`.
+    Autocommit mode: transactions are begun by `transaction`. With `values`, those of the small tables are checked.
+    Raises `NewerSchema`, `DamagedIndex`, `IndexUnusable`.
     """
     folder.check(writing=True)
     check_present(folder)
@@ -121,12 +129,15 @@ def open_writer(folder: IndexFolder) -> sqlite3.Connection:
                 os.chmod(folder.catalogue, 0o600)
             else:
                 schema.migrate(connection)
+                if values:
+                    _check_values(connection, folder, rows.SMALL)
         return connection
 
 
-def open_reader(folder: IndexFolder) -> sqlite3.Connection:
+def open_reader(folder: IndexFolder, values: bool = True) -> sqlite3.Connection:
     """The catalogue for reading: a query never writes. On a read-only medium it is opened as immutable. Several threads
-    may use the connection, one at a time.
+    may use the connection, one at a time. With `values`, those of the small tables are checked, and where checksums do
+    not tell that no byte has changed, those of the large ones too.
 
     Raises `NoIndex`, `NewerSchema`, `DamagedIndex`.
     """
@@ -171,8 +182,17 @@ def open_reader(folder: IndexFolder) -> sqlite3.Connection:
                         )
                 raise nothing
             _check_ours(connection, folder)
+            if values:
+                unchecked = bool(sums.why_unchecked(folder)) and not lock_holder(folder)
+                _check_values(connection, folder, rows.READ if unchecked else rows.SMALL)
             schema.stand_in(connection)
         return connection
+
+
+def _check_values(connection: sqlite3.Connection, folder: IndexFolder, tables: frozenset[str]) -> None:
+    """Raise `DamagedIndex` for a value that no run writes."""
+    if said := next(rows.odd(connection, tables), ""):
+        raise DamagedIndex(f"The catalogue of {folder.path} is damaged: {said}", sums.anew(folder))
 
 
 def _check_wal_mode(folder: IndexFolder) -> None:

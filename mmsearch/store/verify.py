@@ -28,7 +28,7 @@ def verify(folder: IndexFolder, repair: bool, deep: bool) -> list[Finding]:
     `DamagedIndex` for what does not even open."""
     with contextlib.ExitStack() as held:
         if repair:
-            open_reader(folder).close()  # says so if there is no index, before a folder is touched
+            open_reader(folder, values=False).close()  # says so if there is no index, before a folder is touched
             writer = held.enter_context(writing(folder, "verify --repair", heal=False))
             whole, summed = _bytes(folder), not sums.why_unchecked(folder)
             result = _findings(folder, writer.connection, repair, deep or not summed, summed)  # it is summed on leaving
@@ -38,7 +38,7 @@ def verify(folder: IndexFolder, repair: bool, deep: bool) -> list[Finding]:
             return [whole, *_lost(folder, writer.connection), *result]
         whole = _bytes(folder)
         try:
-            connection = held.enter_context(contextlib.closing(open_reader(folder)))
+            connection = held.enter_context(contextlib.closing(open_reader(folder, values=False)))
         except DamagedIndex:
             if whole.state != FindingState.BROKEN:
                 raise

@@ -41,7 +41,7 @@ def writing(folder: IndexFolder, command: str, wait_s: float = 0.0, heal: bool =
         check_present(folder)
         known, sure, notes = _checked_sums(folder)
         lost = lost_commits(folder)
-        connection = open_writer(folder)
+        connection = open_writer(folder, values=heal)
         writer = Writer(connection, notes)
         try:
             lost = max(lost, (known.commits if known is not None else 0) - commits(connection))

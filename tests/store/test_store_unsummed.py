@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 from small_index import broken, change, contents, events, rows, run, use_word_model, write
 
-from mmsearch.errors import DamagedIndex
+from mmsearch import trust
+from mmsearch.errors import DamagedIndex, UsageError
 from mmsearch.index import Index
+from mmsearch.indexing.adoption import adopt
 from mmsearch.query import Query
 from mmsearch.run_record import Remark
 from mmsearch.store import sums, writing
@@ -200,3 +202,56 @@ def test_a_line_of_open_blocks_that_makes_no_sense_leaves_all_unchecked(index: P
     assert sums.why_unchecked(IndexFolder(index))
     assert run(index).notes == []
     assert sums.why_unchecked(IndexFolder(index)) == ""
+
+
+VALUES = [
+    "roots SET rules = '{\"max_bytes\": 1e999}'",
+    "roots SET rules = '{\"include\": [null]}'",
+    "roots SET rules = '[]'",
+    "roots SET device = 'abc'",
+    "roots SET forgotten = '{\"a\": 1}'",
+    "roots SET walked = 'x'",
+    "roots SET walked = 7",
+    "runs SET started = 1e300",
+    "runs SET ended = -1e20",
+    "runs SET summary = '[]'",
+    "runs SET summary = '{\"unchanged\": 1e999}'",
+    "spaces SET fingerprint = json_set(fingerprint, '$.text.x', json('1e999'))",
+    "segments SET start_s = 1e999",
+    "assets SET state = 'zz'",
+    "files SET path = CAST('../../secret.txt' AS BLOB) WHERE id = 1",
+]
+
+
+@pytest.mark.parametrize("value", VALUES)
+def test_a_value_that_no_run_writes_is_the_same_damage_to_every_command(index: Path, value: str) -> None:
+    change(index, f"UPDATE {value}")
+    table = value.split(" ")[0]
+    commands = {
+        "query": lambda: Index.open(index).search(Query("walrus")),
+        "status": lambda: Index.open(index).status(),
+        "failed": lambda: Index.open(index).failed(),
+        "dupes": lambda: Index.open(index).duplicates(),
+        "index": lambda: run(index),
+        "dry run": lambda: run(index, dry_run=True),
+    }
+    for name, command in commands.items():
+        with pytest.raises(DamagedIndex) as caught:
+            command()
+        assert f"rows of {table} hold values" in caught.value.sentence, name
+    assert broken(index)["Every value is such as a run writes"] == "broken"
+
+
+def test_an_error_in_the_users_record_of_trust_is_no_damage_of_the_catalogue(
+    index: Path, tmp_path: Path, monkeypatch
+) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    record = trust.record_file()
+    record.parent.mkdir(parents=True, exist_ok=True)
+    record.write_text('{"version": 1, "indexes": {"/x": {"id": "a", "since": 1e999, "models": []}}}')
+    record.chmod(0o600)
+    with pytest.raises(UsageError, match="record of trusted indexes") as caught:
+        run(index)
+    assert str(record) in caught.value.sentence and caught.value.exit_code == 2
+    with pytest.raises(UsageError, match="record of trusted indexes"):
+        adopt(index)
