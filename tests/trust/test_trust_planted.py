@@ -20,6 +20,8 @@ from mmsearch.index import Index
 from mmsearch.indexing import model_selection, run_models
 from mmsearch.query import Query, RunOptions
 from mmsearch.run_record import Remark
+from mmsearch.store import sums
+from mmsearch.store.layout import IndexFolder
 
 SETTINGS = ["--no-ocr", "--workers", "1", "--quiet"]
 
@@ -244,7 +246,7 @@ def test_a_run_over_a_foreign_index_takes_in_what_lies_beside_it_or_is_named(clo
         (folder / "secret.txt").write_text("The password of the safe.")
     (clone / "link").symlink_to(private)
     index = clone / ".mmsearch"
-    (index / "catalogue.sums").unlink(missing_ok=True)  # else the change is told as damage
+    (index / "catalogue.sums").unlink(missing_ok=True)  # made anew below, else the change is told as damage
     with contextlib.closing(sqlite3.connect(index / "catalogue.db")) as one, one:
         for path, relative in ((private, 0), ("link", 1)):  # one with `..` is refused as damage
             one.execute(
@@ -260,6 +262,7 @@ def test_a_run_over_a_foreign_index_takes_in_what_lies_beside_it_or_is_named(clo
                 " VALUES (?, ?, 1, 1, 1, 'text', '[]')",
                 (single, path),
             )
+    sums.seal(IndexFolder(index), None)
     (clone / "more.txt").write_text("The southern pier.")
     events = list(Index.update(index, None, Settings(ocr="never", workers=1)))
     with Index.open(index) as opened:
