@@ -288,8 +288,8 @@ def test_a_full_disk_is_said_and_nothing_is_lost(docs: Path, index: Path, monkey
 
     real = writing.open_writer
 
-    def small(place):
-        connection = real(place)
+    def small(place, **options):
+        connection = real(place, **options)
         pages = connection.execute("PRAGMA page_count").fetchone()[0]
         connection.execute(f"PRAGMA max_page_count = {pages + 4}")
         return connection
