@@ -22,7 +22,7 @@ from unittest.mock import patch
 
 from hypothesis import strategies as st
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))  # the model of words
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "helpers"))  # the model of words
 
 import small_index
 

@@ -74,10 +74,10 @@ ann-swap  mmsearch.store.ann:_write                            before   1
 ann-swap  mmsearch.store.ann:_write                            after    1
 ann-swap  faiss:write_index                                    half     1
 ann-swap  faiss:write_index                                    after    1
-ann-swap  mmsearch.store.layout:sync                           before   2
-ann-swap  mmsearch.store.layout:sync                           after    2
-ann-swap  mmsearch.store.layout:os.replace                     before   1
-ann-swap  mmsearch.store.layout:os.replace                     after    1
+ann-swap  mmsearch.durable:sync                               before   2
+ann-swap  mmsearch.durable:sync                               after    2
+ann-swap  mmsearch.durable:os.replace                          before   1
+ann-swap  mmsearch.durable:os.replace                          after    1
 ann-swap  mmsearch.store.ann:digest                            before   1
 ann-swap  mmsearch.store.ann:digest                            after    1
 ann-swap  mmsearch.store.ann:drop                              before   1

@@ -24,7 +24,7 @@ from typing import Any
 import psutil
 
 ROOT = Path(__file__).parents[1]
-sys.path[:0] = [str(ROOT / "tests")]
+sys.path[:0] = [str(ROOT / "tests" / "helpers")]
 
 MARK = "MMSEARCH_TORTURE"  # in the environment of all processes of a run
 SPAN = 500  # bytes of a text

@@ -23,7 +23,7 @@ from benchmarks import torture_corpus
 from benchmarks.torture_child import MARK, ROOT, chosen
 from benchmarks.torture_compare import answers, held, similar
 
-sys.path.insert(0, str(ROOT / "tests"))
+sys.path.insert(0, str(ROOT / "tests" / "helpers"))
 
 import small_index
 

@@ -53,7 +53,7 @@ def test_years_beyond_what_a_file_can_have_are_before_or_after_all(
 @pytest.mark.parametrize("name", [b"/a\rb", b"/a\r\nb", b'/a",\nb', b"/a b", b'/"'])
 def test_a_name_with_a_carriage_return_stays_in_its_cell_of_csv(name: bytes, monkeypatch) -> None:
     sent: list[bytes] = []
-    monkeypatch.setattr(records, "put", sent.append)
+    monkeypatch.setattr(records, "write_stdout", sent.append)
     rows = [records.failed_record(FailedFile(name, "failed", Failure(FailureCode.CRASH, 'It said "no",\r twice.')))]
     records.write_csv(rows, records.FAILED_COLUMNS)
     read = list(csv.reader(io.StringIO(sent[0].decode(), newline="")))
