@@ -88,7 +88,7 @@ def _checked(text: str) -> Parsed:
     """A text query, read. Raises `UsageError` where it asks nothing."""
     parsed = parse(text)
     if not parsed.text.strip():
-        raise UsageError("The query has no words to search for.", 'Add a word: mmsearch query "revenue chart" -table')
+        raise UsageError("The query has no words to search for.", "Add a word to search for.")
     if not parsed.words and not any(unicodedata.category(sign) == "So" for sign in parsed.text):
         raise UsageError("There are no words in the query, only signs.", "Add a word to look for.")
     return parsed

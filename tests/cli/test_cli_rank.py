@@ -86,7 +86,7 @@ def test_a_model_that_sees_compares_pictures_with_words(folder, models, capfd):
 def test_words_and_looks_beside_each_other_are_remarked_upon(folder, models, capfd):
     write_png(folder / "photo.png")
     assert run(["rank", "car", "photo.png", "car.txt", "--model", f"{models['clip']}/", "--no-ocr"]) == 0
-    assert "their scores don't compare well" in capfd.readouterr().err
+    assert "these scores don't compare" in capfd.readouterr().err
 
 
 def test_every_format_says_the_same(folder, capfd):

@@ -140,7 +140,7 @@ def entries(docs: Path) -> int:
 
 def add_up(told: str) -> int:
     """The sum of the numbers that begin the parts of a summary line; removed files are no entries."""
-    parts = [part for part in told.split("; ") if "removed" not in part and "to remove" not in part]
+    parts = [part for part in told.split("; ") if not any(word in part for word in ("removed", "to remove", "kept"))]
     return sum(int(re.search(r"\d[\d,]*", part)[0].replace(",", "")) for part in parts)
 
 

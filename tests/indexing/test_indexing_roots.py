@@ -21,6 +21,7 @@ from small_index import (
 from mmsearch.config import Settings
 from mmsearch.errors import UsageError
 from mmsearch.index import Index
+from mmsearch.store.roots import roots as stored_roots
 
 NO_OCR = Settings(ocr="never")
 
@@ -223,10 +224,8 @@ def test_an_empty_root_loses_nothing(docs: Path, index: Path) -> None:
 def test_a_root_on_another_device_loses_nothing_and_is_believed_when_whole(
     docs: Path, index: Path, monkeypatch
 ) -> None:
-    from mmsearch.store import catalogue
-
     run(index, docs)
-    real = catalogue.roots
+    real = stored_roots
     monkeypatch.setattr(
         "mmsearch.indexing.scope.roots",
         lambda *given: [replace(root, device=root.device + 1) for root in real(*given)],

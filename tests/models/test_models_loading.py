@@ -142,9 +142,9 @@ def test_t13_a_model_of_films_without_torchvision(families, monkeypatch):
 
 def test_t13_what_the_libraries_miss_is_named(families):
     error = ImportError("\nQwen3VLVideoProcessor requires the torchvision library but it was not found")
-    found = loading.explained("it", error)
+    found = loading._loading_error("it", error)
     assert (found.sentence, found.hint) == ("it needs torchvision.", "pip install 'mmsearch[video]'")
-    found = loading.explained("it", ModuleNotFoundError("No module named 'einops'"))
+    found = loading._loading_error("it", ModuleNotFoundError("No module named 'einops'"))
     assert (found.sentence, found.hint) == ("it needs einops.", "pip install einops")
 
 
