@@ -192,7 +192,7 @@ def output(rows: list[tuple[Any, ...]], failed: bool) -> None:
 
 def _captured(work: Callable[[], None]) -> list[bytes]:
     sent: list[bytes] = []
-    with patch.object(records, "put", sent.append), patch.object(records, "is_terminal", lambda _: False):
+    with patch.object(records, "write_stdout", sent.append), patch.object(records, "is_terminal", lambda _: False):
         work()
     return sent
 

@@ -123,6 +123,7 @@ def read(index: Path, lots: random.Random, over: list[int], report: dict[str, An
     kept: list[snapshot.Snapshot] = []
     close = snapshot.Snapshot.close
     snapshot.Snapshot.close = lambda self: kept.append(self)  # type: ignore[method-assign]  # to be asked once more
+    snapshot.Snapshot.end = lambda self: None  # type: ignore[method-assign]  # its read transaction goes on until then
     moments = set()
     while not over and not index.parent.joinpath("ready").exists():
         time.sleep(0.05)
@@ -130,7 +131,8 @@ def read(index: Path, lots: random.Random, over: list[int], report: dict[str, An
         text = " ".join([*lots.sample(WORDS, 2), *lots.sample([f"n{lots.randrange(FILES)}", "version", "file"], 1)])
         query = Query(text, k=lots.choice((5, 10, 200)), all_segments=lots.random() < 0.6, fold=False, min_score=0.0)
         try:
-            hits = Index.open(index).search(query).hits
+            with Index.open(index) as opened:
+                hits = opened.search(query).hits
             for one in kept:
                 report["problems"] += wrong(one, hits)
             moments.add(kept[0].connection.execute("SELECT coalesce(max(id), 0) FROM embeddings").fetchone()[0])

@@ -20,6 +20,7 @@ from mmsearch.models.device import Precision
 from mmsearch.models.embedder import Throughput
 from mmsearch.query import Query
 from mmsearch.run_record import Finished, RunRecord
+from mmsearch.store import sums
 from mmsearch.store.layout import IndexFolder
 from mmsearch.types import View
 
@@ -168,6 +169,11 @@ def change(index: Path, *statements: str) -> None:
     for statement in statements:
         connection.execute(statement)
     connection.close()
+
+
+def seal(index: Path) -> None:
+    """Checksums for the catalogue as it is now, as if a run had left it so."""
+    sums.seal(IndexFolder(index), None)
 
 
 def broken(index: Path, **options) -> dict[str, str]:

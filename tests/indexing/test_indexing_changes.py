@@ -18,6 +18,7 @@ from small_index import (
     holding,
     rows,
     run,
+    seal,
     use_word_model,
     write,
     write_pdf,
@@ -336,6 +337,7 @@ def test_files_over_the_size_limit_are_skipped_until_the_limit_is_raised(docs: P
 def test_what_an_older_extractor_made_is_stale_and_refreshed(docs: Path, index: Path, tasks) -> None:
     run(index, docs)
     change(index, "UPDATE assets SET extractor = 0, key = 'old ' || key WHERE id = 1")
+    seal(index)
     assert Index.open(index).status().stale == 1
     assert counts(run(index, docs)) == {"seen": 3, "unchanged": 3}
     tasks.clear()

@@ -18,6 +18,7 @@ from small_index import (
     found,
     rows,
     run,
+    seal,
     use_word_model,
     write,
     write_png,
@@ -129,6 +130,7 @@ def test_readings_are_the_words_of_a_new_space_and_are_not_made_again(tmp_path, 
         " SELECT id, 'ocr', 'engine 1', 'a sign of the harbour'"
         f" FROM segments WHERE asset_id = {asset}",
     )
+    seal(index)
     before = rows(index, "SELECT * FROM recognized_text")
     tasks = count_tasks(monkeypatch.setattr)
     assert run(index, add_models=(str(minilm),), ocr="always").caught_up == 4
@@ -191,7 +193,7 @@ KILLED = """
 import os, sys
 sys.path.insert(0, sys.argv[1])
 from pathlib import Path
-from small_index import run, use_word_model
+from small_index import run, seal, use_word_model
 from mmsearch.indexing import backfill
 from mmsearch.indexing import run as run_module
 from mmsearch.store import spaces
