@@ -5,9 +5,12 @@ import os
 import re
 import sqlite3
 import wave
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from mmsearch.config import Settings
 from mmsearch.encoding import encoders
@@ -22,10 +25,14 @@ from mmsearch.query import Query
 from mmsearch.run_record import Finished, RunRecord
 from mmsearch.store import sums
 from mmsearch.store.layout import IndexFolder
+from mmsearch.store.spaces import SpaceRow
 from mmsearch.types import View
 
+Vectors = npt.NDArray[np.float32]
+Patch = Callable[[Any, str, Any], None]  # `monkeypatch.setattr`, or one that undoes nothing
 
-def embedded(text: str) -> np.ndarray:
+
+def embedded(text: str) -> Vectors:
     """A unit vector, float32 (384,): the sum of a fixed random direction for each word."""
     total = np.full(builtin.DIMENSION, 1e-3, np.float32)
     for word in re.findall(r"\w+", text.lower()):
@@ -47,30 +54,32 @@ class WordModel:
     precision = Precision("cpu", "float32", "plain arithmetic")
     throughput = Throughput()
 
-    def fingerprint(self):
+    def fingerprint(self) -> dict[str, Any]:
         return builtin.fingerprint()
 
-    def describe_precision(self):
+    def describe_precision(self) -> str:
         return "plain arithmetic"
 
-    def split_text(self, text):
+    def split_text(self, text: str) -> list[str]:
         return [text[i : i + 1000] for i in range(0, len(text), 1000)] if text.strip() else []
 
-    def embed(self, view, items, role="document", instruction=None):
+    def embed(
+        self, view: View, items: Sequence[str], role: str = "document", instruction: str | None = None
+    ) -> Vectors:
         return np.stack([embedded(item) for item in items])
 
 
 class WordEncoder:
     """The same for queries."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.fingerprint = builtin.fingerprint()["text"]
         self.single_characters = self.takes_instruction = False
 
-    def embed(self, texts):
+    def embed(self, texts: Sequence[str]) -> Vectors:
         return np.stack([embedded(text) for text in texts])
 
-    def tokenize(self, texts):
+    def tokenize(self, texts: Sequence[str]) -> list[query_encoder.Tokens]:
         words = [list(re.finditer(r"\w+", text)) for text in texts]
         return [
             query_encoder.Tokens([7] * len(found), [one[0] for one in found], 0, [one.span() for one in found])
@@ -78,14 +87,14 @@ class WordEncoder:
         ]
 
 
-def opened_word_encoder(row) -> WordEncoder:
+def opened_word_encoder(row: SpaceRow) -> WordEncoder:
     """The encoder of the model of words; no other model has one."""
     if row.fingerprint != builtin.fingerprint():
         raise ModelUnavailable("Only the model of words has a query encoder here.")
     return WordEncoder()
 
 
-def use_word_model(patch) -> None:
+def use_word_model(patch: Patch) -> None:
     """Put it where runs and queries take their model from; `patch` sets attributes (`monkeypatch.setattr`)."""
     patch(model_selection, "DEFAULT", ("builtin",))
     patch(run_models, "load_embedder", lambda row, grant, settings: WordModel())
@@ -94,18 +103,18 @@ def use_word_model(patch) -> None:
     patch(encoders, "problem", lambda place, deep=False: "")
 
 
-def load_word_model(patch) -> None:
+def load_word_model(patch: Patch) -> None:
     """Put it where commands without an index load the built-in model; others are loaded as they are."""
     load, word = registry.load, WordModel()
     patch(registry, "load", lambda spec, options=None: word if spec.name == "builtin" else load(spec, options))
 
 
-def count_tasks(patch) -> list[tuple[bytes, int | None]]:
+def count_tasks(patch: Patch) -> list[tuple[bytes, int | None]]:
     """A list that grows by (path, span) with each task that goes to a worker; a span of None opens a file."""
     tasks: list[tuple[bytes, int | None]] = []
     before = ExtractStage._submit
 
-    def submit(self, task):
+    def submit(self: ExtractStage, task: Any) -> None:
         tasks.append((task[0].source.path, task[2]))
         before(self, task)
 
@@ -113,14 +122,20 @@ def count_tasks(patch) -> list[tuple[bytes, int | None]]:
     return tasks
 
 
-def events(index: Path, *targets: Path | bytes, listed=False, stop=lambda: None, **settings) -> list:
+def events(
+    index: Path,
+    *targets: Path | bytes,
+    listed: bool = False,
+    stop: Callable[[], str | None] = lambda: None,
+    **settings: Any,
+) -> list[Any]:
     """All events of a run over targets; without any, over all roots."""
     settings = {"ocr": "never", "workers": 1} | settings
     named = [os.fsencode(target) for target in targets] or None
     return list(Index.update(index, named, Settings(**settings), listed=listed, stop=stop))
 
 
-def run(index: Path, *targets: Path | bytes, **options) -> RunRecord:
+def run(index: Path, *targets: Path | bytes, **options: Any) -> RunRecord:
     """A run's record; its counts must add up."""
     last = events(index, *targets, **options)[-1]
     assert isinstance(last, Finished)
@@ -137,7 +152,7 @@ def counts(record: RunRecord) -> dict[str, int]:
     return {name: getattr(record, name) for name in names if getattr(record, name)}
 
 
-def found(index: Path, text: str, **query) -> list[bytes]:
+def found(index: Path, text: str, **query: Any) -> list[bytes]:
     """The paths that a query finds by content or name, best first."""
     query = {"min_score": 0.0} | query
     return [hit.path for hit in Index.open(index).search(Query(text, **query)).hits]
@@ -152,7 +167,7 @@ def holding(index: Path, word: str) -> list[str]:
     return [os.fsdecode(row[0]) for row in rows(index, sql, word)]
 
 
-def rows(index: Path, sql: str, *values) -> list[tuple]:
+def rows(index: Path, sql: str, *values: object) -> list[tuple[Any, ...]]:
     """Rows of the catalogue."""
     connection = sqlite3.connect(f"{IndexFolder(index).catalogue.as_uri()}?mode=ro", uri=True)
     try:
@@ -176,12 +191,12 @@ def seal(index: Path) -> None:
     sums.seal(IndexFolder(index), None)
 
 
-def broken(index: Path, **options) -> dict[str, str]:
+def broken(index: Path, **options: Any) -> dict[str, str]:
     """The promises that do not hold: their state by name."""
     return {one.promise: one.state for one in Index.verify(index, **options) if one.state not in ("ok", "unchecked")}
 
 
-def contents(index: Path) -> list[tuple]:
+def contents(index: Path) -> list[tuple[Any, ...]]:
     """What an index holds, without ids and times: every file with its state, and every segment with its text and its
     vector's bytes."""
     files = rows(
