@@ -42,14 +42,15 @@ def ready(index: Path, vectors: Path) -> None:
     from mmsearch.models.model_options import ModelOptions
     from mmsearch.models.registry import load, resolve
     from mmsearch.store import spaces
-    from mmsearch.store.catalogue import open_writer, transaction
+    from mmsearch.store.catalogue import open_reader, transaction
     from mmsearch.store.layout import IndexFolder
+    from mmsearch.store.writing import writing
 
     million.make(index, EMBEDDINGS)
     place, spec = IndexFolder(index), resolve("builtin")
-    connection = open_writer(place)
-    with transaction(connection, place):
-        connection.execute("UPDATE spaces SET fingerprint = ?", (json.dumps(builtin.fingerprint()),))
+    with writing(place, "benchmark") as writer, transaction(writer.connection, place):
+        writer.connection.execute("UPDATE spaces SET fingerprint = ?", (json.dumps(builtin.fingerprint()),))
+    connection = open_reader(place)
     row = spaces.spaces(connection)[0]
     encoders.provide(row, load(spec), spec, ModelOptions())
     if not vectors.is_file():

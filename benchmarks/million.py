@@ -39,7 +39,7 @@ def make(folder: Path, passages: int) -> None:
     """Make the index with `passages` segments of one embedding each; nothing to do where it is."""
     from mmsearch.models import builtin
     from mmsearch.models.registry import load, resolve
-    from mmsearch.store import ann
+    from mmsearch.store import ann, sums
     from mmsearch.store.catalogue import open_writer
     from mmsearch.store.layout import IndexFolder
     from mmsearch.types import View
@@ -60,6 +60,7 @@ def make(folder: Path, passages: int) -> None:
     print(f"ann file of {passages:,} vectors built in {time.monotonic() - began:.0f} s", file=sys.stderr)
     connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     connection.close()
+    sums.seal(place, None)
     _register(place)
     ready.touch()
 
@@ -138,7 +139,7 @@ def _fill(
             file_id = files.put_file(connection, 1, facts)
             asset_id, _ = files.put_asset(connection, f"key{number}", "text", "text")
             files.link(connection, file_id, asset_id)
-            segments = [Segment(at, Locator(line_start=at, line_end=at), next(texts)) for at in range(size)]
+            segments = [Segment(at, Locator(line_start=at + 1, line_end=at + 1), next(texts)) for at in range(size)]
             chunk = SpanResult(asset_id, f"key{number}", 0, Probe((Span(0, 1),)), segments)
             chunk.vectors = [Vectors(at, 1, "text", next(matrix)[None]) for at in range(size)]
             commit_span(connection, chunk, [1])

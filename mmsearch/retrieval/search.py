@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import time
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from mmsearch.encoding.grants import leave_out
@@ -72,7 +74,9 @@ def find(
         notes.append(_below(rows, best[0].score))
     shown = _grouped(passing, query, snapshot)
     places = snapshot.places([scored.segments[row.at] for group in shown for row in group if row.at is not None])
-    return tuple(_hit(number, group, scored, places, query) for number, group in enumerate(shown, 1)), notes
+    ranked = {name: sorted(value for value in values if value is not None) for name, values in scored.raw.items()}
+    hits = (_hit(number, group, scored, ranked, places, query) for number, group in enumerate(shown, 1))
+    return tuple(hits), notes
 
 
 def _passing(rows: list[_Row], encoded: EncodedQuery, query: Query) -> list[_Row]:
@@ -161,7 +165,7 @@ def _rows(snapshot: Snapshot, scored: Scored, named: dict[int, Named], refused: 
             continue
         base = float(scored.ranking.score[at])
         for group in [of] if query.fold else [[one] for one in of]:
-            best = sorted(group, key=lambda one: (-_name_score(named, one[0]), one[1]))
+            best = group if len(group) == 1 else sorted(group, key=lambda one: (-_name_score(named, one[0]), one[1]))
             name = named.get(best[0][0])
             seen.update(file_id for file_id, _ in best)
             total = base + (1 - max(base, 0.0)) * (name.weight * name.score if name else 0.0)
@@ -196,7 +200,14 @@ def _grouped(rows: list[_Row], query: Query, snapshot: Snapshot) -> list[list[_R
     return list(groups.values())
 
 
-def _hit(number: int, group: list[_Row], scored: Scored, places: dict[int, Place], query: Query) -> Hit:
+def _hit(
+    number: int,
+    group: list[_Row],
+    scored: Scored,
+    ranked: Mapping[str, Sequence[float]],
+    places: dict[int, Place],
+    query: Query,
+) -> Hit:
     best = group[0]
     path = best.files[0][1]
     same = tuple(sorted({other for row in group for _, other in row.files} - {path}))
@@ -207,7 +218,7 @@ def _hit(number: int, group: list[_Row], scored: Scored, places: dict[int, Place
         shown = os.fsdecode(os.path.basename(path))
         return Hit(number, best.score, path, name.kind, "names", Locator(), shown, alone, None, same)
     place = places[scored.segments[best.at]]
-    signals = _signals(best, scored)
+    signals = _signals(best, scored, ranked)
     weights = {term.rstrip("*"): scored.weights.get(term, 1.0) for term in scored.terms[best.at]}
     own = [row.at for row in group[1:] if row.at is not None and row.asset_id == best.asset_id]
     more = tuple(places[scored.segments[at]].locator for at in own)
@@ -226,15 +237,16 @@ def _hit(number: int, group: list[_Row], scored: Scored, places: dict[int, Place
     )
 
 
-def _signals(row: _Row, scored: Scored) -> tuple[Signal, ...]:
-    """Each signal's share in a hit. The contributions sum to the hit's score."""
+def _signals(row: _Row, scored: Scored, ranked: Mapping[str, Sequence[float]]) -> tuple[Signal, ...]:
+    """Each signal's share in a hit. The contributions sum to the hit's score. `ranked` are the raw values of each
+    signal, ascending."""
     assert row.at is not None
     signals = []
     for name, parts in scored.ranking.contributions.items():
         raw, calibrated = scored.raw[name][row.at], scored.calibrated[name][row.at]
         if raw is None or calibrated is None:
             continue
-        rank = 1 + sum(other is not None and other > raw for other in scored.raw[name])
+        rank = 1 + len(ranked[name]) - bisect_right(ranked[name], raw)
         terms = {"words": scored.terms, "minus": scored.unwanted}.get(name, {row.at: ()})[row.at]
         signals.append(Signal(name, raw, calibrated, rank, float(parts[row.at]), terms))
     if row.named is not None:

@@ -134,8 +134,7 @@ def score(snapshot: Snapshot, encoded: EncodedQuery, words: Words, extra: Sequen
     whole = sum(weight for weight, _ in wanted) or 1.0
     against = [(-w / whole, find_words(part.terms, texts, length)) for w, part in parts if w < 0]
     penalty = sum((w * one.found for w, one in against), np.zeros(len(ids))) if against else None
-    joined = {i: " ".join(text) for i, text in zip(ids, texts, strict=True)}
-    exact = _exact(snapshot, words, runs, joined) if runs else None
+    exact = _exact(snapshot, words, runs, dict(zip(ids, texts, strict=True))) if runs else None
     if found is not None:
         raw["words"] = [float(value) if own else None for value, own in zip(found.found, has_words, strict=True)]
     for name, values in (("exact", exact), ("minus", penalty)):
@@ -168,14 +167,15 @@ def _candidates(snapshot: Snapshot, encoded: EncodedQuery, wanted: Sequence[Word
     return ids
 
 
-def _exact(snapshot: Snapshot, words: Words, runs: Mapping[str, str], texts: Mapping[int, str]) -> np.ndarray:
+def _exact(snapshot: Snapshot, words: Words, runs: Mapping[str, str], texts: Mapping[int, list[str]]) -> np.ndarray:
     """The share of the query's information that lies in identifiers which a candidate holds, float64 (n,) in 0..1; a
     little less where the words are there, but other signs between them."""
     import numpy as np
 
     known = {term.word: term.idf for term in words.terms}
     whole = sum(known.values()) or 1.0
-    holding = {i: [run for run in runs if f" {run} " in f" {text} "] for i, text in texts.items()}
+    joined = {i: f" {' '.join(text)} " for i, text in texts.items()}
+    holding = {i: [run for run in runs if f" {run} " in text] for i, text in joined.items()}
     places = snapshot.places([i for i, held in holding.items() if held])
     share = np.zeros(len(texts))
     for number, (segment_id, held) in enumerate(holding.items()):

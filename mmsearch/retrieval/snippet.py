@@ -45,6 +45,8 @@ def matches(text: str, weights: Mapping[str, float]) -> list[tuple[int, str, flo
 
 def fold(text: str) -> str:
     """Text without case and accents."""
+    if text.isascii():  # which has neither accents nor decompositions
+        return text.lower()
     return "".join(c for c in unicodedata.normalize("NFD", text.casefold()) if not unicodedata.combining(c))
 
 

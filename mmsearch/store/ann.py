@@ -27,7 +27,7 @@ from mmsearch.store.layout import IndexFolder, Signature
 if TYPE_CHECKING:
     import numpy as np
 
-FLAT_UP_TO = 200_000  # an exact scan of 384 dimensions takes some 35 ms there
+FLAT_UP_TO = 50_000  # an exact scan of 384 dimensions takes some 5 ms there
 REBUILD_ROWS = 20_000  # rows outside the file that a reader scans by brute force before a writer builds anew
 KEPT_GENERATIONS = 2  # a reader that started before the last build still finds its file
 _SAMPLED = 16  # vectors of a file that are compared with the catalogue before it is believed

@@ -130,9 +130,9 @@ def events(
     **settings: Any,
 ) -> list[Any]:
     """All events of a run over targets; without any, over all roots."""
-    settings = {"ocr": "never", "workers": 1} | settings
+    chosen: dict[str, Any] = {"ocr": "never", "workers": 1} | settings
     named = [os.fsencode(target) for target in targets] or None
-    return list(Index.update(index, named, Settings(**settings), listed=listed, stop=stop))
+    return list(Index.update(index, named, Settings(**chosen), listed=listed, stop=stop))
 
 
 def run(index: Path, *targets: Path | bytes, **options: Any) -> RunRecord:
