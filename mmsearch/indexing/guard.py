@@ -5,7 +5,9 @@ A missing file stays in the index, and the run ends with exit 5, where one of th
 - the folder lies on another device than before, or its mount point is gone;
 - it can't be listed;
 - it is empty and has lost at least `EMPTIED_FILES` files (where a walk starts: any number, if it held no others);
-- it is there and has lost at least `GUARD_FILES` files and more than half of those it held.
+- it is there and has lost at least `GUARD_FILES` files and more than half of those it held;
+- an earlier run kept its files for one of these reasons, and more than half of those it held are still lost, whatever
+  has become of the folder since.
 
 All else is believed: a folder that is removed as a whole counts as lost files of the folder above. A file that is there
 under another name is not lost, and neither is one that its root's rules leave out.
@@ -41,6 +43,7 @@ class Missing:
     nothing: bool  # no file at all was found
     before: Mapping[bytes, int]  # mount points -> device, as they were; the root itself is the empty path
     now: Mapping[bytes, int]  # and as they are
+    missed: frozenset[bytes]  # folders of which an earlier run kept lost files
 
 
 @dataclass(slots=True)
@@ -51,6 +54,7 @@ class Verdict:
     reasons: list[str] = field(default_factory=list)  # why others stay, a sentence for each folder
     kept: int = 0  # the number of these others
     mounts: dict[bytes, int] = field(default_factory=dict)  # to be remembered
+    missed: frozenset[bytes] = frozenset()  # folders of which lost files were kept, to be remembered
 
 
 def judge(missing: Missing, moved: set[tuple[int, int]], believe_all: bool) -> Verdict:
@@ -58,11 +62,14 @@ def judge(missing: Missing, moved: set[tuple[int, int]], believe_all: bool) -> V
     `believe_all` (--allow-mass-delete) every file that was looked for in vain is gone."""
     verdict = Verdict()
     guarded: dict[bytes, str] = {}
+    missed = {folder for folder in missing.missed if _is_unseen(missing, folder)}
     if not believe_all:
         lost = [path for path, row in missing.files.items() if _is_lost(missing, path, row, moved)]
-        guarded = _guarded(missing, lost)
+        still = _still_missed(missing, lost)
+        guarded = _guarded(missing, lost, still)
         verdict.reasons = list(guarded.values())
         verdict.reasons += _unlisted(missing, guarded)
+        missed |= {*still, *guarded, *(folder for folder in missing.unlisted if _holds_any(missing, folder))}
     verdict.gone = {
         path: row for path, row in missing.files.items() if not any(is_below(path, folder) for folder in guarded)
     }
@@ -70,6 +77,7 @@ def judge(missing: Missing, moved: set[tuple[int, int]], believe_all: bool) -> V
         unseen = {path for path in missing.known if any(is_below(path, folder) for folder in missing.unlisted)}
         verdict.kept = len(unseen.union(missing.files) - verdict.gone.keys())
     verdict.mounts = _remembered(missing, guarded)
+    verdict.missed = frozenset(missed)
     return verdict
 
 
@@ -77,8 +85,34 @@ def _is_lost(missing: Missing, path: bytes, row: FileRow, moved: set[tuple[int, 
     return (row.size, row.mtime_ns) not in moved and not os.path.lexists(os.path.join(missing.scope.root.path, path))
 
 
-def _guarded(missing: Missing, lost: list[bytes]) -> dict[bytes, str]:
-    """The folders whose lost files are not believed to be deleted, outermost first, each with a sentence."""
+def _still_missed(missing: Missing, lost: list[bytes]) -> dict[bytes, str]:
+    """The folders whose files an earlier run kept, or the part of one that was walked, of which more than half of the
+    files are lost, each with a clause."""
+    found = {}
+    below = missing.scope.below
+    for folder in missing.missed:
+        part = below if is_below(below, folder) else folder
+        number = sum(is_below(path, part) for path in lost)
+        held = sum(is_below(path, part) for path in missing.known)
+        if number * 2 > held:
+            found[part] = f"still lacks {number:,} of its {held:,} files"
+    return found
+
+
+def _is_unseen(missing: Missing, folder: bytes) -> bool:
+    """Whether this walk could not see what has become of a folder."""
+    if missing.scope.files or not is_below(folder, missing.scope.below):
+        return True
+    return any(is_below(folder, other) for other in (*missing.unlisted, *missing.unwalked))
+
+
+def _holds_any(missing: Missing, folder: bytes) -> bool:
+    return any(is_below(path, folder) and path != folder for path in missing.known)
+
+
+def _guarded(missing: Missing, lost: list[bytes], still: Mapping[bytes, str]) -> dict[bytes, str]:
+    """The folders whose lost files are not believed to be deleted, outermost first, each with a sentence. `still` are
+    those that `_still_missed` returns."""
     if not lost:
         return {}
     scope = missing.scope
@@ -96,6 +130,7 @@ def _guarded(missing: Missing, lost: list[bytes]) -> dict[bytes, str]:
         is_much = number >= GUARD_FILES and number * 2 > held[folder] and (walked or folder == scope.below)
         if is_much and os.path.isdir(os.path.join(scope.root.path, folder)):
             reasons.setdefault(folder, f"has lost {number:,} of its {held[folder]:,} files")
+    reasons = {**still, **reasons}
     outermost: dict[bytes, str] = {}
     for folder in sorted(reasons, key=len):
         if not any(is_below(folder, other) for other in outermost):

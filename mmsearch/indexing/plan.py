@@ -17,7 +17,7 @@ from mmsearch.indexing.tally import Tally
 from mmsearch.run_record import FileFailed
 from mmsearch.store import files
 from mmsearch.store.files import FileRow
-from mmsearch.store.roots import Root, set_mounts
+from mmsearch.store.roots import Root, set_guarded, set_mounts
 from mmsearch.types import AssetState, Failure, Kind, Source
 
 
@@ -53,6 +53,8 @@ class Plan:
         an earlier run left. Returns the jobs that can start at once."""
         for root, devices in survey.mounts:
             set_mounts(self.connection, root.id, devices)
+        for root, folders in survey.missed:
+            set_guarded(self.connection, root.id, folders)
         files.put_change_times(self.connection, survey.change_times)
         self.note_absent(survey)
         for _, _, row in survey.retry:

@@ -22,7 +22,7 @@ from mmsearch.indexing.tally import Tally
 from mmsearch.run_record import Remark
 from mmsearch.store.files import FileRow, known_files
 from mmsearch.store.meta import get_meta
-from mmsearch.store.roots import Root, is_below, mounts
+from mmsearch.store.roots import Root, guarded, is_below, mounts
 from mmsearch.store.schema import CTIMES_SINCE
 from mmsearch.types import EXTRACTOR_VERSION, Kind
 
@@ -48,6 +48,7 @@ class Scan:
         default_factory=list
     )  # mounts that are not walked: absolute path, type, files that the index holds of it
     mounts: list[tuple[Root, dict[bytes, int]]] = field(default_factory=list)  # to be remembered
+    missed: list[tuple[Root, frozenset[bytes]]] = field(default_factory=list)  # folders whose files were kept, likewise
     change_times: list[tuple[int, int]] = field(default_factory=list)  # file id, ctime_ns: seen for the first time
     touched: int = 0  # files of which nothing but the change time is another
     seen: dict[int, set[bytes]] = field(default_factory=dict)  # by root, so that no file counts twice
@@ -70,6 +71,8 @@ def survey(connection: sqlite3.Connection, scopes: list[Scope], settings: Settin
         result.kept += verdict.kept
         if verdict.mounts != lack.before:
             result.mounts.append((lack.scope.root, verdict.mounts))
+        if verdict.missed != lack.missed:
+            result.missed.append((lack.scope.root, verdict.missed))
     yield
 
 
@@ -83,7 +86,7 @@ def _one(
     globs = Globs.of(rules.include, rules.exclude)
     walk = Walk(root.path, globs, rules.hidden, rules.ignore_files, scope.below, rules.network, scope.apart)
     if not scope.files and root.walked and not os.path.isdir(os.path.join(root.path, scope.below)):
-        _lost_root(scope, known, settings, result)
+        _lost_root(scope, known, guarded(connection, root.id), settings, result)
         return None
     seen, tally = result.seen.setdefault(root.id, set()), result.tally
     entries = _singles(scope, known, result) if scope.files else walk.entries()
@@ -107,7 +110,8 @@ def _one(
     before = mounts(connection, root)
     now = mounts_of_single(root.path, scope.files) if scope.files else _mounts_now(scope, walk, before)
     unwalked = frozenset(mount.path for mount in walk.unwalked)
-    return Missing(scope, known, missing, unlisted, unwalked, frozenset(walk.empty), not seen, before, now)
+    missed, empty = guarded(connection, root.id), frozenset(walk.empty)
+    return Missing(scope, known, missing, unlisted, unwalked, empty, not seen, before, now, missed)
 
 
 def _missing(
@@ -248,11 +252,16 @@ def sidecar_note(entry: Entry) -> str:
     return json.dumps([[name.decode("utf-8", "surrogateescape"), size, time] for name, size, time in entry.sidecars])
 
 
-def _lost_root(scope: Scope, known: dict[bytes, FileRow], settings: Settings, result: Scan) -> None:
+def _lost_root(
+    scope: Scope, known: dict[bytes, FileRow], missed: frozenset[bytes], settings: Settings, result: Scan
+) -> None:
+    """Settle the files of a folder to walk that is not there; `missed` is what `guarded` returns of its root."""
     shown = os.fsdecode(os.path.join(scope.root.path, scope.below))
     if settings.allow_mass_delete:
         result.gone += known.values()
+        result.missed.append((scope.root, frozenset(path for path in missed if not is_below(path, scope.below))))
     elif known:
+        result.missed.append((scope.root, missed | {scope.below}))
         result.kept += len(known)
         result.guarded.append(f"{shown} is missing: its {len(known):,} files stay in the index.")
     else:

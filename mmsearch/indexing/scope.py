@@ -13,9 +13,20 @@ from mmsearch.discovery.mounts import PSEUDO, is_network, mount_points, type_at
 from mmsearch.discovery.walk import device_of
 from mmsearch.errors import UsageError
 from mmsearch.run_record import Remark
+from mmsearch.store.access import folder_beside
 from mmsearch.store.files import move_file
 from mmsearch.store.layout import IndexFolder
-from mmsearch.store.roots import Root, add_root, is_below, remove_root, roots, set_forgotten, set_rules
+from mmsearch.store.roots import (
+    Root,
+    add_root,
+    guarded,
+    is_below,
+    remove_root,
+    roots,
+    set_forgotten,
+    set_guarded,
+    set_rules,
+)
 from mmsearch.types import ALL_FILES, FileRules
 
 
@@ -44,8 +55,7 @@ class Reach:
     @classmethod
     def of(cls, folder: IndexFolder, targets: Sequence[bytes] | None, own: bool) -> Reach:
         """The reach of a run over an index."""
-        beside = os.path.realpath(os.fsencode(folder.path.absolute().parent))
-        return cls((beside, *(os.path.realpath(target) for target in targets or ())), everywhere=own)
+        return cls((folder_beside(folder), *(os.path.realpath(target) for target in targets or ())), everywhere=own)
 
     def holds(self, path: bytes) -> bool:
         """Whether a run may open an absolute path: links are followed to where they lead."""
@@ -227,6 +237,8 @@ def _absorb(connection: sqlite3.Connection, root: Root, other: Root) -> list[byt
             move_file(connection, file_id, root.id, os.path.relpath(absolute, root.path))
     if not (other.walked and is_below(other.path, root.path)):
         return []
+    missed = {os.path.relpath(os.path.join(other.path, path), root.path) for path in guarded(connection, other.id)}
+    set_guarded(connection, root.id, guarded(connection, root.id) | missed)
     remove_root(connection, other.id)
     return [os.path.relpath(os.path.join(other.path, path), root.path) for path in other.forgotten]
 

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 
 from mmsearch.store.catalogue import BadRow
 from mmsearch.store.layout import IndexFolder
+from mmsearch.store.meta import get_meta, set_meta
 from mmsearch.types import ALL_FILES, FileRules
 
 
@@ -84,6 +85,28 @@ def set_mounts(connection: sqlite3.Connection, root_id: int, devices: Mapping[by
     )
 
 
+def guarded(connection: sqlite3.Connection, root_id: int) -> frozenset[bytes]:
+    """The folders of a root, by relative path, of which an earlier run missed files and kept them in the index."""
+    try:
+        names = json.loads(get_meta(connection, _guarded_key(root_id)) or "[]")
+        return frozenset(name.encode("utf-8", "surrogateescape") for name in names)
+    except (AttributeError, TypeError, ValueError, RecursionError) as error:
+        raise BadRow("the guarded folders of a root are none that a run writes") from error
+
+
+def set_guarded(connection: sqlite3.Connection, root_id: int, folders: Iterable[bytes]) -> None:
+    """Remember the folders of which files are missed, as `guarded` returns them. Inside the caller's transaction."""
+    names = sorted(path.decode("utf-8", "surrogateescape") for path in folders)
+    if names:
+        set_meta(connection, _guarded_key(root_id), json.dumps(names))
+    else:
+        connection.execute("DELETE FROM meta WHERE key = ?", (_guarded_key(root_id),))
+
+
+def _guarded_key(root_id: int) -> str:
+    return f"guarded {root_id}"
+
+
 def add_root(connection: sqlite3.Connection, folder: IndexFolder, path: bytes, walked: bool, device: int) -> Root:
     """Take a root in. One that lies beside or below the index folder is stored relative to it, so that both can be
     moved together. Inside the caller's transaction."""
@@ -99,6 +122,7 @@ def add_root(connection: sqlite3.Connection, folder: IndexFolder, path: bytes, w
 def remove_root(connection: sqlite3.Connection, root_id: int) -> None:
     """Remove a root that holds no files any more. Inside the caller's transaction."""
     connection.execute("DELETE FROM roots WHERE id = ?", (root_id,))
+    set_guarded(connection, root_id, ())
 
 
 def set_forgotten(connection: sqlite3.Connection, root_id: int, paths: Iterable[bytes]) -> None:

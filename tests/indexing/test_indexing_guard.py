@@ -180,8 +180,73 @@ def test_an_empty_folder_in_place_of_a_full_one_is_not_believed(lib: Path, index
     said = f"{lib / 'full'} is empty, where 12 files were: they stay in the index."
     for targets in ((), (lib,)):
         assert outcome(index, *targets) == ("guard", 0, [said])
+
+
+def test_a_folder_that_is_removed_as_a_whole_is_believed(lib: Path, index: Path) -> None:
+    fill(lib / "full", 12)
+    run(index, lib)
     shutil.rmtree(lib / "full")
-    assert outcome(index) == ("done", 12, [])  # a folder that is deleted is deleted
+    assert outcome(index) == ("done", 12, [])
+
+
+def test_a_folder_whose_files_were_kept_once_stays_guarded_whatever_becomes_of_it(lib: Path, index: Path) -> None:
+    fill(lib / "full" / "a", 12)
+    run(index, lib)
+    empty(lib / "full")
+    assert outcome(index)[:2] == ("guard", 0)
+    still = f"{lib / 'full'} still lacks 13 of its 13 files: they stay in the index."
+    write(lib / "full" / "other.md", "Not one of the twelve.\n")
+    assert outcome(index)[:2] == ("guard", 0)
+    shutil.rmtree(lib / "full")
+    for targets in ((), (lib,), (lib / "usb",), ()):
+        found = outcome(index, *targets)
+        assert found in (("guard", 0, [still]), ("done", 0, [])) and (found[0] == "done") == (targets == (lib / "usb",))
+    assert outcome(index, allow_mass_delete=True) == ("done", 13, [])
+    fill(lib / "full", 12)
+    run(index)
+    shutil.rmtree(lib / "full")
+    assert outcome(index) == ("done", 12, [])  # the permission was for what was lost then; so is the guard
+
+
+def test_a_guarded_folder_is_believed_again_when_most_of_its_files_are_back(lib: Path, index: Path) -> None:
+    fill(lib / "full", 12)
+    run(index, lib)
+    empty(lib / "full")
+    assert outcome(index)[:2] == ("guard", 0)
+    fill(lib / "full", 9)
+    assert outcome(index) == ("done", 3, [])
+    shutil.rmtree(lib / "full")
+    assert outcome(index) == ("done", 9, [])
+
+
+def test_a_root_that_comes_back_nearly_empty_after_it_was_missing_keeps_its_files(lib: Path, index: Path) -> None:
+    run(index, lib)
+    shutil.rmtree(lib)
+    assert outcome(index)[:2] == ("guard", 0)
+    write(lib / "new.md", "The first file of another disk.\n")
+    said = f"{lib} still lacks 12 of its 12 files: they stay in the index."
+    assert outcome(index) == ("guard", 0, [said])
+    assert outcome(index) == ("guard", 0, [f"{lib} still lacks 12 of its 13 files: they stay in the index."])
+    assert outcome(index, allow_mass_delete=True) == ("done", 12, [])
+
+
+def test_a_guard_survives_that_its_root_becomes_a_part_of_another(lib: Path, index: Path) -> None:
+    fill(lib / "full", 12)
+    run(index, lib)
+    empty(lib / "full")
+    assert outcome(index)[:2] == ("guard", 0)
+    shutil.rmtree(lib / "full")
+    assert outcome(index, lib.parent)[:2] == ("guard", 0)
+    assert outcome(index)[:2] == ("guard", 0)
+
+
+def test_what_is_forgotten_by_name_is_guarded_no_more(lib: Path, index: Path) -> None:
+    fill(lib / "full", 12)
+    run(index, lib)
+    empty(lib / "full")
+    assert outcome(index)[:2] == ("guard", 0)
+    assert command(["forget", "--quiet", "--index", str(index), str(lib / "full")]) == 0
+    assert outcome(index) == ("done", 0, [])
 
 
 def test_a_few_files_of_an_emptied_folder_are_believed(lib: Path, index: Path) -> None:
