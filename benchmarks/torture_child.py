@@ -26,7 +26,7 @@ import psutil
 ROOT = Path(__file__).parents[1]
 sys.path[:0] = [str(ROOT / "tests" / "helpers")]
 
-MARK = "MMSEARCH_TORTURE"  # in the environment of all processes of a run
+MARK = "TORTURE_MOMENT"  # in the environment of all processes of a run
 SPAN = 500  # bytes of a text
 
 

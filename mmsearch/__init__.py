@@ -10,10 +10,13 @@ with Index.open("my.index") as index:
 """
 
 from mmsearch import telemetry
-from mmsearch.config import Settings
-from mmsearch.errors import MmsearchError
-from mmsearch.index import Index
-from mmsearch.query import Answer, Filter, Hit, Part, Query, RunOptions
+
+TYPE_CHECKING = False  # that of `typing`, whose import would take longer than all of this
+if TYPE_CHECKING:
+    from mmsearch.config import Settings
+    from mmsearch.errors import MmsearchError
+    from mmsearch.index import Index
+    from mmsearch.query import Answer, Filter, Hit, Part, Query, RunOptions
 
 __version__ = "0.1.0"
 __all__ = [
@@ -28,5 +31,17 @@ __all__ = [
     "Settings",
     "__version__",
 ]
+_MODULES = {"Index": "index", "MmsearchError": "errors", "Settings": "config"}  # of names; the others are in `query`
 
 telemetry.refuse()  # nothing above imports a library that reports
+
+
+def __getattr__(name: str) -> object:
+    """Import a public name when it is first used, so that the program sets its signal handlers before any import."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    import importlib
+
+    value: object = getattr(importlib.import_module(f"mmsearch.{_MODULES.get(name, 'query')}"), name)
+    globals()[name] = value
+    return value

@@ -1,14 +1,15 @@
 """The command line: parse, call `Index`, hand to `output`."""
 
-import signal
-import sys
-import threading
-from typing import NoReturn
+TYPE_CHECKING = False  # that of `typing`: nothing is imported before `main` has taken care of Ctrl-C
+if TYPE_CHECKING:
+    from typing import NoReturn
 
 
-def main() -> NoReturn:
+def main() -> "NoReturn":
     """The `mmsearch` command."""
-    _restore_default_action(signal.SIGINT)
+    _restore_default_interrupt()
+    import sys
+
     from mmsearch.cli.exit_codes import INTERRUPTED
     from mmsearch.cli.program import run
     from mmsearch.cli.stop_signals import stoppable
@@ -17,21 +18,25 @@ def main() -> NoReturn:
         code = run(sys.argv[1:])
         if code == INTERRUPTED:
             code = stop.exit_code
-    _restore_default_action(signal.SIGINT)
+    _restore_default_interrupt()
     if stop.signal is not None or _has_running_stage():
         _exit_at_once(code)
     sys.exit(code)
 
 
-def _restore_default_action(number: signal.Signals) -> None:
-    """Restore the default action of a signal, so that it ends the process without a traceback while the program starts
-    and exits. A signal that the parent process ignores stays ignored."""
-    if signal.getsignal(number) is not signal.SIG_IGN:
-        signal.signal(number, signal.SIG_DFL)
+def _restore_default_interrupt() -> None:
+    """Restore the default action of SIGINT, so that it ends the process without a traceback while the program starts
+    and exits. A SIGINT that the parent process ignores stays ignored."""
+    import _signal  # what `signal` is made of: built in, while `signal` takes milliseconds to import
+
+    if _signal.getsignal(_signal.SIGINT) != _signal.SIG_IGN:
+        _signal.signal(_signal.SIGINT, _signal.SIG_DFL)
 
 
 def _has_running_stage() -> bool:
     """Whether a pipeline stage is still running in a thread: a run that was stopped does not wait for a model."""
+    import threading
+
     if threading.active_count() == 1:
         return False
     from mmsearch.encoding.jobs import Stage
@@ -44,6 +49,7 @@ def _exit_at_once(code: int) -> None:
     replaces the exit code by SIGINT after an interrupted import."""
     import contextlib
     import os
+    import sys
 
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(OSError, ValueError, AttributeError):  # its reader may be gone

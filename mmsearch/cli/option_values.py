@@ -7,33 +7,43 @@ from __future__ import annotations
 
 import math
 import re
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from mmsearch.errors import UsageError
 
 _TIME_UNITS = {"s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0, "": 1.0}
 _LONGEST_S = 1e10  # three centuries
 _LONGEST_TEXT = 60  # characters of a number
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_FIRST_S = (datetime(1, 1, 1, tzinfo=UTC) - _EPOCH).total_seconds()  # no file is older
 _BYTE_UNITS = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4}
 
 
 def seconds(text: str, option: str) -> float:
     """A duration in seconds: `90`, `90s`, `20m`, `1h30m`, `2d`, `1:30`, `1:02:03`; at most three centuries."""
+    total = _duration(text)
+    if total is None:
+        raise UsageError(f"{option} can't be {text!r}.", "Write a time as 90s, 20m, 1h30m, 2d or 1:30.")
+    if total > _LONGEST_S:
+        raise UsageError(f"{option} can't be {text!r}: that is more than three centuries.", "Write a shorter time.")
+    return total
+
+
+def _duration(text: str) -> float | None:
+    """A duration of any length in seconds; None for text that is none."""
     value = text.strip().lower()
-    total = math.inf
     if len(value) > _LONGEST_TEXT:
-        pass
-    elif re.fullmatch(r"\d+(:[0-5]?\d){1,2}", value):
+        return None
+    if re.fullmatch(r"\d+(:[0-5]?\d){1,2}", value):
         total = 0.0
         for part in value.split(":"):
             total = total * 60 + int(part)
+        return total
     # The group is atomic, (?>...): without that, matching takes time exponential in the number of digits.
-    elif re.fullmatch(r"(?>\d+(?:\.\d+)?\s*(?:min|[smhdw]?)\s*)+", value):
+    if re.fullmatch(r"(?>\d+(?:\.\d+)?\s*(?:min|[smhdw]?)\s*)+", value):
         parts = re.findall(r"(\d+(?:\.\d+)?)\s*(min|[smhdw]?)\s*", value)
-        total = sum(float(number) * _TIME_UNITS[unit] for number, unit in parts)
-    if total > _LONGEST_S:
-        raise UsageError(f"{option} can't be {text!r}.", "Write a time as 90s, 20m, 1h30m, 2d or 1:30.")
-    return total
+        return sum(float(number) * _TIME_UNITS[unit] for number, unit in parts)
+    return None
 
 
 def byte_count(text: str, option: str) -> int:
@@ -75,14 +85,23 @@ def timestamp(text: str, option: str, now: datetime | None = None) -> float:
         return (midnight - timedelta(days=value.lower() == "yesterday")).timestamp()
     try:
         if re.fullmatch(r"\d{4}(-\d\d)?", value):
-            return datetime.fromisoformat(f"{value}-01-01"[:10]).timestamp()
+            return _since_epoch(datetime.fromisoformat(f"{value}-01-01"[:10]))
         if re.match(r"\d{4}-\d\d-", value):
-            return datetime.fromisoformat(value).timestamp()
-        if re.search(r"[smhdw]$|min$", value.lower()):
-            return now.timestamp() - seconds(value, option)
-    except (ValueError, OverflowError, OSError, UsageError):
+            return _since_epoch(datetime.fromisoformat(value))
+    except ValueError:  # no such day
         pass
+    if re.search(r"[smhdw]$|min$", value.lower()) and (ago := _duration(value)) is not None:
+        return max(now.timestamp() - ago, _FIRST_S)
     raise UsageError(f"{option} can't be {text!r}.", "Write 2024, 2024-05, 2024-05-31, 2024-05-31T14:00, today or 7d.")
+
+
+def _since_epoch(moment: datetime) -> float:
+    """A moment in seconds since 1970. The local time of the first and the last days of the calendar is not known to the
+    system: UTC stands in for it."""
+    try:
+        return moment.timestamp()
+    except (ValueError, OverflowError, OSError):
+        return (moment.replace(tzinfo=UTC) - _EPOCH).total_seconds()
 
 
 def finite(value: float | None, option: str) -> float | None:

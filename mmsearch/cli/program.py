@@ -14,7 +14,7 @@ import typer
 from typer.core import TyperGroup
 
 from mmsearch import __version__, config
-from mmsearch.cli import config_file, exit_codes, option_origins, system_errors
+from mmsearch.cli import config_file, exit_codes, option_origins, system_errors, variables
 from mmsearch.errors import MmsearchError, UsageError
 from mmsearch.output import streams
 
@@ -134,6 +134,7 @@ def _root(
     if context.invoked_subcommand is None:
         streams.write_message(context.get_help())
         raise typer.Exit(exit_codes.USAGE)
+    variables.check_variables(_variables(context.command), _COMMANDS, lambda names: _variables(_program(names)))
     context.default_map = _read_config(context.obj)
 
 
@@ -163,6 +164,14 @@ def _program(names: Sequence[str]) -> Any:
             parameter.envvar = names + ([f"MMSEARCH_{option}".upper()] if option in _GLOBAL else [])
             parameter.show_envvar = False  # a rule that the epilog states once
     return group
+
+
+def _variables(group: Any) -> dict[str, list[str]]:
+    """The environment variables of the options of each command of a group."""
+    return {
+        name: [variable for parameter in _options(command).values() for variable in parameter.envvar]
+        for name, command in group.commands.items()
+    }
 
 
 def _options(command: Any) -> dict[str, Any]:

@@ -184,6 +184,38 @@ def test_a_default_config_file_may_be_missing_but_not_unreadable(monkeypatch, tm
     assert told(capfd).startswith(f"The config file {tmp_path}/home/mmsearch/config.toml can't be read: ")
 
 
+@pytest.mark.parametrize(
+    ("name", "nearest"),
+    [
+        ("MMSEARCH_DEVCIE", "MMSEARCH_QUERY_DEVICE"), ("MMSEARCH_QUERY_DEVCIE", "MMSEARCH_QUERY_DEVICE"),
+        ("MMSEARCH_INDX", "MMSEARCH_INDEX"), ("MMSEARCH_CONFG", "MMSEARCH_CONFIG"), ("MMSEARCH_K", "MMSEARCH_QUERY_K"),
+        ("MMSEARCH_INDEX_NO_ORC", "MMSEARCH_INDEX_NO_OCR"), ("MMSEARCH_NO_OCR", "MMSEARCH_INDEX_NO_OCR"),
+        ("MMSEARCH_ZZZZZZZ", ""),
+    ],
+)  # fmt: skip
+def test_a_misspelt_variable_is_refused_with_the_nearest_name(
+    name: str, nearest: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv(name, "1")
+    assert run(["query", "x"]) == 2
+    tail = "MMSEARCH_QUERY_K sets `query -k`, and so on for every option."
+    first = f"Did you mean {nearest}?" if nearest else "Unset it."
+    assert capfd.readouterr() == ("", f"{name} is not the variable of an option.\n\nhint: {first} {tail}\n")
+
+
+@pytest.mark.parametrize("name", [*(f"MMSEARCH_{command}_{option}".upper() for command, option in (
+    ("index", "no_ocr"), ("similar", "k"), ("embed", "device"), ("query", "in"), ("forget", "wait"),
+)), "MMSEARCH_QUIET"])  # fmt: skip
+def test_a_variable_of_another_command_is_no_misspelt_one(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(name, "1")
+    assert run(["query", "x"]) == 0
+
+
+def test_an_empty_variable_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MMSEARCH_DEVCIE", "")
+    assert run(["query", "x"]) == 0
+
+
 # --- lines ------------------------------------------------------------------------------------------------------------
 
 
