@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any
 
-from mmsearch.cli import exit_codes, locations
+from mmsearch.cli import exit_codes, input_files, locations
 from mmsearch.cli.options import ListFormat
 from mmsearch.cli.rendering import write_hits_as
 from mmsearch.errors import UsageError
@@ -17,6 +17,7 @@ from mmsearch.output import records, streams
 from mmsearch.output.formatting import one_line
 from mmsearch.query import Query, RunOptions
 
+_LONGEST = 1 << 20  # bytes of a query
 _SHOWN = 40  # characters of a query in a message
 _NAMED = 10  # numbers of lines in the last message
 
@@ -81,7 +82,8 @@ def _opened(source: str, held: ExitStack) -> IO[bytes]:
             raise UsageError("--queries-from - reads standard input, which is closed.", "Give a file instead.")
         return sys.stdin.buffer
     try:
-        return held.enter_context(Path(source).open("rb"))
+        with input_files.announced(source):  # until there is a writer
+            return held.enter_context(Path(source).open("rb"))
     except (OSError, ValueError) as error:
         raise _unreadable(source, error) from error
 
@@ -96,6 +98,11 @@ def _queries(file: IO[bytes], source: str, end: bytes) -> Iterator[tuple[int, st
             raise _unreadable(source, error) from error
         more = bool(data)
         *lines, rest = (rest + data).split(end) if more else [rest, b""]
+        if len(rest) > _LONGEST:
+            raise UsageError(
+                f"--queries-from: line {number + len(lines) + 1} of {source} is longer than 1 MB, so it is no query.",
+                "Give a text file with a query a line.",
+            )
         for line in lines:
             number += 1
             if text := line.decode("utf-8", "replace").strip():

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mmsearch.cli import exit_codes, locations, options
+from mmsearch.cli import exit_codes, input_files, locations, options
 from mmsearch.errors import UsageError
 from mmsearch.output import formatting, records, streams, table
 
@@ -68,10 +68,15 @@ def eval(
     from mmsearch.index import Index
 
     wanted = reports.floors(fail_under or (), k)
-    before = reports.read_scores(Path(compare)) if compare is not None else None
-    judged = judgements.read_queries(Path(queries))
+    before = None
+    if compare is not None:
+        with input_files.announced(compare):
+            before = reports.read_scores(Path(compare))
+    with input_files.announced(queries):
+        judged = judgements.read_queries(Path(queries))
     if qrels is not None:
-        judged = judgements.with_qrels(judged, judgements.read_qrels(Path(qrels)))
+        with input_files.announced(qrels):
+            judged = judgements.with_qrels(judged, judgements.read_qrels(Path(qrels)))
     judged = _of_gallery(judged, gallery)
     folder = runner.base_folder(queries, base)
     with Index.open(locations.index_folder(index)) as opened:
@@ -119,7 +124,8 @@ def _save(path: str, told: Report) -> None:
     from mmsearch.evaluation.report import record
 
     try:
-        Path(path).write_text(records.to_json(record(told)) + "\n", "utf-8")
+        with input_files.announced(path):
+            Path(path).write_text(records.to_json(record(told)) + "\n", "utf-8")
     except OSError as error:
         raise UsageError(f"--save: {path} can't be written: {error.strerror}.", "Choose another place.") from error
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mmsearch.cli import exit_codes
+from mmsearch.cli import exit_codes, input_files
 from mmsearch.cli.stop_signals import stoppable
 from mmsearch.errors import UsageError
 from mmsearch.output import records, streams
@@ -99,7 +99,7 @@ def _write(path: str, record: RunRecord) -> None:
         records.write_json(records.run_record(record))
         return
     try:
-        with open(path, "w", encoding="utf-8") as file:
+        with input_files.announced(path), open(path, "w", encoding="utf-8") as file:
             file.write(records.to_json(records.run_record(record), indent=2) + "\n")
     except OSError as error:
         raise UsageError(
@@ -116,9 +116,10 @@ def read_list(source: str, null: bool, option: str) -> list[bytes]:
         if source == "-":
             if sys.stdin is None:
                 raise UsageError(f"{option} - reads standard input, which is closed.", "Give a file instead.")
-            data = sys.stdin.buffer.read()
+            data = input_files.read_all(sys.stdin.buffer, source, option)
         else:
-            data = Path(source).read_bytes()
+            with input_files.announced(source), open(source, "rb") as file:
+                data = input_files.read_all(file, source, option)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise UsageError(f"{option} can't be read from {source}: {reason}.", "Give a file, or - for stdin.") from error

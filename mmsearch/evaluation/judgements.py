@@ -12,6 +12,7 @@ from typing import Any
 from mmsearch.errors import UsageError
 from mmsearch.types import Locator
 
+_LARGEST = 1 << 28  # bytes of a file of queries or judgements: a device may have no end
 NEAR_S = 2.0  # a moment missed by no more than this is found
 _PLACE = re.compile(
     r"^(?P<path>.+)#(?:page=(?P<page>\d+)|t=(?P<start>\d+(?:\.\d+)?)(?:,(?P<end>\d+(?:\.\d+)?))?)$", re.S
@@ -98,7 +99,11 @@ def with_qrels(judged: Sequence[JudgedQuery], qrels: Mapping[str, Mapping[str, i
 
 def _text(path: Path) -> str:
     try:
-        return path.read_text("utf-8-sig")
+        with path.open("rb") as file:
+            data = file.read(_LARGEST + 1)
+        if len(data) > _LARGEST:
+            raise UsageError(f"{path} has more than 256 MB.", _FORM)
+        return data.decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
     except OSError as error:
         raise UsageError(f"{path} can't be read: {error.strerror}.", "Check the path.") from error
     except UnicodeDecodeError as error:

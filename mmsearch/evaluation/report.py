@@ -13,6 +13,7 @@ from mmsearch.evaluation.metrics import FALSE, Difference, GroupFigures, Scores,
 from mmsearch.evaluation.runner import RankedAnswer
 from mmsearch.index_status import Status
 
+_LARGEST = 1 << 28  # bytes of a saved run: a device may have no end
 SCHEMA = "mmsearch.eval/1"
 
 
@@ -97,7 +98,8 @@ def record(told: Report) -> dict[str, Any]:
 def read_scores(path: Path) -> dict[str, Scores]:
     """The scores of a saved run, by query id. Raises `UsageError` for a file that is none."""
     try:
-        saved = json.loads(path.read_text("utf-8"))
+        with path.open("rb") as file:
+            saved = json.loads(file.read(_LARGEST))
         if saved["schema"] != SCHEMA:
             raise ValueError("another schema")
         return {
@@ -106,7 +108,7 @@ def read_scores(path: Path) -> dict[str, Scores]:
         }
     except OSError as error:
         raise UsageError(f"--compare: {path} can't be read: {error.strerror}.", "Check the path.") from error
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise UsageError(
             f"--compare: {path} is no saved run.", "Save one: mmsearch eval ... --save RUN.json"
         ) from error
