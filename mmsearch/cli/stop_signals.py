@@ -18,6 +18,7 @@ from mmsearch.output.streams import is_terminal, write_message
 from mmsearch.run_record import RunOutcome
 
 LIMIT_S = 1.5  # from a signal to the end of the process, whatever it is doing
+IDLE_LIMIT_S = 0.5  # the same where nothing is under way that could be finished: libraries and models load, say
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _SHOW_CURSOR = "\x1b[?25h"  # the bar hides it, and nobody else would bring it back
 _CLEAR_LINE = "\r\x1b[2K"  # the bar stands there; it draws itself again on the next line
@@ -60,12 +61,14 @@ class StopRequest:
         write_message((_CLEAR_LINE if is_terminal(sys.stderr) else "") + "Stopping; what was committed is kept.")
 
     def watch(self, reader: int) -> None:
-        """End the process `LIMIT_S` after the first signal that is read from a pipe: the handler above waits until the
-        main thread comes out of a library (a model that loads, a FAISS file that is built). In a thread of its own."""
+        """End the process `LIMIT_S` or `IDLE_LIMIT_S` after the first signal that is read from a pipe: the handler
+        above waits until the main thread comes out of a library (a model that loads, a FAISS file that is built). In a
+        thread of its own."""
         while numbers := os.read(reader, 1):
             if numbers[0] in _SIGNALS:
                 code = 128 + numbers[0]
-                timer = threading.Timer(LIMIT_S, end_now, (code, _ENDED if self._under_way else ""))
+                limit = LIMIT_S if self._under_way else IDLE_LIMIT_S
+                timer = threading.Timer(limit, end_now, (code, _ENDED if self._under_way else ""))
                 timer.daemon = True
                 timer.start()
                 return

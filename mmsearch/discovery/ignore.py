@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -48,15 +47,25 @@ class Globs:
 
     @classmethod
     def of(cls, include: Sequence[str], exclude: Sequence[str]) -> Globs:
-        """Globs as they were typed. Raises `UsageError` for one that is none."""
+        """Globs as they were typed, or as a root remembers them. Raises `UsageError` for one that is none."""
         for option, globs in (("--include", include), ("--exclude", exclude)):
             for glob in globs:
                 if not _is_pattern(glob):
-                    raise UsageError(f"{option} can't be {glob!r}.", "A glob as in .gitignore: --include '*.pdf'")
+                    raise _no_glob(option, glob)
         return cls(
             spec_of(include) if include else None,
             spec_of(exclude) if exclude else None,
         )
+
+    @classmethod
+    def check(cls, include: Sequence[str], exclude: Sequence[str]) -> None:
+        """Raise `UsageError` for a glob that the user typed and that is none, or can match nothing: a comment, a blank,
+        a bracket that is not closed. In an ignore file git passes over such a line."""
+        cls.of(include, exclude)
+        for option, globs in (("--include", include), ("--exclude", exclude)):
+            for glob in globs:
+                if all(pattern.include is None for pattern in spec_of([glob]).patterns):
+                    raise _no_glob(option, glob, ": no path can match it")
 
     def leaves_out_file(self, path: bytes) -> bool:
         """Whether a file is left out by the user's word."""
@@ -83,12 +92,17 @@ def read_spec(path: bytes) -> GitIgnoreSpec | None:
     if len(content) > _MAX_BYTES:
         return None
     lines = content.decode("utf-8", "replace").splitlines()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", FutureWarning)  # of regular expressions that patterns with [[ become
-        try:
-            return spec_of(lines)
-        except (ValueError, re.error):  # a range like [z-a] gets as far as the regular expression
-            return spec_of(line for line in lines if _is_pattern(line))
+    try:
+        return spec_of(lines)
+    except (ValueError, re.error):  # a range like [z-a] gets as far as the regular expression
+        return spec_of(line for line in lines if _is_pattern(line))
+
+
+def _no_glob(option: str, glob: str, why: str = "") -> UsageError:
+    return UsageError(
+        f"{option} can't be {glob!r}{why}.",
+        f"Write a glob as in .gitignore: {option} '*.pdf'. A backslash takes the meaning from a sign: '\\[' or '\\#'.",
+    )
 
 
 def _is_pattern(line: str) -> bool:

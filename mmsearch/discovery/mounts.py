@@ -22,6 +22,7 @@ _NETWORK = frozenset(
     "9p acfs afpfs afs beegfs ceph cephfs cifs coda davfs ftp glusterfs gpfs lustre moosefs ncpfs nfs nfs3 nfs4"
     " orangefs osxfuse macfuse fusefs smb smb2 smb3 smbfs vboxsf vmhgfs webdav".split()
 )
+_SYSTEM = {b"/dev": "devtmpfs", b"/proc": "proc", b"/sys": "sysfs"}  # whatever is mounted there, or not
 _ESCAPED = re.compile(rb"\\([0-7]{3})")
 
 
@@ -34,20 +35,26 @@ def mount_points() -> dict[bytes, str]:
     """The type of what is mounted where, by absolute path; empty where the system does not list them."""
     try:
         with open("/proc/self/mountinfo", "rb") as table:
-            return parsed(table.read())
+            return _SYSTEM | parsed(table.read())
     except OSError:
         return {}
 
 
 def parsed(table: bytes) -> dict[bytes, str]:
-    """The mount points in the text of a mountinfo. Of several at one path the last one counts."""
+    """The mount points in the text of a mountinfo. Of several at one path the last one counts.
+
+    What lies in /proc and /sys is of the system, also where a container hides a part of them behind a tmpfs, and so is
+    /dev, in a container a tmpfs with devices in it. Below /dev a mount is what its type says: /dev/shm is a tmpfs that
+    keeps plain files."""
     found: dict[bytes, str] = {}
     for line in table.splitlines():
         with contextlib.suppress(ValueError, IndexError):
             fields = line.split(b" ")
             path = _ESCAPED.sub(lambda octal: bytes([int(octal[1], 8) & 0xFF]), fields[4])
             type_ = fields[fields.index(b"-", 6) + 1].decode("ascii", "replace")
-            found[path] = "devtmpfs" if path == b"/dev" else type_  # a container's /dev is a tmpfs with devices in it
+            top = b"/" + path.split(b"/")[1]
+            is_system = path in _SYSTEM or (top in _SYSTEM and top != b"/dev")
+            found[path] = _SYSTEM[top] if is_system and type_ not in PSEUDO else type_
     return found
 
 

@@ -9,6 +9,7 @@ is with whole names between two `**`: all but the last become atomic groups, whi
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Iterable
 
 from pathspec import GitIgnoreSpec
@@ -37,7 +38,9 @@ class _Pattern(GitIgnoreSpecPattern):
 
 def spec_of(lines: Iterable[str]) -> GitIgnoreSpec:
     """Patterns of an ignore file, or of the user. Raises `ValueError` or `re.error` for a line that is none."""
-    return GitIgnoreSpec.from_lines(lines, _Pattern, backend="simple")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # of regular expressions that patterns with [[ become
+        return GitIgnoreSpec.from_lines(lines, _Pattern, backend="simple")
 
 
 def quickened(regex: str) -> str:

@@ -142,12 +142,13 @@ class Pipeline:
                 return found or None
             found.append(chunk)
 
-    def wind_up(self) -> list[SpanResult]:
-        """Stop taking on work; returns the chunks that are finished within `_END` seconds."""
+    def wind_up(self, loading: bool = False) -> list[SpanResult]:
+        """Stop taking on work; returns the chunks that are finished within `_END` seconds. `loading` says that a model
+        is being loaded: before the first one is there nothing is finished, and nothing is waited for."""
         self._early.set()
         self._patience = 0.1
         found: list[SpanResult] = []
-        deadline = time.monotonic() + _END
+        deadline = time.monotonic() + (0.0 if loading and not self.encoding.embedded else _END)
         while time.monotonic() < deadline:
             chunks = self.poll(0.1)
             if chunks is None:

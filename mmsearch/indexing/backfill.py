@@ -111,7 +111,7 @@ class Backfill:
             self._chunks += chunks or []
             stop = chunks is not None and self.stopped()
             if stop:
-                self._chunks += pipeline.wind_up()
+                self._chunks += pipeline.wind_up(bool(self.models.waits_for))
             if chunks is None or stop or time.monotonic() - self._committed >= COMMIT_S:
                 yield from self._commit()
             if chunks is None or stop:

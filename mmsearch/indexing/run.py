@@ -57,7 +57,7 @@ def update(
     fresh = not place.exists()
     check_targets(targets, listed)  # before a folder is made for nothing
     check_models(settings, fresh)
-    Globs.of(settings.include, settings.exclude)
+    Globs.check(settings.include, settings.exclude)
     with contextlib.ExitStack() as held:
         if settings.dry_run and fresh:
             place = IndexFolder(Path(held.enter_context(tempfile.TemporaryDirectory())) / folder.name)
@@ -280,7 +280,7 @@ class _Run:
                 yield self._progress(planned)
             if self._asked_to_stop():
                 if self.pipeline is not None:
-                    commits.waiting += self.pipeline.wind_up()
+                    commits.waiting += self.pipeline.wind_up(bool(models.waits_for))
                 break
         commits.commit()
         yield from self._failures()

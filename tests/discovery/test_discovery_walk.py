@@ -221,3 +221,24 @@ def test_globs_part_no_file_from_its_sidecars(tmp_path: Path) -> None:
 def test_a_glob_that_is_none_is_said(tmp_path: Path, options: dict[str, tuple[str, ...]]) -> None:
     with pytest.raises(UsageError):
         walk(tmp_path, **options)
+
+
+@pytest.mark.parametrize("glob", ["[[[", "[", "a[b", "#note", "", "  ", "/", "!", "a\\", "[z-a]", "![["])
+@pytest.mark.parametrize("option", ["include", "exclude"])
+def test_a_typed_glob_that_can_match_nothing_is_refused(option: str, glob: str) -> None:
+    with pytest.raises(UsageError, match=f"--{option} can't be"):
+        Globs.check(**{"include": (), "exclude": (), option: ("*.txt", glob)})
+
+
+@pytest.mark.parametrize("glob", ["[[]", r"\[\[", "[a-c]*", "!a", r"\#a", "**", "a b", "[]a]", "[!a]", "[[:alpha:]]"])
+def test_a_glob_with_brackets_is_taken_without_a_warning(
+    glob: str, tmp_path: Path, recwarn: pytest.WarningsRecorder
+) -> None:
+    Globs.check((glob,), (glob,))
+    walk(tmp_path, include=(glob,), exclude=(glob,))
+    assert len(recwarn) == 0
+
+
+def test_what_a_root_remembers_is_heeded_also_where_it_can_match_nothing(tmp_path: Path) -> None:
+    make(tmp_path, "a.txt")
+    assert names(walk(tmp_path, exclude=("[[[",))) == ["a.txt"]

@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -136,6 +137,11 @@ TABLE = rb"""22 27 0:21 / /proc rw - proc proc rw
 25 24 0:9 / /media/disk rw - ext4 /dev/sda rw
 26 24 0:9 / /media/disk rw - fuseblk /dev/sdb rw
 27 1 254:0 / / rw - ext4 /dev/vda rw
+28 24 0:7 / /dev/shm rw - tmpfs shm rw
+29 24 0:8 / /dev/mqueue rw - mqueue mqueue rw
+30 22 0:5 / /proc/acpi ro - tmpfs tmpfs ro
+31 27 0:4 / /sys/firmware ro - tmpfs tmpfs ro
+32 27 0:3 / /devices rw - tmpfs tmpfs rw
 damaged
 """
 
@@ -144,6 +150,8 @@ def test_a_mount_table_is_read_as_the_kernel_writes_it() -> None:
     points = tables.parsed(TABLE)
     assert points == {
         b"/proc": "proc", b"/home/a b/Nas": "fuse.sshfs", b"/dev": "devtmpfs", b"/media/disk": "fuseblk", b"/": "ext4",
+        b"/dev/shm": "tmpfs", b"/dev/mqueue": "mqueue", b"/proc/acpi": "proc", b"/sys/firmware": "sysfs",
+        b"/devices": "tmpfs",
     }  # fmt: skip
     assert tables.type_at(b"/home/a b/Nas/x/y", points) == "fuse.sshfs"
     assert tables.type_at(b"/home/a b/Nasty", points) == "ext4"
@@ -213,9 +221,19 @@ def test_a_pseudo_file_system_is_no_root(tmp_path: Path, docs: Path, index: Path
 
 @pytest.mark.skipif(not os.path.exists("/proc/self/mountinfo"), reason="there is no /proc here")
 def test_proc_is_refused_in_a_sentence(index: Path, capfd) -> None:
-    for target in ("/proc", "/proc/self", "/sys", "/dev"):
+    below = {os.path.join(top, name) for top in ("/dev", "/proc", "/sys") for name in os.listdir(top)}
+    system = sorted(path for path in below if os.path.isdir(path) and not os.path.islink(path) and path != "/dev/shm")
+    for target in ("/proc", "/proc/self", "/sys", "/dev", *system[:3], *system[-3:]):
         assert command(["index", "--index", str(index), target]) == 2
         assert "pseudo file system" in capfd.readouterr().err
     for _ in range(2):  # named in a list it is a file that failed
         assert counts(run(index, b"/proc/cpuinfo", listed=True)) == {"seen": 1, "missing": 1}
     shutil.rmtree(index, ignore_errors=True)
+
+
+@pytest.mark.skipif(not os.access("/dev/shm", os.W_OK), reason="there is no /dev/shm here")
+def test_a_folder_in_dev_shm_is_indexed_where_it_is_named(index: Path) -> None:
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as name:
+        write(Path(name) / "note.txt", "A kestrel.\n")
+        assert counts(run(index, Path(name))) == {"seen": 1, "indexed": 1}
+        assert holding(index, "kestrel") == ["note.txt"]
