@@ -108,6 +108,15 @@ class Index:
         with translate_sqlite_errors(self.folder), Snapshot(self.folder) as snapshot:
             return groups(snapshot, file_paths(within), exact)
 
+    def may_open(self, path: FilePath) -> bool:
+        """Whether a file that the index names may be opened for the user, who has not named it: any file for an index
+        of the user's own, else one that lies beside or below the index."""
+        from mmsearch.store.access import may_open
+        from mmsearch.store.catalogue import open_reader, translate_sqlite_errors
+
+        with translate_sqlite_errors(self.folder), contextlib.closing(open_reader(self.folder)) as connection:
+            return may_open(self.folder, connection, os.fsencode(path))
+
     def paths(self) -> set[bytes]:
         """The absolute paths of all files that a query could find, by content or by name."""
         from mmsearch.store.catalogue import translate_sqlite_errors

@@ -6,9 +6,10 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from mmsearch.errors import UsageError
+from mmsearch.filestat import open_regular
 from mmsearch.output import streams
 from mmsearch.output.formatting import display_path
 from mmsearch.query import Hit
@@ -27,13 +28,20 @@ _PLACES = {
 }
 
 
-def open_hit(hits: Sequence[Hit], number: int) -> None:
+def open_hit(hits: Sequence[Hit], number: int, may_open: Callable[[bytes], bool]) -> None:
     """Open hit `number` (from 1) without waiting. For a file that a desktop might execute its folder is opened instead,
-    which is reported. Raises `UsageError` where there is no such hit or no desktop."""
+    which is reported. Raises `UsageError` where there is no such hit or no desktop, and for a path to which `may_open`
+    says no."""
     if number > len(hits):
         if hits:
             raise UsageError(f"There is no hit {number} to open, only {len(hits)}.", "Choose a smaller number.")
         return
+    if not may_open(hits[number - 1].path):
+        shown = display_path(hits[number - 1].path)
+        raise UsageError(
+            f"{shown} is not opened: the index is not yours, and the file lies elsewhere.",
+            "Open it yourself, or adopt the index: mmsearch trust DIR",
+        )
     command = _command(hits[number - 1])
     subprocess.Popen(
         command,
@@ -73,6 +81,8 @@ def _refusal(hit: Hit) -> str:
     """Why a file is not opened itself: a desktop might execute it. Empty where it is opened."""
     if hit.kind == "other":
         return "is of an unknown kind"
+    if not os.path.isfile(hit.path):  # a named pipe, a device
+        return "is no regular file"
     suffix = os.path.splitext(os.fsdecode(hit.path))[1].lower()
     if os.stat(hit.path).st_mode & 0o111 or suffix in _RUN_BY_NAME or _starts_a_program(hit.path):
         return "is a program or could start one"
@@ -82,7 +92,7 @@ def _refusal(hit: Hit) -> str:
 def _starts_a_program(path: bytes) -> bool:
     """Whether the beginning of a file is that of a program, a script or a launcher, whatever the file is called."""
     try:
-        with open(path, "rb") as file:
+        with open(open_regular(os.path.realpath(path)), "rb") as file:
             head = file.read(_HEAD_BYTES).removeprefix(b"\xef\xbb\xbf").lstrip()
     except OSError:
         return True

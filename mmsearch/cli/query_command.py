@@ -156,5 +156,5 @@ def query(
             answer = opened.search(one, run_options)
     code = rendering.write_answer(answer, format, null, explain, quiet)
     if open:
-        open_hit(answer.hits, open)
+        open_hit(answer.hits, open, opened.may_open)
     return code

@@ -60,5 +60,5 @@ def similar(
         answer = opened.similar(target, asked)
     code = rendering.write_answer(answer, format, null, explain, quiet)
     if open:
-        open_hit(answer.hits, open)
+        open_hit(answer.hits, open, opened.may_open)
     return code

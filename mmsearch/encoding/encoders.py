@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 
 _RECORD, _EVERYDAY = "files.json", "everyday.npy"
 _LEFTOVER_S = 3600.0  # after which a draft is that of a process that was killed
+_UNUSED_S = 90 * 86400.0  # after which an encoder that no query has used goes when another one is made
+_DAY_S = 86400.0
 _STAT = ("size", "mtime_ns", "ctime_ns", "inode")
 ANCHOR_TEXTS = (
     "a photo of a dog", "two children on a beach", "a red car in the street", "a plate of food", "a tall building",
@@ -77,6 +79,7 @@ def opened(row: SpaceRow) -> OnnxTextEncoder:
     place = place_of(fingerprint)
     if why := problem(place):
         raise EncoderUnusable(why)
+    _note_use(place)
     try:
         encoder = query_encoder.OnnxTextEncoder(place)
     except ModelUnavailable as error:
@@ -229,6 +232,7 @@ def _draft(place: Path) -> Iterator[Path]:
             if not os.path.lexists(place):
                 draft.rename(place)
                 sync(place.parent)
+            _remove_unused(place)
         except OSError as error:
             if problem(place):  # else another process made it in the same moment
                 raise _unwritable(error) from error
@@ -250,6 +254,22 @@ def _remove_leftovers(folder: Path) -> None:
                 shutil.rmtree(left, ignore_errors=True)
             else:
                 left.unlink()
+
+
+def _note_use(place: Path) -> None:
+    """Note in the modification time of an encoder's folder, to the day, that it is used."""
+    with contextlib.suppress(OSError):
+        if time.time() - place.stat().st_mtime > _DAY_S:
+            os.utime(place)
+
+
+def _remove_unused(place: Path) -> None:
+    """Remove the encoders beside `place` that no query has used for 90 days, such as those of an older exporter or of a
+    model that was replaced."""
+    for other in place.parent.glob("[0-9a-f]" * 32):
+        with contextlib.suppress(OSError):
+            if other != place and time.time() - other.lstat().st_mtime > _UNUSED_S:
+                shutil.rmtree(other, ignore_errors=True)
 
 
 def _unwritable(error: BaseException) -> CacheUnwritable:

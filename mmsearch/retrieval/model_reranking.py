@@ -20,7 +20,7 @@ from mmsearch.models.model_options import ModelOptions
 from mmsearch.models.reranker import Candidate, Reranker, restrict_views
 from mmsearch.query import Query, RunOptions, file_paths
 from mmsearch.retrieval.ad_hoc_files import Files, source_of
-from mmsearch.retrieval.rerank_media import RerankMedia, needs_of, with_image
+from mmsearch.retrieval.rerank_media import NotOpened, RerankMedia, needs_of, with_image
 from mmsearch.store.snapshot import Place, Snapshot
 from mmsearch.types import Extracted, Kind, View
 
@@ -161,7 +161,8 @@ class _Reranking:
         try:
             extracted = self._media.of(place)
         except ExtractionError as error:
-            self._problems[_CHANGED if error.code in (FailureCode.VANISHED, FailureCode.PERMISSION) else _BROKEN] += 1
+            gone = error.code in (FailureCode.VANISHED, FailureCode.PERMISSION)
+            self._problems[_ELSEWHERE if isinstance(error, NotOpened) else _CHANGED if gone else _BROKEN] += 1
             extracted = None
         return with_image(Candidate(words), extracted, self._reranker.views)
 
@@ -170,4 +171,5 @@ _WORDLESS = "could not judge {n} of them, which have no words for it; they keep 
 _UNSEEN = "could not judge {n} of them, which show nothing that it takes; they keep their place."
 _CHANGED = "judged {n} of them by their words alone: the files changed or went away since they were indexed."
 _BROKEN = "judged {n} of them by their words alone: the files can't be decoded."
+_ELSEWHERE = "judged {n} of them by their words alone: the index is not yours, and names files that lie elsewhere."
 _TOO_LARGE = "had no memory for {n} of them; they keep their place."

@@ -10,6 +10,7 @@ from mmsearch.filestat import stat_values
 from mmsearch.models.embedder import Clip
 from mmsearch.models.reranker import Candidate, Reranker
 from mmsearch.retrieval.ad_hoc_files import Files
+from mmsearch.store.access import may_open
 from mmsearch.store.asset_sources import asset_sources
 from mmsearch.store.snapshot import Place, Snapshot
 from mmsearch.types import MEDIA_VIEWS, Extracted, Kind, Needs, Probe, Source, View
@@ -35,6 +36,10 @@ def with_image(candidate: Candidate, extracted: Extracted | None, views: frozens
     return Candidate(candidate.text, image, clip)
 
 
+class NotOpened(ExtractionError):
+    """A file that an index of somebody else names and that lies elsewhere."""
+
+
 class RerankMedia:
     """The images and frames of an index's segments, for one query. Segments of one span are decoded together."""
 
@@ -49,7 +54,7 @@ class RerankMedia:
 
     def of(self, place: Place) -> Extracted | None:
         """A segment decoded from its file; None where the model takes nothing of its kind. Raises `ExtractionError`:
-        `vanished` for a file that is gone or changed since it was indexed, else as decoding does."""
+        `vanished` for a file that is gone or changed since it was indexed, `NotOpened`, else as decoding does."""
         kind = Kind(place.kind)
         if not self._reranker.views & MEDIA_VIEWS[kind]:
             return None
@@ -76,11 +81,17 @@ class RerankMedia:
     def _source(self, asset_id: int) -> Source:
         """A file with the content of the asset, unchanged since it was indexed. Its inode may differ: a restored
         copy."""
+        elsewhere = False
         for source in asset_sources(self._snapshot.connection, self._snapshot.roots, asset_id):
             try:
                 now = stat_values(os.stat(source.path))[:3]
             except OSError:
                 continue
             if now[:2] == source.stat[:2]:
+                if not may_open(self._snapshot.folder, self._snapshot.connection, source.path):
+                    elsewhere = True
+                    continue
                 return replace(source, path=os.path.realpath(source.path), stat=now, sidecars=())
+        if elsewhere:
+            raise NotOpened(FailureCode.PERMISSION, "The index is not yours, and the file lies elsewhere.")
         raise ExtractionError(FailureCode.VANISHED, "The file changed or went away since it was indexed.")

@@ -16,6 +16,7 @@ from mmsearch.store import rows, schema, schema_check, sums
 from mmsearch.store.layout import IndexFolder
 from mmsearch.store.lock import lock_holder
 from mmsearch.store.meta import count_commit, set_meta
+from mmsearch.store.reading import connected
 from mmsearch.trust import new_id
 
 
@@ -92,10 +93,10 @@ def _damaged(folder: IndexFolder, error: Exception) -> DamagedIndex:
 def _is_sound(folder: IndexFolder) -> bool:
     """Whether pages and values are as they should be: then an error that makes no sense is a bug of ours."""
     try:
-        with contextlib.closing(sqlite3.connect(f"{folder.catalogue.absolute().as_uri()}?mode=ro", uri=True)) as one:
+        with contextlib.closing(connected(folder)) as one:
             _harden(one)
             return one.execute("PRAGMA quick_check(1)").fetchone()[0] == "ok" and not any(rows.odd(one))
-    except (sqlite3.Error, UnicodeDecodeError):
+    except (sqlite3.Error, OSError, UnicodeDecodeError, IndexUnusable):
         return False
 
 
@@ -135,8 +136,8 @@ def open_writer(folder: IndexFolder, values: bool = True) -> sqlite3.Connection:
 
 
 def open_reader(folder: IndexFolder, values: bool = True) -> sqlite3.Connection:
-    """The catalogue for reading: a query never writes. On a read-only medium it is opened as immutable. Several threads
-    may use the connection, one at a time. With `values`, those of the small tables are checked, and where checksums do
+    """The catalogue for reading, as `connected` opens it: a query never writes. Several threads may use the connection,
+    one at a time. With `values`, those of the small tables are checked, and where checksums do
     not tell that no byte has changed, those of the large ones too.
 
     Raises `NoIndex`, `NewerSchema`, `DamagedIndex`.
@@ -149,21 +150,8 @@ def open_reader(folder: IndexFolder, values: bool = True) -> sqlite3.Connection:
     _check_wal_mode(folder)
     sums.check_reader(folder)
     before = folder.identity()
-    uri = f"{folder.catalogue.absolute().as_uri()}?mode=ro"
     with translate_sqlite_errors(folder):
-        connection = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=_BUSY_S, check_same_thread=False)
-        try:
-            connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
-        except sqlite3.OperationalError as error:
-            connection.close()
-            if not (getattr(error, "sqlite_errorname", None) or "").startswith(("SQLITE_CANTOPEN", "SQLITE_READONLY")):
-                raise
-            if _has_unread_log(folder):
-                raise DamagedIndex(
-                    f"The index {folder.path} is on a read-only medium and its last run was not completed there.",
-                    "Copy the folder to a place where you can write, and query it there.",
-                ) from None
-            connection = sqlite3.connect(f"{uri}&immutable=1", uri=True, isolation_level=None, check_same_thread=False)
+        connection = connected(folder)
         with closed_on_error(connection):
             folder.check()
             if folder.identity() != before:
@@ -241,11 +229,6 @@ def closed_on_error(connection: sqlite3.Connection) -> Iterator[None]:
 
 def _is_empty(connection: sqlite3.Connection) -> bool:
     return bool(connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0)
-
-
-def _has_unread_log(folder: IndexFolder) -> bool:
-    log = folder.catalogue.with_name(folder.catalogue.name + "-wal")
-    return log.exists() and log.stat().st_size > 0
 
 
 def _check_ours(connection: sqlite3.Connection, folder: IndexFolder) -> None:

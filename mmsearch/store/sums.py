@@ -21,6 +21,7 @@ from typing import Any
 from mmsearch.config import index_command
 from mmsearch.durable import flush, sync
 from mmsearch.errors import DamagedIndex
+from mmsearch.store import verified
 from mmsearch.store.layout import IndexFolder, Signature
 
 BLOCK = 1 << 20  # bytes
@@ -199,7 +200,7 @@ def seal(folder: IndexFolder, known: Sums | None) -> None:
 
 def _summed(folder: IndexFolder, numbers: Iterable[int]) -> Iterator[tuple[int, int]]:
     """Blocks with their CRC-32 as they are on the disk."""
-    with _opened(folder) as descriptor:
+    with opened(folder) as descriptor:
         for number in numbers:
             yield number, zlib.crc32(os.pread(descriptor, BLOCK, number * BLOCK))
 
@@ -207,13 +208,13 @@ def _summed(folder: IndexFolder, numbers: Iterable[int]) -> Iterator[tuple[int, 
 def is_in_wal_mode(folder: IndexFolder) -> bool:
     """Whether the header of the catalogue says that SQLite is to use a write-ahead log, as every catalogue of ours does
     from its first page on; so does one that is new, empty, or no database at all. Raises `OSError`."""
-    with _opened(folder) as descriptor:
+    with opened(folder) as descriptor:
         head = os.pread(descriptor, 20, 0)
     return not head.startswith(b"SQLite format 3\0") or head[18:20] == b"\2\2"
 
 
 @contextlib.contextmanager
-def _opened(folder: IndexFolder) -> Iterator[int]:
+def opened(folder: IndexFolder) -> Iterator[int]:
     """A descriptor of the catalogue."""
     facts = os.lstat(folder.catalogue)
     descriptor = _kept.get((facts.st_dev, facts.st_ino))
@@ -276,8 +277,13 @@ def check_reader(folder: IndexFolder) -> None:
         signature = folder.signature(folder.catalogue.name)
         if sums is None or sums.open is None or sums.open or signature in (sums.catalogue, None):
             return
-        if signature in _sound or not (bad := damaged_blocks(folder, sums)):
+        if signature in _sound:
+            return
+        note = verified.note_of(folder)
+        if verified.is_noted(note) or not (bad := damaged_blocks(folder, sums)):
             _sound.add(signature)
+            if note == verified.note_of(folder):  # it is the file that was summed
+                verified.put_note(note)
             return
         with contextlib.suppress(BadSums):
             if read(folder) == sums:  # else a writer has begun to change it meanwhile

@@ -2,7 +2,8 @@
 
 import os
 import subprocess
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -47,6 +48,31 @@ def test_sizes(text, value):
 )  # fmt: skip
 def test_moments(text, value):
     assert option_values.timestamp(text, "--since", NOW) == value.timestamp()
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("0001-01-01", datetime(1, 1, 1, tzinfo=UTC)), ("0001", datetime(1, 1, 1, tzinfo=UTC)),
+        ("9999-12-31T23:59", datetime(9999, 12, 31, 23, 59, tzinfo=UTC)), ("1000000w", datetime(1, 1, 1, tzinfo=UTC)),
+        ("400000d", datetime(2024, 5, 31, 14, 30, tzinfo=UTC) - timedelta(days=400_000)),
+    ],
+)  # fmt: skip
+def test_moments_at_the_ends_of_the_calendar_are_right_to_a_day(text: str, value: datetime) -> None:
+    found = option_values.timestamp(text, "--since", NOW)
+    assert abs(found - (value - datetime(1970, 1, 1, tzinfo=UTC)).total_seconds()) <= 86400
+
+
+@pytest.mark.parametrize("text", ["0000", "0000-01-01", "2024-02-30", "10000-01-01", "1" * 61 + "d", "-5d"])
+def test_what_is_no_moment_is_refused(text: str) -> None:
+    with pytest.raises(UsageError, match="--since can't be"):
+        option_values.timestamp(text, "--since", NOW)
+
+
+def test_a_duration_that_is_too_long_is_told_as_that() -> None:
+    with pytest.raises(UsageError) as caught:
+        option_values.seconds("1000000w", "--min-duration")
+    assert caught.value.sentence == "--min-duration can't be '1000000w': that is more than three centuries."
 
 
 @pytest.mark.parametrize(
@@ -117,6 +143,10 @@ def _recording(started, original):
     return Recorder
 
 
+def anything(path: bytes) -> bool:
+    return True
+
+
 def hit(path, kind="pdf", **place):
     path.touch()
     return Hit(1, 1.0, bytes(path), kind, "text", Locator(**place), "", ())
@@ -133,7 +163,7 @@ def hit(path, kind="pdf", **place):
 )
 def test_a_hit_opens_at_its_place_where_its_program_takes_one(desktop, tmp_path, name, kind, place, command):
     found = hit(tmp_path / name, kind, **place)
-    desktop_open.open_hit([found], 1)
+    desktop_open.open_hit([found], 1, anything)
     assert desktop == [[*command, str(tmp_path / name)]]
 
 
@@ -151,7 +181,7 @@ def test_what_a_desktop_might_run_is_shown_in_its_folder(desktop, tmp_path, capf
     found = hit(tmp_path / name, "text", line_start=1)
     (tmp_path / name).write_bytes(content)
     (tmp_path / name).chmod(mode)
-    desktop_open.open_hit([found], 1)
+    desktop_open.open_hit([found], 1, anything)
     assert desktop == [["xdg-open", str(tmp_path)]]
     assert capfd.readouterr() == (
         "", f"{tmp_path / name} is a program or could start one: its folder was opened.\n",
@@ -159,23 +189,40 @@ def test_what_a_desktop_might_run_is_shown_in_its_folder(desktop, tmp_path, capf
 
 
 def test_what_is_of_no_known_kind_is_shown_in_its_folder(desktop, tmp_path, capfd):
-    desktop_open.open_hit([hit(tmp_path / "z.bin", "other")], 1)
+    desktop_open.open_hit([hit(tmp_path / "z.bin", "other")], 1, anything)
     assert desktop == [["xdg-open", str(tmp_path)]]
     assert capfd.readouterr().err == f"{tmp_path}/z.bin is of an unknown kind: its folder was opened.\n"
+
+
+def test_a_named_pipe_is_shown_in_its_folder(
+    desktop: list[list[str]], tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    found = hit(tmp_path / "a.txt", "text")
+    (tmp_path / "a.txt").unlink()
+    os.mkfifo(tmp_path / "a.txt")
+    desktop_open.open_hit([found], 1, anything)
+    assert desktop == [["xdg-open", str(tmp_path)]]
+    assert capfd.readouterr().err == f"{tmp_path}/a.txt is no regular file: its folder was opened.\n"
+
+
+def test_what_may_not_be_opened_is_refused(desktop: list[list[str]], tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="is not opened: the index is not yours, and the file lies elsewhere"):
+        desktop_open.open_hit([hit(tmp_path / "a.pdf")], 1, lambda path: path != bytes(tmp_path / "a.pdf"))
+    assert desktop == []
 
 
 def test_what_can_not_be_opened_is_said(desktop, tmp_path, monkeypatch):
     found = hit(tmp_path / "a.pdf", page=1)
     with pytest.raises(UsageError, match="no hit 2"):
-        desktop_open.open_hit([found], 2)
+        desktop_open.open_hit([found], 2, anything)
     monkeypatch.delenv("DISPLAY")
     monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
     with pytest.raises(UsageError, match="no desktop"):
-        desktop_open.open_hit([found], 1)
+        desktop_open.open_hit([found], 1, anything)
     (tmp_path / "a.pdf").unlink()
     with pytest.raises(UsageError, match="does not exist any more"):
-        desktop_open.open_hit([found], 1)
-    desktop_open.open_hit([], 1)
+        desktop_open.open_hit([found], 1, anything)
+    desktop_open.open_hit([], 1, anything)
     assert desktop == []
 
 

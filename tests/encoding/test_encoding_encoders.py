@@ -6,6 +6,7 @@ import shutil
 import stat
 import subprocess
 import sys
+import time
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -225,6 +226,24 @@ def test_what_killed_exports_left_is_removed_at_the_next_export(made: Path) -> N
     notes(made)
     assert [path.name for path in folder.iterdir() if path.name.startswith(".")] == [".0123abcd-new"]
     assert (kept / "file").exists() and encoders.problem(place(made), deep=True) == ""
+
+
+def test_an_encoder_that_no_query_has_used_for_90_days_goes_with_the_next_export(made: Path) -> None:
+    mine, folder = place(made), place(made).parent
+    days = {"a" * 32: 91, "b" * 32: 89, "c" * 32: 0, "not an encoder": 1000}
+    for name, age in days.items():
+        (folder / name).mkdir()
+        (folder / name / "text.onnx").write_bytes(b"weights")
+        os.utime(folder / name, (time.time() - age * 86400,) * 2)
+    os.utime(mine, (time.time() - 1000 * 86400,) * 2)
+    notes(made)  # a query is a use
+    assert time.time() - mine.stat().st_mtime < 86400
+    encoders._remove_unused(folder / ("c" * 32))
+    assert sorted(path.name for path in folder.iterdir()) == sorted({*days, mine.name} - {"a" * 32})
+    os.utime(folder / ("b" * 32), (0, 0))
+    shutil.rmtree(mine)
+    notes(made)  # makes it again
+    assert sorted(path.name for path in folder.iterdir()) == sorted({*days, mine.name} - {"a" * 32, "b" * 32})
 
 
 def test_two_processes_that_make_it_at_once_leave_one_that_works(made: Path) -> None:

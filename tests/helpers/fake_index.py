@@ -95,6 +95,9 @@ class Index:
         self.calls.append(("similar", target, query))
         return q.Answer(HITS[:1])
 
+    def may_open(self, path):
+        return b"elsewhere" not in path
+
     def status(self):
         return self.status_now
 

@@ -20,33 +20,29 @@ from mmsearch.query import Query
 from mmsearch.store import ann, sums
 from mmsearch.store.layout import IndexFolder
 
-
-@pytest.fixture(autouse=True)
-def word_model(monkeypatch):
-    use_word_model(monkeypatch.setattr)
+pytestmark = pytest.mark.usefixtures("word_model")
 
 
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory):
-    """An index with ann files, to be copied."""
-    base = tmp_path_factory.mktemp("whole")
+def larger(notes: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An index of the notes and a PDF in an ann file, and of a note that is in none."""
+    base = tmp_path_factory.mktemp("larger")
+    shutil.copytree(notes / "docs", base / "docs")
     with pytest.MonkeyPatch.context() as patch:
         use_word_model(patch.setattr)
         patch.setattr(ann, "REBUILD_ROWS", 10)
-        for n in range(12):
-            write(base / "docs" / f"note{n:02}.md", f"Number {n}: a note about the walrus and {n} otters.\n")
         write_pdf(base / "docs" / "report.pdf", "The first page", "The second page", "The third page")
-        run(base / "docs" / "index", base / "docs")
+        run(base / "index", base / "docs")
         write(base / "docs" / "late.txt", "A late note, which is in no ann file.\n")
-        run(base / "docs" / "index", base / "docs")
+        run(base / "index")
     return base
 
 
 @pytest.fixture
-def index(whole: Path, tmp_path: Path) -> Path:
-    shutil.copytree(whole, tmp_path / "here", copy_function=shutil.copy2)
-    adopt(tmp_path / "here" / "docs" / "index")  # or its ann files would not be opened
-    return tmp_path / "here" / "docs" / "index"
+def index(larger: Path, tmp_path: Path) -> Path:
+    shutil.copytree(larger, tmp_path / "here", copy_function=shutil.copy2)
+    adopt(tmp_path / "here" / "index")  # or its ann files would not be opened
+    return tmp_path / "here" / "index"
 
 
 def ann_file(index: Path) -> Path:
@@ -271,7 +267,7 @@ def test_a_killed_run_leaves_assets_that_no_file_has_and_that_is_no_damage(index
 def test_forget_reports_what_it_rebuilt(index: Path) -> None:
     flip_ann(index)
     notes: list[str] = []
-    target = os.fsencode(index.parent / "late.txt")
+    target = os.fsencode(index.parent / "docs" / "late.txt")
     assert Index.forget(index, [target], Settings(), report=notes.append) == 1
     assert any("again" in note for note in notes), notes
     assert set(broken(index)) <= {"No left-over files lie in the index folder"}

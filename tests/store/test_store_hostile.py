@@ -10,12 +10,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from small_index import run, use_word_model, write
+from small_index import run, write
 
+from mmsearch.cli.program import run as call
 from mmsearch.errors import IndexUnusable, MmsearchError
 from mmsearch.index import Index
 from mmsearch.query import Query
-from mmsearch.store import ann, sums
+from mmsearch.store import sums
 from mmsearch.store.layout import IndexFolder
 
 VARIANTS = 100
@@ -122,22 +123,7 @@ ROWS = [
 ODD_NAMES = ["catalogue.db", "catalogue.db-wal", "catalogue.sums", "writer.lock", "ann-1-text-1.faiss"]
 
 
-@pytest.fixture(autouse=True)
-def word_model(monkeypatch):
-    use_word_model(monkeypatch.setattr)
-    monkeypatch.setattr(ann, "REBUILD_ROWS", 10)
-
-
-@pytest.fixture(scope="module")
-def whole(tmp_path_factory):
-    base = tmp_path_factory.mktemp("whole")
-    with pytest.MonkeyPatch.context() as patch:
-        use_word_model(patch.setattr)
-        patch.setattr(ann, "REBUILD_ROWS", 10)
-        for n in range(4):
-            write(base / "docs" / f"note{n}.md", f"Number {n}: a note about the walrus.\n")
-        run(base / "index", base / "docs")
-    return base
+pytestmark = pytest.mark.usefixtures("word_model", "small_ann_files")
 
 
 def by_sql(sql: str) -> Callable[[Path, Path], None]:
@@ -204,6 +190,10 @@ COMMANDS = {
 }
 
 
+CALLS = [["similar", "planted/docs/note01.md"], ["failed"], ["eval", "planted/docs/queries.jsonl"], ["doctor"],
+         ["query", "walrus", "--rerank", "builtin"], ["forget", "planted/docs/note02.md"]]  # fmt: skip
+
+
 def seen(folder: Path) -> dict[str, tuple[int, bytes]]:
     """Everything below a folder that is not the index: kind and bytes."""
     return {
@@ -214,11 +204,12 @@ def seen(folder: Path) -> dict[str, tuple[int, bytes]]:
 
 
 def test_a_hundred_planted_indexes_run_nothing_and_write_nothing_outside(
-    whole: Path, tmp_path: Path, monkeypatch
+    notes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     home = tmp_path / "home"
     canary = write(home / "canary", "untouched")
-    shutil.copytree(whole / "docs", home / "planted" / "docs")
+    shutil.copytree(notes / "docs", home / "planted" / "docs")
+    write(home / "planted" / "docs" / "queries.jsonl", '{"query": "walrus", "relevant": ["note03.md"]}\n')
     monkeypatch.chdir(home)
     for name in ("HOME", "XDG_DATA_HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME"):
         monkeypatch.setenv(name, str(home))
@@ -238,13 +229,16 @@ def test_a_hundred_planted_indexes_run_nothing_and_write_nothing_outside(
     for title, plant in planted:
         index = home / "planted" / "index"
         shutil.rmtree(index, ignore_errors=True)
-        shutil.copytree(whole / "index", index)
+        shutil.copytree(notes / "index", index)
         plant(index, canary)
         if not title.startswith(("link", "hard", "pipe", "bytes")):  # who plants an index has the sums fit
             sums.seal(IndexFolder(index), None)
             shutil.copytree(index, home / "planted" / "index2")
             shutil.rmtree(index)
             (home / "planted" / "index2").rename(index)
+        for words in CALLS:
+            if (code := call([*words, "--index", str(index), "--quiet"])) not in (0, 1, 3, 5):
+                wrong.append(f"{title}: {words[0]} ended with {code}: {capfd.readouterr().err}")
         for name, command in COMMANDS.items():
             try:
                 command(index)
@@ -260,8 +254,8 @@ def test_a_hundred_planted_indexes_run_nothing_and_write_nothing_outside(
 
 
 @pytest.mark.parametrize("sql", SCHEMA[:18])
-def test_a_schema_that_is_not_ours_is_refused_before_a_row_is_read(whole: Path, tmp_path: Path, sql: str) -> None:
-    shutil.copytree(whole, tmp_path / "here")
+def test_a_schema_that_is_not_ours_is_refused_before_a_row_is_read(notes: Path, tmp_path: Path, sql: str) -> None:
+    shutil.copytree(notes, tmp_path / "here")
     index = tmp_path / "here" / "index"
     connection = sqlite3.connect(index / "catalogue.db", isolation_level=None)
     try:

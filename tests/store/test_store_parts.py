@@ -1,7 +1,6 @@
 """Nothing in an index folder is followed out of it: every part is a plain file of the owner's, or it is refused."""
 
 import os
-import shutil
 import socket
 import sqlite3
 import stat
@@ -9,7 +8,7 @@ import struct
 from pathlib import Path
 
 import pytest
-from small_index import run, use_word_model, write
+from small_index import run, write
 
 from mmsearch.config import Settings
 from mmsearch.durable import replaced
@@ -17,7 +16,7 @@ from mmsearch.errors import IndexUnusable, MmsearchError
 from mmsearch.index import Index
 from mmsearch.indexing.adoption import adopt
 from mmsearch.query import Query
-from mmsearch.store import ann, layout
+from mmsearch.store import layout
 from mmsearch.store.layout import IndexFolder
 
 PARTS = ["catalogue.db", "catalogue.db-wal", "catalogue.db-shm", "catalogue.db-journal", "catalogue.sums",
@@ -26,33 +25,18 @@ COMMANDS = {
     "index": lambda index: run(index),
     "query": lambda index: Index.open(index).search(Query("walrus")),
     "status": lambda index: Index.open(index).status(),
-    "forget": lambda index: Index.forget(index, [os.fsencode(index.parent / "docs" / "note1.md")], Settings()),
+    "forget": lambda index: Index.forget(index, [os.fsencode(index.parent / "docs" / "note01.md")], Settings()),
     "verify": lambda index: Index.verify(index, repair=True),
 }
 
 
-@pytest.fixture(autouse=True)
-def word_model(monkeypatch):
-    use_word_model(monkeypatch.setattr)
-
-
-@pytest.fixture(scope="module")
-def whole(tmp_path_factory):
-    base = tmp_path_factory.mktemp("whole")
-    with pytest.MonkeyPatch.context() as patch:
-        use_word_model(patch.setattr)
-        patch.setattr(ann, "REBUILD_ROWS", 10)
-        for n in range(3):
-            write(base / "docs" / f"note{n}.md", f"Number {n}: a note about the walrus.\n")
-        run(base / "index", base / "docs")
-    return base
+pytestmark = pytest.mark.usefixtures("word_model")
 
 
 @pytest.fixture
-def index(whole: Path, tmp_path: Path) -> Path:
-    shutil.copytree(whole, tmp_path / "here")
-    (tmp_path / "canary").write_text("untouched")
-    return tmp_path / "here" / "index"
+def index(foreign_index: Path) -> Path:
+    (foreign_index.parents[1] / "canary").write_text("untouched")
+    return foreign_index
 
 
 def as_link(part: Path, canary: Path) -> None:

@@ -5,42 +5,23 @@ import shutil
 from pathlib import Path
 
 import pytest
-from small_index import contents, events, found, run, use_word_model, write
+from small_index import contents, events, found, run, write
 
 from mmsearch.config import Settings
 from mmsearch.errors import DamagedIndex
 from mmsearch.index import Index
-from mmsearch.indexing.adoption import adopt
 from mmsearch.query import Query
 from mmsearch.run_record import Remark
-from mmsearch.store import ann, sums, writing
+from mmsearch.store import sums, verified, writing
 from mmsearch.store.layout import IndexFolder
 from mmsearch.store.log import lost_commits
 
-
-@pytest.fixture(autouse=True)
-def word_model(monkeypatch):
-    use_word_model(monkeypatch.setattr)
-    monkeypatch.setattr(ann, "REBUILD_ROWS", 10)
-
-
-@pytest.fixture(scope="module")
-def whole(tmp_path_factory):
-    base = tmp_path_factory.mktemp("whole")
-    with pytest.MonkeyPatch.context() as patch:
-        use_word_model(patch.setattr)
-        patch.setattr(ann, "REBUILD_ROWS", 10)
-        for n in range(12):
-            write(base / "docs" / f"note{n:02}.md", f"Number {n}: a note about the walrus and {n} otters.\n")
-        run(base / "index", base / "docs")
-    return base
+pytestmark = pytest.mark.usefixtures("word_model", "small_ann_files")
 
 
 @pytest.fixture
-def index(whole: Path, tmp_path: Path) -> Path:
-    shutil.copytree(whole, tmp_path / "here", copy_function=shutil.copy2)
-    adopt(tmp_path / "here" / "index")  # or its ann files would not be opened
-    return tmp_path / "here" / "index"
+def index(own_index: Path) -> Path:
+    return own_index
 
 
 COMMANDS = {
@@ -114,6 +95,48 @@ def test_a_copied_or_touched_index_is_summed_and_found_whole(index: Path, tmp_pa
     assert found(tmp_path / "copy" / "index", "otters")
     assert Index.verify(tmp_path / "copy" / "index")[0].state == "ok"
     assert run(tmp_path / "copy" / "index").notes == []
+
+
+def test_a_large_copied_index_is_summed_by_the_first_query_alone(
+    foreign_index: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(verified, "SMALLEST", 0)
+    monkeypatch.setattr(verified, "_SETTLED_NS", 0)
+    summed: list[Path] = []
+    real = sums.damaged_blocks
+
+    def damaged_blocks(folder: IndexFolder, known: sums.Sums) -> list[int]:
+        summed.append(folder.path)
+        return real(folder, known)
+
+    monkeypatch.setattr(sums, "damaged_blocks", damaged_blocks)
+
+    def times() -> int:
+        """How often queries of two new processes sum the catalogue."""
+        summed.clear()
+        for _ in range(2):
+            monkeypatch.setattr(sums, "_sound", set())
+            Index.open(foreign_index)
+        return len(summed)
+
+    place = tmp_path / "cache" / "mmsearch" / "sums"
+    assert times() == 1 and len(list(place.iterdir())) == 1
+    assert times() == 0
+    os.utime(foreign_index / "catalogue.db")  # the change time is another
+    assert times() == 1
+    place.chmod(0o777)
+    assert times() == 2  # anybody could have written the note
+    place.chmod(0o700)
+    old = next(place.iterdir())
+    os.utime(old, (0, 0))
+    flip(foreign_index / "catalogue.db", vector_place(foreign_index))
+    with pytest.raises(DamagedIndex):
+        times()
+    flip(foreign_index / "catalogue.db", vector_place(foreign_index))
+    assert times() == 1 and not old.exists()
+    monkeypatch.setattr(verified, "SMALLEST", verified.SMALLEST + (1 << 40))
+    assert times() == 2
 
 
 def test_damaged_sums_are_told_and_made_again(index: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from small_index import broken, change, contents, events, rows, run, use_word_model, write
+from small_index import broken, change, contents, events, rows, run, write
 
 from mmsearch import trust
 from mmsearch.errors import DamagedIndex, UsageError
@@ -24,29 +24,15 @@ WORDS = "The word table says what the segments say"
 SAMPLE = "The background sample holds the smallest hashes"
 
 
-@pytest.fixture(autouse=True)
-def word_model(monkeypatch):
-    use_word_model(monkeypatch.setattr)
-
-
-@pytest.fixture(scope="module")
-def whole(tmp_path_factory):
-    base = tmp_path_factory.mktemp("whole")
-    with pytest.MonkeyPatch.context() as patch:
-        use_word_model(patch.setattr)
-        for n in range(6):
-            write(base / "docs" / f"note{n}.md", f"Number {n}: a note about the walrus and {n} otters.\n")
-        run(base / "index", base / "docs")
-    return base
+pytestmark = pytest.mark.usefixtures("word_model")
 
 
 @pytest.fixture
-def index(whole: Path, tmp_path: Path) -> Path:
-    shutil.copytree(whole, tmp_path / "here", copy_function=shutil.copy2)
-    return tmp_path / "here" / "index"
+def index(foreign_index: Path) -> Path:
+    return foreign_index
 
 
-def notes(index: Path) -> list[tuple[str, ...]]:
+def said_notes(index: Path) -> list[tuple[str, ...]]:
     """Those of a query and of `status`."""
     with Index.open(index) as opened:
         return [opened.search(Query("walrus")).notes, opened.status().notes]
@@ -88,13 +74,13 @@ def test_rows_that_differ_from_their_copy_are_damage_where_no_checksum_says_whic
 
 def test_an_index_without_checksums_says_so_and_is_checked_and_summed_by_the_next_run(index: Path) -> None:
     (index / "catalogue.sums").unlink()
-    for one in notes(index):
+    for one in said_notes(index):
         assert any("can't be checked: it has no checksums" in note for note in one)
     first = Index.verify(index)[0]
     assert (first.promise, first.state, "no checksums" in first.sentence) == (BYTES, "unchecked", True)
     assert run(index).notes == []
     assert Index.verify(index)[0].state == "ok"
-    assert not any("checksums" in note for one in notes(index) for note in one)
+    assert not any("checksums" in note for one in said_notes(index) for note in one)
 
 
 def test_damage_in_an_index_without_runs_and_checksums_is_not_a_new_index(index: Path) -> None:
@@ -140,7 +126,7 @@ def test_commits_that_went_with_the_log_are_told_and_done_again(index: Path, mon
     harm(index / "catalogue.db-wal")
     (index / "catalogue.db-shm").unlink(missing_ok=True)
     shutil.copytree(index, index.with_name("other"))
-    for one in notes(index):
+    for one in said_notes(index):
         assert any("commits are lost" in note for note in one)
     assert broken(index.with_name("other"))[COMMITS] == "broken"
     said = [event.sentence for event in events(index) if isinstance(event, Remark)]
@@ -151,7 +137,7 @@ def test_commits_that_went_with_the_log_are_told_and_done_again(index: Path, mon
 
 def test_a_log_that_is_whole_loses_no_commit(index: Path, monkeypatch) -> None:
     killed(index, monkeypatch)
-    assert not any("lost" in note for one in notes(index) for note in one)
+    assert not any("lost" in note for one in said_notes(index) for note in one)
     assert COMMITS not in broken(index)
     before = contents(index)
     assert run(index).notes == []
@@ -188,7 +174,7 @@ def test_sums_that_no_run_has_written_are_bad_sums(index: Path, found: dict[str,
     crafted(index, **found)
     with pytest.raises(sums.BadSums):
         sums.read(IndexFolder(index))
-    assert any("checksums of the catalogue are damaged" in note for note in notes(index)[0])
+    assert any("checksums of the catalogue are damaged" in note for note in said_notes(index)[0])
     assert Index.verify(index)[0].state == "derived"
     assert any("checksums" in note for note in run(index).notes)
     assert Index.verify(index)[0].state == "ok"

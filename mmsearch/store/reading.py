@@ -1,0 +1,103 @@
+"""Connections that only read a catalogue, and leave no file beside one that is not the user's own."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import tempfile
+from pathlib import Path
+
+from mmsearch import trust
+from mmsearch.errors import DamagedIndex, IndexUnusable, UsageError
+from mmsearch.store import sums
+from mmsearch.store.layout import IndexFolder
+from mmsearch.store.lock import lock_holder
+
+_BUSY_S = 30.0
+_PIECE = 1 << 20  # bytes
+_LARGEST_COPY = 4 << 30  # bytes of a catalogue and its log together
+
+
+def connected(folder: IndexFolder) -> sqlite3.Connection:
+    """A connection that reads the catalogue, checked to be one that SQLite can read.
+
+    SQLite keeps a log and its shared memory beside a database that it reads. In a folder where this user's mmsearch
+    made or adopted an index they are welcome, and beside a run they are there already. Anything else is opened as
+    immutable, which makes no files; a log that a run has left there is then read from a copy in the temporary folder.
+
+    Raises `sqlite3.Error`, `OSError`; `DamagedIndex` for a read-only medium with a log, `IndexUnusable` for an index
+    that is too large to be copied.
+    """
+    if not _is_made_here(folder) and not lock_holder(folder):
+        return _copied(folder) if _has_unread_log(folder) else _checked(_opened(folder.catalogue, "&immutable=1"))
+    connection = _opened(folder.catalogue)
+    try:
+        return _checked(connection)
+    except sqlite3.OperationalError as error:
+        if not (getattr(error, "sqlite_errorname", None) or "").startswith(("SQLITE_CANTOPEN", "SQLITE_READONLY")):
+            raise
+    if _has_unread_log(folder):
+        raise DamagedIndex(
+            f"The index {folder.path} is on a read-only medium and its last run was not completed there.",
+            "Copy the folder to a place where you can write, and query it there.",
+        )
+    return _checked(_opened(folder.catalogue, "&immutable=1"))
+
+
+def _opened(catalogue: Path, more: str = "") -> sqlite3.Connection:
+    uri = f"{catalogue.absolute().as_uri()}?mode=ro{more}"
+    return sqlite3.connect(uri, uri=True, isolation_level=None, timeout=_BUSY_S, check_same_thread=False)
+
+
+def _checked(connection: sqlite3.Connection) -> sqlite3.Connection:
+    """The connection after its first read, with which SQLite opens the files; closed where that fails."""
+    try:
+        connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _is_made_here(folder: IndexFolder) -> bool:
+    """Whether this user's mmsearch made or adopted an index at this path, or the path is in the user's data folder."""
+    try:
+        return trust.in_data_home(folder.path) or trust.is_registered(folder.path)
+    except UsageError:  # the record of trust is damaged, or there is no home
+        return False
+
+
+def _has_unread_log(folder: IndexFolder) -> bool:
+    log = folder.signature(folder.log.name)
+    return log is not None and log[0] > 0
+
+
+def _copied(folder: IndexFolder) -> sqlite3.Connection:
+    """A connection to a copy of the catalogue and its log. The copy has no name any more when this returns: it goes
+    with the connection."""
+    parts = (folder.catalogue, folder.log)
+    size = sum((folder.signature(part.name) or (0,))[0] for part in parts)
+    if size > _LARGEST_COPY:
+        raise IndexUnusable(
+            f"The index {folder.path} is not yours, and its last run was not completed: to read it without writing"
+            f" there, {size >> 30} GB would have to be copied.",
+            f"Adopt the index, if you know where it is from: mmsearch trust {folder.path}",
+        )
+    with tempfile.TemporaryDirectory(prefix="mmsearch-") as name:
+        with sums.opened(folder) as catalogue:
+            _copy(catalogue, Path(name) / folder.catalogue.name)
+        log = folder.open_part(folder.log.name, os.O_RDONLY)
+        try:
+            _copy(log, Path(name) / folder.log.name)
+        finally:
+            os.close(log)
+        return _checked(_opened(Path(name) / folder.catalogue.name))
+
+
+def _copy(source: int, target: Path) -> None:
+    with target.open("xb") as file:
+        at = 0
+        while piece := os.pread(source, _PIECE, at):
+            at += file.write(piece)
+            if at > _LARGEST_COPY:  # it grows as it is read
+                break
