@@ -6,6 +6,7 @@ after each command everything in it is accounted for.
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -18,6 +19,7 @@ import network_guard
 import pytest
 
 from mmsearch import telemetry
+from mmsearch.cli.program import _COMMANDS as COMMANDS
 
 GUARD = [sys.executable, network_guard.__file__]
 CORPUS = Path(__file__).parents[1] / "sample_corpus" / "media"
@@ -186,6 +188,11 @@ def test_the_library_stays_on_the_machine(program: Program) -> None:
         "with Index.open(Path(sys.argv[1])) as index: print(index.search(Query('rubber boots')).hits[0].snippet)"
     )
     program.python("-c", code, str(program.top / "index"), hits="Rubber boots")
+
+
+def test_every_command_runs_under_the_guard() -> None:
+    called = re.findall(r"^    (?:program|made)\(\"(\w+)\"", Path(__file__).read_text("utf-8"), re.MULTILINE)
+    assert set(called) == set(COMMANDS)
 
 
 def test_onnx_runtime_imported_first_is_told_to_stop(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -86,7 +86,6 @@ def test_reading_leaves_the_folder_as_it_was(clone: Path, tmp_path: Path, log: b
     with contextlib.closing(catalogue.open_reader(IndexFolder(index))) as one:
         found = one.execute("SELECT value FROM meta WHERE key = 'id'").fetchone()[0]
     assert (found == "from the log") == log
-    assert command(["trust", "index"]) == 0
     assert state(index) == before
 
 
