@@ -1,4 +1,5 @@
-"""Times ours and the plain way in turns and prints the table of the ratios of their medians; `--record` keeps it."""
+"""Times mmsearch and the plain way in alternation and prints a table of the ratios of their medians; `--record` appends
+it to RESULTS.md."""
 
 from __future__ import annotations
 

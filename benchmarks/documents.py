@@ -1,4 +1,4 @@
-"""Pages of a PDF through CLIP ViT-B/32, their looks only: indexing against rendering and encoding one by one."""
+"""Images of PDF pages through CLIP ViT-B/32: indexing against rendering and encoding one by one."""
 
 from __future__ import annotations
 

@@ -55,8 +55,9 @@ def _film(path: Path, *options: str) -> Path:
             still, scene = Path(folder, f"{number}.png"), Path(folder, f"{number}.mp4")
             pictures.draw(WIDTH * 5 // 4, HEIGHT * 5 // 4, 1000 + number).save(still, compress_level=1)
             move = f"crop={WIDTH}:{HEIGHT}:x='{WIDTH}/4*t/{SCENE_S}':y='{HEIGHT}/4*t/{SCENE_S}'"
-            ffmpeg("-framerate", str(RATE), "-i", str(still), "-vf", f"format=yuv420p,loop=-1:1,{move}",
-                   "-t", str(SCENE_S), "-c:v", "libx264", "-preset", "superfast", *options, str(scene))  # fmt: skip
+            source = ("-framerate", str(RATE), "-i", str(still), "-vf", f"format=yuv420p,loop=-1:1,{move}")
+            coded = f"-t {SCENE_S} -c:v libx264 -preset superfast".split()
+            ffmpeg(*source, *coded, *options, str(scene))
             scenes.append(f"file '{scene}'\n")
         listed, draft = Path(folder, "scenes.txt"), Path(folder, "film.mp4")
         listed.write_text("".join(scenes), "utf-8")
@@ -71,9 +72,9 @@ def long_film(path: Path, hours: float) -> Path:
         return path
     print(f"Making {path.name}.", file=sys.stderr)
     draft = path.with_suffix(".part.mp4")
-    ffmpeg("-f", "lavfi", "-i", "testsrc2=size=640x360:rate=5", "-f", "lavfi", "-i", "sine=sample_rate=16000",
-           "-t", str(hours * 3600), "-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p", "-c:a", "aac",
-           "-b:a", "32k", str(draft))  # fmt: skip
+    sources = "-f lavfi -i testsrc2=size=640x360:rate=5 -f lavfi -i sine=sample_rate=16000".split()
+    coded = f"-t {hours * 3600} -c:v libx264 -preset ultrafast -pix_fmt yuv420p -c:a aac -b:a 32k".split()
+    ffmpeg(*sources, *coded, str(draft))
     draft.rename(path)
     return path
 

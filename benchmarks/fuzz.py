@@ -1,4 +1,4 @@
-"""Fuzzes every parser of ours for so many minutes each: `make fuzz`. What is found is shown, shrunk, and kept.
+"""Fuzzes every parser of mmsearch for some minutes each: `make fuzz`. Failing inputs are shrunk, shown and kept.
 
 Inputs are drawn from a seed that goes up by one a round, so a run repeats itself; failing examples are kept under
 build/fuzz and tried first the next time. What a run has found becomes a test of its own.

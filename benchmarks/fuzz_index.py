@@ -1,5 +1,5 @@
-"""A hostile index folder: any part of a small index is changed, replaced or made of another kind, and every command is
-put to it."""
+"""A hostile index folder: any part of a small index is changed, replaced or made another type of file, and every
+command is run on it."""
 
 from __future__ import annotations
 
@@ -23,14 +23,29 @@ from mmsearch.query import Query
 from mmsearch.store import sums
 from mmsearch.store.layout import IndexFolder
 
-VALUES = ("NULL", "-1", "0", "9223372036854775807", "1e308", "'../../canary'", "'[]'", "'{}'", "'[[[1]]]'", "x'ff00'",
-          "x''", "zeroblob(5000)", "'\udcff'", "'null'", "x'2e2e2f63616e617279'")  # fmt: skip
+VALUES = (
+    "NULL",
+    "-1",
+    "0",
+    "9223372036854775807",
+    "1e308",
+    "'../../canary'",
+    "'[]'",
+    "'{}'",
+    "'[[[1]]]'",
+    "x'ff00'",
+    "x''",
+    "zeroblob(5000)",
+    "'\udcff'",
+    "'null'",
+    "x'2e2e2f63616e617279'",
+)
 KINDS = ("link", "dangling link", "hard link", "pipe", "folder")
 
 
 @fuzzed(st.integers(0, 1 << 30), st.sampled_from(["value", "value", "value", "bytes", "kind", "schema"]))
 def hostile_index(seed: int, how: str) -> None:
-    """Every command ends with an answer or a sentence of ours with its code, and nothing is written outside."""
+    """Every command ends with an answer or an mmsearch error and its exit code, and writes only in the index."""
     lots = random.Random(seed)
     place, canary = scratch() / "hostile" / "index", scratch() / "hostile" / "canary"
     shutil.rmtree(place.parent, ignore_errors=True)

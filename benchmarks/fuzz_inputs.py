@@ -1,4 +1,4 @@
-"""Inputs that look right enough to get far into a parser, and others."""
+"""Inputs that are nearly valid, so that they get far into a parser, and random ones."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from mmsearch.types import Kind
 
 
 def mixed(*pieces: str, size: int = 40) -> st.SearchStrategy[str]:
-    """Text made of pieces that mean something to a parser, and of others."""
+    """Text of tokens that a parser knows, mixed with random text."""
     return st.lists(st.sampled_from(pieces) | st.text(max_size=4), max_size=size).map("".join)
 
 

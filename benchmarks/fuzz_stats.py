@@ -1,4 +1,4 @@
-"""Fuzzes whole stat results and names: what a file system reports of its files costs no run, whatever it is."""
+"""Fuzzes stat results and names: no run fails over what a file system reports of its files."""
 
 from __future__ import annotations
 
@@ -16,18 +16,28 @@ from mmsearch.filestat import HIGHEST, LOWEST, wrapped
 from mmsearch.index import Index
 from mmsearch.query import Filter, Query
 
-# fmt: off
-
-NUMBERS = st.sampled_from([
-    0, 1, -1, 1 << 31, 1 << 32, 1 << 53, HIGHEST, HIGHEST + 1, (1 << 64) - 1, 1 << 64, LOWEST, LOWEST - 1, 10**40,
-]) | st.integers(-(1 << 70), 1 << 70)
+NUMBERS = st.sampled_from(
+    [
+        0,
+        1,
+        -1,
+        1 << 31,
+        1 << 32,
+        1 << 53,
+        HIGHEST,
+        HIGHEST + 1,
+        (1 << 64) - 1,
+        1 << 64,
+        LOWEST,
+        LOWEST - 1,
+        10**40,
+    ]
+) | st.integers(-(1 << 70), 1 << 70)
 PROPERTIES = st.tuples(*[NUMBERS] * 7)  # mode, inode, device, size, mtime_ns, ctime_ns, blocks
 NAMES = st.binary(min_size=1, max_size=60).map(lambda raw: b"f" + raw.replace(b"/", b"s").replace(b"\0", b"n"))
 ENDINGS = st.sampled_from([b".txt", b".dwg", b".srt", b".mp4", b".png", b""])
 FILES = st.dictionaries(st.tuples(NAMES, ENDINGS).map(b"".join), PROPERTIES, min_size=1, max_size=6)
 MOMENTS = st.floats(-1e13, 1e13)
-
-# fmt: on
 
 
 def _result(given: tuple[int, ...]) -> os.stat_result:
@@ -38,8 +48,8 @@ def _result(given: tuple[int, ...]) -> os.stat_result:
 
 @fuzzed(FILES, st.lists(NUMBERS, min_size=2, max_size=2), MOMENTS)
 def stat_results(files: dict[bytes, tuple[int, ...]], devices: list[int], moment: float) -> None:
-    """Any stat results: every file is accounted for, one that has not changed is not looked at again, filters by date
-    take it, a root on any device is judged, and the index stays sound."""
+    """Any stat results: every file is accounted for, an unchanged one is not inspected again, filters by date
+    accept it, the guard takes roots on any device, and the index stays sound."""
     small_index.use_word_model(setattr)
     top = Path(tempfile.mkdtemp(dir=scratch()))
     docs, index = top / "docs", top / "index"

@@ -1,4 +1,4 @@
-"""What is fuzzed, and what must hold of it: every parser of ours."""
+"""The fuzz targets: every parser of mmsearch, with the properties that must hold."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def fuzzed(*inputs: st.SearchStrategy) -> Callable[[Callable[..., None]], Callab
 
 @contextlib.contextmanager
 def quick() -> Iterator[None]:
-    """Fails where an input takes long: a file that nobody decodes in a worker must not be able to stop a run."""
+    """Fail where an input takes long: a file that is not decoded in a worker must not stop a run."""
     began = time.thread_time()
     yield
     assert time.thread_time() - began < SLOW_S, "an input that takes for ever"
@@ -92,7 +92,7 @@ def scratch() -> Path:
 
 @fuzzed(IGNORE, st.lists(PATHS, min_size=1, max_size=5))
 def ignore_rules(text: str, paths: list[bytes]) -> None:
-    """An ignore file with any content costs no run and little time; what it says of a path it says again."""
+    """An ignore file with any content takes little time and fails no run; its result for a path is always the same."""
     (scratch() / ".gitignore").write_bytes(text.encode("utf-8", "surrogatepass"))
     with quick():
         rules = Rules().deeper(b"", os.fsencode(scratch()), [b".gitignore"])
@@ -119,7 +119,7 @@ def subtitles(data: str | bytes) -> None:
 
 @functools.cache
 def small() -> Path:
-    """A small index with an ann file: what queries are put to and what is damaged."""
+    """A small index with an ann file, which is queried and damaged."""
     small_index.use_word_model(setattr)
     docs = scratch() / "docs"
     for number in range(8):
@@ -156,7 +156,7 @@ def queries(text: str, options: dict[str, Any], k: int, all_segments: bool, min_
 
 @fuzzed(st.lists(st.tuples(NAMES, WORDS, st.floats(0, 1), st.integers(1, 9) | st.none()), max_size=5), st.booleans())
 def output(rows: list[tuple[Any, ...]], failed: bool) -> None:
-    """JSON, JSON lines, CSV and path lists give back exactly what was put in, one record a line, nothing raw."""
+    """JSON, JSON lines, CSV and path lists are read back as written, one record a line, no control characters."""
     if failed:
         made = [
             records.failed_record(FailedFile(path, FailedFileState.FAILED, Failure(FailureCode.CRASH, text)))
@@ -221,7 +221,7 @@ def settings(content: str | bytes) -> None:
     st.integers(1, 40),
 )
 def damage(seed: int, how: str, times: int) -> None:
-    """A damaged index answers, or says in a sentence of ours that it is damaged; it never ends a program."""
+    """A damaged index answers, or raises an mmsearch error; it never crashes a program."""
     lots = random.Random(seed)
     place = scratch() / "damaged"
     shutil.rmtree(place, ignore_errors=True)

@@ -1,6 +1,6 @@
 """A GPU's rows: 12-megapixel photos through a ViT-L/14 and a vision-language model of two billion weights, at random.
 
-Besides the ratio to the plain way it is told how busy the device was, as `nvidia-smi` samples it. No machine with a GPU
+Besides the ratio to the plain way the rows state how busy the device was, by `nvidia-smi`. No machine with a GPU
 has run these rows yet.
 """
 

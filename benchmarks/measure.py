@@ -1,4 +1,4 @@
-"""What every row needs: fresh processes timed by the wall, and where and on what they were timed."""
+"""Timing for all rows: the wall time of fresh processes, and the commit and machine that were measured."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class CommandFailed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """What a row is told: where inputs and indexes are kept, how many small files there are, how often quick commands
+    """The parameters of a row: where inputs and indexes are kept, the number of small files, how often quick commands
     are timed, and how many threads libraries may use."""
 
     folder: Path
@@ -49,7 +49,7 @@ class Setting:
 
 
 def environment(threads: int) -> dict[str, str]:
-    """The same for ours and for the plain way: no network, no settings of the user's, so many threads."""
+    """The environment of both sides: no network, no settings of the user, this number of threads."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("MMSEARCH_", "PYTHON"))}
     fixed = {"HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": str(threads), "MMSEARCH_CONFIG": os.devnull}
     return {**kept, **fixed, "PYTHONPATH": str(ROOT)}
@@ -73,26 +73,26 @@ def told(module: str, env: Mapping[str, str], *arguments: str) -> dict[str, Any]
 
 
 def core_seconds() -> float:
-    """What all processes that this one has waited for, and those that these have waited for, have computed."""
+    """The CPU time of all processes that this one has waited for, with their descendants, in seconds."""
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime
 
 
 def medians(plain: Sequence[Mapping[str, float]]) -> tuple[float, float]:
-    """What plain scripts told: the median seconds of all of it, and the median pace once they had loaded."""
+    """The medians of some runs of a plain script: seconds of the whole run, and items a second after loading."""
     whole = statistics.median(one["start_s"] + one["seconds"] for one in plain)
     return whole, statistics.median(one["items"] / one["seconds"] for one in plain)
 
 
 def warm(paths: Sequence[Path]) -> None:
-    """Read files once, so that the disk counts for nobody."""
+    """Read files once, so that they are in the page cache."""
     for path in paths:
         path.read_bytes()
 
 
 def alternate(commands: Mapping[str, Sequence[str]], repeats: int, env: Mapping[str, str]) -> dict[str, float]:
-    """The median seconds of each command. They take turns, so that a busy minute of the machine hits all alike; one
-    unmeasured turn before fills the page cache for all."""
+    """The median seconds of each command. They alternate, so that other load on the machine affects all alike; one
+    unmeasured round before fills the page cache."""
     seconds: dict[str, list[float]] = {name: [] for name in commands}
     for turn in range(repeats + 1):
         for name, command in commands.items():
@@ -137,5 +137,5 @@ def bfloat16() -> bool:
 
 
 def busy() -> float:
-    """How many processes want a core, on average over the last minute: timings on a busy machine say less."""
+    """The load average of the last minute: timings on a busy machine are less exact."""
     return os.getloadavg()[0]

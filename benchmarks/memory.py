@@ -1,4 +1,4 @@
-"""Memory at its peak: a film of two hours and a PDF of a thousand pages, each less what a page alone takes.
+"""Peak memory: a film of two hours and a PDF of a thousand pages, each minus the peak of a single page.
 
 Measured is PSS, summed over all processes of a run: what they share counts once. Linux only.
 """
@@ -18,7 +18,7 @@ from benchmarks import clip_model, documents, films
 from benchmarks.measure import ROOT, CommandFailed, Setting
 from benchmarks.table import Row
 
-LOOK_S = 0.2
+POLL_S = 0.2
 MOST_MB = 600.0
 HOURS, PAGES = 2.0, 1000
 
@@ -57,7 +57,7 @@ def _peak(setting: Setting, path: Path, model: str) -> tuple[float, float]:
     )
     while running.poll() is None:
         peak = max(peak, _pss(running.pid))
-        time.sleep(LOOK_S)
+        time.sleep(POLL_S)
     if running.returncode:
         said = running.stderr.read().decode(errors="replace") if running.stderr else ""
         raise CommandFailed(command, running.returncode, said)

@@ -182,7 +182,7 @@ def _vectors(real: np.ndarray) -> Iterator[np.ndarray]:
 
 
 def _questions(which: int) -> list[str]:
-    """Queries about single sentences: 0 for those that the file is tuned by, 1 for those that it is judged by."""
+    """Queries about single sentences: 0 for those that the file is tuned by, 1 for those that it is measured by."""
     return [f"which {text.split('. ')[1].lower()}" for text in corpus.texts()[which :: corpus.DISTINCT // QUERIES]]
 
 

@@ -48,7 +48,7 @@ def rows(setting: Setting) -> list[Row]:
 
 
 def _make(folder: Path) -> list[Path]:
-    """Pages of text as a scanner gives them: grey paper, a slight turn, noise."""
+    """Pages of text like those of a scanner: grey paper, a slight rotation, noise."""
     paths = [folder / f"scan {number:02d}.png" for number in range(PAGES)]
     if all(path.is_file() for path in paths):
         return paths

@@ -1,4 +1,4 @@
-"""`mmsearch index` in a fresh process and a fresh index, watched from outside: its time, its record and its pace."""
+"""`mmsearch index` in a fresh process and a fresh index, observed by its catalogue: time, record and pace."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from typing import Any
 
 from benchmarks.measure import ROOT, CommandFailed, core_seconds
 
-LOOK_S = 0.1  # between two looks at what is committed
+POLL_S = 0.1  # between two counts of committed rows
 FIRST, LAST = 0.1, 0.95  # shares of all embeddings between which the pace is taken: no start in it, and no end
 
 
 @dataclass(frozen=True, slots=True)
 class Indexed:
-    """One run: the seconds of the whole command and those that cores computed, the record that it wrote, and what it
-    gave a second once it ran."""
+    """One run: the seconds of the whole command, its CPU seconds, the record that it wrote, and its items a second
+    after the start."""
 
     seconds: float
     core_s: float
@@ -62,10 +62,10 @@ def index(
 
 
 def _watched(running: subprocess.Popen[Any], catalogue: Path, table: str) -> list[tuple[float, int]]:
-    """When how many rows were committed, until the process ends."""
+    """The number of committed rows over time, until the process ends."""
     seen = [(time.perf_counter(), 0)]
     while running.poll() is None:
-        time.sleep(LOOK_S)
+        time.sleep(POLL_S)
         try:
             with closing(sqlite3.connect(f"{catalogue.absolute().as_uri()}?mode=ro", uri=True)) as connection:
                 count = connection.execute(f"SELECT coalesce(max(id), 0) FROM {table}").fetchone()[0]

@@ -46,7 +46,7 @@ def rows(setting: Setting) -> list[Row]:
 
 
 def _make(folder: Path) -> None:
-    """Text files of paragraphs about the same things; made once."""
+    """Text files of paragraphs on the same topics; made once."""
     ready = folder.with_suffix(".ready")
     if ready.is_file():
         return

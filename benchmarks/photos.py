@@ -12,7 +12,7 @@ from benchmarks import clip_model, measure, ours, pictures
 from benchmarks.measure import Setting
 from benchmarks.table import Row, rates
 
-SIDE = 224  # pixels that the model looks at
+SIDE = 224  # pixels of the model's input
 DECODED = 24  # pictures that are decoded to see how long that takes
 
 

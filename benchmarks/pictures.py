@@ -67,7 +67,7 @@ def draw(width: int, height: int, seed: int) -> Image.Image:
 
 
 def _shapes(chance: np.random.Generator, width: int, height: int) -> Image.Image:
-    """A sky that darkens downwards, and things with sharp edges in front of it."""
+    """A sky that darkens downwards, and shapes with sharp edges in front of it."""
     from PIL import Image, ImageDraw
 
     scene = Image.linear_gradient("L").resize((width, height)).convert("RGB")

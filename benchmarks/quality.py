@@ -1,4 +1,4 @@
-"""How good the rankings of judged galleries are, beside their plain parts.
+"""The quality of rankings on judged galleries, beside that of their single signals.
 
     python -m benchmarks.quality QUERIES.jsonl [signals] [no-answer] [half]
 
@@ -9,8 +9,8 @@ no-answer all ordered pairs: the share of one gallery's queries that find anythi
 half      every second file of a gallery is taken out of its index: the same two shares, of the queries whose right
           files are gone and of those whose right files stay
 
-Each gallery has an index of its own, made on the first run. Names of files are switched off, and what the labels don't
-judge (translations of a right answer) is dropped before scoring.
+Each gallery has an index of its own, made on the first run. Names of files are switched off, and files without a
+judgement (translations of a right answer) are dropped before scoring.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Readers in a loop beside a writer that indexes, changes and deletes: `python -m benchmarks.readers --seconds 300`.
 
-Every answer is held against the very snapshot that it was given from: each hit must be a segment that the snapshot
-holds, of the content that its file shows there; and no file may answer with two versions of itself.
+Every answer is compared with the snapshot that it comes from: each hit must be a segment of the snapshot, of the
+content that its file has there; and no file may appear with two versions of its content.
 """
 
 from __future__ import annotations
@@ -101,7 +101,7 @@ class Writer:
 
 
 def fork(folder: Path, number: int) -> int:
-    """A reader in a process of its own; gives its id."""
+    """Start a reader in a process of its own. Returns the process id."""
     pid = os.fork()
     if pid == 0:
         over: list[int] = []
@@ -119,7 +119,7 @@ def fork(folder: Path, number: int) -> int:
 
 
 def read(index: Path, lots: random.Random, over: list[int], report: dict[str, Any]) -> None:
-    """Query until told to stop; what is wrong goes into the report."""
+    """Query until stopped; problems are written to the report."""
     kept: list[snapshot.Snapshot] = []
     close = snapshot.Snapshot.close
     snapshot.Snapshot.close = lambda self: kept.append(self)  # type: ignore[method-assign]  # to be asked once more

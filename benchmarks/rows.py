@@ -1,4 +1,4 @@
-"""The rows: what is timed against what."""
+"""The rows of the table, each a comparison of two commands."""
 
 from __future__ import annotations
 

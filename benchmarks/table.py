@@ -18,10 +18,10 @@ TITLES = ("work", "ours", "plain", "value", "goal", "met")
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """What was done, how ours and the plain way fared, and what it was meant to come to.
+    """A comparison: its name, the figures of mmsearch and of the plain way, and the goal.
 
-    `value` is what the goal speaks of: a ratio where there is a plain way, else a figure. `least` and `most` bound it;
-    a row with neither has no goal. A row without a `value` was skipped, and its note says why.
+    `value` is compared with the goal: a ratio where there is a plain way, else a figure. `least` and `most` bound it;
+    a row with neither has no goal. A row without a `value` was skipped, for the reason in its note.
     """
 
     work: str
@@ -56,12 +56,12 @@ class Row:
 
 
 def rates(work: str, ours: float, plain: float, unit: str, least: float | None, note: str = "") -> Row:
-    """A row of two paces in `unit` a second: the ratio says how many times as quick ours is."""
+    """A row of two paces in `unit` a second; the ratio is that of mmsearch to the plain way."""
     return Row(work, f"{ours:,.1f} {unit}/s", f"{plain:,.1f} {unit}/s", ours / plain, least, None, note)
 
 
 def times(work: str, ours: float, plain: float, most: float | None, note: str = "") -> Row:
-    """A row of two times in seconds: the ratio says how many times as long ours takes."""
+    """A row of two times in seconds; the ratio is that of mmsearch to the plain way."""
     return Row(work, f"{ours:.3f} s", f"{plain:.3f} s", ours / plain, None, most, note)
 
 

@@ -1,6 +1,6 @@
 """The crash test: `make torture`. Runs are killed at named points and at random moments, and nothing may be lost by it.
 
-Each round brings an index up to date with another version of a small corpus of all five kinds, kills the run, looks at
+Each round brings an index up to date with another version of a small corpus of all five kinds, kills the run, checks
 what is left, lets an undisturbed run complete it, and compares the index with one that was never disturbed. Rounds are
 drawn from the seed and their number, so `--first 17 --rounds 1` repeats round 17 (its kill hits the same call, if not
 the same moment).

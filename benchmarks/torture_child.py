@@ -1,8 +1,7 @@
 """What the crash test runs and kills: a run with the model of words, small batches, a log of its commits and a fault.
 
 A server that has everything imported forks one process for each run, so that a run takes a second and not ten. The
-fault is put around a named function of the program from outside: at its n-th call somebody is killed. The program knows
-nothing of it.
+fault wraps a named function of the program: at its n-th call a process is killed. The program contains no code for it.
 """
 
 from __future__ import annotations

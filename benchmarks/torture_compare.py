@@ -1,4 +1,4 @@
-"""What an index holds and answers, to be held against another one."""
+"""The contents and answers of an index, for comparison with another one."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""The rounds of the crash test that damage a part of an index: what reads it afterwards tells it, or makes it again and
-says so; no command ends well in silence over damage."""
+"""The rounds of the crash test that damage a part of an index: the next reader reports the damage, or repairs and
+reports it; no command succeeds without a message."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ _EMPTY_OF_MEANING = ("writer.lock", "catalogue.db-shm")  # who holds the lock is
 
 
 def damages(bench: Bench, count: int, seed: int) -> Counter[tuple[str, str]]:
-    """Damage an index so many times, after whole and after killed runs. Gives how often each part was told or healed,
-    or had no effect; problems go to the bench's."""
+    """Damage an index so many times, after whole and after killed runs. Returns how often each part was reported or
+    repaired, or had no effect; problems are added to those of the bench."""
     tally: Counter[tuple[str, str]] = Counter()
     for number in range(count):
         lots = random.Random(f"damage/{seed}/{number}")
@@ -40,7 +40,7 @@ def damages(bench: Bench, count: int, seed: int) -> Counter[tuple[str, str]]:
         how = lots.choice(KINDS)
         if not _harm(part, how, lots):
             continue
-        outcome, problems = _look(bench, version, part.name)
+        outcome, problems = _check(bench, version, part.name)
         name = "ann file" if part.name.startswith("ann-") else part.name
         tally[name, outcome] += 1
         told = f"damage {number} ({part.name} {how}, {'killed' if killed else 'whole'} run)"
@@ -86,8 +86,8 @@ def _harm(part: Path, how: str, lots: random.Random) -> bool:
     return bytes(data) != before
 
 
-def _look(bench: Bench, version: int, part: str) -> tuple[str, list[str]]:
-    """What became of an index with a damaged part: told, healed, or without effect; and what is wrong with that."""
+def _check(bench: Bench, version: int, part: str) -> tuple[str, list[str]]:
+    """The outcome for an index with a damaged part (reported, repaired, or without effect), and problems."""
     problems: list[str] = []
     told = {"query": _query_tells(bench, problems), "verify": _verify_tells(bench, problems)}
     bench.start(bench.index)
@@ -102,7 +102,7 @@ def _look(bench: Bench, version: int, part: str) -> tuple[str, list[str]]:
     if not similar(small_index.contents(bench.index), contents) or answers(bench.index) != hits:
         problems.append(f"`index` ends with 0 ({notes}) and the index is not equal to an undisturbed one")
     if bad := [one for one in Index.verify(bench.index, deep=True) if one.state != "ok"]:
-        problems.append(f"`index` ends with 0 and then {bad[0].promise}: {bad[0].sentence}")
+        problems.append(f"`index` ends with 0 and then {bad[0].invariant}: {bad[0].sentence}")
     if part in _EMPTY_OF_MEANING:
         return "no effect", problems
     if any(told.values()) and not notes and part != "catalogue.sums":
@@ -125,7 +125,7 @@ def _query_tells(bench: Bench, problems: list[str]) -> bool:
 def _verify_tells(bench: Bench, problems: list[str]) -> bool:
     leftovers = "No left-over files lie in the index folder"
     try:
-        return any(one.state != "ok" and one.promise != leftovers for one in Index.verify(bench.index, deep=True))
+        return any(one.state != "ok" and one.invariant != leftovers for one in Index.verify(bench.index, deep=True))
     except IndexUnusable:
         return True
     except Exception as error:

@@ -52,7 +52,7 @@ def real_kills(bench: Bench, count: int, seed: int) -> None:
         struck = _kill(bench, index, victim, lots.uniform(0.05, 1.0) * whole_s, lots)
         if struck:
             kills[victim] += 1
-            bench.problems += [f"{STAGE}: {victim}: {one}" for one in _look(bench, index, before, victim)]
+            bench.problems += [f"{STAGE}: {victim}: {one}" for one in _check(bench, index, before, victim)]
     _command(bench, "index", "--quiet", index=index).wait()
     bench.problems += [f"{STAGE}: {one}" for one in _compare(bench, index, undisturbed)]
 
@@ -64,13 +64,17 @@ def _command(bench: Bench, *arguments: str, index: Path, **options: Any) -> subp
     targets = [str(bench.docs)] if arguments[0] == "index" else []
     return subprocess.Popen(
         [sys.executable, "-m", "mmsearch", *arguments, *targets, "--index", str(index)],
-        cwd=ROOT, env={**kept, **own, "HF_HUB_OFFLINE": "1"}, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        start_new_session=True, **options,
-    )  # fmt: skip
+        cwd=ROOT,
+        env={**kept, **own, "HF_HUB_OFFLINE": "1"},
+        stdin=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+        **options,
+    )
 
 
 def _kill(bench: Bench, index: Path, victim: str, after_s: float, lots: random.Random) -> bool:
-    """Start a command and kill in it; whether there was somebody to kill."""
+    """Start a command and kill one of its processes. Returns whether there was one."""
     with _command(bench, "index", "--quiet", index=index) as run:
         with contextlib.suppress(subprocess.TimeoutExpired):
             run.wait(after_s)
@@ -90,7 +94,7 @@ def _kill(bench: Bench, index: Path, victim: str, after_s: float, lots: random.R
         return bool(victims)
 
 
-def _look(bench: Bench, index: Path, before: set[tuple[Any, ...]], victim: str) -> list[str]:
+def _check(bench: Bench, index: Path, before: set[tuple[Any, ...]], victim: str) -> list[str]:
     problems = bench.gone()
     if holder := lock_holder(IndexFolder(index)):
         problems.append(f"the lock is held by {holder}")
@@ -100,8 +104,8 @@ def _look(bench: Bench, index: Path, before: set[tuple[Any, ...]], victim: str) 
         return problems if code == 3 and not before else [*problems, f"status ends with {code}"]
     if lost := before - held(index):
         problems.append(f"{len(lost)} committed segments are lost")
-    bad = [one for one in Index.verify(index, deep=True) if one.state != "ok" and one.promise != STRAYS]
-    return [*problems, *(f"{one.promise}: {one.sentence}" for one in bad)]
+    bad = [one for one in Index.verify(index, deep=True) if one.state != "ok" and one.invariant != STRAYS]
+    return [*problems, *(f"{one.invariant}: {one.sentence}" for one in bad)]
 
 
 def _compare(bench: Bench, index: Path, undisturbed: Path) -> list[str]:

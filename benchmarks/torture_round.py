@@ -1,4 +1,4 @@
-"""One round of the crash test: disturb, look, complete, compare."""
+"""One round of the crash test: disturb, check, complete, compare."""
 
 from __future__ import annotations
 
@@ -39,7 +39,8 @@ STRAYS = "No left-over files lie in the index folder"  # a killed run may leave 
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """What a round does. `fault` says who is killed, and at which call of what, or `at` which share of a run's time."""
+    """The plan of a round. `fault` names the process that is killed and the call at which; or `at`, the share of a
+    run's time."""
 
     number: int
     stage: str
@@ -65,8 +66,12 @@ class Bench:
         env = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
         self._server = subprocess.Popen(
             [sys.executable, "-m", "benchmarks.torture_child"],
-            cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=env,
-        )  # fmt: skip
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env=env,
+        )
         self._answer()
         self.expected: dict[int, tuple[list[tuple[Any, ...]], list[list[tuple[Any, ...]]]]] = {}
         self.keys: dict[int, set[tuple[Any, ...]]] = {}
@@ -85,7 +90,7 @@ class Bench:
         return answer
 
     def start(self, index: Path, **job: Any) -> int:
-        """Start a run; gives its process id."""
+        """Start a run. Returns its process id."""
         assert self._server.stdin is not None
         self.now += 1
         (self.folder / "log").unlink(missing_ok=True)
@@ -96,11 +101,11 @@ class Bench:
         return self._answer()["pid"]
 
     def end(self) -> int:
-        """Wait for the run; gives its exit code."""
+        """Wait for the run. Returns its exit code."""
         return self._answer()["code"]
 
     def log(self, event: str) -> list[Any]:
-        """What the last run has noted of a sort."""
+        """The notes of one kind in the log of the last run."""
         with contextlib.suppress(FileNotFoundError):
             lines = (self.folder / "log").read_text().splitlines()
             return [value for name, value in map(json.loads, lines) if name == event]
@@ -141,10 +146,10 @@ class Bench:
         else:
             print(f"round {one.number}: nobody was killed: {fault}", file=sys.stderr)
             return
-        problems = self._look(before)
+        problems = self._check(before)
         if one.again:
             self.disturb("random", {"seed": one.number, "victim": "main", "at": (one.version % 97) / 97})
-            problems += self._look(before)
+            problems += self._check(before)
         problems += self._complete(version)
         self.holds = version
         self.problems += [f"{one.stage}: round {one.number} ({fault}): {problem}" for problem in problems]
@@ -162,12 +167,12 @@ class Bench:
             shutil.copytree(self.folder / "undisturbed0", self.index)
 
     def _put(self, version: int) -> set[tuple[Any, ...]]:
-        """Bring the folder to a version; gives the segments that the index must keep throughout."""
+        """Bring the folder to a version. Returns the segments that the index must keep throughout."""
         self.undisturbed(version)
         return held(self.index) & self.keys[version]
 
     def disturb(self, stage: str, fault: dict[str, Any]) -> bool:
-        """A run that is killed, or has others killed; whether that came about."""
+        """Start a run that is killed, or whose children are. Returns whether anything was killed."""
         victim, point = fault["victim"], fault.get("point", "")
         if point.startswith("worker:"):
             self.start(self.index, worker=fault)
@@ -198,8 +203,8 @@ class Bench:
             return str(fault["victim"]) if victims else ""
         return ""
 
-    def _look(self, before: set[tuple[Any, ...]]) -> list[str]:
-        """What is wrong with an index whose run was killed just now."""
+    def _check(self, before: set[tuple[Any, ...]]) -> list[str]:
+        """The problems of an index right after its run was killed."""
         problems = []
         if holder := lock_holder(IndexFolder(self.index)):
             problems.append(f"the lock is held by {holder}")
@@ -222,8 +227,8 @@ class Bench:
             last = {(key, number) for key, span, numbers in begun[-1] for number in numbers} - before - committed
             if last & there and last - there:
                 problems.append("half a batch is there")
-        bad = [one for one in Index.verify(self.index, deep=True) if one.state != "ok" and one.promise != STRAYS]
-        return [*problems, *(f"{one.promise}: {one.sentence}" for one in bad), *self._unfound()]
+        bad = [one for one in Index.verify(self.index, deep=True) if one.state != "ok" and one.invariant != STRAYS]
+        return [*problems, *(f"{one.invariant}: {one.sentence}" for one in bad), *self._unfound()]
 
     def _unfound(self) -> list[str]:
         """Segments that the index holds and a search for their own code does not find."""
@@ -272,7 +277,7 @@ class Bench:
         if answers(self.index) != hits:
             problems.append("queries are answered in another way")
         bad = [one for one in Index.verify(self.index, deep=True) if one.state != "ok"]
-        return [*problems, *(f"then {one.promise}: {one.sentence}" for one in bad), *self.gone()]
+        return [*problems, *(f"then {one.invariant}: {one.sentence}" for one in bad), *self.gone()]
 
 
 def _is_marked(process: psutil.Process, mark: str) -> bool:

@@ -10,16 +10,31 @@ from typing import Any
 WORDS = 151_936  # rows of the table of tokens; the tokenizer here knows single bytes only
 CONTROLS = ("<|im_start|>", "<|im_end|>", "<|vision_start|>", "<|vision_end|>", "<|image_pad|>", "<|video_pad|>")
 TEXT: dict[str, Any] = dict(
-    hidden_size=2048, intermediate_size=6144, num_hidden_layers=28, num_attention_heads=16, num_key_value_heads=8,
-    head_dim=128, vocab_size=WORDS, max_position_embeddings=32_768,
+    hidden_size=2048,
+    intermediate_size=6144,
+    num_hidden_layers=28,
+    num_attention_heads=16,
+    num_key_value_heads=8,
+    head_dim=128,
+    vocab_size=WORDS,
+    max_position_embeddings=32_768,
     rope_parameters={
-        "rope_type": "default", "rope_theta": 5e6, "mrope_section": [24, 20, 20], "mrope_interleaved": True,
+        "rope_type": "default",
+        "rope_theta": 5e6,
+        "mrope_section": [24, 20, 20],
+        "mrope_interleaved": True,
     },
-)  # fmt: skip
+)
 VISION: dict[str, Any] = dict(
-    depth=24, hidden_size=1024, intermediate_size=4096, num_heads=16, out_hidden_size=2048, patch_size=16,
-    num_position_embeddings=2304, deepstack_visual_indexes=[5, 11, 17],
-)  # fmt: skip
+    depth=24,
+    hidden_size=1024,
+    intermediate_size=4096,
+    num_heads=16,
+    out_hidden_size=2048,
+    patch_size=16,
+    num_position_embeddings=2304,
+    deepstack_visual_indexes=[5, 11, 17],
+)
 PIXELS = {"shortest_edge": 4 * 32 * 32, "longest_edge": 1800 * 32 * 32}  # as published: at most 1,800 tokens a picture
 CHAT = (
     "<|im_start|>system\nRepresent the user's input.<|im_end|>\n{%- for m in messages if m.role == 'user' -%}"
@@ -52,9 +67,14 @@ def made(folder: Path, text: dict[str, Any], vision: dict[str, Any]) -> Path:
     ids = {name: tokenizer.convert_tokens_to_ids(f"<|{name}|>") for name in ("image_pad", "video_pad")}
     ends = {name: tokenizer.convert_tokens_to_ids(f"<|{name}|>") for name in ("vision_start", "vision_end")}
     config = Qwen3VLConfig(
-        text_config=text, vision_config=vision, image_token_id=ids["image_pad"], video_token_id=ids["video_pad"],
-        vision_start_token_id=ends["vision_start"], vision_end_token_id=ends["vision_end"], tie_word_embeddings=True,
-    )  # fmt: skip
+        text_config=text,
+        vision_config=vision,
+        image_token_id=ids["image_pad"],
+        video_token_id=ids["video_pad"],
+        vision_start_token_id=ends["vision_start"],
+        vision_end_token_id=ends["vision_end"],
+        tie_word_embeddings=True,
+    )
     raw = folder / "raw"
     standard = torch.get_default_dtype()
     torch.set_default_dtype(torch.bfloat16)
@@ -79,9 +99,13 @@ def _tokenizer() -> Any:
 
     vocabulary = {token: number for number, token in enumerate(["<|endoftext|>", *sorted(ByteLevel.alphabet())])}
     tokenizer: Any = Qwen2Tokenizer(
-        vocab=vocabulary, merges=[], pad_token="<|endoftext|>", eos_token="<|im_end|>", model_max_length=32_768,
+        vocab=vocabulary,
+        merges=[],
+        pad_token="<|endoftext|>",
+        eos_token="<|im_end|>",
+        model_max_length=32_768,
         padding_side="left",
-    )  # fmt: skip
+    )
     tokenizer.add_special_tokens({"additional_special_tokens": list(CONTROLS)}, replace_extra_special_tokens=False)
     tokenizer.image_token, tokenizer.video_token = "<|image_pad|>", "<|video_pad|>"
     tokenizer.vision_start_token, tokenizer.vision_end_token = "<|vision_start|>", "<|vision_end|>"

@@ -1,4 +1,6 @@
-"""Settings: defaults < config file < environment < flags. This file owns the environment and where things live."""
+"""The settings of a run, and the paths of data, configuration, cache and index folders.
+
+Later sources win: defaults, config file, environment, flags."""
 
 from __future__ import annotations
 
@@ -20,20 +22,20 @@ DEVICE = re.compile(r"(cpu|cuda|mps|xpu|npu|hpu)(:\d+)?")
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What an index run is asked to do, checked before any model is loaded."""
+    """The options of a run, checked before any model is loaded."""
 
     models: tuple[str, ...] = ()  # or one preset; empty: the index's own, or the built-in model for a new index
     ocr: str = "auto"  # auto | always | never
     transcribe: str = ""  # a Whisper-class model; empty: no speech recognition
-    include: tuple[str, ...] = ()  # globs, gitignore syntax; empty, and None below: as the root remembers
+    include: tuple[str, ...] = ()  # globs, gitignore syntax; empty, and None below: as stored for the root
     exclude: tuple[str, ...] = ()
     hidden: bool | None = None  # walk into hidden files and folders
     ignore_files: bool | None = None  # honour .gitignore and .mmsearchignore
     max_bytes: int | None = None  # larger files are skipped
     network: bool | None = None  # walk network and FUSE mounts that lie in a root
-    reset_filters: bool = False  # forget what the roots remember of these
-    recheck: bool = False  # read every file again, whatever its times say
-    workers: int = 0  # extraction processes per flavour; 0: by the number of cores
+    reset_filters: bool = False  # drop the rules that are stored for the roots
+    recheck: bool = False  # read every file again, also with unchanged size and times
+    workers: int = 0  # extraction processes of each kind; 0: by the number of cores
     device: str = "auto"
     dtype: str = "auto"
     batch_size: int = 0  # 0: found by measuring
@@ -70,7 +72,7 @@ class Settings:
         self._check_options()
 
     def _check_options(self) -> None:
-        """Options that contradict each other, or that no model could take."""
+        """Raise `UsageError` for options that contradict each other, or that no model could take."""
         if self.max_pixels and self.min_pixels > self.max_pixels:
             raise UsageError("--min-pixels is larger than --max-pixels.", "Exchange them, or leave one out.")
         if self.frames == 1:
@@ -86,14 +88,14 @@ class Settings:
 
 
 def data_home() -> Path:
-    """Where the user's own indexes live."""
+    """The folder of the user's own indexes."""
     import platformdirs
 
     return _of_home(platformdirs.user_data_dir("mmsearch", appauthor=False))
 
 
 def cache_home() -> Path:
-    """Where exported query encoders and remembered measurements live: all of it can be deleted."""
+    """The folder of exported query encoders and stored measurements, all of which can be deleted."""
     import platformdirs
 
     return _of_home(platformdirs.user_cache_dir("mmsearch", appauthor=False))
@@ -102,13 +104,13 @@ def cache_home() -> Path:
 def torch_cache() -> dict[str, str]:
     """The environment variable that keeps torch's folder for compiled code out of TMPDIR.
 
-    Importing torch's compiler, which torchcodec and transformers do, makes that folder. A value of the user's stays."""
+    Importing torch's compiler, which torchcodec and transformers do, makes that folder. A value that is set stays."""
     name = "TORCHINDUCTOR_CACHE_DIR"
     return {name: os.environ.get(name) or str(cache_home() / "torchinductor")}
 
 
 def config_home() -> Path:
-    """Where the user's configuration lives: the config file (unless MMSEARCH_CONFIG names another) and the record of
+    """The folder of the user's configuration: the config file (unless MMSEARCH_CONFIG names another) and the record of
     trusted indexes."""
     import platformdirs
 
@@ -116,7 +118,7 @@ def config_home() -> Path:
 
 
 def _of_home(path: str) -> Path:
-    """A folder of the user's. Without a home it would be made as `~` in the working directory."""
+    """A folder of the user. Raises `UsageError` without a home: the folder would be made in the working directory."""
     if path.startswith("~"):
         raise UsageError("There is no home folder: HOME is not set.", "Set HOME.")
     return Path(path)

@@ -1,7 +1,7 @@
 """The checks of `mmsearch doctor`: what indexing and searching need, each with a remedy.
 
-Libraries are tried in processes of their own: a broken one (a missing shared library, a crash on import) is a finding
-and not the end, and the heavy ones cost this process nothing.
+Each library is imported in a process of its own: a broken one (a missing shared library, a crash on import) becomes a
+finding and does not end the command, and this process imports no heavy library.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class _LibraryCheck:
-    """A library to try: `code` prints what it found; a failure is of `severity`, and `remedy` mends it."""
+    """A library to test: `code` prints the version; `severity` is the state on failure, `remedy` the repair."""
 
     name: str
     code: str
@@ -192,7 +192,7 @@ def check_sqlite() -> Check:
 
 
 def check_model_cache() -> Check:
-    """Where downloaded models lie, and how many there are. None is fine: the built-in model needs none."""
+    """The folder of downloaded models, and their number. None are needed: the default models are built in."""
     home = Path(os.environ.get("HF_HOME") or Path.home() / ".cache" / "huggingface")
     cache = Path(os.environ.get("HF_HUB_CACHE") or home / "hub")
     models = [entry.name for entry in cache.glob("models--*")] if cache.is_dir() else []
@@ -223,7 +223,7 @@ def check_file_system(folder: Path) -> Check:
 
 
 def check_index(folder: Path) -> Check:
-    """A quick look at the index itself."""
+    """The checks of `verify`, without `--deep`, on the index."""
     from mmsearch.index import Index
 
     try:
@@ -239,7 +239,7 @@ def check_index(folder: Path) -> Check:
     ):
         for finding in findings:
             if finding.state == state:
-                return Check("index", severity, f"{finding.promise}: {finding.sentence}", finding.hint)
+                return Check("index", severity, f"{finding.invariant}: {finding.sentence}", finding.hint)
     return Check("index", "ok", f"sound, at {folder}")
 
 

@@ -69,7 +69,7 @@ class Index:
         run after the batch under way. Yields events as they happen, last `Finished` with the run's record.
 
         An index that is not the user's own (see `mmsearch/trust.py`) is data: of its roots only those beside or below
-        it are walked, and those that are named here, and no model outside the box is loaded for it.
+        it are walked, and those that are named here, and of models that do not come with mmsearch none is loaded.
 
         Raises `LockHeld`, `UsageError`, `ModelMismatch`, `ModelUnavailable`, `IndexUnusable`. Closing the iterator
         early loses nothing that was committed.
@@ -98,7 +98,7 @@ class Index:
         return self.search(replace(query, like=(Part(file=target), *query.like)), options)
 
     def duplicates(self, within: FilePath | Sequence[FilePath] = (), *, exact: bool = False) -> list[CopyGroup]:
-        """The groups of files that are the same thing: the same bytes, the same picture or pages at other sizes and
+        """The groups of files with the same content: the same bytes, the same picture or pages at other sizes and
         encodings, the same sound or film encoded anew, the same text with other line breaks or letters of another
         charset; with `exact` the same bytes only. `within` are absolute paths: groups with a file there or below."""
         from mmsearch.retrieval.duplicates import groups
@@ -127,7 +127,7 @@ class Index:
 
     def status(self) -> Status:
         """What the index holds, what is missing, how the last run ended."""
-        from mmsearch.retrieval.encoder_checks import wrong_encoders
+        from mmsearch.retrieval.query_encoding import wrong_encoders
         from mmsearch.store.catalogue import translate_sqlite_errors
         from mmsearch.store.status_report import status
 
@@ -136,8 +136,8 @@ class Index:
             return replace(found, notes=(*found.notes, *wrong_encoders(self.folder)))
 
     def failed(self, notes: bool = False) -> list[FailedFile]:
-        """Files that could not be indexed, wholly or in part, by path; with `notes` then those of which something was
-        left out, once for each thing."""
+        """Files that could not be indexed, wholly or in part, by path; with `notes` followed by those of which
+        something was left out, once for each note."""
         from mmsearch.store.catalogue import translate_sqlite_errors
         from mmsearch.store.files import failed_files, noted_files
         from mmsearch.store.snapshot import Snapshot
@@ -175,15 +175,15 @@ class Index:
 
     @classmethod
     def verify(cls, folder: FilePath, repair: bool = False, deep: bool = False) -> list[Finding]:
-        """Hold every promise of the index against what is there. `deep` reads all vectors and files; `repair` makes
-        derived things again. Raises `NoIndex`, `LockHeld` (with `repair`)."""
-        from mmsearch.retrieval.encoder_checks import verified
+        """Check every invariant of the index. `deep` reads all vectors and files; `repair` rebuilds derived data.
+        Raises `NoIndex`, `LockHeld` (with `repair`)."""
+        from mmsearch.retrieval.query_encoding import verified
         from mmsearch.store.catalogue import translate_sqlite_errors
         from mmsearch.store.verify import verify
 
         place = _index_folder(folder)
         findings = verify(place, repair, deep)
-        with contextlib.suppress(IndexUnusable), translate_sqlite_errors(place):  # a damaged catalogue is told above
+        with contextlib.suppress(IndexUnusable), translate_sqlite_errors(place):  # `findings` hold the damage already
             findings.append(verified(place, repair, deep))
         return findings
 

@@ -43,7 +43,7 @@ class Finding:
     """The result of checking one invariant of an index; `sentence` describes what is broken or was repaired, `hint` the
     next step."""
 
-    promise: str  # the invariant, as a sentence
+    invariant: str  # as a sentence
     state: FindingState
     sentence: str = ""
     hint: str = ""

@@ -1,8 +1,9 @@
 """The user's own record of trust: which index folders this user's mmsearch made or adopted, and with which models.
 
-An index is data: what its catalogue says may cause nothing to be loaded. What may be loaded for it stands here, in the
-user's configuration folder, by the real path of the index folder, the id in its catalogue, and the fingerprint of each
-model. The file has mode 0600, is replaced in one step, and is never read or written through a link.
+An index is data: its catalogue alone never causes a model to be loaded. The models that may be loaded for it are listed
+in this record, in the user's configuration folder, by the real path of the index folder, the id in its catalogue, and
+the fingerprint of each model. The file has mode 0600, is replaced in one step, and is never read or written through a
+link.
 """
 
 from __future__ import annotations
@@ -25,14 +26,14 @@ from mmsearch.config import config_home, data_home
 from mmsearch.durable import replaced
 from mmsearch.errors import UsageError
 
-_LONGEST = 16 << 20  # bytes of a record; ours grow by some 400 a model
+_LONGEST = 16 << 20  # bytes of a record; a model takes some 400
 _VERSION = 1
 _LATEST = 253402300800  # the end of the year 9999, in seconds since 1970: later ones can't be shown
-_writing = threading.Lock()  # a POSIX lock does not part the threads of one process
+_writing = threading.Lock()  # a POSIX lock does not exclude other threads of the same process
 
 
 class State(StrEnum):
-    """How an index stands to this user."""
+    """Whether this user's mmsearch made or adopted an index."""
 
     OWN = "own"  # made or adopted at this path
     MOVED = "moved"  # made or adopted at another path
@@ -41,7 +42,7 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """How an index stands to this user, and for a moved one the path at which it is recorded."""
+    """The state of an index for this user, and for a moved one the path at which it is recorded."""
 
     state: State
     moved_from: Path | None = None
@@ -81,7 +82,7 @@ class TrustedIndex:
 
 
 class RecordUnwritable(UsageError):
-    """The record can't be written: what was to be trusted is not trusted by later runs."""
+    """The record can't be written: later runs do not trust what was to be added."""
 
 
 def new_id() -> str:
@@ -109,8 +110,8 @@ def record_signature() -> tuple[int, int, int, int] | None:
 
 
 def standing(folder: Path, index_id: str | None) -> Standing:
-    """How the index in `folder` stands to this user. `index_id` is the id in its catalogue; None where an older version
-    made it, or where it can't be read.
+    """The state of the index in `folder` for this user. `index_id` is the id in its catalogue; None where an older
+    version made it, or where it can't be read.
 
     An index directly in the user's own data folder, or linked from there, is the user's own, whatever its id: nobody
     else writes there. At any other path the record must hold both path and id. Raises `UsageError` for a record that
@@ -129,7 +130,7 @@ def standing(folder: Path, index_id: str | None) -> Standing:
 
 
 def in_data_home(folder: Path) -> bool:
-    """Whether a folder lies directly in the user's own data folder, and leads nowhere else."""
+    """Whether the real path of a folder lies directly in the user's own data folder, and the user owns it."""
     place = Path(_real(folder))
     try:
         owner = place.stat().st_uid
@@ -139,7 +140,7 @@ def in_data_home(folder: Path) -> bool:
 
 
 def is_registered(folder: Path) -> bool:
-    """Whether an index was made or adopted at this path, with whatever id. Raises `UsageError` as `standing`."""
+    """Whether an index was made or adopted at this path, with any id. Raises `UsageError` as `standing`."""
     return _real(folder) in _read()
 
 
@@ -171,8 +172,8 @@ def allow_model(folder: Path, index_id: str, grant: Grant) -> None:
 
 
 def allowed(folder: Path, index_id: str | None, source: str, fingerprint: Mapping[str, Any]) -> Grant | None:
-    """What the user allowed of a model for the index with this id at this path; None where the model with this
-    fingerprint was never allowed for it. Raises `UsageError` for a damaged record."""
+    """The grant of a model for the index with this id at this path; None where the model with this fingerprint was
+    never allowed for it. Raises `UsageError` for a damaged record."""
     entry = _read().get(_real(folder))
     if entry is None or index_id is None or entry.index_id != index_id:
         return None
@@ -237,7 +238,8 @@ def _read() -> dict[str, TrustedIndex]:
 
 
 def _parsed(data: bytes) -> dict[str, TrustedIndex]:
-    """Raises `ValueError`, `TypeError`, `KeyError` or `AttributeError` for what this module has not written."""
+    """The record from its bytes. Raises `ValueError`, `TypeError`, `KeyError` or `AttributeError` for bytes that this
+    module has not written."""
     if len(data) > _LONGEST:
         raise ValueError("too long")
     whole = json.loads(data)

@@ -1,4 +1,4 @@
-"""What every drawing of the sample collection needs: fonts, a smooth canvas, noise, and the look of a scanner.
+"""What every drawing of the sample collection needs: fonts, an antialiased canvas, noise, and the effects of a scanner.
 
 Pillow draws lines without smoothing, so a `Canvas` draws everything at twice its size and shrinks it at the end.
 """
@@ -31,7 +31,7 @@ FONT_FILES = {
 
 @cache
 def font(size: float, face: str = "sans") -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-    """The face at this size, from whatever the system has; Pillow's own font when it has none of them."""
+    """The font at this size, from those that the system has, else Pillow's own."""
     for name in FONT_FILES[face]:
         try:
             return ImageFont.truetype(name, size)
@@ -143,7 +143,7 @@ def grain(image: Image.Image, amount: float, seed: int) -> Image.Image:
 
 
 def scanned(page: Image.Image, seed: int, tilt: float) -> Image.Image:
-    """The page as a tired office scanner sees it: grey, a little askew and soft, specks, a shadow at one edge."""
+    """The page as from an office scanner: grey, slightly rotated and blurred, with specks and a shadow at one edge."""
     rng = np.random.default_rng(seed)
     grey = page.convert("L").rotate(tilt, Image.Resampling.BICUBIC, fillcolor=246).filter(ImageFilter.GaussianBlur(0.6))
     pixels = np.asarray(grey, dtype=np.float32)

@@ -1,7 +1,7 @@
 """The films: five short ones of drawn scenes with hard cuts, with and without subtitles.
 
-A scene is a background, a drawing that moves a little, and the words on the screen. Subtitles say what the screen does
-not, so that a query can tell whether they were read.
+A scene is a background, a drawing that moves a little, and the words on the screen. Subtitles hold other words than the
+screen, so that a query shows whether they were read.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Letters and notices in eight languages, each in an encoding that its writers really used.
 
-Every text is long enough for an encoding to be told from its bytes.
+Every text is long enough for its encoding to be detected.
 """
 
 from __future__ import annotations

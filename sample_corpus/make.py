@@ -3,7 +3,7 @@
     python sample_corpus/make.py [FOLDER]
 
 Everything is seeded: two runs with the same tools give the same bytes. Other versions of Pillow, FFmpeg, espeak-ng or
-of the fonts give files that say the same and differ in their bytes. The folder is made anew each time.
+of the fonts give files with the same content and other bytes. The folder is made anew each time.
 """
 
 from __future__ import annotations

@@ -235,7 +235,7 @@ We meet at pier 3 at a quarter to eleven. Parents can watch where the boat is on
 
 
 def model(path: Path) -> None:
-    """A binary that looks like a file of a 3-D program to those who only see its head."""
+    """A binary whose first bytes are those of a file of a 3-D program."""
     mesh = np.random.default_rng(90).integers(0, 256, 24_000, dtype=np.uint8).tobytes()
     path.write_bytes(b"BLENDER-v293REND" + mesh + b"ENDB")
 

@@ -1,4 +1,4 @@
-"""Paper as the office finds it: receipts and an invoice under the scanner, a fax of three pages, a survey report.
+"""The paper documents: scanned receipts and a scanned invoice, a fax of three pages, a survey report.
 
 Nothing here has a text layer; only OCR can read it.
 """

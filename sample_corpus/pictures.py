@@ -1,7 +1,7 @@
 """The pictures: drawn "photographs", a screenshot, a whiteboard, a map, a deck plan, a poster, a departure board.
 
 Three of them carry what a camera or a picture archive writes into a file: an orientation, an EXIF description, an XMP
-title and an IPTC caption. One photograph has neither words nor caption, so that only its name and its look can find it.
+title and an IPTC caption. One photograph has neither words nor caption, so that only name and image can find it.
 """
 
 from __future__ import annotations
@@ -99,7 +99,7 @@ def lighthouse(path: Path) -> None:
 
 
 def puffins(path: Path) -> None:
-    """Birds on a cliff, told by an IPTC caption and keywords only."""
+    """Birds on a cliff, described by an IPTC caption and keywords only."""
     canvas = on_sky(1000, 680, [(0, (150, 190, 214)), (0.5, (205, 222, 226)), (1, (58, 104, 124))])
     sea(canvas, 360, (140, 180, 190), 7)
     rng = np.random.default_rng(9)

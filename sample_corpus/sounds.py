@@ -30,7 +30,7 @@ CODECS = {
 
 @dataclass(frozen=True)
 class Spoken:
-    """An announcement: who says what, in which voice, and what its tags tell."""
+    """An announcement: its text, its voice, and its tags."""
 
     file: str
     voice: str

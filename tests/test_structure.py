@@ -2,9 +2,10 @@
 
 import ast
 import re
+import statistics
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -139,6 +140,54 @@ def test_no_imports_form_a_cycle() -> None:
 def test_a_cycle_is_found() -> None:
     assert cycle({"a": {"b"}, "b": {"c"}, "c": {"b"}}) == ["b", "c", "b"]
     assert cycle({"a": {"b", "c"}, "b": {"c"}, "c": set()}) == []
+
+
+def repeated(names: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
+    """The names that several places have: name -> places."""
+    places: dict[str, list[str]] = {}
+    for name, place in names:
+        places.setdefault(name, []).append(place)
+    return {name: found for name, found in places.items() if len(found) > 1}
+
+
+def test_every_module_has_a_base_name_of_its_own() -> None:
+    modules = (path.relative_to(PACKAGE) for path in MODULES if path.stem not in ("__init__", "__main__"))
+    folders = {path.name for path in PACKAGE.iterdir() if path.is_dir()}
+    assert repeated((path.stem, str(path)) for path in modules) == {}
+    assert not {path.stem for path in MODULES} & folders
+
+
+def test_every_class_has_a_name_of_its_own() -> None:
+    classes = (
+        (node.name, str(path.relative_to(PACKAGE)))
+        for path in MODULES
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.ClassDef)
+    )
+    assert repeated(classes) == {}
+
+
+MOST_LINES, MEDIAN_LINES, FUNCTION_LINES = 400, (60, 200), 80
+
+
+def test_files_are_of_a_size_to_be_read() -> None:
+    lines = {path: len(path.read_text("utf-8").splitlines()) for path in MODULES if path.stem != "__init__"}
+    assert {str(path): count for path, count in lines.items() if count > MOST_LINES} == {}
+    assert MEDIAN_LINES[0] <= statistics.median(lines.values()) <= MEDIAN_LINES[1]
+
+
+def test_functions_are_of_a_size_to_be_read() -> None:
+    """But the signatures of the commands, of which typer makes the options."""
+    long = {
+        f"{path.relative_to(PACKAGE)}: {node.name}": node.end_lineno - node.lineno + 1
+        for path in MODULES
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        and path.stem != f"{node.name}_command"
+        and node.end_lineno is not None
+        and node.end_lineno - node.lineno >= FUNCTION_LINES
+    }
+    assert long == {}
 
 
 def test_public_names() -> None:

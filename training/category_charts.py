@@ -18,6 +18,9 @@ class Categories:
     grouped: bool  # several marks for each category
 
 
+Given = Categories | None  # None: the chart chooses them
+
+
 @dataclass(frozen=True, slots=True)
 class CategoryFrame:
     """A frame with one category axis, across or upwards: marks are drawn once for both directions."""
@@ -78,12 +81,7 @@ def observations(rng: np.random.Generator) -> np.ndarray:
 
 
 def bars(
-    canvas: Canvas,
-    style: Style,
-    rng: np.random.Generator,
-    box: Box,
-    bare: bool = False,
-    given: Categories | None = None,
+    canvas: Canvas, style: Style, rng: np.random.Generator, box: Box, bare: bool = False, given: Given = None
 ) -> Made:
     """Bars: simple, grouped or stacked, upright or lying, with negative values, value labels or a reference line."""
     several = given.grouped if given else rng.random() < 0.45
@@ -303,12 +301,7 @@ def one_box(
 
 
 def box_plots(
-    canvas: Canvas,
-    style: Style,
-    rng: np.random.Generator,
-    box: Box,
-    bare: bool = False,
-    given: Categories | None = None,
+    canvas: Canvas, style: Style, rng: np.random.Generator, box: Box, bare: bool = False, given: Given = None
 ) -> Made:
     """Box plots of one style: a single box, a row of boxes, or groups of boxes."""
     flat = given.flat if given else rng.random() < 0.5
@@ -360,12 +353,7 @@ def violins(canvas: Canvas, style: Style, rng: np.random.Generator, box: Box, ba
 
 
 def dots(
-    canvas: Canvas,
-    style: Style,
-    rng: np.random.Generator,
-    box: Box,
-    bare: bool = False,
-    given: Categories | None = None,
+    canvas: Canvas, style: Style, rng: np.random.Generator, box: Box, bare: bool = False, given: Given = None
 ) -> Made:
     """Dots by category: one or two a row, all observations, stacked dots, punch cards."""
     kind = "observed" if given else str(rng.choice(["row", "observed", "stacked", "punch", "ranged", "ranged"]))
@@ -393,12 +381,7 @@ def dots(
 
 
 def strips(
-    canvas: Canvas,
-    style: Style,
-    rng: np.random.Generator,
-    box: Box,
-    bare: bool = False,
-    given: Categories | None = None,
+    canvas: Canvas, style: Style, rng: np.random.Generator, box: Box, bare: bool = False, given: Given = None
 ) -> Made:
     """Observations as short ticks along a line, one row or several."""
     flat = given.flat if given else rng.random() < 0.75

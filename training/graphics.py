@@ -125,9 +125,14 @@ COUNTS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", 
 # Private-use code points of icon fonts hold their pictures; the ranges are those of Font Awesome 4 and its like.
 ICON_RANGE = (0xF000, 0xF200)
 SMILEYS = tuple(range(0x1F600, 0x1F640))
-EMOJI = tuple(range(0x1F300, 0x1F321)) + tuple(range(0x1F330, 0x1F37D)) + tuple(range(0x1F380, 0x1F394)) + tuple(
-    range(0x1F400, 0x1F4FD)
-) + tuple(range(0x1F680, 0x1F6C6)) + tuple(range(0x1F90D, 0x1F9FF))  # fmt: skip
+EMOJI = (
+    *range(0x1F300, 0x1F321),
+    *range(0x1F330, 0x1F37D),
+    *range(0x1F380, 0x1F394),
+    *range(0x1F400, 0x1F4FD),
+    *range(0x1F680, 0x1F6C6),
+    *range(0x1F90D, 0x1F9FF),
+)
 
 
 def ground(rng: np.random.Generator) -> Colour:
@@ -236,9 +241,21 @@ def some_shape(
     outlines: dict[str, list[Point]] = {
         "rectangle": [(-1, -0.5), (1, -0.5), (1, 0.5), (-1, 0.5)],
         "arrow": [(-1, -0.25), (0.2, -0.25), (0.2, -0.6), (1, 0), (0.2, 0.6), (0.2, 0.25), (-1, 0.25)],
-        "cross": [(-0.3, -1), (0.3, -1), (0.3, -0.3), (1, -0.3), (1, 0.3), (0.3, 0.3), (0.3, 1), (-0.3, 1), (-0.3, 0.3),
-                  (-1, 0.3), (-1, -0.3), (-0.3, -0.3)],
-    }  # fmt: skip
+        "cross": [
+            (-0.3, -1),
+            (0.3, -1),
+            (0.3, -0.3),
+            (1, -0.3),
+            (1, 0.3),
+            (0.3, 0.3),
+            (0.3, 1),
+            (-0.3, 1),
+            (-0.3, 0.3),
+            (-1, 0.3),
+            (-1, -0.3),
+            (-0.3, -0.3),
+        ],
+    }  # fmt: skip  (an outline a line)
     if kind in outlines:
         points = outlines[kind]
     else:

@@ -26,9 +26,15 @@ SUMS = "SUBTOTAL,TAX 6%,SERVICE,ROUNDING,TOTAL,NET TOTAL,CASH,CARD,CHANGE,DISCOU
 
 
 ENDS = (
-    "THANK YOU", "PLEASE COME AGAIN", "GOODS SOLD ARE NOT RETURNABLE", "NO REFUND WITHOUT THIS SLIP", "HAVE A NICE DAY",
-    "CUSTOMER COPY", "KEEP THIS BILL FOR EXCHANGE WITHIN 7 DAYS", "FOLLOW US FOR OFFERS",
-)  # fmt: skip
+    "THANK YOU",
+    "PLEASE COME AGAIN",
+    "GOODS SOLD ARE NOT RETURNABLE",
+    "NO REFUND WITHOUT THIS SLIP",
+    "HAVE A NICE DAY",
+    "CUSTOMER COPY",
+    "KEEP THIS BILL FOR EXCHANGE WITHIN 7 DAYS",
+    "FOLLOW US FOR OFFERS",
+)
 
 
 TITLES = ("RECEIPT", "TAX INVOICE", "CASH BILL", "SIMPLIFIED INVOICE", "SALES SLIP", "ORDER BILL")
@@ -193,9 +199,15 @@ def annotated(rng: np.random.Generator, picture: Image.Image) -> Image.Image:
 
 
 PARTS: tuple[tuple[Callable[[Roll], None], float], ...] = (
-    (head, 1.0), (codes_part, 0.12), (fields, 0.9), (items, 1.0), (sums, 0.95), (taxes, 0.35), (fields, 0.2),
+    (head, 1.0),
+    (codes_part, 0.12),
+    (fields, 0.9),
+    (items, 1.0),
+    (sums, 0.95),
+    (taxes, 0.35),
+    (fields, 0.2),
     (codes_part, 0.2),
-)  # fmt: skip
+)
 
 
 def receipt(rng: np.random.Generator) -> Drawn:

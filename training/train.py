@@ -389,7 +389,7 @@ class Graph:
         return self.add("Gemm", x, self.weight(f"{name}.weight"), self.weight(f"{name}.bias"), transB=1)
 
     def block(self, x: str, name: str) -> str:
-        """Two convolutions with a shortcut, as `network.Block`."""
+        """Two convolutions with a shortcut, as `picture_network.ResidualBlock`."""
         inner = self.add("Relu", self.convolution(x, f"{name}.first"))
         return self.add("Relu", self.add("Add", x, self.convolution(inner, f"{name}.second")))
 

@@ -77,15 +77,22 @@ def embed(
     if instruct and role is Role.DOCUMENT:
         raise UsageError("--instruct is for queries.", "Add --role query.")
     chosen = input_arguments.model_options(
-        model, trust_remote_code, device=device, dtype=dtype, dim=dim, max_pixels=max_pixels, frames=frames,
-        revision=revision, allow_download=allow_download,
-    )  # fmt: skip
-    with input_arguments.things(inputs, text, file, lines, quiet) as named:
+        model,
+        trust_remote_code,
+        device=device,
+        dtype=dtype,
+        dim=dim,
+        max_pixels=max_pixels,
+        frames=frames,
+        revision=revision,
+        allow_download=allow_download,
+    )
+    with input_arguments.parsed_inputs(inputs, text, file, lines, quiet) as named:
         return _embed(named, model, role, instruct, "never" if no_ocr else "auto", format, chosen, quiet)
 
 
 def _embed(
-    things: list[Any], name: str, role: Role, instruct: str, ocr: str, format: Format, chosen: Any, quiet: bool
+    inputs: list[Any], name: str, role: Role, instruct: str, ocr: str, format: Format, chosen: Any, quiet: bool
 ) -> int:
     from mmsearch.models.model_files import is_reranker
     from mmsearch.models.registry import load, resolve
@@ -96,15 +103,15 @@ def _embed(
     if is_reranker(spec, chosen):
         raise UsageError(f"{name} is a reranker: it makes no vectors.", f"mmsearch rank QUERY FILE... --model {name}")
     embedder = load(spec, chosen)
-    found, troubles = [], []
+    found, skipped = [], []
     with Files() as files:
-        for one in Embedding(embedder, spec.limited_to, ocr).embed(files, things, role.value, instruct or None):
+        for one in Embedding(embedder, spec.limited_to, ocr).embed(files, inputs, role.value, instruct or None):
             if isinstance(one, Embedded):
                 found.append(one)
             else:
-                troubles.append(one)
+                skipped.append(one)
     if format is Format.JSONL:
-        records.write_jsonl(_record(one, things, name) for one in found)
+        records.write_jsonl(_record(one, inputs, name) for one in found)
     else:
         import numpy as np
 
@@ -112,18 +119,18 @@ def _embed(
         vectors = [one.vector for one in found]
         np.save(buffer, np.stack(vectors) if vectors else np.empty((0, embedder.dimension), np.float32))
         streams.write_stdout(buffer.getvalue())
-    if not quiet and len(found) != len(things):
-        streams.write_note(f"{counted(len(found), 'vector')} of {counted(len(things), 'input')}, in order.")
-    input_arguments.report(troubles)
-    return exit_codes.SOME_FAILED if troubles else exit_codes.DONE
+    if not quiet and len(found) != len(inputs):
+        streams.write_note(f"{counted(len(found), 'vector')} of {counted(len(inputs), 'input')}, in order.")
+    input_arguments.report(skipped)
+    return exit_codes.SOME_FAILED if skipped else exit_codes.DONE
 
 
-def _record(one: Any, things: list[Any], model: str) -> dict[str, Any]:
+def _record(one: Any, inputs: list[Any], model: str) -> dict[str, Any]:
     """One vector, schema `mmsearch.vector/1`."""
     return {
         "schema": "mmsearch.vector/1",
         "input": one.input_index + 1,
-        **input_arguments.named(things[one.input_index]),
+        **input_arguments.named(inputs[one.input_index]),
         "kind": str(one.kind),
         "view": str(one.view),
         "part": one.part,

@@ -159,6 +159,10 @@ def _cell(figure: Figure | None) -> str:
 def _changed(change: Difference) -> list[str]:
     span = f"{100 * change.change:+.1f} [{100 * change.low:+.1f} {100 * change.high:+.1f}]"
     return [
-        change.measure, f"{change.queries:,}", f"{100 * change.before:.1f}", f"{100 * change.now:.1f}", span,
+        change.measure,
+        f"{change.queries:,}",
+        f"{100 * change.before:.1f}",
+        f"{100 * change.now:.1f}",
+        span,
         f"{change.p:.3f}",
-    ]  # fmt: skip
+    ]

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import math
-from typing import Annotated
 
 import typer
 
-from mmsearch.cli import exit_codes, locations, option_values, options, run_update
+from mmsearch.cli import exit_codes, index_options, locations, option_values, options, run_update
 from mmsearch.errors import UsageError
 from mmsearch.output import streams
 
@@ -24,163 +23,45 @@ EXAMPLES = exit_codes.epilog(
 
 def index(
     context: typer.Context,
-    path: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="PATH", help="Folders and files. Default: all that the index covers."),
-    ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Report what would be done, and write nothing.")] = False,
-    here: Annotated[bool, typer.Option("--here", help="Keep the index in .mmsearch/ of this folder.")] = False,
-    files_from: Annotated[
-        str | None, typer.Option("--files-from", metavar="FILE|-", help="Index the files named in FILE, one a line.")
-    ] = None,
-    null: Annotated[bool, typer.Option("-0", "--null", help="Names in --files-from end with a NUL byte.")] = False,
-    ocr: Annotated[
-        str, typer.Option("--ocr", metavar="auto|always|never", help="OCR: words in pictures and scanned pages.")
-    ] = "auto",
-    no_ocr: Annotated[bool, typer.Option("--no-ocr", help="The same as --ocr never.")] = False,
-    transcribe: Annotated[
-        str, typer.Option("--transcribe", metavar="MODEL", help="Recognise speech with this Whisper-class model.")
-    ] = "",
-    include: Annotated[
-        list[str] | None,
-        typer.Option("--include", metavar="GLOB", help="Only files that match. Repeatable. Remembered."),
-    ] = None,
-    exclude: Annotated[
-        list[str] | None, typer.Option("--exclude", metavar="GLOB", help="No files that match. Repeatable. Remembered.")
-    ] = None,
-    hidden: Annotated[
-        bool | None,
-        typer.Option("--hidden/--no-hidden", help="Hidden files and folders too. Remembered."),
-    ] = None,
-    no_ignore: Annotated[
-        bool | None,
-        typer.Option("--no-ignore/--ignore", help="Do not honour .gitignore, .mmsearchignore. Remembered."),
-    ] = None,
-    max_size: Annotated[
-        str | None, typer.Option("--max-size", metavar="SIZE", help="Skip files larger than this (500M). Remembered.")
-    ] = None,
-    network_mounts: Annotated[
-        bool | None,
-        typer.Option(
-            "--network-mounts/--no-network-mounts",
-            help="Network and FUSE mounts in a folder too; one that is named as PATH always. Remembered.",
-        ),
-    ] = None,
-    reset_filters: Annotated[
-        bool, typer.Option("--reset-filters", help="First drop the remembered values of the six options above.")
-    ] = False,
-    recheck: Annotated[
-        bool, typer.Option("--recheck", help="Read every file again, even if its size and times are the same.")
-    ] = False,
-    workers: Annotated[
-        int,
-        typer.Option(
-            "--workers",
-            metavar="N",
-            min=0,
-            show_default=False,
-            help="Worker processes that decode; 0: by the number of cores.",
-        ),
-    ] = 0,
-    device: Annotated[
-        str, typer.Option("--device", metavar="DEVICE", help="cpu, cuda (every GPU), cuda:1, mps.")
-    ] = "auto",
-    dtype: Annotated[str, typer.Option("--dtype", metavar="TYPE", help="float32, bfloat16, float16.")] = "auto",
-    batch_size: Annotated[
-        int,
-        typer.Option(
-            "--batch-size", metavar="N", min=0, show_default=False, help="Segments per batch; 0: found by measuring."
-        ),
-    ] = 0,
-    retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Try files again that failed before.")] = False,
-    refresh: Annotated[bool, typer.Option("--refresh", help="Extract again what an older version extracted.")] = False,
-    allow_mass_delete: Annotated[
-        bool, typer.Option("--allow-mass-delete", help="Remove files even if most of a folder is gone.")
-    ] = False,
-    time_budget: Annotated[
-        str | None,
-        typer.Option("--time-budget", metavar="TIME", help="Stop after 20m, 1h30m ..., keep the work; exit 5."),
-    ] = None,
-    wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Wait for another run to end, or exit 6.")] = False,
-    summary_json: Annotated[
-        str | None, typer.Option("--summary-json", metavar="FILE|-", help="Write the run's record as JSON.")
-    ] = None,
-    profile: Annotated[
-        bool, typer.Option("--profile", help="Show how busy each stage was, and which one was the bottleneck.")
-    ] = False,
-    allow_download: Annotated[
-        bool, typer.Option("--allow-download/--offline", help="Download models that are not on this machine.")
-    ] = False,
-    model: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--model", metavar="MODEL[:VIEW,VIEW]", help="The model, or a preset, of a new index. Repeatable."
-        ),
-    ] = None,
-    add_model: Annotated[
-        list[str] | None,
-        typer.Option("--add-model", metavar="MODEL[:VIEW,VIEW]", help="Add a model to an index. Repeatable."),
-    ] = None,
-    rebuild: Annotated[
-        bool,
-        typer.Option(
-            "--rebuild", help="Encode everything again, with --model if given, then replace the old embeddings."
-        ),
-    ] = False,
-    revision: Annotated[
-        str, typer.Option("--revision", metavar="REV", help="The model's commit, branch or tag on the hub.")
-    ] = "",
-    attn: Annotated[
-        str, typer.Option("--attn", metavar="KIND", help="eager, sdpa, flash_attention_2: how attention is computed.")
-    ] = "",
-    max_pixels: Annotated[
-        int,
-        typer.Option(
-            "--max-pixels",
-            metavar="N",
-            min=0,
-            show_default=False,
-            help="Most pixels of a picture that the model gets.",
-        ),
-    ] = 0,
-    min_pixels: Annotated[
-        int,
-        typer.Option(
-            "--min-pixels", metavar="N", min=0, show_default=False, help="Smaller pictures are enlarged to this many."
-        ),
-    ] = 0,
-    frames: Annotated[
-        int,
-        typer.Option(
-            "--frames",
-            metavar="N",
-            min=0,
-            show_default=False,
-            help="Most frames of a scene that a video model gets.",
-        ),
-    ] = 0,
-    fps: Annotated[
-        float,
-        typer.Option(
-            "--fps", metavar="N", min=0, show_default=False, help="Most frames per second that a video model gets."
-        ),
-    ] = 0.0,
-    dim: Annotated[
-        int,
-        typer.Option(
-            "--dim",
-            metavar="N",
-            min=0,
-            show_default=False,
-            help="Cut vectors to this many dimensions, where the model allows it.",
-        ),
-    ] = 0,
-    trust_remote_code: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--trust-remote-code", metavar="MODEL", help="Let MODEL run the code that it comes with. Repeatable."
-        ),
-    ] = None,
+    path: index_options.Path = None,
+    dry_run: index_options.DryRun = False,
+    here: index_options.Here = False,
+    files_from: index_options.FilesFrom = None,
+    null: index_options.Null = False,
+    ocr: index_options.Ocr = "auto",
+    no_ocr: index_options.NoOcr = False,
+    transcribe: index_options.Transcribe = "",
+    include: index_options.Include = None,
+    exclude: index_options.Exclude = None,
+    hidden: index_options.Hidden = None,
+    no_ignore: index_options.NoIgnore = None,
+    max_size: index_options.MaxSize = None,
+    network_mounts: index_options.NetworkMounts = None,
+    reset_filters: index_options.ResetFilters = False,
+    recheck: index_options.Recheck = False,
+    workers: index_options.Workers = 0,
+    device: index_options.Device = "auto",
+    dtype: index_options.Dtype = "auto",
+    batch_size: index_options.BatchSize = 0,
+    retry_failed: index_options.RetryFailed = False,
+    refresh: index_options.Refresh = False,
+    allow_mass_delete: index_options.AllowMassDelete = False,
+    time_budget: index_options.TimeBudget = None,
+    wait: index_options.Wait = False,
+    summary_json: index_options.SummaryJson = None,
+    profile: index_options.Profile = False,
+    allow_download: index_options.AllowDownload = False,
+    model: index_options.Model = None,
+    add_model: index_options.AddModel = None,
+    rebuild: index_options.Rebuild = False,
+    revision: index_options.Revision = "",
+    attn: index_options.Attn = "",
+    max_pixels: index_options.MaxPixels = 0,
+    min_pixels: index_options.MinPixels = 0,
+    frames: index_options.Frames = 0,
+    fps: index_options.Fps = 0.0,
+    dim: index_options.Dim = 0,
+    trust_remote_code: options.TrustCode = None,
     index: options.Index = None,
     quiet: options.Quiet = False,
     debug: options.Debug = False,

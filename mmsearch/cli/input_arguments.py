@@ -44,7 +44,9 @@ Frames = Annotated[
 
 
 @contextlib.contextmanager
-def things(typed: Sequence[str], as_text: bool, as_file: bool, lines: bool, quiet: bool) -> Iterator[list[AdHocInput]]:
+def parsed_inputs(
+    typed: Sequence[str], as_text: bool, as_file: bool, lines: bool, quiet: bool
+) -> Iterator[list[AdHocInput]]:
     """The inputs of the arguments: the name of an existing file is a file, anything else is text, `-` is stdin.
 
     Reports on stderr how many are files and texts. A file read from standard input exists until the context ends.
@@ -57,33 +59,33 @@ def things(typed: Sequence[str], as_text: bool, as_file: bool, lines: bool, quie
     if lines and "-" not in typed:
         raise UsageError("--lines is for standard input, and `-` was not named.", "Add `-`.")
     with tempfile.TemporaryDirectory(prefix="mmsearch-") as folder:
-        found: list[AdHocInput] = []
+        result: list[AdHocInput] = []
         for word in typed:
             if word != "-":
-                found.append(_typed(os.fsencode(word), as_text, as_file))
+                result.append(_typed(os.fsencode(word), as_text, as_file))
             elif lines:
-                found += [_thing(line, as_text, as_file) for line in run_update.read_list("-", False, "--lines")]
+                result += [_parsed(line, as_text, as_file) for line in run_update.read_list("-", False, "--lines")]
             else:
-                found.append(_standard_input(folder, as_text))
-        if not found:
+                result.append(_standard_input(folder, as_text))
+        if not result:
             raise UsageError("There is nothing on standard input.", "Write a file or a text a line.")
-        if not quiet and any(not thing.path for thing in found) and any(thing.path for thing in found):
-            texts = [one_line(thing.text) for thing in found if thing.path is None]
-            files = counted(len(found) - len(texts), "file")
+        if not quiet and any(not item.path for item in result) and any(item.path for item in result):
+            texts = [one_line(item.text) for item in result if item.path is None]
+            files = counted(len(result) - len(texts), "file")
             first = texts[0] if len(texts[0]) <= 40 else texts[0][:39] + "…"
             streams.write_note(f"{files}, {counted(len(texts), 'text')} (“{first}” is not a file here).")
-        yield found
+        yield result
 
 
 def _typed(word: bytes, as_text: bool, as_file: bool) -> AdHocInput:
     """An argument as an input. Raises `UsageError` for a folder, which among the lines of a list is skipped."""
-    thing = _thing(word, as_text, as_file)
-    if thing.path is not None and os.path.isdir(thing.path):
+    item = _parsed(word, as_text, as_file)
+    if item.path is not None and os.path.isdir(item.path):
         raise UsageError(f"{os.fsdecode(word)!r} is a folder.", "Name files, or index it: mmsearch index FOLDER")
-    return thing
+    return item
 
 
-def _thing(word: bytes, as_text: bool, as_file: bool) -> AdHocInput:
+def _parsed(word: bytes, as_text: bool, as_file: bool) -> AdHocInput:
     from mmsearch.retrieval.ad_hoc_embedding import AdHocInput
 
     there = not as_text and word and b"\0" not in word and os.path.lexists(word)
@@ -130,17 +132,17 @@ def model_options(name: str, trusted: Sequence[str] | None, **given: Any) -> Mod
     return ModelOptions.of(**given, trust_remote_code=bool(sources))
 
 
-def report(troubles: Sequence[SkippedFile]) -> None:
+def report(skipped: Sequence[SkippedFile]) -> None:
     """Write a line for each input that was skipped."""
-    for trouble in troubles:
-        streams.write_note(trouble.sentence)
+    for one in skipped:
+        streams.write_note(one.sentence)
 
 
-def named(thing: AdHocInput) -> dict[str, Any]:
+def named(item: AdHocInput) -> dict[str, Any]:
     """An input in JSON: its path, or its text."""
     from mmsearch.output.records import path_record
 
-    return path_record(thing.name) if thing.path is not None else {"text": thing.text}
+    return path_record(item.name) if item.path is not None else {"text": item.text}
 
 
 def place_record(locator: Locator) -> dict[str, Any]:

@@ -10,10 +10,10 @@ from mmsearch.cli.config_file import ConfigFile
 from mmsearch.errors import MmsearchError
 
 # Options whose values are names that messages repeat without the option.
-_NAMES = {
-    "index", "model", "add_model", "transcribe", "rerank", "trust_remote_code", "revision", "device", "image",
-    "audio", "video", "like", "minus", "queries_from", "files_from", "qrels", "compare", "save", "base", "gallery",
-}  # fmt: skip
+_NAMES = frozenset(
+    "index model add_model transcribe rerank trust_remote_code revision device image audio video like minus"
+    " queries_from files_from qrels compare save base gallery".split()
+)
 _SHORTEST = 3  # characters of such a value: shorter ones stand in any sentence
 
 

@@ -117,7 +117,7 @@ def query(
         rerank_top=rerank_top,
         rerank_seconds=None if rerank_seconds is None else option_values.seconds(rerank_seconds, "--rerank-seconds"),
     )
-    # With --queries-from, -0 says how the queries end as well; paths of several answers can't be told apart.
+    # With --queries-from, -0 is about the queries too: lists of paths could not be assigned to their queries.
     format = options.list_format(format, null and queries_from is None)
     where = filter_options.build_filter(kind, within, since, before, size, lang, min_duration, max_duration, pages)
     one = Query(

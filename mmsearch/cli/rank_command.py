@@ -16,13 +16,14 @@ EXAMPLES = exit_codes.epilog(
     "ls ~/Notes/* | mmsearch rank 'garden plans' - --lines --format paths",
     "mmsearch rank photo.jpg other/*.jpg --model clip -k 3 -0 | xargs -0 ls -l",
 )
-COLUMNS = ("input", "path", "path_bytes", "text", "kind", "view", "rank", "score", "page", "start_s", "end_s",
-           "line_start", "line_end", "snippet")  # fmt: skip
+COLUMNS = tuple(
+    "input path path_bytes text kind view rank score page start_s end_s line_start line_end snippet".split()
+)
 
 
 def rank(
     query: Annotated[str, typer.Argument(metavar="QUERY", help="The query: a text, or a file.")],
-    things: Annotated[list[str], typer.Argument(metavar="FILE|TEXT...", help="What to rank; - is standard input.")],
+    inputs: Annotated[list[str], typer.Argument(metavar="FILE|TEXT...", help="What to rank; - is standard input.")],
     model: Annotated[
         str, typer.Option("--model", metavar="MODEL[:VIEW,VIEW]", help="A reranker, or an embedder.")
     ] = "builtin",
@@ -55,12 +56,18 @@ def rank(
     format = options.list_format(format, null)
     least = option_values.finite(min_score, "--min-score")
     chosen = input_arguments.model_options(
-        model, trust_remote_code, device=device, dtype=dtype, max_pixels=max_pixels, frames=frames, revision=revision,
+        model,
+        trust_remote_code,
+        device=device,
+        dtype=dtype,
+        max_pixels=max_pixels,
+        frames=frames,
+        revision=revision,
         allow_download=allow_download,
-    )  # fmt: skip
+    )
     with (
-        input_arguments.things([query], text, False, False, True) as (asked,),
-        input_arguments.things(things, text, file, lines, quiet) as named,
+        input_arguments.parsed_inputs([query], text, False, False, True) as (asked,),
+        input_arguments.parsed_inputs(inputs, text, file, lines, quiet) as named,
     ):
         ranking = _ranked(asked, named, model, instruct, "never" if no_ocr else "auto", chosen)
         kept = [one for one in ranking.ranked if least is None or one.score >= least][:k]
@@ -74,7 +81,7 @@ def rank(
     return exit_codes.DONE if kept else exit_codes.NOTHING_FOUND
 
 
-def _ranked(query: Any, things: list[Any], name: str, instruct: str, ocr: str, chosen: Any) -> Any:
+def _ranked(query: Any, inputs: list[Any], name: str, instruct: str, ocr: str, chosen: Any) -> Any:
     from mmsearch.models.model_files import is_reranker
     from mmsearch.models.registry import load, resolve
     from mmsearch.models.rerankers import load_reranker
@@ -82,16 +89,16 @@ def _ranked(query: Any, things: list[Any], name: str, instruct: str, ocr: str, c
 
     spec = resolve(name)
     if is_reranker(spec, chosen):
-        return reranked(load_reranker(spec, chosen), query, things, instruct or None, ocr)
-    return ranked_by_embedding(load(spec, chosen), spec.limited_to, query, things, instruct or None, ocr)
+        return reranked(load_reranker(spec, chosen), query, inputs, instruct or None, ocr)
+    return ranked_by_embedding(load(spec, chosen), spec.limited_to, query, inputs, instruct or None, ocr)
 
 
-def _record(rank: int, one: Any, things: list[Any]) -> dict[str, Any]:
+def _record(rank: int, one: Any, inputs: list[Any]) -> dict[str, Any]:
     """One input, schema `mmsearch.ranked/1`."""
     return {
         "schema": "mmsearch.ranked/1",
         "input": one.input_index + 1,
-        **input_arguments.named(things[one.input_index]),
+        **input_arguments.named(inputs[one.input_index]),
         "kind": str(one.kind),
         "view": one.view,
         "rank": rank,
@@ -102,7 +109,7 @@ def _record(rank: int, one: Any, things: list[Any]) -> dict[str, Any]:
 
 
 def _put(
-    rows: list[dict[str, Any]], kept: list[Any], things: list[Any], format: options.ListFormat, null: bool
+    rows: list[dict[str, Any]], kept: list[Any], inputs: list[Any], format: options.ListFormat, null: bool
 ) -> None:
     if format is options.ListFormat.JSON:
         records.write_json(rows)
@@ -111,15 +118,15 @@ def _put(
     elif format is options.ListFormat.CSV:
         records.write_csv(rows, COLUMNS)
     elif format is options.ListFormat.PATHS:
-        named = [things[one.input_index] for one in kept]
-        records.write_paths((thing.name for thing in named), null)
+        named = [inputs[one.input_index] for one in kept]
+        records.write_paths((item.name for item in named), null)
     else:
         table.write_columns(
-            [_row(rank, one, things[one.input_index]) for rank, one in enumerate(kept, 1)], right=(0, 1)
+            [_row(rank, one, inputs[one.input_index]) for rank, one in enumerate(kept, 1)], right=(0, 1)
         )
 
 
-def _row(rank: int, one: Any, thing: Any) -> list[str]:
-    where = " ".join(part for part in (display_path(thing.name), place(one.locator)) if part) if thing.path else ""
+def _row(rank: int, one: Any, item: Any) -> list[str]:
+    where = " ".join(part for part in (display_path(item.name), place(one.locator)) if part) if item.path else ""
     said = one_line(one.words)
     return [str(rank), f"{one.score:.3f}", str(one.kind), where, said if len(said) <= 120 else said[:119] + "…"]

@@ -40,8 +40,8 @@ def write_answer(answer: Answer, format: ListFormat, null: bool, explain: bool, 
 def write_hits_as(
     answer: Answer, format: ListFormat, null: bool, explain: bool, asked: tuple[str, int] | None, seen: set[bytes]
 ) -> None:
-    """Write the hits of one answer in any format but JSON. `asked` is its query and its number from 1, where several
-    have to be told apart; `seen` are the paths that were written before."""
+    """Write the hits of one answer in any format but JSON. `asked` is its query and its number from 1, where there are
+    several; `seen` are the paths that were written before."""
     query = asked[0] if asked is not None else None
     if format is ListFormat.JSONL:
         records.write_jsonl(records.hit_record(hit, query) for hit in answer.hits)

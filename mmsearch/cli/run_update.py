@@ -73,7 +73,7 @@ def exit_code(record: RunRecord, interrupted: int, dry_run: bool = False) -> int
 
 
 def _close(record: RunRecord, code: int, quiet: bool, dry_run: bool, index: str | None) -> None:
-    """The summary. A plan is what `--dry-run` was asked for: it is data; so the rest of the talk stays on stderr."""
+    """Write the summary: that of a dry run to stdout, since it is the result of the command; any other to stderr."""
     lines = run_summary(record, index, dry_run)
     if dry_run:
         streams.write_text("".join(f"{line}\n" for line in lines))
@@ -84,7 +84,7 @@ def _close(record: RunRecord, code: int, quiet: bool, dry_run: bool, index: str 
 
 
 def _clear(path: str) -> None:
-    """Remove an older run's record, which a run that can't start would leave to be taken for its own."""
+    """Remove an older run's record, so that it is not mistaken for that of a run that can't start."""
     if path == "-":
         return
     parent = os.path.dirname(os.path.abspath(path))

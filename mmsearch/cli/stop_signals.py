@@ -36,8 +36,8 @@ class StopRequest:
         self._under_way = False
 
     def watched(self, events: Iterable[Event]) -> Iterator[Event]:
-        """The events of a run. Before the first one a run may wait for the lock, deaf to `stop`: a signal then
-        raises `KeyboardInterrupt`, as there is no batch to finish."""
+        """The events of a run. Before the first one a run may wait for the lock without polling `stop`: a signal
+        then raises `KeyboardInterrupt`, as there is no batch to finish."""
         for event in events:
             self._under_way = True
             yield event

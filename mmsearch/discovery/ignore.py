@@ -29,7 +29,7 @@ class Rules:
         return Rules((*self.specs, *((folder, spec) for spec in found if spec is not None))) if found else self
 
     def ignores(self, path: bytes, is_folder: bool) -> bool:
-        """Whether a path (relative to the root) is left out. The innermost file with an opinion decides."""
+        """Whether a path (relative to the root) is left out. The innermost file with a matching pattern decides."""
         for folder, spec in reversed(self.specs):
             inner = path[len(folder) + 1 :] if folder else path
             verdict = spec.check_file(_text(inner) + ("/" if is_folder else "")).include
@@ -68,7 +68,7 @@ class Globs:
                     raise _no_glob(option, glob, ": no path can match it")
 
     def leaves_out_file(self, path: bytes) -> bool:
-        """Whether a file is left out by the user's word."""
+        """Whether a file is left out by the user's globs."""
         if self.include is None and self.exclude is None:
             return False
         text = _text(path)

@@ -1,9 +1,9 @@
 """Patterns of .gitignore, matched in bounded time whatever the pattern and the name.
 
-pathspec turns `*a*a*a*b` into a regular expression that tries every way to share a name out among the stars: seconds
-for a name of 40 letters, years for one of 200. An ignore file comes with an indexed folder, so it must not be able to
-do that. Within a name the earliest place for what stands between two stars is always as good as a later one, and so it
-is with whole names between two `**`: all but the last become atomic groups, which are not tried again.
+pathspec turns `*a*a*a*b` into a regular expression whose matching takes exponential time: seconds for a name of 40
+letters, years for one of 200. An ignore file comes with an indexed folder and is not trusted. Within a name the first
+match for the text between two stars is always as good as a later one, and the same holds for whole names between two
+`**`: all but the last become atomic groups, which are not tried again.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ _STARS = re.compile(r"(?:\[\^/\]\*)+")
 _BETWEEN_STARS = re.compile(rf"\[\^/\]\*({_LETTER}+)(?=\[\^/\]\*)")
 _BETWEEN_DEPTHS = re.compile(r"(\(\?:/\.\+\)\?/|\^\(\?:\.\+/\)\?)((?:(?!\(\?:/\.\+\)\?/).)+)(?=\(\?:/\.\+\)\?/)")
 _LAZY = {"(?:/.+)?/": "(?:/.+?)??/", "^(?:.+/)?": "^(?:.+?/)??"}
-_LOOSE_STAR = re.compile(r"\[\^/\]\*(?!\?)")
-_LOOSE_DEPTH = re.compile(r"\.\+(?!\?)")
+_REMAINING_STAR = re.compile(r"\[\^/\]\*(?!\?)")
+_REMAINING_DEPTH = re.compile(r"\.\+(?!\?)")
 
 
 class _Pattern(GitIgnoreSpecPattern):
@@ -44,12 +44,12 @@ def spec_of(lines: Iterable[str]) -> GitIgnoreSpec:
 
 
 def quickened(regex: str) -> str:
-    """A regular expression of pathspec's that matches the same names without trying anything twice. Raises
-    `ValueError` where more than two loops of a kind remain."""
+    """A regular expression that matches the same names as pathspec's with less backtracking. Raises `ValueError` where
+    more than two loops of a kind remain."""
     regex = _OTHERS.sub(lambda found: ("(?!/)" if found["negated"] else "") + found[0], regex)  # [!a] is no slash
     regex = _BETWEEN_STARS.sub(r"(?>[^/]*?\1)", _STARS.sub("[^/]*", regex))
     regex = _BETWEEN_DEPTHS.sub(lambda found: f"(?>{_LAZY[found[1]]}{found[2]}(?=/))", regex)
-    most = max(len(_LOOSE_STAR.findall(part)) for part in regex.split("/"))
-    if most > 2 or len(_LOOSE_DEPTH.findall(regex)) > 2:
+    most = max(len(_REMAINING_STAR.findall(part)) for part in regex.split("/"))
+    if most > 2 or len(_REMAINING_DEPTH.findall(regex)) > 2:
         raise ValueError("a pattern that takes too long")
     return regex

@@ -63,11 +63,14 @@ _ASF = bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c")
 _EBML = b"\x1a\x45\xdf\xa3"
 _RIFF = {b"WAVE": (Kind.AUDIO, "wav"), b"WEBP": (Kind.IMAGE, "webp"), b"AVI ": (Kind.VIDEO, "avi")}
 _IMAGE_BRANDS = {
-    b"avif": "avif", b"avis": "avif", b"heic": "heif", b"heix": "heif", b"heim": "heif", b"heis": "heif",
-    b"hevc": "heif", b"hevx": "heif", b"mif1": "heif", b"msf1": "heif",
-}  # fmt: skip
+    **dict.fromkeys((b"avif", b"avis"), "avif"),
+    **dict.fromkeys((b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"), "heif"),
+}
 _AUDIO_BRANDS = (b"M4A ", b"M4B ", b"M4P ", b"F4A ", b"F4B ", b"aax ")
 
+# Extensions that are the names of their formats; other extensions have an entry below.
+_IMAGE_EXTENSIONS = "png gif bmp webp avif psd pcx dds qoi ico cur icns im msp blp xbm xpm dib"
+_AUDIO_EXTENSIONS = "mp3 wav flac ogg opus aac wma aiff ac3 amr au ape"
 _BY_EXTENSION: dict[str, tuple[Kind, str]] = {
     **dict.fromkeys((".jpg", ".jpeg", ".jpe", ".jfif", ".mpo"), (Kind.IMAGE, "jpeg")),
     **dict.fromkeys((".tif", ".tiff"), (Kind.IMAGE, "tiff")),
@@ -77,13 +80,10 @@ _BY_EXTENSION: dict[str, tuple[Kind, str]] = {
     **dict.fromkeys((".ppm", ".pgm", ".pbm", ".pnm", ".pfm"), (Kind.IMAGE, "ppm")),
     **dict.fromkeys((".sgi", ".rgb", ".rgba", ".bw"), (Kind.IMAGE, "sgi")),
     **dict.fromkeys((".fli", ".flc"), (Kind.IMAGE, "fli")),
-    **{f".{name}": (Kind.IMAGE, name) for name in
-       ("png", "gif", "bmp", "webp", "avif", "psd", "pcx", "dds", "qoi", "ico", "cur", "icns", "im", "msp", "blp",
-        "xbm", "xpm", "dib")},
+    **{f".{name}": (Kind.IMAGE, name) for name in _IMAGE_EXTENSIONS.split()},
     ".ras": (Kind.IMAGE, "sun"),
     ".pdf": (Kind.PDF, "pdf"),
-    **{f".{name}": (Kind.AUDIO, name) for name in
-       ("mp3", "wav", "flac", "ogg", "opus", "aac", "wma", "aiff", "ac3", "amr", "au", "ape")},
+    **{f".{name}": (Kind.AUDIO, name) for name in _AUDIO_EXTENSIONS.split()},
     **dict.fromkeys((".m4a", ".m4b", ".aax"), (Kind.AUDIO, "m4a")),
     **dict.fromkeys((".aif", ".aifc"), (Kind.AUDIO, "aiff")),
     ".oga": (Kind.AUDIO, "ogg"),
@@ -94,12 +94,20 @@ _BY_EXTENSION: dict[str, tuple[Kind, str]] = {
     **dict.fromkeys((".ts", ".m2ts", ".mts"), (Kind.VIDEO, "mpegts")),
     ".mkv": (Kind.VIDEO, "matroska"),
     **{f".{name}": (Kind.VIDEO, name) for name in ("webm", "avi", "wmv", "flv", "ogv")},
-}  # fmt: skip
+}
 _MARKUP = {".html", ".htm", ".xhtml", ".xht", ".shtml", ".svg", ".xml"}
 _TEXT_FORMATS = {
-    ".md": "markdown", ".markdown": "markdown", ".mdown": "markdown", ".rst": "rst", ".csv": "csv", ".tsv": "csv",
-    ".json": "json", ".jsonl": "text", ".srt": "srt", ".vtt": "vtt",
-}  # fmt: skip
+    ".md": "markdown",
+    ".markdown": "markdown",
+    ".mdown": "markdown",
+    ".rst": "rst",
+    ".csv": "csv",
+    ".tsv": "csv",
+    ".json": "json",
+    ".jsonl": "text",
+    ".srt": "srt",
+    ".vtt": "vtt",
+}
 _CODE = frozenset(
     ".py .pyi .js .mjs .jsx .ts .tsx .c .h .cc .cpp .hpp .cs .java .kt .go .rs .rb .php .pl .pm .lua .r .jl .swift .m "
     ".scala .hs .clj .ex "

@@ -1,4 +1,4 @@
-"""What a space takes of what was extracted: view by view, within the limits of its model."""
+"""The contents of segments that a space can embed, by view, within the limits of its model."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ class Space:
 
 
 def needs_of(fingerprints: Iterable[Mapping[str, Mapping[str, Any]]], ocr: str, sound_rate: int = 0) -> Needs:
-    """What extraction must give so that all these models can take it: at least `sound_rate` Hz of sound, and the rest
-    by the limits of the views in their fingerprints."""
+    """The needs of extraction for all these models: at least `sound_rate` Hz of sound, and the rest by the limits of
+    the views in their fingerprints."""
     limits: dict[str, list[Mapping[str, Any]]] = {view.value: [] for view in View}
     for fingerprint in fingerprints:
         for view, facts in fingerprint.items():
@@ -54,14 +54,14 @@ def needs_of(fingerprints: Iterable[Mapping[str, Mapping[str, Any]]], ocr: str, 
 
 
 def contents(one: Extracted, words: str, space: Space, sound_rate: int) -> list[tuple[View, Any]]:
-    """What a space can take of a segment, view by view; parts of one view follow each other."""
+    """The contents of a segment that a space can embed, with their views; parts of one view follow each other."""
     found: list[tuple[View, Any]] = []
     if View.TEXT in space.views and words:
         found += [(View.TEXT, part) for part in space.embedder.split_text(words)]
     if View.AUDIO in space.views and one.sound is not None:
         rate = int(space.limit(View.AUDIO, "rate")) or sound_rate
-        heard = resampled(one.sound, sound_rate, rate)
-        found += [(View.AUDIO, part) for part in in_parts(heard, space.limit(View.AUDIO, "seconds") * rate)]
+        sound = resampled(one.sound, sound_rate, rate)
+        found += [(View.AUDIO, part) for part in in_parts(sound, space.limit(View.AUDIO, "seconds") * rate)]
     if View.VIDEO in space.views and one.frames is not None:
         place = one.segment.locator
         seconds = (place.end_s or 0.0) - (place.start_s or 0.0)
@@ -71,10 +71,10 @@ def contents(one: Extracted, words: str, space: Space, sound_rate: int) -> list[
     return found
 
 
-def present(pieces: Sequence[SpanMedia]) -> frozenset[View]:
-    """What there is to embed in some pieces."""
-    every = [one for piece in pieces for one in piece.extracted]
-    texts = (text for piece in pieces for text in read_words(piece).values())
+def present(spans: Sequence[SpanMedia]) -> frozenset[View]:
+    """The views of which some spans hold content."""
+    every = [one for span in spans for one in span.extracted]
+    texts = (text for span in spans for text in read_words(span).values())
     there = {
         View.TEXT: any(texts),
         View.IMAGE: any(one.image is not None for one in every),
@@ -84,15 +84,15 @@ def present(pieces: Sequence[SpanMedia]) -> frozenset[View]:
     return frozenset(view for view, found in there.items() if found)
 
 
-def read_words(piece: SpanMedia) -> dict[int, str]:
-    """By ordinal, all words of each segment of a piece: its own, then those read from it."""
-    words = {one.segment.ordinal: [one.segment.text] for one in piece.extracted}
-    for recognized in piece.chunk.recognized:
+def read_words(span: SpanMedia) -> dict[int, str]:
+    """By ordinal, all words of each segment of a span: its own text, then recognized text."""
+    words = {one.segment.ordinal: [one.segment.text] for one in span.extracted}
+    for recognized in span.result.recognized:
         words[recognized.ordinal].append(recognized.text)
     return {number: "\n".join(part for part in parts if part.strip()) for number, parts in words.items()}
 
 
-def media_bytes(piece: SpanMedia) -> int:
-    """The memory that the pictures and sounds of a piece hold."""
-    held = (medium for one in piece.extracted for medium in (one.image, one.ocr_image, one.sound, one.frames))
+def media_bytes(span: SpanMedia) -> int:
+    """The memory of the pictures and sounds of a span, in bytes."""
+    held = (medium for one in span.extracted for medium in (one.image, one.ocr_image, one.sound, one.frames))
     return sum(medium.nbytes for medium in held if medium is not None)

@@ -1,8 +1,8 @@
-"""The encode stage: batches of one view, vectors into the chunks.
+"""The encode stage: embeds spans in batches of one view and adds the vectors to their results.
 
-Several lanes, threads that each take a load of pieces from one queue and see it through: while one lane's inputs are in
-the model, the next lane prepares its own and a third one gathers. Lanes are dealt out to the replicas of a model,
-one for each GPU, so that a quick device takes more and no device waits for another.
+Several lanes (threads) each take a load of spans from one queue and process it: while one lane's inputs are in the
+model, the next lane prepares its own and a third one gathers. Lanes are assigned to the replicas of a model, one for
+each GPU, in turn, so that a faster device takes more loads and no device waits for another.
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ LANES, GPU_LANES = 2, 3  # for each replica
 
 @dataclass(slots=True, eq=False)
 class _Item:
-    """One thing to embed: a part of one view of one segment, for one space."""
+    """One input of a model: a part of one view of one segment, for one space."""
 
-    piece: SpanMedia
+    span: SpanMedia
     ordinal: int
     space: Space
     view: View
@@ -48,11 +48,11 @@ class _Item:
 
 
 class EncodeStage:
-    """Gathers pieces, embeds what they hold view by view, and hands them on with their vectors.
+    """Gathers spans, embeds their contents view by view, and passes on their results with the vectors.
 
     `load` returns the spaces that take one of some views, with their embedders; it is called in a thread of the stage:
-    importing and loading a model overlaps with extraction, and what nothing asks for is never loaded. Sound comes at
-    `sound_rate` Hz. When `stopping` is set the stage finishes what waits for it and ends.
+    importing and loading a model overlaps with extraction, and a model without inputs is never loaded. Sound comes at
+    `sound_rate` Hz. When `stopping` is set the stage finishes the spans in its queue and ends.
     """
 
     def __init__(
@@ -104,13 +104,13 @@ class EncodeStage:
             with self._gathering:  # one at a time: two half loads would take longer than a whole one
                 if self._ended:
                     return
-                pieces, more = self._gather()
+                spans, more = self._gather()
                 self._ended = not more
-            if views := present(pieces):
-                self._encode(pieces, self._spaces(views), number)
-            for piece in pieces:
-                piece.drop_media()
-                self._out.put(piece.chunk)
+            if views := present(spans):
+                self._encode(spans, self._spaces(views), number)
+            for span in spans:
+                span.drop_media()
+                self._out.put(span.result)
 
     def _spaces(self, views: frozenset[View]) -> Sequence[Space]:
         """The spaces for what is there, and as many lanes as their replicas can use."""
@@ -127,32 +127,32 @@ class EncodeStage:
             return found
 
     def _gather(self) -> tuple[list[SpanMedia], bool]:
-        """The next pieces, and whether there may be more."""
-        pieces: list[SpanMedia] = []
+        """The next spans, and whether there may be more."""
+        spans: list[SpanMedia] = []
         weight, held, wait = 0, 0, 0.2
         while weight < min(self._most, self._most_items) and held < self._most_bytes:
             try:
-                piece = self._in.get(timeout=wait)
+                span = self._in.get(timeout=wait)
             except queue.Empty:
-                if pieces or self._stopping.is_set():
-                    return pieces, not self._stopping.is_set()
+                if spans or self._stopping.is_set():
+                    return spans, not self._stopping.is_set()
                 continue
-            if piece is None:
-                return pieces, False
-            pieces.append(piece)
-            weight += max(len(piece.extracted), 1)
-            held += media_bytes(piece)
-            wait = GATHER_S if len(pieces) == 1 else 0.05
-        return pieces, True
+            if span is None:
+                return spans, False
+            spans.append(span)
+            weight += max(len(span.extracted), 1)
+            held += media_bytes(span)
+            wait = GATHER_S if len(spans) == 1 else 0.05
+        return spans, True
 
-    def _encode(self, pieces: Sequence[SpanMedia], spaces: Sequence[Space], lane: int) -> None:
+    def _encode(self, spans: Sequence[SpanMedia], spaces: Sequence[Space], lane: int) -> None:
         began = time.monotonic()
         groups: dict[tuple[int, View], list[_Item]] = {}
-        for piece in pieces:
-            words = read_words(piece)
-            for one in piece.extracted:
+        for span in spans:
+            words = read_words(span)
+            for one in span.extracted:
                 for space in spaces:
-                    for item in self._items(piece, one, words.get(one.segment.ordinal, ""), space):
+                    for item in self._items(span, one, words.get(one.segment.ordinal, ""), space):
                         groups.setdefault((space.id, item.view), []).append(item)
         for items in groups.values():
             replicas = items[0].space.replicas
@@ -160,27 +160,27 @@ class EncodeStage:
         by_place: dict[tuple[int, int, int, View], list[_Item]] = {}
         for items in groups.values():
             for item in items:
-                by_place.setdefault((id(item.piece), item.ordinal, item.space.id, item.view), []).append(item)
+                by_place.setdefault((id(item.span), item.ordinal, item.space.id, item.view), []).append(item)
         for found in by_place.values():
             _put_vectors(found)
         with self._counting:
             self.embedded += sum(len(items) for items in groups.values())
-            weight = sum(max(len(piece.extracted), 1) for piece in pieces)
+            weight = sum(max(len(span.extracted), 1) for span in spans)
             pace = weight / max(time.monotonic() - began, 1e-6)
             self._most = max(1, min(int(pace * LOAD_S), 4 * self._most))
 
-    def _items(self, piece: SpanMedia, one: Extracted, words: str, space: Space) -> list[_Item]:
+    def _items(self, span: SpanMedia, one: Extracted, words: str, space: Space) -> list[_Item]:
         parts: dict[View, int] = {}
         items = []
         for view, content in contents(one, words, space, self._sound_rate):
-            items.append(_Item(piece, one.segment.ordinal, space, view, parts.setdefault(view, 0), content))
+            items.append(_Item(span, one.segment.ordinal, space, view, parts.setdefault(view, 0), content))
             parts[view] += 1
         return items
 
 
 def embed_items(items: list[_Item], embedder: Embedder) -> None:
-    """Embed items of one space and view. When a batch fails it is halved until the guilty item stands alone; only
-    its span is lost, with the reason."""
+    """Embed items of one space and view. When a batch fails it is halved until the failing item is alone; only its
+    span is lost, with the reason."""
     try:
         matrix = embedder.embed(items[0].view, [item.content for item in items])
     except MemoryError:
@@ -190,7 +190,7 @@ def embed_items(items: list[_Item], embedder: Embedder) -> None:
             embed_items(items[: len(items) // 2], embedder)
             embed_items(items[len(items) // 2 :], embedder)
             return
-        items[0].piece.chunk.failure = _failure(error)
+        items[0].span.result.failure = _failure(error)
         return
     for item, vector in zip(items, matrix, strict=True):
         item.vector = vector
@@ -209,4 +209,4 @@ def _put_vectors(items: list[_Item]) -> None:
     vectors = [item.vector for item in sorted(items, key=lambda item: item.part) if item.vector is not None]
     if len(vectors) == len(items):
         first = items[0]
-        first.piece.chunk.vectors.append(Vectors(first.ordinal, first.space.id, str(first.view), np.stack(vectors)))
+        first.span.result.vectors.append(Vectors(first.ordinal, first.space.id, str(first.view), np.stack(vectors)))

@@ -1,9 +1,9 @@
 """Exported query encoders: once per user in the cache folder, by the fingerprint of their model, and never in an index.
 
-Beside each lies the user's own record of its files (`files.json`): their SHA-256, and what `stat` said of them. Before
-an encoder is loaded `stat` is compared with the record, and where it differs the files are hashed again; what does not
-match is thrown away and made again. With an encoder lie the anchor texts as the model embeds them, which tell how near
-any text is to what an index holds of another kind.
+Beside each lies a record of its files (`files.json`): their SHA-256 and the result of `stat`. Before an encoder is
+loaded `stat` is compared with the record, and where it differs the files are hashed again; an encoder that does not
+match is deleted and made again. The folder also holds embeddings of the anchor texts: the similarities of a usual text
+query to embeddings of another modality.
 """
 
 from __future__ import annotations
@@ -36,22 +36,53 @@ if TYPE_CHECKING:
     from mmsearch.models.embedder import Embedder
     from mmsearch.models.query_encoder import OnnxTextEncoder
 
-_RECORD, _EVERYDAY = "files.json", "everyday.npy"
+_RECORD, _ANCHORS = "files.json", "everyday.npy"
 _LEFTOVER_S = 3600.0  # after which a draft is that of a process that was killed
 _UNUSED_S = 90 * 86400.0  # after which an encoder that no query has used goes when another one is made
 _DAY_S = 86400.0
 _STAT = ("size", "mtime_ns", "ctime_ns", "inode")
 ANCHOR_TEXTS = (
-    "a photo of a dog", "two children on a beach", "a red car in the street", "a plate of food", "a tall building",
-    "a group of people at a party", "mountains with snow", "a screenshot of a program", "a bar chart of revenue",
-    "a scanned invoice", "a map of the city", "a page of a book", "handwritten notes", "a portrait of a woman",
-    "a cat asleep on a sofa", "flowers in a garden", "a boat on the water", "a football match", "an empty room",
-    "a machine in a factory", "a man speaks about politics", "a dog barks", "piano music", "rain on a roof",
-    "an engine starts", "people laugh and clap", "birds sing", "meeting minutes", "a recipe for soup",
-    "how to change a password", "the annual report", "a letter to the landlord", "train timetable", "a wedding",
-    "a drawing of a house", "night sky with stars", "a bicycle leans on a wall", "a cup of coffee", "a crowded market",
+    "a photo of a dog",
+    "two children on a beach",
+    "a red car in the street",
+    "a plate of food",
+    "a tall building",
+    "a group of people at a party",
+    "mountains with snow",
+    "a screenshot of a program",
+    "a bar chart of revenue",
+    "a scanned invoice",
+    "a map of the city",
+    "a page of a book",
+    "handwritten notes",
+    "a portrait of a woman",
+    "a cat asleep on a sofa",
+    "flowers in a garden",
+    "a boat on the water",
+    "a football match",
+    "an empty room",
+    "a machine in a factory",
+    "a man speaks about politics",
+    "a dog barks",
+    "piano music",
+    "rain on a roof",
+    "an engine starts",
+    "people laugh and clap",
+    "birds sing",
+    "meeting minutes",
+    "a recipe for soup",
+    "how to change a password",
+    "the annual report",
+    "a letter to the landlord",
+    "train timetable",
+    "a wedding",
+    "a drawing of a house",
+    "night sky with stars",
+    "a bicycle leans on a wall",
+    "a cup of coffee",
+    "a crowded market",
     "a list of names and numbers",
-)  # fmt: skip
+)
 
 
 class EncoderUnusable(ModelUnavailable):
@@ -71,8 +102,8 @@ def place_of(fingerprint: Mapping[str, Any]) -> Path:
 
 
 def opened(row: SpaceRow) -> OnnxTextEncoder:
-    """The query encoder of a space, its files held against the record. Raises `EncoderUnusable`, and `ModelUnavailable`
-    where the model can't have one."""
+    """The query encoder of a space, after its files are compared with the record. Raises `EncoderUnusable`, and
+    `ModelUnavailable` where the model can't have one."""
     from mmsearch.models import query_encoder
 
     fingerprint = _text_fingerprint(row)
@@ -92,7 +123,7 @@ def opened(row: SpaceRow) -> OnnxTextEncoder:
 
 
 def signature(row: SpaceRow) -> tuple[object, ...]:
-    """Changes with the files of a space's encoder; nothing of them is read."""
+    """A value that changes with the files of a space's encoder; the files are not read."""
     place = place_of(_text_fingerprint(row))
     try:
         names = sorted(os.listdir(place))
@@ -102,7 +133,7 @@ def signature(row: SpaceRow) -> tuple[object, ...]:
 
 
 def state(row: SpaceRow, deep: bool = False) -> str:
-    """What is wrong with the query encoder of a space, as a sentence; nothing where it is as it was written, or where
+    """What is wrong with the query encoder of a space, as a sentence; empty where it is as it was written, or where
     the space takes no words. With `deep` all bytes are read."""
     if "text" not in row.fingerprint:
         return ""
@@ -113,8 +144,8 @@ def provide(row: SpaceRow, embedder: Embedder, spec: ModelSpec, options: ModelOp
     """Make the query encoder of a model where there is none, or none that is sound and loads here.
 
     `embedder` is the space's as the caller has it; unless it computes in float32 on the CPU, `spec` is loaded once more
-    for the export. Returns what to tell the user: that the model can't have one (noted in the cache, so that it is
-    neither tried nor told again), or that the cache can't hold it."""
+    for the export. Returns a remark for the user: that the model can't have one (noted in the cache, so that it is
+    neither tried nor reported again), or that the cache can't hold it."""
     from mmsearch.models.query_encoder import is_refused
 
     fingerprint = dict(embedder.fingerprint().get("text", {}))
@@ -142,15 +173,15 @@ def anchor_embeddings(row: SpaceRow) -> np.ndarray:
     if "text" not in row.fingerprint or problem(place):
         return none
     try:
-        found = np.load(place / _EVERYDAY, allow_pickle=False).astype(np.float32)
+        found = np.load(place / _ANCHORS, allow_pickle=False).astype(np.float32)
     except (OSError, ValueError, EOFError):
         return none
     return found if found.ndim == 2 and found.shape[1] == row.dimension else none
 
 
 def problem(place: Path, deep: bool = False) -> str:
-    """What is wrong with an encoder's folder, as a sentence; nothing where its files are those that were written. They
-    are hashed where `stat` says that they were touched, or with `deep`."""
+    """What is wrong with an encoder's folder, as a sentence; empty where its files are those that were written. They
+    are hashed where `stat` differs from the record, or with `deep`."""
     try:
         for folder in (place.parent, place):
             _check_folder(folder)
@@ -163,7 +194,7 @@ def problem(place: Path, deep: bool = False) -> str:
         for name in record if deep else touched:
             if _sha256(place / name) != record[name]["sha256"]:
                 return "The exported query encoder is damaged."
-        if touched:  # by a backup that was played back, say
+        if touched:  # for example by a restored backup
             with contextlib.suppress(OSError):
                 _write_record(place, {name: {"sha256": record[name]["sha256"], **stats[name]} for name in record})
     except (FileNotFoundError, NotADirectoryError):
@@ -200,7 +231,7 @@ def _export(
         write_refusal(draft, fingerprint, error.sentence)
         said = Remark(f"Queries will load the whole model: {error.sentence}", error.hint)
     if len(embedder.views) > 1:
-        with (draft / _EVERYDAY).open("wb") as file:
+        with (draft / _ANCHORS).open("wb") as file:
             np.save(file, embedder.embed(View.TEXT, ANCHOR_TEXTS, role="query").astype(np.float16))
     return said
 

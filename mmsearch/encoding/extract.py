@@ -1,4 +1,4 @@
-"""The extract stage: jobs in, pieces out, by worker processes that may die. One thread per flavour of worker."""
+"""The extract stage: worker processes, which may die, turn jobs into spans. One thread for each kind of worker."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from mmsearch.extraction.worker_tasks import open_request, parse_open_reply, par
 from mmsearch.store.segments import SpanResult
 from mmsearch.types import Extracted, Failure, Kind, Needs, Probe
 
-Task = tuple[Job, Probe | None, int | None]  # a None span: open the asset, which gives its first span too
+Task = tuple[Job, Probe | None, int | None]  # a None span: open the asset, which returns its first span too
 
 QUICKEST_FIRST = (Kind.TEXT, Kind.PDF, Kind.IMAGE, Kind.AUDIO, Kind.VIDEO)
 TIME_LIMITS_S = {Kind.TEXT: 60.0, Kind.IMAGE: 60.0, Kind.PDF: 60.0, Kind.AUDIO: 120.0, Kind.VIDEO: 180.0}
 
 
 class ExtractStage:
-    """Keeps every worker of one pool busy and hands on what they give, asset by asset.
+    """Keeps every worker of one pool busy and passes on their results, asset by asset.
 
     A job whose file is long becomes one task a span; its tasks go before those of later jobs, so that assets are
     completed one after the other and a kill loses little.
@@ -124,9 +124,9 @@ class ExtractStage:
                 Failure(FailureCode.CRASH, "The worker that read this file sent a malformed reply."),
             )
         segments = [one.segment for one in extracted]
-        chunk = SpanResult(job.asset_id, job.key, span, probe, segments, failure=failure, kept=bool(segments))
-        chunk.fingerprints = [each for one in extracted for each in one.fingerprints]
-        self._out(SpanMedia(job, chunk, extracted))
+        result = SpanResult(job.asset_id, job.key, span, probe, segments, failure=failure, kept=bool(segments))
+        result.fingerprints = [each for one in extracted for each in one.fingerprints]
+        self._out(SpanMedia(job, result, extracted))
 
 
 def _failure(error: ExtractionError | WireError) -> Failure:

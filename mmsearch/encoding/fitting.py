@@ -1,4 +1,4 @@
-"""Sound and frames made to fit a model: one extraction serves spaces that want different rates and counts."""
+"""Sound and frames converted for a model: one extraction serves spaces with different rates and counts."""
 
 from __future__ import annotations
 

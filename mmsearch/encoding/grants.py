@@ -1,7 +1,7 @@
-"""Which models of an index may be loaded: those in the box, and those that the user allowed for this very index.
+"""Which models of an index may be loaded: those that come with mmsearch, and those that the user allowed for it.
 
-A catalogue is data: it can name any model, ask for code and say that it was allowed. What is loaded for a space stands
-in the user's record of trust (`mmsearch/trust.py`), and so do the options with which it is loaded.
+A catalogue is data: it can name any model, request code and state that it was allowed. The model that is loaded for a
+space, and its options, are therefore taken from the user's record of trust (`mmsearch/trust.py`).
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from mmsearch.store.spaces import SpaceRow, plain_name
 from mmsearch.trust import Grant
 
 IN_BOX = "comes with mmsearch"
-SHOWN = 120  # characters of a name that a catalogue gives
+SHOWN = 120  # characters of a name from a catalogue
 
 
 def spec_of(row: SpaceRow) -> ModelSpec:
@@ -43,13 +43,13 @@ def model_of(row: SpaceRow) -> str:
 
 
 def in_box(row: SpaceRow) -> bool:
-    """Whether a space's model comes with this program, which verifies it by hash: such a one needs no grant."""
+    """Whether a space's model comes with mmsearch, which verifies it by hash: it needs no grant."""
     spec = spec_of(row)
     return builtin.is_builtin(spec.name) and not os.path.isabs(spec.source)
 
 
 def grant_of(folder: IndexFolder, connection: sqlite3.Connection, row: SpaceRow) -> Grant | None:
-    """What the user allowed of a space's model for this index; None where it was never allowed.
+    """The grant of a space's model for this index; None where it was never allowed.
 
     An index in the user's own data folder that an older version made, before there was a record, has its models allowed
     as they are recorded, without code of their own. Raises `UsageError` for a damaged record of trust."""
@@ -73,8 +73,8 @@ def grants_of(folder: IndexFolder, connection: sqlite3.Connection, rows: Sequenc
 
 
 def as_recorded(row: SpaceRow, remote_code: bool = False) -> Grant:
-    """A grant of a space's model as the catalogue has it now. Whether code of its own may run is the caller's word:
-    what the catalogue says of that is not read."""
+    """A grant of a space's model as the catalogue has it now. The caller decides whether code of its own may run: the
+    catalogue is not read for that."""
     options = row.recorded.get("options", {})
     kept = {name: value for name, value in options.items() if name in CHANGE_VECTORS}
     return grant_for(spec_of(row).source, row.fingerprint, kept, remote_code)
@@ -129,8 +129,8 @@ def code_digest(source: str) -> str:
 
 
 def would_load(row: SpaceRow) -> str:
-    """What a space would have loaded, in words: `owner/name from the hub`, `the local folder /models/mine, with code of
-    its own`."""
+    """The model that a space would load, in words: `owner/name from the hub`, `the local folder /models/mine, with code
+    of its own`."""
     if in_box(row):
         return IN_BOX
     spec = spec_of(row)

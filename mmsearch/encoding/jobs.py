@@ -1,4 +1,4 @@
-"""What travels through the pipeline: a job for each asset, a piece of work for each of its spans."""
+"""The inputs and results of the pipeline's stages, and the queues between them."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ _POLL_S = 0.1  # between two checks whether the run ends
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """An asset to extract. `done` are the spans that an earlier run has committed, `read` what the catalogue already
-    has of words that were read from it."""
+    """An asset to extract. `done` are the spans that an earlier run has committed, `read` the recognized text that the
+    catalogue already holds of it."""
 
     asset_id: int
     key: str
@@ -30,10 +30,10 @@ class Job:
 
 @dataclass(slots=True, eq=False)
 class SpanMedia:
-    """A span's segments with their media, and the chunk that is being made of them."""
+    """A span's segments with their media, and the result that is being made of them."""
 
     job: Job
-    chunk: SpanResult
+    result: SpanResult
     extracted: list[Extracted] = field(default_factory=list)
 
     def drop_media(self) -> None:
@@ -46,9 +46,9 @@ class StopSignal(Exception):
 
 
 class Channel:
-    """A bounded queue between two stages: of `size` items and, where `weigh` tells the bytes that one holds, of `most`
-    bytes, or of one item that alone has more. Putting waits while it is full: that is how a slow stage slows the ones
-    before it, and why memory does not grow with the corpus. Both sides give up when `stopping` is set."""
+    """A bounded queue between two stages: of `size` items and, where `weigh` returns the bytes of an item, of `most`
+    bytes, or of one item that alone has more. `put` waits while it is full: a slow stage so slows the stages before it,
+    and memory does not grow with the corpus. Both sides raise `StopSignal` when `stopping` is set."""
 
     def __init__(
         self,
@@ -111,7 +111,7 @@ class Channel:
 
 
 class Stage(threading.Thread):
-    """A thread that runs one stage. An exception in it is kept in `error` for the caller, who must look."""
+    """A thread that runs one stage. An exception in it is kept in `error`, which the caller must check."""
 
     def __init__(self, name: str, work: Callable[[], None]) -> None:
         super().__init__(name=name, daemon=True)

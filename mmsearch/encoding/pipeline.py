@@ -1,9 +1,9 @@
 """The pipeline: extract > read > encode, each stage with threads and processes of its own and bounded queues between.
 
-    jobs -> [extract light] -+-> [encode] -> chunks
+    jobs -> [extract light] -+-> [encode] -> results
             [extract av]    -+-> [read] -^
 
-A piece with pictures to read or speech to hear goes through the read stage; all others go straight to the device.
+A span with pictures for OCR or sound for speech recognition passes the read stage; all others go to the encode stage.
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ OCR = WorkerKind(
     timeout_s=120,
     memory_bytes=3 << 30,
 )
-_TO_READ = 4  # pieces that wait for OCR: each holds its pictures, and one picture takes a second
-_AHEAD, _AHEAD_BYTES = 256, 96 << 20  # pieces that wait for the device, and of the pictures and sounds that they hold
-_CHUNKS = 64  # that wait to be committed
+_TO_READ = 4  # spans that wait for OCR: each holds its pictures, and one picture takes a second
+_AHEAD, _AHEAD_BYTES = 256, 96 << 20  # spans that wait for the device, and the bytes of their pictures and sounds
+_RESULTS = 64  # that wait to be committed
 _END = 0.8  # seconds that a batch may take to finish when the run is stopped
 
 
@@ -55,10 +55,11 @@ def first_pools(workers: Workers) -> dict[str, WorkerPool]:
 
 
 class Pipeline:
-    """Turns jobs into chunks. Processes are started when the first job asks for their kind.
+    """Turns jobs into results of spans. Processes are started when the first job needs their kind.
 
-    `load` returns the spaces that take some views, with their embedders, in the encode stage's thread; `hear` returns
-    the speech recogniser, or is None. `pools` are those that run already, by name; the pipeline closes them.
+    `load` returns the spaces that take some views, with their embedders, in the encode stage's thread;
+    `load_transcriber` returns the speech recognizer, or is None. `pools` are those that run already, by name; the
+    pipeline closes them.
     """
 
     def __init__(
@@ -67,7 +68,7 @@ class Pipeline:
         workers: Workers,
         load: Callable[[frozenset[View]], Sequence[Space]],
         ocr_engine: str,
-        hear: Callable[[], Transcribes] | None,
+        load_transcriber: Callable[[], Transcribes] | None,
         pools: Mapping[str, WorkerPool] | None = None,
     ) -> None:
         self._early, self._now = threading.Event(), threading.Event()
@@ -77,12 +78,19 @@ class Pipeline:
         self._pool_lock = threading.Lock()
         self._to_read = Channel(_TO_READ, self._early)
         self._to_encode = Channel(_AHEAD, self._now, _AHEAD_BYTES, media_bytes)
-        self._out = Channel(_CHUNKS, self._now)
-        self._hear = hear
+        self._out = Channel(_RESULTS, self._now)
+        self._load_transcriber = load_transcriber
         self._ocr_engine = ocr_engine
         ocr = partial(self._pool, "ocr", workers.ocr) if needs.ocr != "never" else None
         self.reading = ReadStage(
-            ocr, workers.ocr, ocr_engine, hear, needs.sound_rate, self._to_read, self._to_encode, self._early
+            ocr,
+            workers.ocr,
+            ocr_engine,
+            load_transcriber,
+            needs.sound_rate,
+            self._to_read,
+            self._to_encode,
+            self._early,
         )
         self.encoding = EncodeStage(load, needs.sound_rate, self._to_encode, self._out, self._early)
         light = ExtractStage(
@@ -108,9 +116,9 @@ class Pipeline:
         worker_kind = "av" if job.source.kind in (Kind.AUDIO, Kind.VIDEO) else "light"
         self._extracting[worker_kind].add(job)
 
-    def offer(self, piece: SpanMedia) -> bool:
-        """Hand a piece that needs neither extraction nor reading straight to the encode stage, if there is room."""
-        return self._to_encode.offer(piece)
+    def offer(self, span: SpanMedia) -> bool:
+        """Pass a span that needs neither extraction nor recognition to the encode stage, if there is room for it."""
+        return self._to_encode.offer(span)
 
     def end_jobs(self) -> None:
         """There will be no more jobs."""
@@ -118,9 +126,9 @@ class Pipeline:
             stage.add(None)
 
     def poll(self, wait_s: float) -> list[SpanResult] | None:
-        """Chunks that are ready, waiting at most `wait_s` seconds for the first; None when all is done.
+        """Results that are ready, waiting at most `wait_s` seconds for the first; None when all is done.
 
-        Raises what a stage has died of.
+        Raises the exception that ended a stage.
         """
         if self._ended:
             return None
@@ -132,28 +140,28 @@ class Pipeline:
                 if stage.error is not None:
                     raise stage.error
             try:
-                chunk = self._out.get(timeout=0.0 if found else min(0.1, max(deadline - time.monotonic(), 0.0)))
+                result = self._out.get(timeout=0.0 if found else min(0.1, max(deadline - time.monotonic(), 0.0)))
             except queue.Empty:
                 if found or time.monotonic() >= deadline:
                     return found
                 continue
-            if chunk is None:
+            if result is None:
                 self._ended = True
                 return found or None
-            found.append(chunk)
+            found.append(result)
 
     def wind_up(self, loading: bool = False) -> list[SpanResult]:
-        """Stop taking on work; returns the chunks that are finished within `_END` seconds. `loading` says that a model
-        is being loaded: before the first one is there nothing is finished, and nothing is waited for."""
+        """Stop taking on work; returns the results that are finished within `_END` seconds. With `loading` a model is
+        being loaded: before the first model is there nothing is finished, and the call does not wait."""
         self._early.set()
         self._patience = 0.1
         found: list[SpanResult] = []
         deadline = time.monotonic() + (0.0 if loading and not self.encoding.embedded else _END)
         while time.monotonic() < deadline:
-            chunks = self.poll(0.1)
-            if chunks is None:
+            results = self.poll(0.1)
+            if results is None:
                 break
-            found += chunks
+            found += results
         return found
 
     def close(self) -> None:
@@ -174,14 +182,14 @@ class Pipeline:
         return {**seconds, **encoding, "speech": self.reading.busy_s}
 
     def profile(self) -> list[StageProfile]:
-        """How the stages have fared so far, those that had something to do."""
+        """The figures of the stages that have processed something."""
         counts = {name: pool.counts for name, pool in list(self._pools.items())}
         done = [
             (stage, counts[pool].tasks, getattr(self._workers, pool), counts[pool].busy_s)
             for stage, pool in (("extract", "light"), ("sound and film", "av"), ("read", "ocr"))
             if pool in counts
         ]
-        done.append(("speech", self.reading.heard, 1, self.reading.busy_s))
+        done.append(("speech", self.reading.transcribed, 1, self.reading.busy_s))
         encoding = self.encoding
         done.append(("prepare", encoding.embedded, encoding.lanes, encoding.prepared_s))
         done.append(("encode", encoding.embedded, encoding.replicas, encoding.busy_s))
@@ -211,14 +219,14 @@ class Pipeline:
                 self._pools[name] = WorkerPool(worker_kind, workers)
             return self._pools[name]
 
-    def _route(self, piece: SpanMedia) -> None:
-        ordinals = {one.segment.ordinal for one in piece.extracted}
-        piece.chunk.recognized += [text for text in piece.job.read if text.ordinal in ordinals]
-        if self._ocr_engine and piece.job.source.kind in (Kind.IMAGE, Kind.PDF, Kind.VIDEO):
-            piece.chunk.readers["ocr"] = self._ocr_engine  # also where there was nothing to read: it was looked at
-        pictures = any(one.ocr_image is not None for one in piece.extracted)
-        speech = self._hear is not None and any(one.sound is not None for one in piece.extracted)
-        (self._to_read if pictures or speech else self._to_encode).put(piece)
+    def _route(self, span: SpanMedia) -> None:
+        ordinals = {one.segment.ordinal for one in span.extracted}
+        span.result.recognized += [text for text in span.job.read if text.ordinal in ordinals]
+        if self._ocr_engine and span.job.source.kind in (Kind.IMAGE, Kind.PDF, Kind.VIDEO):
+            span.result.readers["ocr"] = self._ocr_engine  # also where OCR recognized nothing
+        pictures = any(one.ocr_image is not None for one in span.extracted)
+        speech = self._load_transcriber is not None and any(one.sound is not None for one in span.extracted)
+        (self._to_read if pictures or speech else self._to_encode).put(span)
 
     def _extract(self, stage: ExtractStage) -> None:
         stage.run()

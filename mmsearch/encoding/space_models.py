@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def load_embedder(row: SpaceRow, grant: Grant | None, settings: Settings) -> Embedder:
     """The embedder of a space with the options that the user allowed it with, on the device and in the precision of the
-    settings. Raises `UntrustedModel` for a model outside the box without a grant."""
+    settings. Raises `UntrustedModel` for a model that neither comes with mmsearch nor has a grant."""
     from mmsearch.models.registry import load
 
     return load(granting.spec_of(row), model_options(row, grant, machine_options(settings)))
@@ -25,7 +25,7 @@ def load_embedder(row: SpaceRow, grant: Grant | None, settings: Settings) -> Emb
 
 def model_options(row: SpaceRow, grant: Grant | None, here: ModelOptions) -> ModelOptions:
     """The options of a space's model: those of this machine, and those that were allowed; nothing of them is read from
-    the catalogue. Raises `UntrustedModel` for a model outside the box without a grant."""
+    the catalogue. Raises `UntrustedModel` for a model that neither comes with mmsearch nor has a grant."""
     if granting.in_box(row):
         return here
     if grant is None:

@@ -1,4 +1,4 @@
-"""Queries with their right answers, as files: one JSON object a line, and qrels of BEIR and TREC beside it."""
+"""Files of queries with their right answers: one JSON object a line, and the qrels files of BEIR and TREC."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ _FORM = 'A line is {"query": "...", "relevant": ["a/file.pdf#page=3"]}; docs/usa
 class JudgedQuery:
     """A query with its right answers. Paths are relative to the base folder and use slashes.
 
-    grades:   path -> how right it is, from 1; a path graded 0 or less is wrong, as one without a grade.
-    places:   path -> where in it the answer lies; a path that is not here is right wherever it is hit.
-    gallery:  the folder within which the labels judge; empty for all files.
+    grades:   path -> relevance grade, from 1; a path graded 0 or less is wrong, as is one without a grade.
+    places:   path -> where in it the answer lies; of a path without places every hit is right.
+    gallery:  the folder whose files the judgements cover; empty for all files.
     unjudged: files of the gallery that are neither right nor wrong."""
 
     qid: str
@@ -40,12 +40,12 @@ class JudgedQuery:
     unjudged: frozenset[str] = frozenset()
 
     def judges(self, path: str) -> bool:
-        """Whether the labels say anything of a file: not of the query's own, of others' galleries, of translations."""
+        """Whether the judgements cover a file: not the query's own, those of other galleries, or translations."""
         return path.startswith(self.gallery) and path != self.image and path not in self.unjudged
 
 
 def right_place(wanted: Sequence[Locator], found: Locator) -> bool:
-    """Whether a hit lies where the answer is: on its page, or no more than two seconds away from it in time."""
+    """Whether a hit lies where the answer is: on its page, or at most `NEAR_S` seconds from it."""
     return any(_meets(place, found) for place in wanted)
 
 
@@ -60,8 +60,8 @@ def _meets(wanted: Locator, found: Locator) -> bool:
 
 
 def read_queries(path: Path) -> list[JudgedQuery]:
-    """The queries of a file, those of BEIR (`_id`, `text`, no answers) too. Raises `UsageError` with the line's number
-    for one that can't be meant."""
+    """The queries of a file, also of one of BEIR (`_id`, `text`, no answers). Raises `UsageError` with the number of a
+    line that is invalid."""
     judged = [_judged(row, number, path.name) for number, row in _rows(path)]
     if not judged:
         raise UsageError(f"There is no query in {path}.", _FORM)
@@ -69,8 +69,8 @@ def read_queries(path: Path) -> list[JudgedQuery]:
 
 
 def read_qrels(path: Path) -> dict[str, dict[str, int]]:
-    """Judgements by query: file -> grade, from the four columns of TREC or the three of BEIR (with its head line).
-    Raises `UsageError` with the line's number for one that is none."""
+    """Judgements by query: file -> grade, from the four columns of TREC or the three of BEIR (with its header line).
+    Raises `UsageError` with the number of a line that is invalid."""
     lines = [(number, line) for number, line in enumerate(_text(path).splitlines(), 1) if line.strip()]
     beir = bool(lines) and len(lines[0][1].split("\t")) == 3
     if beir and not _is_whole(lines[0][1].split("\t")[2]):
@@ -90,7 +90,7 @@ def _is_whole(text: str) -> bool:
 
 
 def with_qrels(judged: Sequence[JudgedQuery], qrels: Mapping[str, Mapping[str, int]]) -> list[JudgedQuery]:
-    """The queries that the judgements know, with their answers from there. Raises `UsageError` where there are none."""
+    """The queries of which the qrels hold judgements, with these. Raises `UsageError` where there are none."""
     kept = [replace(one, grades=dict(qrels[one.qid]), places={}) for one in judged if one.qid in qrels]
     if not kept:
         raise UsageError("The judgements know none of these queries.", "Both name a query by the same id.")
@@ -157,7 +157,7 @@ def _strings(value: object) -> bool:
 
 
 def _grades(given: object, relevant: Sequence[str], where: str) -> list[int]:
-    """One grade an answer: given by path, in the order of the answers, or not at all (1)."""
+    """One grade for each answer: from an object by path, or a list in the order of the answers; 1 without either."""
     if given is None:
         return [1] * len(relevant)
     values = [given.get(path, 1) for path in relevant] if isinstance(given, dict) else given

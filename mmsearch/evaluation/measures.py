@@ -1,7 +1,7 @@
 """The standard measures of one ranking, as trec_eval defines them.
 
-A ranking is a list of documents, best first; `grades` say how right a document is. One that is not there, or graded 0
-or less, is wrong. Where no document is right there is no measure: that raises `ValueError`.
+A ranking is a list of documents, best first; `grades` are their relevance grades. A document without a grade, or graded
+0 or less, is wrong. Every measure raises `ValueError` where no document is right.
 """
 
 from __future__ import annotations

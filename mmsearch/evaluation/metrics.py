@@ -1,13 +1,13 @@
 """Figures from rankings: standard measures, their uncertainty, and the comparison of two runs.
 
 hit@1      the first hit is a right file (Success@1)
-right@1    and at a right place of it, where the labels name a page or a moment: judged for all queries
-place@1    the same, over the queries whose labels name a place
+right@1    and at a right place of it, where the judgements name a page or a time: over all queries
+place@1    the same, over the queries whose judgements name a place
 recall@k   share of the right files among the first k
 nDCG@k     by rank and grade
 MRR        1 / rank of the first right file, over the first k
-kept       the default cutoff leaves hits: judged for the queries with a right file among the first k
-false hits the same, for the queries to which the index holds no right file: the fewer, the better
+kept       the default cutoff leaves hits: over the queries with a right file among the first k
+false hits the same, over the queries for which the index holds no right file: the fewer, the better
 
 Intervals are 95% percentile bootstrap intervals over queries. The paired test is a two-sided sign-flip permutation test
 of the mean difference (Fisher's randomisation test; Smucker, Allan and Carterette 2007 compare it with others).
@@ -56,8 +56,8 @@ class GroupFigures:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """How a measure changed against another run, over the queries of both: mean, 95% interval, and the chance of a
-    change at least as large where there is none."""
+    """The change of a measure against another run, over the queries of both: means, the 95% interval of the difference,
+    and its p-value."""
 
     measure: str
     queries: int
@@ -79,7 +79,7 @@ def measures(k: int) -> tuple[str, ...]:
 
 
 def scores(ranked: Sequence[RankedAnswer], k: int) -> dict[str, Scores]:
-    """Every measure of every query, by query id, as far as it can be judged by it."""
+    """The measures of every query, by query id; a measure that is not defined for a query is missing."""
     answerable = {
         one.judged.qid: one
         for one in ranked
@@ -105,8 +105,7 @@ def scores(ranked: Sequence[RankedAnswer], k: int) -> dict[str, Scores]:
 
 
 def grouped(ranked: Sequence[RankedAnswer], found: Mapping[str, Scores], k: int) -> list[GroupFigures]:
-    """The figures over all queries, by gallery and by modality. A grouping into a single group says nothing new and is
-    left out."""
+    """The figures over all queries, by gallery and by modality. A grouping with a single group is left out."""
     groups = [_group("overall", "all", ranked, found, k)]
     keys: dict[str, Callable[[RankedAnswer], str]] = {
         "gallery": lambda one: one.judged.gallery,
@@ -165,7 +164,7 @@ def compare(now: Mapping[str, Scores], before: Mapping[str, Scores], k: int) -> 
 
 
 def sign_flip(differences: np.ndarray) -> float:
-    """The p-value of a mean difference, float64 (n,): how often random signs give one at least as large."""
+    """The p-value of the mean of differences, float64 (n,): the share of random sign flips whose mean is as large."""
     random = np.random.default_rng(0)
     moved = differences[differences != 0]
     if not len(moved):

@@ -1,4 +1,4 @@
-"""A measurement as a whole: its figures, the rankings behind them, and its form on disk."""
+"""The report of an evaluation: its figures, the rankings behind them, and its JSON form."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ SCHEMA = "mmsearch.eval/1"
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What was measured. `search` says per view of the index how it is searched and, where that is not exact, its
-    recall against exact search."""
+    """The figures of an evaluation. `search` has for each view of the index how it is searched and, where that is not
+    exact, its recall against exact search."""
 
     k: int
     names: bool
@@ -40,8 +40,8 @@ def report(
     before: Mapping[str, Scores] | None = None,
     notes: Sequence[str] = (),
 ) -> Report:
-    """The figures of a run over an index, compared with an earlier run's scores where there are some. `notes` stand
-    before the report's own."""
+    """The figures of a run over an index, compared with an earlier run's scores where given. `notes` precede the
+    report's own."""
     found = scores(ranked, k)
     views = {f"{space.name}:{view}": how for space in status.spaces for view, how in space.search.items()}
     groups = tuple(grouped(ranked, found, k))
@@ -51,8 +51,8 @@ def report(
 
 
 def _notes(ranked: Sequence[RankedAnswer], groups: Sequence[GroupFigures]) -> list[str]:
-    """What a reader of the figures must know: galleries of which the index holds nothing that is right, queries that
-    have no answer, and what the searches themselves had to say."""
+    """Notes on the figures: galleries of which the index holds no right answer, queries without an answer, and the
+    notes of the searches."""
     strangers = [
         group.name if group.by == "gallery" else "the judgements"
         for group in groups
@@ -96,7 +96,7 @@ def record(told: Report) -> dict[str, Any]:
 
 
 def read_scores(path: Path) -> dict[str, Scores]:
-    """The scores of a saved run, by query id. Raises `UsageError` for a file that is none."""
+    """The scores of a saved run, by query id. Raises `UsageError` for a file that is no saved run."""
     try:
         with path.open("rb") as file:
             saved = json.loads(file.read(_LARGEST))
@@ -115,7 +115,7 @@ def read_scores(path: Path) -> dict[str, Scores]:
 
 
 def below(told: Report, wanted: Mapping[str, float]) -> list[str]:
-    """A sentence for each overall figure that is below what was wanted, or missing."""
+    """A sentence for each overall figure that is below its floor, or missing."""
     overall = told.groups[0].figures
     sentences = []
     for measure, value in wanted.items():
@@ -128,7 +128,7 @@ def below(told: Report, wanted: Mapping[str, float]) -> list[str]:
 
 
 def floors(given: Sequence[str], k: int) -> dict[str, float]:
-    """`nDCG@10=0.9` as a measure and a value. Raises `UsageError`."""
+    """The floors of `nDCG@10=0.9`, ...: measure -> least value. Raises `UsageError`."""
     known = {name.lower(): name for name in measures(k) if name != FALSE}
     wanted = {}
     for one in given:

@@ -1,4 +1,4 @@
-"""Run judged queries on an index, and express its hits as the paths of the judgements."""
+"""Runs judged queries on an index, and maps its hits to the paths of the judgements."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ASKED = 50  # files at least, of which unjudged ones are dropped
 
 @dataclass(frozen=True, slots=True)
 class RankedAnswer:
-    """What an index answered to a judged query: judged files only, best first, each with the place of its hit.
+    """The answer of an index to a judged query: judged files only, best first, each with the place of its hit.
 
     answerable: the index holds a right file. passes: the default cutoff leaves hits, judged or not."""
 
@@ -32,7 +32,7 @@ class RankedAnswer:
 
     @property
     def first_right(self) -> bool | None:
-        """Whether the first hit is a right file at a right place; None where nothing was to be found."""
+        """Whether the first hit is a right file at a right place; None where the index holds no right answer."""
         if not self.answerable or not any(grade > 0 for grade in self.judged.grades.values()):
             return None
         if not self.files:
@@ -43,7 +43,7 @@ class RankedAnswer:
 
 
 class Searching(Protocol):
-    """What is measured: an `Index`, or something that answers like one."""
+    """The interface of what is measured; `Index` has it."""
 
     def search(self, query: Query, /) -> Answer:
         """The best places for a query."""
@@ -55,8 +55,8 @@ class Searching(Protocol):
 
 
 def present(judged: Sequence[JudgedQuery], base: bytes) -> tuple[list[JudgedQuery], list[str]]:
-    """The queries that can be asked, and a note about those whose picture is not there. Raises `UsageError` where
-    none can."""
+    """The queries that can be run, and a note about those whose picture is missing. Raises `UsageError` where none
+    can."""
     kept = [one for one in judged if not one.image or os.path.isfile(_picture(one, base))]
     missing = [one.image for one in judged if one.image and not os.path.isfile(_picture(one, base))]
     if not kept:
@@ -70,9 +70,9 @@ def _picture(one: JudgedQuery, base: bytes) -> bytes:
 
 
 def run(index: Searching, judged: Sequence[JudgedQuery], base: bytes, k: int, names: bool) -> Iterator[RankedAnswer]:
-    """Ask every query, names switched off if wanted, without a cutoff, and see whether the default one leaves hits.
-    `base` is the absolute folder to which the judgements' paths are relative. Rankings end at `k` files. Raises
-    `UsageError` for a picture that is none."""
+    """Run every query without a cutoff, and check whether the default cutoff leaves hits; `names` switches the names
+    signal. `base` is the absolute folder to which the judgements' paths are relative. Rankings end at `k` files. Raises
+    `UsageError` for a file that is no picture."""
     folders = tuple(dict.fromkeys((base, os.path.realpath(base))))
     held = {relative(path, folders) for path in index.paths()}
     for one in judged:
@@ -90,8 +90,8 @@ def run(index: Searching, judged: Sequence[JudgedQuery], base: bytes, k: int, na
 def _judged_files(
     hits: Sequence[Hit], one: JudgedQuery, folders: Sequence[bytes]
 ) -> tuple[list[tuple[str, Locator]], list[float]]:
-    """The files of the hits of which the labels say something. A row of same contents stands for its right files, or
-    for one wrong one; a file comes once."""
+    """The judged files among the hits, each once. A row of files with the same content counts as its right files, or as
+    one wrong file."""
     files: dict[str, tuple[Locator, float]] = {}
     for hit in hits:
         paths = [relative(path, folders) for path in (hit.path, *hit.same)]
@@ -113,7 +113,7 @@ def relative(path: bytes, folders: Sequence[bytes]) -> str | None:
 
 def base_folder(queries: str, given: str | None) -> bytes:
     """The absolute folder to which a queries file's paths are relative: the given one, else `media/` beside the file
-    where there is one, else the file's own. Raises `UsageError` for one that is none."""
+    where there is one, else the file's own. Raises `UsageError` where it is no folder."""
     if given is not None:
         folder = os.path.abspath(given)
     else:

@@ -21,16 +21,44 @@ KEYWORDS = 200
 
 EXIF_TITLE, EXIF_CAPTION, EXIF_ARTIST = (0x9C9B,), (0x010E, 0x9C9C, 0x9C9F), (0x013B, 0x9C9D)
 EXIF_KEYWORDS, EXIF_IFD, EXIF_COMMENT, EXIF_TAKEN = 0x9C9E, 0x8769, 0x9286, 0x9003
-IPTC_FIELDS = {(2, 5): "title", (2, 105): "title", (2, 120): "caption", (2, 25): "keywords", (2, 80): "artist",
-               (2, 90): "place", (2, 92): "place", (2, 95): "place", (2, 101): "place"}  # fmt: skip
+IPTC_FIELDS = {
+    (2, 5): "title",
+    (2, 105): "title",
+    (2, 120): "caption",
+    (2, 25): "keywords",
+    (2, 80): "artist",
+    (2, 90): "place",
+    (2, 92): "place",
+    (2, 95): "place",
+    (2, 101): "place",
+}
 XMP_FIELDS = {
-    "title": "title", "Headline": "title", "description": "caption", "AltTextAccessibility": "caption",
-    "ExtDescrAccessibility": "caption", "UserComment": "caption", "subject": "keywords", "creator": "artist",
-    "PersonInImage": "keywords", "Name": "keywords", "City": "place", "State": "place", "Country": "place",
-    "Location": "place", "DateTimeOriginal": "taken", "DateCreated": "taken",
-}  # fmt: skip
-PNG_FIELDS = {"title": "title", "description": "caption", "comment": "caption", "author": "artist",
-              "keywords": "keywords", "parameters": "caption", "subject": "caption"}  # fmt: skip
+    "title": "title",
+    "Headline": "title",
+    "description": "caption",
+    "AltTextAccessibility": "caption",
+    "ExtDescrAccessibility": "caption",
+    "UserComment": "caption",
+    "subject": "keywords",
+    "creator": "artist",
+    "PersonInImage": "keywords",
+    "Name": "keywords",
+    "City": "place",
+    "State": "place",
+    "Country": "place",
+    "Location": "place",
+    "DateTimeOriginal": "taken",
+    "DateCreated": "taken",
+}
+PNG_FIELDS = {
+    "title": "title",
+    "description": "caption",
+    "comment": "caption",
+    "author": "artist",
+    "keywords": "keywords",
+    "parameters": "caption",
+    "subject": "caption",
+}
 # Texts that cameras and programs write into these fields.
 JUNK = re.compile(
     r"digital camera|^(?:sony|minolta|samsung|hp|konica)? ?(?:dsc|dcim|img)\b|exif_|^(?:cof|rhdr|ptr|dav|mde|sdr|hdr|"

@@ -164,10 +164,12 @@ def audio_fingerprint(samples: np.ndarray | None, at: float) -> Fingerprint | No
     frames = np.lib.stride_tricks.sliding_window_view(samples, FRAME)[::HOP]
     edges = np.round(np.geomspace(LOWEST_HZ, HIGHEST_HZ, BANDS + 1) / RATE * FRAME).astype(int)
     window = np.hanning(FRAME).astype(np.float32)
-    energy = np.concatenate([
-        np.add.reduceat(np.abs(np.fft.rfft(some * window, axis=1)) ** 2, edges, axis=1)[:, :BANDS]
-        for some in (frames[start : start + 128] for start in range(0, len(frames), 128))
-    ])  # fmt: skip
+    energy = np.concatenate(
+        [
+            np.add.reduceat(np.abs(np.fft.rfft(some * window, axis=1)) ** 2, edges, axis=1)[:, :BANDS]
+            for some in (frames[start : start + 128] for start in range(0, len(frames), 128))
+        ]
+    )
     signs = np.diff(energy[:, :-1] - energy[:, 1:], axis=0) > 0
     values = (signs.astype(np.uint32) << np.arange(BANDS - 1, dtype=np.uint32)).sum(axis=1, dtype=np.uint32)
     total = energy.sum(axis=1)

@@ -21,10 +21,11 @@ if TYPE_CHECKING:
 Result = TypeVar("Result")
 
 # Pillow's plugins that decode by themselves. Those of EPS and WMF run other programs and are never used.
-PLUGINS = {name.lower(): name for name in (
-    "AVIF", "BLP", "BMP", "CUR", "DCX", "DDS", "DIB", "FITS", "FLI", "GIF", "HEIF", "ICNS", "ICO", "IM", "JPEG",
-    "JPEG2000", "MSP", "PCX", "PNG", "PPM", "PSD", "QOI", "SGI", "SUN", "TGA", "TIFF", "WEBP", "XBM", "XPM",
-)}  # fmt: skip
+_DECODERS = (
+    "AVIF BLP BMP CUR DCX DDS DIB FITS FLI GIF HEIF ICNS ICO IM JPEG JPEG2000 MSP PCX PNG PPM PSD QOI SGI SUN TGA TIFF"
+    " WEBP XBM XPM"
+)
+PLUGINS = {name.lower(): name for name in _DECODERS.split()}
 ALSO = {"PPM": ["XVTHUMB"]}  # begins like a PPM
 PIXELS = 180_000_000  # decoded: 0.7 GB
 PIXELS_SHRUNK = 300_000_000  # JPEG, which is decoded at an eighth of its size at once

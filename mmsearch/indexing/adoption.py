@@ -1,4 +1,4 @@
-"""Whose an index is: one that was found and not named is used only where this user's mmsearch made or adopted it."""
+"""Ownership of an index: one that is found, not named, is used only where this user's mmsearch made or adopted it."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ MOST_NAMED = 4  # models in one sentence
 
 @dataclass(frozen=True, slots=True)
 class Described:
-    """What an index is, without anything of it loaded.
+    """The facts about an index, read without loading a model of it.
 
     owner: the name of the user that the folder belongs to
     made:  when its first run began, in seconds since 1970; None where it has no run
@@ -67,7 +67,7 @@ def require_own(folder: Path, here: bool = False) -> None:
 
 
 def describe(folder: Path) -> Described:
-    """What an index is. Raises `NoIndex` and the like."""
+    """The facts about an index. Raises `NoIndex` and the like."""
     place = IndexFolder(folder)
     with translate_sqlite_errors(place), contextlib.closing(open_reader(place)) as connection:
         number = index_id(connection)

@@ -1,8 +1,8 @@
-"""Filling spaces that came later: words from the catalogue, looks and sounds from the files, and nothing read twice.
+"""Filling spaces that were added later: words come from the catalogue, images and sounds from the files.
 
-Each run ends with it. An asset is done in a space when a row of `encoded` says so, written with its last vectors; a
-killed run goes on from there. Assets without a view to decode in these spaces are encoded from what the catalogue
-holds of them; the others are decoded again, but OCR and speech recognition are left out: their words are there.
+Each run ends with it. An asset is done in a space when a row of `encoded` exists, written with its last vectors; a
+run after a killed one continues there. Assets without a view to decode in these spaces are encoded from the catalogue;
+the others are decoded again, without OCR and speech recognition, whose words the catalogue holds.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ _AHEAD = 12  # assets on their way: enough to fill a batch, few enough to hold i
 
 
 @dataclass(slots=True)
-class _Open:
-    """An asset on its way: the spans that are not back yet (None: not known), and what failed of them."""
+class _AssetInBackfill:
+    """An asset that is being encoded: the spans without a result (None: not known yet), and the first failure."""
 
     path: bytes
     missing: set[int] | None = None
@@ -42,7 +42,7 @@ class _Open:
 
 @dataclass(slots=True)
 class Backfill:
-    """What is done for the spaces of `rows` that lack assets. `total` and `done` count assets."""
+    """Encodes the assets that some of the run's spaces lack. `total` and `done` count assets."""
 
     folder: IndexFolder
     connection: sqlite3.Connection
@@ -55,12 +55,13 @@ class Backfill:
     tally: Tally = field(default_factory=Tally)
     busy: dict[str, float] = field(default_factory=dict)  # seconds by stage
     _rows: Sequence[SpaceRow] = ()
-    _flying: dict[int, _Open] = field(default_factory=dict)
-    _chunks: list[segments.SpanResult] = field(default_factory=list)
+    _flying: dict[int, _AssetInBackfill] = field(default_factory=dict)
+    _results: list[segments.SpanResult] = field(default_factory=list)
     _committed: float = 0.0
 
     def steps(self) -> Iterator[FileFailed | Remark | None]:
-        """Do it, until all is done or the run is to stop; yields what there is to say, and None for a sign of life."""
+        """Fill the spaces, until all is done or the run is to stop. Yields failures and remarks, and None in between,
+        so that the caller can show progress."""
         self._rows = [row for row in self.models.rows if spaces.lacking(self.connection, [row.id])]
         assets = spaces.lacking(self.connection, [row.id for row in self._rows])
         self.total = len(assets)
@@ -107,19 +108,19 @@ class Backfill:
                     if not pipeline.offer(ready):
                         break
                     ready = None
-            chunks = pipeline.poll(0.05)
-            self._chunks += chunks or []
-            stop = chunks is not None and self.stopped()
+            results = pipeline.poll(0.05)
+            self._results += results or []
+            stop = results is not None and self.stopped()
             if stop:
-                self._chunks += pipeline.wind_up(bool(self.models.waits_for))
-            if chunks is None or stop or time.monotonic() - self._committed >= COMMIT_S:
+                self._results += pipeline.wind_up(bool(self.models.waits_for))
+            if results is None or stop or time.monotonic() - self._committed >= COMMIT_S:
                 yield from self._commit()
-            if chunks is None or stop:
+            if results is None or stop:
                 return
             yield None
 
     def _begin(self, pipeline: Pipeline, asset_id: int) -> SpanMedia | None:
-        """Start with an asset: a job for the pipeline where it must be decoded, else a piece for the encode stage."""
+        """Start an asset: add a job to the pipeline where it must be decoded, else return the encode stage's input."""
         key, kind, format_, extractor = self.connection.execute(
             "SELECT key, kind, format, extractor FROM assets WHERE id = ?", (asset_id,)
         ).fetchone()
@@ -127,12 +128,12 @@ class Backfill:
         stored, read = spaces.stored_words(self.connection, asset_id)
         job = Job(asset_id, key, source, read=tuple(read))
         views = {view for row in self._rows for view in row.views}
-        self._flying[asset_id] = _Open(source.path)
+        self._flying[asset_id] = _AssetInBackfill(source.path)
         if max(extractor, 1) == EXTRACTOR_VERSION and views & MEDIA_VIEWS[Kind(kind)]:
             pipeline.add(job)
             return None
-        chunk = segments.SpanResult(asset_id, key, None, segments=stored, recognized=read)
-        return SpanMedia(job, chunk, [Extracted(segment) for segment in stored])
+        result = segments.SpanResult(asset_id, key, None, segments=stored, recognized=read)
+        return SpanMedia(job, result, [Extracted(segment) for segment in stored])
 
     def _source(self, asset_id: int, kind: Kind, format_: str) -> Source:
         """A file with the content of an asset: the first one that exists, else the last one."""
@@ -149,34 +150,34 @@ class Backfill:
     def _commit(self) -> Iterator[FileFailed]:
         """Write what is ready, in one transaction."""
         self._committed = time.monotonic()
-        if not self._chunks:
+        if not self._results:
             return
         failed: list[FileFailed] = []
         with transaction(self.connection, self.folder):
-            for chunk in self._chunks:
-                self.tally.add("embeddings", number=spaces.commit_vectors(self.connection, chunk))
-                failed += self._note(chunk)
-            for space_id, view in {(one.space_id, one.view) for chunk in self._chunks for one in chunk.vectors}:
+            for result in self._results:
+                self.tally.add("embeddings", number=spaces.commit_vectors(self.connection, result))
+                failed += self._note(result)
+            for space_id, view in {(one.space_id, one.view) for result in self._results for one in result.vectors}:
                 segments.refresh_background(self.connection, space_id, view)
-        self._chunks = []
+        self._results = []
         yield from failed
 
-    def _note(self, chunk: segments.SpanResult) -> list[FileFailed]:
-        """Note that a span is back, and with the last one that its asset is done."""
-        asset = self._flying.get(chunk.asset_id)
+    def _note(self, result: segments.SpanResult) -> list[FileFailed]:
+        """Note the result of a span, and with the last one that its asset is done."""
+        asset = self._flying.get(result.asset_id)
         if asset is None:
             return []
-        if chunk.failure is not None:
-            asset.failure = asset.failure or chunk.failure
-        if chunk.span is not None and chunk.probe is not None:
-            asset.missing = set(range(len(chunk.probe.spans))) if asset.missing is None else asset.missing
-            asset.missing.discard(chunk.span)
-        if chunk.span is not None and asset.missing:
+        if result.failure is not None:
+            asset.failure = asset.failure or result.failure
+        if result.span is not None and result.probe is not None:
+            asset.missing = set(range(len(result.probe.spans))) if asset.missing is None else asset.missing
+            asset.missing.discard(result.span)
+        if result.span is not None and asset.missing:
             return []
-        del self._flying[chunk.asset_id]
+        del self._flying[result.asset_id]
         if asset.failure is not None and asset.failure.code in segments.PASSING:
             return []  # the next run tries again
-        spaces.note_encoded(self.connection, chunk.asset_id, [row.id for row in self._rows], asset.failure)
+        spaces.note_encoded(self.connection, result.asset_id, [row.id for row in self._rows], asset.failure)
         self.done += 1
         self.tally.add("caught_up")
         if asset.failure is None:

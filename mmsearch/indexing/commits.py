@@ -1,4 +1,4 @@
-"""What a run commits, and when: all that is ready in one transaction, some seconds of work at most."""
+"""The commits of a run: all results that are ready in one transaction, at most some seconds of work."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ COMMIT_SEGMENTS = 400
 
 
 class Commits:
-    """The chunks that wait to be committed, and the count of assets that are done."""
+    """The results that wait to be committed, and the count of assets that are done."""
 
     def __init__(
         self, folder: IndexFolder, connection: sqlite3.Connection, files: WaitingFiles, models: Models
@@ -37,7 +37,7 @@ class Commits:
 
     def commit_if_due(self) -> None:
         """Commit `COMMIT_S` seconds after the last time, or once `COMMIT_SEGMENTS` segments wait."""
-        ready = sum(len(chunk.segments) for chunk in self.waiting)
+        ready = sum(len(result.segments) for result in self.waiting)
         if self.waiting and (ready >= COMMIT_SEGMENTS or time.monotonic() - self.last >= COMMIT_S):
             self.commit()
 
@@ -48,13 +48,13 @@ class Commits:
             return
         with transaction(self.connection, self.folder):
             views: set[tuple[int, str]] = set()
-            for chunk in self.waiting:
-                state = segments.commit_span(self.connection, chunk, self._whole_in(chunk.asset_id))
-                views.update((vectors.space_id, vectors.view) for vectors in chunk.vectors)
-                self.tally.add("segments", number=len(chunk.segments))
-                self.tally.add("embeddings", number=sum(len(vectors.matrix) for vectors in chunk.vectors))
+            for result in self.waiting:
+                state = segments.commit_span(self.connection, result, self._whole_in(result.asset_id))
+                views.update((vectors.space_id, vectors.view) for vectors in result.vectors)
+                self.tally.add("segments", number=len(result.segments))
+                self.tally.add("embeddings", number=sum(len(vectors.matrix) for vectors in result.vectors))
                 if state != "pending":
-                    self._finished(chunk, state)
+                    self._finished(result, state)
             for space_id, view in views:
                 segments.refresh_background(self.connection, space_id, view)
         self.seconds += time.monotonic() - self.last
@@ -65,17 +65,17 @@ class Commits:
         """The spaces that an asset is wholly encoded in when its last span is committed."""
         return [row.id for row in self.models.rows if asset_id not in spaces.behind(row)]
 
-    def _finished(self, chunk: segments.SpanResult, state: str) -> None:
-        """Count the files of an asset that is done, and note those that failed. State `later`: the failure says nothing
-        of the bytes; the files keep it until the next run."""
-        if chunk.asset_id not in self.files.paths:  # counted already
+    def _finished(self, result: segments.SpanResult, state: str) -> None:
+        """Count the files of an asset that is done, and note those that failed. State `later`: the failure does not
+        depend on the bytes; the files keep it until the next run."""
+        if result.asset_id not in self.files.paths:  # counted already
             return
-        row = self.connection.execute("SELECT code, reason FROM assets WHERE id = ?", (chunk.asset_id,)).fetchone()
+        row = self.connection.execute("SELECT code, reason FROM assets WHERE id = ?", (result.asset_id,)).fetchone()
         failure = Failure(row[0], row[1]) if row is not None and row[0] is not None else None
-        if state == "later" and chunk.failure is not None:
-            failure = chunk.failure
-            note_passing_failure(self.connection, chunk.asset_id, failure)
-        for path in self.files.paths.pop(chunk.asset_id):
+        if state == "later" and result.failure is not None:
+            failure = result.failure
+            note_passing_failure(self.connection, result.asset_id, failure)
+        for path in self.files.paths.pop(result.asset_id):
             if state == AssetState.COMPLETE:
                 self.tally.add("indexed")
             elif failure is not None and state == AssetState.PARTIAL:
@@ -85,4 +85,4 @@ class Commits:
                 self.tally.add("failed", failure.code)
                 self.failures.append(FileFailed(path, failure))
         self.done += 1
-        self.done_bytes += self.files.sizes.get(chunk.asset_id, 0)
+        self.done_bytes += self.files.sizes.get(result.asset_id, 0)

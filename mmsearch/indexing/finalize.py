@@ -1,4 +1,4 @@
-"""The end of a run: ann files that are due, spaces that were built beside the old ones put in use, the profile."""
+"""The end of a run: it builds ann files that are due, activates rebuilt spaces, and makes the profile."""
 
 from __future__ import annotations
 
@@ -29,7 +29,8 @@ def build_ann(connection: sqlite3.Connection, folder: IndexFolder, models: Model
 
 
 def _probes(connection: sqlite3.Connection, models: Models, row: SpaceRow) -> np.ndarray:
-    """Queries as users put them: words of names and first sentences. An index's own vectors would flatter it."""
+    """Text queries like those of users, from words of names and first sentences: the recall for an index's own vectors
+    would be too high."""
     if "text" not in row.recorded.get("query_views", row.fingerprint):
         return _own_vectors(connection, row)
     texts = [
@@ -44,8 +45,8 @@ def _probes(connection: sqlite3.Connection, models: Models, row: SpaceRow) -> np
 
 
 def swap(connection: sqlite3.Connection, folder: IndexFolder, stopped: Callable[[], bool]) -> Iterator[Remark | None]:
-    """Put spaces that were built in use when they lack nothing, and remove those whose place they took: a None for each
-    batch of these that is gone."""
+    """Activate rebuilt spaces when they are complete, and remove those that they replace. Yields None for each batch
+    that is removed."""
     built = spaces.spaces(connection, spaces.BUILDING)
     if built and not spaces.lacking(connection, [row.id for row in built]):
         spaces.swap(connection, folder)
@@ -66,7 +67,7 @@ def profile(stages: list[StageProfile], segments: int, commit_s: float) -> list[
 
 
 def _own_vectors(connection: sqlite3.Connection, row: SpaceRow) -> np.ndarray:
-    """What queries are like in a space that takes no words: what it holds."""
+    """Vectors in place of queries, for a space that takes no words: those that it holds."""
     import numpy as np
 
     found = connection.execute(

@@ -1,4 +1,4 @@
-"""The mass-delete guard: which missing files are taken for deleted ones, and which for a disk that is not there.
+"""The mass-delete guard: which missing files count as deleted, and which as files of a disk that is not mounted.
 
 A missing file stays in the index, and the run ends with exit 5, where one of these holds of a folder it lay in:
 
@@ -9,8 +9,8 @@ A missing file stays in the index, and the run ends with exit 5, where one of th
 - an earlier run kept its files for one of these reasons, and more than half of those it held are still lost, whatever
   has become of the folder since.
 
-All else is believed: a folder that is removed as a whole counts as lost files of the folder above. A file that is there
-under another name is not lost, and neither is one that its root's rules leave out.
+All other missing files count as deleted. A folder that is removed as a whole counts as lost files of the folder above.
+A file that has moved is not lost, and neither is one that its root's rules leave out.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ EMPTIED_FILES = 10  # and fewer of one that is
 
 @dataclass(frozen=True, slots=True)
 class Missing:
-    """What a walk did not find of what the catalogue knows. Paths are relative to the root."""
+    """The files of the catalogue that a walk did not find. Paths are relative to the root."""
 
     scope: Scope
     known: Mapping[bytes, FileRow]
@@ -48,7 +48,7 @@ class Missing:
 
 @dataclass(slots=True)
 class Verdict:
-    """What is to be done about missing files."""
+    """The decision about missing files."""
 
     gone: dict[bytes, FileRow] = field(default_factory=dict)
     reasons: list[str] = field(default_factory=list)  # why others stay, a sentence for each folder
@@ -59,7 +59,7 @@ class Verdict:
 
 def judge(missing: Missing, moved: set[tuple[int, int]], believe_all: bool) -> Verdict:
     """Decide about missing files. `moved` are size and mtime_ns of new files: a missing file of these has moved. With
-    `believe_all` (--allow-mass-delete) every file that was looked for in vain is gone."""
+    `believe_all` (--allow-mass-delete) every missing file counts as deleted."""
     verdict = Verdict()
     guarded: dict[bytes, str] = {}
     missed = {folder for folder in missing.missed if _is_unseen(missing, folder)}
@@ -111,8 +111,8 @@ def _holds_any(missing: Missing, folder: bytes) -> bool:
 
 
 def _guarded(missing: Missing, lost: list[bytes], still: Mapping[bytes, str]) -> dict[bytes, str]:
-    """The folders whose lost files are not believed to be deleted, outermost first, each with a sentence. `still` are
-    those that `_still_missed` returns."""
+    """The folders whose lost files do not count as deleted, outermost first, each with a sentence. `still` is the
+    result of `_still_missed`."""
     if not lost:
         return {}
     scope = missing.scope
@@ -163,7 +163,7 @@ def _below(paths: Iterable[bytes], top: bytes) -> Counter[bytes]:
 
 
 def _changed(missing: Missing, lost: Iterable[bytes]) -> Counter[tuple[bytes, str]]:
-    """The folders that lie on another device than before, each with a clause that says so and its lost files."""
+    """The folders that lie on another device than before: (folder, clause for the message) -> number of lost files."""
     counts: Counter[tuple[bytes, str]] = Counter()
     other = "lies on another device than before"
     for folder, number in Counter(os.path.dirname(path) for path in lost).items():
@@ -186,9 +186,9 @@ def _mount(mounts: Mapping[bytes, int], folder: bytes) -> tuple[bytes, int]:
 
 
 def _remembered(missing: Missing, guarded: Mapping[bytes, str]) -> dict[bytes, int]:
-    """The mount points as the next run is to know them: as they are, but as they were where files are missed. A folder
-    that still holds most of its files, the very same ones, lies on the same disk under another number: that number is
-    remembered, and the next run judges by it."""
+    """The mount points to store for the next run: the present ones, but the previous ones where files are missing. A
+    folder that still holds most of its files, unchanged, lies on the same disk with another device number: the new
+    number is stored."""
     kept = [folder for folder in guarded if not _is_mostly_there(missing, folder)]
     mounts = {_mount(missing.before, folder)[0] for folder in kept}
 

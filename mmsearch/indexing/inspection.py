@@ -1,4 +1,4 @@
-"""A closer look at a file that is new or has changed: what it is, and the hash that names its asset."""
+"""Inspection of a file that is new or has changed: its format, and the hash that names its asset."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from mmsearch.store.files import FileRow
 from mmsearch.store.roots import Root
 from mmsearch.types import EXTRACTOR_VERSION, Failure, Kind
 
-_THREADS = 2  # hashing lets go of the interpreter lock; more threads only make a disk seek
+_THREADS = 2  # hashing releases the interpreter lock; more threads only make a disk seek
 _AHEAD = 64
 _BLOCK = 1 << 20
 _HOLLOW_BYTES = 1 << 30
@@ -26,7 +26,7 @@ _HOLLOW_BYTES = 1 << 30
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """A file that needs a look. `row` is what the catalogue knew of it; larger ones than `max_bytes` are left alone."""
+    """A file to inspect. `row` is its row of the catalogue, if any; a file larger than `max_bytes` is not read."""
 
     root: Root
     entry: Entry
@@ -36,8 +36,8 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Inspection:
-    """What a look told. `key` is None where there is nothing to extract; `failure` says why it could not be read, or
-    with code `skipped` why it is left alone."""
+    """The result of an inspection. `key` is None where there is nothing to extract; `failure` is the reason why the
+    file could not be read, or with code `skipped` why it is left out."""
 
     wanted: Wanted
     kind: Kind | None
@@ -47,11 +47,11 @@ class Inspection:
 
 
 class Inspector:
-    """Looks at files in a few threads, a bounded number ahead of the one who takes the results."""
+    """Inspects files in a few threads, a bounded number ahead of the caller who takes the results."""
 
     def __init__(self, wanted: Iterator[Wanted]) -> None:
         self._wanted = wanted
-        self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="look")
+        self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="inspect")
         self._flying: list[Future[Inspection]] = []
         self._over = threading.Event()
         self.ended = False
@@ -66,8 +66,8 @@ class Inspector:
         self.ended = not self._flying
 
     def ready(self, wait_s: float) -> list[Inspection]:
-        """What is finished by now, whatever came before it: a huge file must not hold up the small ones after it. Waits
-        at most `wait_s` seconds for the first one."""
+        """The inspections that are finished, in any order: a huge file does not delay the small ones after it. Waits at
+        most `wait_s` seconds for the first one."""
         finished, flying = wait(self._flying, timeout=wait_s, return_when=FIRST_COMPLETED)
         found = [future.result() for future in self._flying if future in finished]  # in their order
         self._flying = [future for future in self._flying if future in flying]
@@ -75,14 +75,14 @@ class Inspector:
         return found
 
     def close(self) -> None:
-        """Give up on what has not been looked at, also in the middle of a large file."""
+        """Stop, also in the middle of a large file; files that wait are not inspected."""
         self._over.set()
         self._pool.shutdown(wait=False, cancel_futures=True)
 
 
 def inspect(wanted: Wanted, over: threading.Event) -> Inspection:
-    """Sniff a file and, where it is of a kind of ours, hash it and its sidecars. Never raises for a bad file. Ends soon
-    when `over` is set; nobody takes the result then."""
+    """Sniff a file and, where it is of a kind that is indexed, hash it and its sidecars. Never raises for a bad file.
+    When `over` is set it returns early, and the result is not used."""
     entry = wanted.entry
     path = os.path.join(wanted.root.path, entry.path)
     if entry.owner:
@@ -131,8 +131,8 @@ def _digest(file: FileIO, head: bytes, over: threading.Event) -> str:
 
 
 def _is_hollow(facts: os.stat_result) -> bool:
-    """Whether a file claims gigabytes and holds next to nothing: an unfinished download, or a trap. Reading the zeros
-    of a terabyte would take an hour."""
+    """Whether a file is sparse: it has gigabytes in name and next to none on disk, as an unfinished or a malicious
+    download has. Reading the zeros of a terabyte would take an hour."""
     return facts.st_size > _HOLLOW_BYTES and facts.st_blocks * 512 < facts.st_size // 100
 
 

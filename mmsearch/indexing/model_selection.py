@@ -1,4 +1,4 @@
-"""Which spaces a run fills: those of the index, held against what was asked for; of a new index; added or rebuilt."""
+"""The spaces that a run fills: those of the index, checked against the options; of a new index; added or rebuilt."""
 
 from __future__ import annotations
 
@@ -36,9 +36,9 @@ Described = tuple[str, dict[str, dict[str, Any]], dict[str, Any], int, list[str]
 
 
 def check_models(settings: Settings, fresh: bool) -> None:
-    """Raise `UsageError` or `ModelUnavailable` for all that can be known of a run's models before a folder is made or
-    anything loaded. Of an index that is there it is looked later whether a model is on this machine: first it has to
-    be one of the index's own."""
+    """Raise `UsageError` or `ModelUnavailable` for everything about a run's models that can be checked before a folder
+    is made or anything loaded. Of an existing index it is checked later whether a model is on this machine: first the
+    model must be one of the index."""
     wanted = named_models(settings)
     if fresh:
         _check_here(wanted)
@@ -76,7 +76,7 @@ def _wanted(specs: Sequence[ModelSpec], settings: Settings) -> list[Wanted]:
 
 
 def _check_uses(specs: Sequence[ModelSpec], settings: Settings) -> None:
-    """Each option must be of use to one of the models, as far as is known of them."""
+    """Raise `UsageError` for an option that none of the models can use, as far as is known without loading them."""
     others = [spec for spec in specs if spec.name != "builtin"]
     if settings.revision and specs and len(others) != 1:
         hint = "Name one model; others are added with a run of their own: --add-model."
@@ -108,13 +108,14 @@ def _options(spec: ModelSpec, settings: Settings, trusted: bool) -> ModelOptions
 
 
 def _vector_options(settings: Settings) -> dict[str, Any]:
-    """What the run says of vectors, apart from the revision."""
+    """The run's options that change vectors, without the revision."""
     return {name: getattr(settings, name) or None for name in CHANGE_VECTORS if name != "revision"}
 
 
 def open_models(folder: IndexFolder, connection: sqlite3.Connection, settings: Settings, own: bool) -> Models:
     """The models of a run. A new index takes the built-in ones unless others are named. Of an `own` index the record of
-    trust is kept: its id, and the models that this run names; of another index no model outside the box is loaded.
+    trust is kept: its id, and the models that this run names; of another index only models that come with mmsearch are
+    loaded.
 
     Raises `UntrustedModel` for a model of the index that the user never allowed for it, `ModelMismatch` when other
     models or options are asked for than the index was made with, or when a model is not the one it was (the sentence
@@ -186,8 +187,8 @@ def _held(
 
 
 def _registered(folder: IndexFolder, number: str, held: Mapping[int, Grant]) -> list[Remark]:
-    """Keep in the record of trust that an index is the user's own, and its models. Returns what to tell where the
-    record can't be written."""
+    """Record in the record of trust that an index is the user's own, with its models. Returns remarks where the record
+    can't be written."""
     try:
         trust.register(folder.path, number)
         for grant in held.values():
@@ -220,7 +221,7 @@ def _rebuilt(
     settings: Settings,
     held: Mapping[int, Grant],
 ) -> tuple[list[Wanted], list[Remark]]:
-    """The models that a rebuild still has to begin with (none where one goes on), and what there is to say."""
+    """The models that a rebuild still has to begin with (none where one continues), and remarks."""
     if not wanted:
         coded = [grant.source for grant in held.values() if grant.remote_code]
         again = replace(settings, trust_remote_code=(*settings.trust_remote_code, *coded))

@@ -1,4 +1,4 @@
-"""The write side of planning: what a look at a file told becomes rows, links and jobs. One transaction a call."""
+"""Planning: inspections of files become rows, links and jobs. One transaction a call."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class WaitingFiles:
     sizes: dict[int, int] = field(default_factory=dict)  # bytes; kept when the asset is done
 
     def add(self, asset_id: int, path: bytes, size: int) -> bool:
-        """Let a file wait for an asset. Returns whether it is the first one."""
+        """Add a file that waits for an asset. Returns whether it is the first one."""
         first = asset_id not in self.paths
         self.paths.setdefault(asset_id, []).append(path)
         if first:
@@ -39,72 +39,78 @@ class WaitingFiles:
 
 @dataclass(slots=True)
 class Plan:
-    """The jobs of a run as they come to be known. `waiting` gets the files that wait for them."""
+    """Makes the jobs of a run. `waiting` gets the files that wait for them."""
 
     connection: sqlite3.Connection
     settings: Settings
     waiting: WaitingFiles
     tally: Tally = field(default_factory=Tally)
     removed_assets: set[int] = field(default_factory=set)  # of files that went in this run
-    failures: list[FileFailed] = field(default_factory=list)  # not told yet
+    failures: list[FileFailed] = field(default_factory=list)  # not reported yet
 
-    def settle(self, survey: Scan) -> list[Job]:
-        """Write what the survey found without looking into files: deletions, folders that can't be listed, work that
-        an earlier run left. Returns the jobs that can start at once."""
-        for root, devices in survey.mounts:
+    def settle(self, scan: Scan) -> list[Job]:
+        """Write what the scan found without inspecting files: deletions, folders that can't be listed, work that an
+        earlier run left. Returns the jobs that can start at once."""
+        for root, devices in scan.mounts:
             set_mounts(self.connection, root.id, devices)
-        for root, folders in survey.missed:
+        for root, folders in scan.missed:
             set_guarded(self.connection, root.id, folders)
-        files.put_change_times(self.connection, survey.change_times)
-        self.note_absent(survey)
-        for _, _, row in survey.retry:
+        files.put_change_times(self.connection, scan.change_times)
+        self.note_absent(scan)
+        for _, _, row in scan.retry:
             files.begin_again(self.connection, self._asset_of(row.id))
-        again = [(root, entry) for root, entry, _ in survey.retry]
-        return [job for root, entry in [*survey.resume, *again] if (job := self._resumed(root, entry)) is not None]
+        again = [(root, entry) for root, entry, _ in scan.retry]
+        return [job for root, entry in [*scan.resume, *again] if (job := self._resumed(root, entry)) is not None]
 
-    def note_absent(self, survey: Scan) -> None:
-        """Write which files went, which folders can't be listed, and which paths were named that are no files."""
-        for row, why in [*((row, "gone") for row in survey.gone), *((row, "left out now") for row in survey.excluded)]:
+    def note_absent(self, scan: Scan) -> None:
+        """Write which files are gone, which folders can't be listed, and which named paths are no files."""
+        for row, why in [*((row, "gone") for row in scan.gone), *((row, "left out now") for row in scan.excluded)]:
             asset = self.connection.execute("SELECT asset_id FROM files WHERE id = ?", (row.id,)).fetchone()
             self.removed_assets.update(asset_id for asset_id in asset if asset_id is not None)
             files.remove_file(self.connection, row.id)
             self.tally.add("removed", why)
-        for root, folder, why in survey.unreadable:
+        for root, folder, why in scan.unreadable:
             self._note_folder(root, folder, why)
-        for path, why in survey.missing:
+        for path, why in scan.missing:
             self.tally.seen += 1
             self.tally.add("missing")
             self.failures.append(FileFailed(path, Failure(FailureCode.VANISHED, why), missing=True))
 
-    def take(self, looks: Iterable[Inspection]) -> list[Job]:
+    def take(self, inspections: Iterable[Inspection]) -> list[Job]:
         """Write the inspections of some files. Returns the jobs that follow."""
-        return [job for look in looks if (job := self._take_one(look)) is not None]
+        return [job for inspection in inspections if (job := self._take_one(inspection)) is not None]
 
-    def _take_one(self, look: Inspection) -> Job | None:
-        root, entry, row = look.wanted.root, look.wanted.entry, look.wanted.row
+    def _take_one(self, inspection: Inspection) -> Job | None:
+        root, entry, row = inspection.wanted.root, inspection.wanted.entry, inspection.wanted.row
         path = os.path.join(root.path, entry.path)
         facts = files.FileFacts(
-            entry.path, entry.size, entry.mtime_ns, entry.inode, look.kind, look.format, sidecar_note(entry),
-            entry.ctime_ns,
-        )  # fmt: skip
+            path=entry.path,
+            size=entry.size,
+            mtime_ns=entry.mtime_ns,
+            inode=entry.inode,
+            kind=inspection.kind,
+            format=inspection.format,
+            sidecars=sidecar_note(entry),
+            ctime_ns=entry.ctime_ns,
+        )
         file_id = files.put_file(self.connection, root.id, facts)
-        if look.failure is not None and look.failure.code != FailureCode.SKIPPED:
-            known = row is not None and row.code == look.failure.code
-            if look.kind is not None:  # it changes as we look: better its older content than none
-                files.note_failure(self.connection, file_id, look.failure)
+        if inspection.failure is not None and inspection.failure.code != FailureCode.SKIPPED:
+            known = row is not None and row.code == inspection.failure.code
+            if inspection.kind is not None:  # it changes while it is read: its older content is better than none
+                files.note_failure(self.connection, file_id, inspection.failure)
             else:
-                files.unlink(self.connection, file_id, look.failure)
+                files.unlink(self.connection, file_id, inspection.failure)
             if known:
-                self.tally.add("known_failures", look.failure.code)
+                self.tally.add("known_failures", inspection.failure.code)
             else:
-                self._failed(path, look.failure)
+                self._failed(path, inspection.failure)
             return None
-        if look.kind is None or look.key is None:
-            files.unlink(self.connection, file_id, look.failure)
-            skip(self.tally, entry, _reason(look))
+        if inspection.kind is None or inspection.key is None:
+            files.unlink(self.connection, file_id, inspection.failure)
+            skip(self.tally, entry, _reason(inspection))
             return None
         before = self._asset_of(file_id)
-        asset_id, state = files.put_asset(self.connection, look.key, look.kind, look.format)
+        asset_id, state = files.put_asset(self.connection, inspection.key, inspection.kind, inspection.format)
         files.link(self.connection, file_id, asset_id)
         same = row if before == asset_id else None
         if (
@@ -116,10 +122,10 @@ class Plan:
         elif state != "pending":
             self._count_known(state, asset_id, before)
             return None
-        return self._job(asset_id, look.key, look.kind, look.format, root, entry)
+        return self._job(asset_id, inspection.key, inspection.kind, inspection.format, root, entry)
 
     def _is_to_be_read(self, row: FileRow) -> bool:
-        """Whether a file whose content is the same is to be done again all the same."""
+        """Whether a file with unchanged content is extracted again."""
         return (row.state == AssetState.PARTIAL and self.settings.retry_failed) or lacks_reading(row, self.settings)
 
     def _count_known(self, state: str, asset_id: int, before: int) -> None:
@@ -178,10 +184,10 @@ class Plan:
         self.failures.append(FileFailed(path, failure))
 
 
-def _reason(look: Inspection) -> str:
-    """Why a file is left alone; empty where its extension says it."""
-    if look.failure is None:
+def _reason(inspection: Inspection) -> str:
+    """Why a file is left out; empty where its extension is the reason."""
+    if inspection.failure is None:
         return ""
-    if look.wanted.entry.owner:
+    if inspection.wanted.entry.owner:
         return "sidecar"
-    return "sparse file" if look.format == "sparse" else "larger than --max-size"
+    return "sparse file" if inspection.format == "sparse" else "larger than --max-size"

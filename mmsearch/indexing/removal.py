@@ -1,4 +1,4 @@
-"""Taking files out of an index at the user's word, and remembering it."""
+"""Removal of files from an index on the user's request, which later runs respect."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def forget(
     folder: Path, targets: Sequence[bytes], settings: Settings, report: Callable[[str], None] | None = None
 ) -> int:
     """Remove every file at or below the targets (absolute paths, which need not exist any more). A root that is named
-    leaves whole; a part of one is remembered, so that the next walk leaves it alone. Returns the number of files that
+    is removed; a path within one is stored, so that later walks leave it out. Returns the number of files that
     were removed. `report` gets a sentence for each damaged part of the index that was rebuilt before."""
     require_index(folder)
     place = IndexFolder(folder)

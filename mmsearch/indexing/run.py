@@ -1,7 +1,7 @@
-"""A run: discover > plan > extract > read > encode > commit > ann, told as events. The only writer of an index.
+"""A run: discover > plan > extract > read > encode > commit > ann, reported as events. The only writer of an index.
 
-One thread (the caller's) owns the catalogue's connection; looking at files, extraction and encoding go on in others,
-and what they finish is committed a second's worth at a time (`commits.py`).
+One thread (the caller's) owns the catalogue's connection; inspection, extraction and encoding work in others, and their
+results are committed about once a second (`commits.py`).
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from mmsearch.indexing.inspection import Inspector
 from mmsearch.indexing.model_selection import check_models, open_models
 from mmsearch.indexing.plan import Plan, WaitingFiles
 from mmsearch.indexing.run_models import Models
-from mmsearch.indexing.scan import Scan, remarks, survey
+from mmsearch.indexing.scan import Scan, remarks, scan_scopes
 from mmsearch.indexing.scope import Reach, Scope, check_targets, scopes
 from mmsearch.indexing.tally import total
 from mmsearch.indexing.work_units import Ledger
@@ -50,7 +50,7 @@ StopAsked = Callable[[], str | None]
 def update(
     folder: Path, targets: Sequence[bytes] | None, settings: Settings, listed: bool, command: str, stop: StopAsked
 ) -> Iterator[Event]:
-    """Bring an index up to date; yields what happens, last a `Finished`. See `Index.update`."""
+    """Bring an index up to date. Yields events, last a `Finished`. See `Index.update`."""
     keep_freed()
     spin_little()
     place = IndexFolder(folder)
@@ -73,7 +73,7 @@ def update(
             yield from run.dry_events(targets, listed) if settings.dry_run else run.events(targets, listed, fresh)
         finally:
             run.close()
-            if fresh and not run.number:  # a wrong model, say: an empty index must not stay
+            if fresh and not run.number:  # for example for a wrong model: no empty index is left
                 connection.close()
                 place.remove_catalogue()
 
@@ -133,7 +133,7 @@ class _Run:
         self.number = number
         yield from self.reach.remarks()
         try:
-            found = yield from self._survey(parts)
+            found = yield from self._scan(parts)
             yield from self._work(found, models)
         except StoppedEarly as error:
             full = isinstance(error.__cause__, sqlite3.Error | OSError)
@@ -148,14 +148,14 @@ class _Run:
                 end_run(self.connection, number, record)
         yield Finished(record)
 
-    def _survey(self, parts: list[Scope]) -> Generator[Event, None, Scan]:
-        """Walk the scopes. Returns the complete survey."""
+    def _scan(self, parts: list[Scope]) -> Generator[Event, None, Scan]:
+        """Walk the scopes. Returns the complete scan."""
         found = Scan()
         self.tallies.insert(0, found.tally)
         began = time.monotonic()
-        gc.disable()  # a row for every file and no cycles: looking for some costs a tenth of a run without changes
+        gc.disable()  # a row for every file and no cycles: the collector would cost a tenth of a run without changes
         try:
-            for _ in survey(self.connection, parts, self.settings, found):
+            for _ in scan_scopes(self.connection, parts, self.settings, found):
                 if self._asked_to_stop():
                     break
                 if self._tell_is_due():
@@ -174,12 +174,12 @@ class _Run:
         return found
 
     def dry_events(self, targets: Sequence[bytes] | None, listed: bool) -> Iterator[Event]:
-        """Say what a run would do. All that it notes on the way is rolled back."""
+        """Report what a run would do. All that it writes meanwhile is rolled back."""
         self.connection.execute("BEGIN IMMEDIATE")
         try:
             parts = scopes(self.connection, self.folder, targets, listed, self.settings, self.reach)
             yield from self.reach.remarks()
-            found = yield from self._survey(parts)
+            found = yield from self._scan(parts)
             self.plan.note_absent(found)
         finally:
             self.connection.execute("ROLLBACK")
@@ -188,14 +188,14 @@ class _Run:
         yield Finished(record)
 
     def _work(self, found: Scan, models: Models) -> Iterator[Event]:
-        """Plan, extract, read, encode and commit what the survey found."""
+        """Plan, extract, read, encode and commit what the scan found."""
         with transaction(self.connection, self.folder):
             jobs = self.plan.settle(found)
-        looks = Inspector(iter(found.wanted))
+        inspector = Inspector(iter(found.wanted))
         try:
-            yield from self._loop(jobs, looks, models)
+            yield from self._loop(jobs, inspector, models)
         finally:
-            looks.close()
+            inspector.close()
             commit_s = self.commits.seconds if self.commits is not None else 0.0
             if self.commits is not None and self.commits.any:
                 self.stages["commit"] = commit_s
@@ -206,7 +206,7 @@ class _Run:
         if self.outcome in (RunOutcome.DONE, RunOutcome.GUARD):
             with transaction(self.connection, self.folder):
                 files.remove_orphans(self.connection)
-            yield from self._catch_up(models)
+            yield from self._backfill(models)
         began = time.monotonic()
         if self.outcome != RunOutcome.INTERRUPTED:  # building takes minutes in a large index; who stops wants an end
             finalize.build_ann(self.connection, self.folder, models)
@@ -214,7 +214,7 @@ class _Run:
         self.stages["ann"] = time.monotonic() - began
         yield from self._swap()
 
-    def _catch_up(self, models: Models) -> Iterator[Event]:
+    def _backfill(self, models: Models) -> Iterator[Event]:
         """Fill spaces that were added or are being built with what the index already holds."""
         work = Backfill(
             self.folder,
@@ -239,7 +239,7 @@ class _Run:
             self._add_busy(work.busy)
 
     def _swap(self) -> Iterator[Event]:
-        """Put spaces that were built in use when the run has come to its end."""
+        """Use the spaces that were built, when the run has come to its end."""
         if self.outcome not in (RunOutcome.DONE, RunOutcome.GUARD):
             return
         for remark in finalize.swap(self.connection, self.folder, self._asked_to_stop):
@@ -248,31 +248,31 @@ class _Run:
             else:
                 self.got_on = True
 
-    def _loop(self, jobs: list[Job], looks: Inspector, models: Models) -> Iterator[Event]:
-        """Take what looks and pipeline give, until both have ended or the run is to stop."""
+    def _loop(self, jobs: list[Job], inspector: Inspector, models: Models) -> Iterator[Event]:
+        """Take the results of inspector and pipeline, until both have ended or the run is to stop."""
         self.commits = commits = Commits(self.folder, self.connection, self.waiting, models)
         self.tallies.append(commits.tally)
         self._start(jobs, models)
         planned = False
         while True:
-            if not looks.ended:
-                ready = looks.ready(wait_s=0.02 if self.pipeline is None else 0.0)
+            if not inspector.ended:
+                ready = inspector.ready(wait_s=0.02 if self.pipeline is None else 0.0)
                 if ready:
                     with transaction(self.connection, self.folder):
                         jobs = self.plan.take(ready)
-                    self.got_on |= sum(look.failure is None for look in ready) > len(jobs)
+                    self.got_on |= sum(inspection.failure is None for inspection in ready) > len(jobs)
                     self._start(jobs, models)
             elif not planned:
                 planned = True
                 if self.pipeline is None:
                     break
                 self.pipeline.end_jobs()
-            chunks = self.pipeline.poll(0.05) if self.pipeline is not None else []
-            if chunks is None:
+            results = self.pipeline.poll(0.05) if self.pipeline is not None else []
+            if results is None:
                 break
-            for chunk in chunks:
-                self.ledger.back(chunk)
-            commits.waiting += chunks
+            for result in results:
+                self.ledger.back(result)
+            commits.waiting += results
             commits.commit_if_due()
             yield from models.remarks()
             yield from self._failures()
@@ -287,10 +287,12 @@ class _Run:
         yield self._progress(planned)
 
     def _start(self, jobs: list[Job], models: Models) -> None:
-        """Hand jobs to the pipeline, made when the first one comes."""
+        """Add jobs to the pipeline, which is made for the first one."""
         if jobs and self.pipeline is None:
             needs = models.needs(models.rows)
-            self.pipeline = Pipeline(needs, self._workers(), models.load, models.ocr_engine, models.hear, self.pools)
+            self.pipeline = Pipeline(
+                needs, self._workers(), models.load, models.ocr_engine, models.load_transcriber, self.pools
+            )
         for job in jobs:
             assert self.pipeline is not None
             self.pipeline.add(job)
@@ -310,8 +312,8 @@ class _Run:
         return Workers(light=count, av=min(count, max(2, count // 2)), ocr=count)
 
     def _asked_to_stop(self) -> bool:
-        """Whether the run is to end early; notes why. A budget that is shorter than the start of a run ends it after
-        its first batch: else a nightly run would come to nothing every night."""
+        """Whether the run is to end early; notes why. A time budget that is shorter than the start of a run ends it
+        after its first batch: otherwise a nightly run would never make progress."""
         reason = self.stop()
         budget = self.settings.time_budget_s
         got_on = self.got_on or self.caught_up > 0 or (self.commits is not None and self.commits.any)

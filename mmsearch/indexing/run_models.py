@@ -45,7 +45,7 @@ class Models:
         self._said = list(said)
         self._ready = dict(ready or {})
         self.waits_for = ""  # what the encode stage is busy with before it can encode: `loading builtin`
-        self.hear: Callable[[], Transcribes] | None = self._transcriber if settings.transcribe else None
+        self.load_transcriber: Callable[[], Transcribes] | None = self._transcriber if settings.transcribe else None
 
     @property
     def ocr_engine(self) -> str:
@@ -55,9 +55,9 @@ class Models:
         return engine() if self._settings.ocr != "never" else ""
 
     def needs(self, rows: Sequence[SpaceRow], reading: bool = True) -> Needs:
-        """What extraction must give for these spaces, by the limits of their models, and with `reading` for the
-        readers. Known without loading a model."""
-        rate = SPEECH_RATE if reading and self.hear is not None else 0
+        """The needs of extraction for these spaces, by the limits of their models, and with `reading` for OCR and
+        speech recognition. No model is loaded for it."""
+        rate = SPEECH_RATE if reading and self.load_transcriber is not None else 0
         held = ({view: row.fingerprint.get(view, {}) for view in row.views} for row in rows)
         return needs_of(held, self._settings.ocr if reading else "never", rate)
 
@@ -77,7 +77,7 @@ class Models:
         return self._replicas(row)[0].embed(View.TEXT, list(texts), role="query")
 
     def remarks(self) -> Iterator[Remark]:
-        """What opening and loading had to say, each thing once."""
+        """The remarks of opening and loading models, each once."""
         while self._said:
             yield self._said.pop(0)
 

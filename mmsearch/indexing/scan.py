@@ -26,14 +26,14 @@ from mmsearch.store.roots import Root, guarded, is_below, mounts
 from mmsearch.store.schema import CTIMES_SINCE
 from mmsearch.types import EXTRACTOR_VERSION, Kind
 
-_FEW = 1000  # entries between two looks at whether the run is to stop
+_FEW = 1000  # entries between two checks whether the run is to stop
 
 
 @dataclass(slots=True)
 class Scan:
-    """What a run has found out about its scopes before it looks into any file."""
+    """What a run has found out about its scopes before it inspects any file."""
 
-    wanted: list[Wanted] = field(default_factory=list)  # new or changed: to be looked at
+    wanted: list[Wanted] = field(default_factory=list)  # new or changed: to be inspected
     resume: list[tuple[Root, Entry]] = field(default_factory=list)  # unchanged, but an earlier run did not finish them
     retry: list[tuple[Root, Entry, FileRow]] = field(
         default_factory=list
@@ -55,7 +55,9 @@ class Scan:
     tally: Tally = field(default_factory=Tally)
 
 
-def survey(connection: sqlite3.Connection, scopes: list[Scope], settings: Settings, result: Scan) -> Iterator[None]:
+def scan_scopes(
+    connection: sqlite3.Connection, scopes: list[Scope], settings: Settings, result: Scan
+) -> Iterator[None]:
     """Walk all scopes and fill in `result`. Yields now and then, so that the caller can stop or show progress.
     Deletions are known at the end only: a file may have moved to a root that is walked later."""
     lacks: list[Missing] = []
@@ -192,11 +194,10 @@ def _singles(scope: Scope, known: Mapping[bytes, FileRow], result: Scan) -> Iter
 
 def _sort(scope: Scope, entry: Entry, row: FileRow | None, settings: Settings, since: int, result: Scan) -> None:
     """Decide by its stat alone what a file needs. `since`, in nanoseconds, is when files that have no change time yet
-    were last looked at."""
+    were last inspected."""
     root, limit = scope.root, scope.rules.max_bytes
-    if row is None or (entry.size, entry.mtime_ns, entry.inode, sidecar_note(entry)) != (
-        row.size, row.mtime_ns, row.inode, row.sidecars,
-    ):  # fmt: skip
+    now = (entry.size, entry.mtime_ns, entry.inode, sidecar_note(entry))
+    if row is None or now != (row.size, row.mtime_ns, row.inode, row.sidecars):
         result.wanted.append(Wanted(root, entry, row, limit))
         return
     if row.ctime_ns != entry.ctime_ns:
@@ -269,7 +270,7 @@ def _lost_root(
 
 
 def remarks(found: Scan) -> Iterator[Remark]:
-    """What a run has to say of its walks: mounts that were left out, and why many files are read again."""
+    """The remarks of a run about its walks: mounts that were left out, and why many files are read again."""
     pseudo = [(path, type_) for path, type_, _ in found.unwalked if type_ in PSEUDO]
     if pseudo:
         yield Remark(f"Left out, since pseudo file systems keep no files: {_listed(pseudo)}.")

@@ -1,4 +1,4 @@
-"""Which roots a run looks at, and which part of each: targets as they were typed become scopes."""
+"""Which roots a run scans, and which part of each: targets as they were typed become scopes."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from mmsearch.types import ALL_FILES, FileRules
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """A part of a root that a run looks at: a folder to walk (`below`, empty for all of it), or single files."""
+    """A part of a root that a run scans: a folder to walk (`below`, empty for all of it), or single files."""
 
     root: Root
     below: bytes = b""
@@ -44,9 +44,9 @@ class Scope:
 
 @dataclass(slots=True)
 class Reach:
-    """Where a run may look for files. For an index of the user's own: everywhere. For another: at what lies beside or
-    below it, or is named in this run; a folder elsewhere that its catalogue names would pull the user's files into a
-    folder that somebody else has prepared. `refused` are the roots that were left alone for that."""
+    """Where a run may read files. For an index of the user's own: everywhere. For another: beside or below it, and what
+    is named in this run; a folder elsewhere that its catalogue names would copy the user's files into a folder that
+    somebody else has prepared. `refused` are the roots that were left out for that reason."""
 
     places: tuple[bytes, ...] = ()  # real paths; meaningless where everywhere
     everywhere: bool = False
@@ -65,7 +65,7 @@ class Reach:
         return any(is_below(real, place) for place in self.places)
 
     def remarks(self) -> list[Remark]:
-        """What to tell of the roots that were left alone."""
+        """Remarks about the roots that were left out."""
         if not self.refused:
             return []
         shown = ", ".join(os.fsdecode(path) for path in self.refused[:3])
@@ -132,9 +132,9 @@ def _inner(root: bytes, others: Sequence[bytes]) -> frozenset[bytes]:
 
 
 def _with_rules(connection: sqlite3.Connection, scope: Scope, settings: Settings, reach: Reach) -> Scope:
-    """A scope with the rules of its root: what the settings say, else what the root remembers. What they say of a whole
-    root is remembered; of a part it holds for this run. What a root of an index that is not the user's own remembers is
-    not heeded, and nothing is added to it."""
+    """A scope with the rules of its root: those of the settings, else those stored for the root. Settings for a whole
+    root are stored; for a part of it they hold for this run. Of an index that is not the user's own, stored rules are
+    neither used nor changed."""
     known = ALL_FILES if settings.reset_filters or not reach.everywhere else scope.root.rules
     rules = FileRules(
         include=settings.include or known.include,
@@ -157,7 +157,7 @@ def check_targets(targets: Sequence[bytes] | None, listed: bool) -> None:
 
 
 def _whole(connection: sqlite3.Connection, root: Root, reach: Reach) -> Scope | None:
-    """All of a root; None where the run may not look there."""
+    """All of a root; None where the run may not read it."""
     if root.walked and reach.holds(root.path):
         return Scope(root)
     if root.walked:
@@ -258,8 +258,8 @@ def _root_of_file(connection: sqlite3.Connection, folder: IndexFolder, target: b
 
 
 def _remembering(connection: sqlite3.Connection, root: Root, path: bytes) -> Root:
-    """The root without what was forgotten at `path` or around it: what is asked for by name again is forgotten no more.
-    Naming a folder above it does not count: that is what every run does."""
+    """The root without the forgotten paths at `path` or above it: a path that is named again is no longer forgotten.
+    A named folder above it does not count, since every run names that."""
     kept = [gone for gone in root.forgotten if not is_below(path, gone)]
     if len(kept) == len(root.forgotten):
         return root

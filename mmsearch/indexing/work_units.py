@@ -1,7 +1,7 @@
-"""How much work a run has, in units that cost alike: bytes of text, pictures, pages, seconds of sound and film.
+"""The work of a run in units of similar cost: bytes of text, pictures, pages, seconds of sound and film.
 
-What a file holds is known when it has been opened. Until then it is estimated from its size, by what the files of its
-kind held that were opened in this run.
+The units of a file are known when it has been opened. Until then they are estimated from its size, by the files of its
+kind that were opened in this run.
 """
 
 from __future__ import annotations
@@ -38,31 +38,31 @@ class Ledger:
         """An asset is to be extracted."""
         self._open[asset_id] = _Asset(kind, size, done_before)
 
-    def back(self, chunk: SpanResult) -> None:
-        """A span has come through, or an asset could not be opened."""
-        asset = self._open.get(chunk.asset_id)
+    def back(self, result: SpanResult) -> None:
+        """Count a span that is done, or an asset that could not be opened."""
+        asset = self._open.get(result.asset_id)
         if asset is None:
             return
-        if chunk.probe is not None and asset.units is None:
-            whole = sum(span.stop - span.start for span in chunk.probe.spans)
+        if result.probe is not None and asset.units is None:
+            whole = sum(span.stop - span.start for span in result.probe.spans)
             size, units = self._opened[asset.kind]
             self._opened[asset.kind] = size + asset.size, units + whole
-            spans = enumerate(chunk.probe.spans)
+            spans = enumerate(result.probe.spans)
             asset.units = sum(span.stop - span.start for at, span in spans if at not in asset.done_before)
-        if chunk.probe is None or chunk.span is None:
-            self._finish(chunk.asset_id, asset)
+        if result.probe is None or result.span is None:
+            self._finish(result.asset_id, asset)
             return
-        span = chunk.probe.spans[chunk.span]
+        span = result.probe.spans[result.span]
         asset.done += span.stop - span.start
         if asset.done >= (asset.units or 0.0) - 1e-6:
-            self._finish(chunk.asset_id, asset)
+            self._finish(result.asset_id, asset)
 
     def _finish(self, asset_id: int, asset: _Asset) -> None:
         self._done[asset.kind] += asset.done
         del self._open[asset_id]
 
     def work(self) -> tuple[Work, ...]:
-        """What is done and what there is, by kind, as far as it is known."""
+        """The work by kind, done and in all, as far as it is known."""
         done, total = dict(self._done), dict(self._done)
         for asset in self._open.values():
             done[asset.kind] += asset.done

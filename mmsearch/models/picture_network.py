@@ -38,7 +38,7 @@ def convolution(width_in: int, width_out: int, stride: int = 1, folded: bool = F
     return nn.Sequential(nn.Conv2d(width_in, width_out, 3, stride, 1, bias=False), nn.BatchNorm2d(width_out))
 
 
-class Block(nn.Module):
+class ResidualBlock(nn.Module):
     """Two convolutions beside a shortcut."""
 
     def __init__(self, width: int, folded: bool = False) -> None:
@@ -63,7 +63,7 @@ class PictureTower(nn.Module):
         self.stem = nn.Sequential(convolution(3, 32, 2, folded), nn.ReLU())
         stages, before = [], 32
         for width, depth in zip(WIDTHS, DEPTHS, strict=True):
-            blocks = [Block(width, folded) for _ in range(depth)]
+            blocks = [ResidualBlock(width, folded) for _ in range(depth)]
             stages.append(nn.Sequential(convolution(before, width, 2, folded), nn.ReLU(), *blocks))
             before = width
         self.stages = nn.ModuleList(stages)

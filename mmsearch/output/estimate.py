@@ -1,9 +1,9 @@
-"""How much of a run is done and how long the rest takes, by the seconds that each kind of work has taken in this run.
+"""The share of a run that is done and the time left, by the seconds that each kind of work has taken in this run.
 
-Several kinds are worked on at once, so no second belongs to one kind alone. A stretch of the run gives one equation:
-its length is the sum, over kinds, of units done times seconds a unit. The seconds are found from all stretches by
-expectation maximisation (the multiplicative update of Richardson and Lucy), which keeps them positive. A kind of which
-nothing is done yet is taken at its usual cost, scaled as the others turned out.
+Several kinds of work go on at once, so no second belongs to one kind alone. Each stretch of the run is one equation:
+its length is the sum, over kinds, of units done times seconds per unit. The seconds per unit are found from all
+stretches by expectation maximisation (the multiplicative update of Richardson and Lucy), which keeps them positive. A
+kind without finished units is estimated by its usual cost, scaled by the ratio of measured to usual costs of others.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from mmsearch.run_record import Progress, Work
 STRETCH_S = 1.0  # a shorter one would measure batches, not work
 STRETCHES = 128  # when there are twice as many, neighbours are joined
 _ROUNDS = 8  # of the update, each time
-KNOWN_S = 6.0  # seconds of work that an estimate rests on at least
+KNOWN_S = 6.0  # least seconds of measured work for an estimate
 KNOWN_STRETCHES = 3
 MEASURED_S = 4.0  # seconds of a kind from which its cost counts as measured
 _UNKNOWN = 0.25  # share of the rest that may be of kinds not measured yet
@@ -37,11 +37,11 @@ class Estimate:
         self._shown = 0.0
 
     def update(self, progress: Progress, at: float) -> None:
-        """Take note of how far the run is at a time."""
+        """Add the progress of the run at a time in seconds."""
         self._work = {one.kind: one for one in works(progress)}
         done = {kind: one.done for kind, one in self._work.items()}
         if self._since is None:
-            if any(done.values()):  # models were loaded until then: that time says nothing of the work
+            if any(done.values()):  # the time before is that of loading models
                 self._since, self._before = at, done
         elif at - self._since >= STRETCH_S:
             units = {kind: done[kind] - self._before.get(kind, 0.0) for kind in done}
@@ -60,7 +60,7 @@ class Estimate:
         return self._shown
 
     def remaining(self) -> float | None:
-        """Seconds left; None while too little is known to say."""
+        """Seconds left; None while too little was measured."""
         if not self._left():
             return 0.0 if self._work else None
         if len(self._stretches) < KNOWN_STRETCHES or sum(length for length, _ in self._stretches) < KNOWN_S:
@@ -116,5 +116,5 @@ def _joined(stretches: Sequence[tuple[float, Mapping[str, float]]]) -> tuple[flo
 
 
 def works(progress: Progress) -> Sequence[Work]:
-    """The work of a run by kind; where it is not told, files."""
+    """The work of a run by kind; in files where the event has no kinds."""
     return progress.work or ([Work("file", progress.done, progress.total)] if progress.total else [])

@@ -1,4 +1,4 @@
-"""Values as people read them: names made safe for a terminal, places, durations, sizes, counts."""
+"""Values formatted for people: names made safe for a terminal, places, durations, sizes, counts."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import re
 
 from mmsearch.types import Locator
 
-# What must never reach a terminal raw: control characters (they can hide, move or rewrite text), separators that end
-# a line, the bidirectional embeddings, overrides and isolates (they let a name pretend to be another), and surrogates
+# Never written to a terminal as they are: control characters (they can hide, move or rewrite text), separators that end
+# a line, the bidirectional embeddings, overrides and isolates (they can make a name look like another), and surrogates
 # (bytes that are no UTF-8). Joiners and direction marks stay: Persian names and emoji need them.
 _UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
 _SPACES = re.compile(r"\s+")
@@ -16,14 +16,14 @@ _SPACES = re.compile(r"\s+")
 
 def _escape(match: re.Match[str]) -> str:
     code = ord(match[0])
-    if 0xDC80 <= code <= 0xDCFF:  # os.fsdecode hides a byte that is no UTF-8 here
+    if 0xDC80 <= code <= 0xDCFF:  # how os.fsdecode represents a byte that is no UTF-8
         return f"\\x{code - 0xDC00:02x}"
     named = {"\n": "\\n", "\t": "\\t", "\r": "\\r"}.get(match[0])
     return named or (f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}")
 
 
 def escaped(text: str) -> str:
-    """`text` on one line, with everything escaped that a terminal could take for an order."""
+    """`text` on one line, with every character escaped that could control a terminal."""
     return _UNSAFE.sub(_escape, text)
 
 
@@ -101,6 +101,6 @@ def size(count: int) -> str:
     return f"{value:.1f} {unit}" if value < 9.95 else f"{value:,.0f} {unit}"
 
 
-def counted(number: int, thing: str) -> str:
+def counted(number: int, noun: str) -> str:
     """`1 file`, `2,114 files`."""
-    return f"{number:,} {thing}{'' if number == 1 else 's'}"
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -1,4 +1,4 @@
-"""Models for people and programs: the table, one model in full, and how far a download is."""
+"""Models as tables and JSON: all models, one model in full, and the progress of a download."""
 
 from __future__ import annotations
 
@@ -16,10 +16,7 @@ if TYPE_CHECKING:
     from mmsearch.models.advice import ModelFacts
     from mmsearch.models.hub import DownloadProgress
 
-COLUMNS = (
-    "name", "source", "role", "takes", "dimension", "parameters", "weights_bytes", "licence", "state", "reason",
-    "bytes_here",
-)  # fmt: skip
+COLUMNS = tuple("name source role takes dimension parameters weights_bytes licence state reason bytes_here".split())
 _USES = {"embedder": "index", "late": "late", "reranker": "--rerank", "speech": "--transcribe"}
 _LICENCE = 16  # characters of a licence in the table
 _TOLD_S = 5.0  # between two lines of progress where there is no terminal
@@ -31,8 +28,8 @@ def model_record(model: ModelFacts) -> dict[str, Any]:
 
 
 def write_models(models: Sequence[ModelFacts]) -> None:
-    """The table: name, role, what it takes, dimension, weights, licence, how it stands here, bytes on this disk. On a
-    terminal too narrow for it, a block of two lines for each model."""
+    """Write the table: name, role, views, dimension, weights, licence, state here, bytes on this disk. On a terminal
+    that is too narrow for it, a block of two lines for each model."""
     rows = [("name", "for", "takes", "dim", "weights", "licence", "state", "here")]
     for model in models:
         rows.append(
@@ -74,7 +71,7 @@ def _parameters(model: ModelFacts) -> str:
 
 
 def write_model(model: ModelFacts) -> None:
-    """All that is known of one model, a fact a line."""
+    """Write all facts of one model, one a line."""
     lines = []
     for name, value in asdict(model).items():
         if name.endswith("bytes") or name == "bytes_here":
@@ -94,7 +91,7 @@ def write_model(model: ModelFacts) -> None:
 
 
 def show_download(events: Iterable[DownloadProgress], quiet: bool) -> None:
-    """Show how far a download is: a line that moves on a terminal, else a line now and then."""
+    """Show the progress of a download: on a terminal one line that is overwritten, else a line every few seconds."""
     told = 0.0
     moving = streams.is_terminal(sys.stderr)
     for event in events:

@@ -1,4 +1,4 @@
-"""The output of `index --profile`: how busy each stage of a run was, and which one was the bottleneck."""
+"""The output of `index --profile`: the busy share of each stage of a run, and which one was the bottleneck."""
 
 from __future__ import annotations
 
@@ -7,11 +7,16 @@ from collections.abc import Sequence
 from mmsearch.output.formatting import duration
 from mmsearch.run_record import StageProfile
 
-FULL = 0.75  # busy share from which a stage is what the run waits for
+FULL = 0.75  # busy share from which a stage is the bottleneck
 _UNITS = {
-    "extract": "tasks", "sound and film": "tasks", "read": "pictures", "speech": "stretches", "prepare": "embeddings",
-    "encode": "embeddings", "commit": "segments",
-}  # fmt: skip
+    "extract": "tasks",
+    "sound and film": "tasks",
+    "read": "pictures",
+    "speech": "stretches",
+    "prepare": "embeddings",
+    "encode": "embeddings",
+    "commit": "segments",
+}
 _REMEDIES = {
     "extract": "More cores help, and --workers N where the disk is slow.",
     "sound and film": "More cores help, and --workers N.",
@@ -32,10 +37,14 @@ def profile_lines(stages: Sequence[StageProfile]) -> list[str]:
         rate = stage.items / stage.elapsed_s if stage.elapsed_s else 0.0
         rows.append(
             (
-                stage.name, f"{stage.items:,} {_UNITS[stage.name]}", f"{rate:,.1f}", str(stage.workers),
-                f"{stage.share:.0%}", f"{stage.waiting:,.1f}",
+                stage.name,
+                f"{stage.items:,} {_UNITS[stage.name]}",
+                f"{rate:,.1f}",
+                str(stage.workers),
+                f"{stage.share:.0%}",
+                f"{stage.waiting:,.1f}",
             )
-        )  # fmt: skip
+        )
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     table = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
     return [*table, bottleneck(stages)]

@@ -1,4 +1,4 @@
-"""The progress of a run: a bar on a terminal, otherwise a plain line now and then; failures as they happen, and an
+"""The progress of a run: a bar on a terminal, otherwise a plain line every few seconds; failures as they happen, and an
 early warning when the run will be long."""
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ if TYPE_CHECKING:
 
 _BESIDE = 36  # cells of the bar and what stands beside the facts
 FAILURES = 10  # lines about single files in a run's output
-_LINE_EVERY_S = 10.0  # where no terminal shows a bar: often enough to see life, rare enough for a cron mail
+_LINE_EVERY_S = 10.0  # without a terminal: often enough to show progress, rare enough for a cron mail
 _SETTLED_S = 8.0  # before that an estimate is mostly start-up
-_AT_LATEST_S = 17.0  # the word about a long run is promised within 20 s
-_ALONE_S = 30.0  # after so long without a second file, even start-up counts as pace
+_AT_LATEST_S = 17.0  # docs/usage.md states that the warning about a long run comes within 20 s
+_ALONE_S = 30.0  # after this time without a second file, start-up counts as work
 _LONG_S = 300.0
 _MUCH_BYTES, _MUCH_FILES = 20_000_000, 500  # less than both is done soon once the models are loaded
 
 
 def show_progress(events: Iterable[Event], quiet: bool = False, advice: str = "", lists: str = "") -> RunRecord:
-    """Show the events of a run on stderr and return its record. `advice` is what makes a long run shorter, `lists` the
-    command that lists all failures.
+    """Show the events of a run on stderr and return its record. `advice` tells how to shorten a long run, `lists` is
+    the command that lists all failures.
 
-    Quiet: nothing but failures, one line each, and of many only the first ones.
+    `quiet` shows failures only, one line each, and of many only the first ones.
     """
     failures = _Failures(lists)
     shows: _Bar | _Lines | None = None if quiet else _Bar() if is_terminal(sys.stderr) else _Lines()
@@ -80,7 +80,7 @@ class _Failures:
         self._shown = self._listed = self._missing = 0
 
     def is_shown(self, event: FileFailed) -> bool:
-        """Whether this one is among the first; else it is counted."""
+        """Whether this failure is among the first; otherwise it is counted."""
         self._shown += 1
         if self._shown <= FAILURES:
             return True
@@ -89,7 +89,7 @@ class _Failures:
         return False
 
     def rest(self) -> list[str]:
-        """How many were not shown, and what lists them."""
+        """Lines with the number of those that were not shown, and the command that lists them."""
         lines = []
         if self._listed:
             lines.append(f"and {self._listed:,} more" + (f": `{self._lists}` lists all" if self._lists else ""))
@@ -106,7 +106,7 @@ def _write_above(shows: _Bar | _Lines | None, sentence: str, hint: str = "") -> 
 
 
 class ProgressRate:
-    """How far a run is and how long it still takes, at the time that it is asked."""
+    """The share of a run that is done and the time left, as of the call."""
 
     def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
         self._now = now
@@ -116,7 +116,7 @@ class ProgressRate:
         self._estimate = Estimate()
 
     def update(self, progress: Progress) -> None:
-        """Take note of how far the run is."""
+        """Add a progress event."""
         self._last = progress
         self._estimate.update(progress, self._now())
         if progress.done and self._first is None:
@@ -131,7 +131,7 @@ class ProgressRate:
         return self._estimate.remaining()
 
     def warning(self) -> str:
-        """A sentence if this will be a long run, once that can be judged; else nothing."""
+        """A sentence if this will be a long run, once that can be estimated; else empty."""
         elapsed, left, last = self._now() - self._start, self.remaining(), self._last
         if last is None or elapsed < _SETTLED_S:
             return ""
@@ -245,7 +245,7 @@ class _Bar:
 
 
 class _Steady:
-    """stderr for Rich: when the terminal goes away, the run goes on in silence and ends as its signal asks."""
+    """stderr for Rich whose writes never fail: when the terminal is closed, the run goes on until its signal."""
 
     def __init__(self, stream: IO[str]) -> None:
         self._stream = stream

@@ -22,7 +22,7 @@ from mmsearch.query import Answer, Hit
 from mmsearch.run_record import RunRecord
 from mmsearch.types import CopyGroup, Locator
 
-# Valid in JSON as they are, but a terminal may obey them, a line reader may split at them, and surrogates are no UTF-8.
+# Valid in JSON, but they may control a terminal or split a line for readers, and surrogates are no UTF-8.
 _ESCAPED = re.compile("[\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
 
 _TO_QUOTE = re.compile('[,"\r\n]')
@@ -37,7 +37,7 @@ def path_record(path: bytes) -> dict[str, str]:
 
 
 def hit_record(hit: Hit, query: str | None = None) -> dict[str, Any]:
-    """One hit, schema `mmsearch.hit/1`. `query` is there only where several were asked."""
+    """One hit, schema `mmsearch.hit/1`. `query` is present only where there were several queries."""
     return {
         "schema": "mmsearch.hit/1",
         **({} if query is None else {"query": query}),
@@ -91,7 +91,13 @@ def copy_rows(groups: Sequence[CopyGroup]) -> Iterator[dict[str, Any]]:
 
 def finding_record(finding: Finding) -> dict[str, Any]:
     """One finding of `verify`, schema `mmsearch.finding/1`."""
-    return {"schema": "mmsearch.finding/1", **asdict(finding)}
+    return {
+        "schema": "mmsearch.finding/1",
+        "promise": finding.invariant,
+        "state": finding.state,
+        "sentence": finding.sentence,
+        "hint": finding.hint,
+    }
 
 
 def status_record(status: Status) -> dict[str, Any]:
@@ -114,7 +120,8 @@ def run_record(record: RunRecord) -> dict[str, Any]:
 
 
 def to_json(value: Any, indent: int | None = None) -> str:
-    """JSON text, readable in every script, without a character that a terminal or a line reader could stumble over."""
+    """JSON text with letters of every script as they are; characters that could control a terminal or end a line are
+    escaped."""
     text = json.dumps(value, ensure_ascii=False, allow_nan=False, indent=indent, default=_plain)
     return _ESCAPED.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
 
@@ -138,7 +145,7 @@ def write_jsonl(records: Iterable[Mapping[str, Any]]) -> None:
 
 
 def write_csv(records: Sequence[Mapping[str, Any]], columns: Sequence[str], header: bool = True) -> None:
-    """A table on stdout for spreadsheets: comma, quotes where needed, LF line ends, a header; what nests is JSON."""
+    """A table on stdout for spreadsheets: comma, quotes where needed, LF line ends, a header; nested values as JSON."""
     clean = escaped if is_terminal(sys.stdout) else _without_surrogates
     rows = [[clean(_cell(record.get(column))) for column in columns] for record in records]
     write_stdout(
@@ -172,9 +179,6 @@ def write_paths(paths: Iterable[bytes], null: bool) -> None:
         write_stdout(b"".join(path + b"\n" for path in unique))
 
 
-HIT_COLUMNS = (
-    "path", "path_bytes", "kind", "view", "rank", "score",
-    "page", "start_s", "end_s", "line_start", "line_end", "snippet",
-)  # fmt: skip
+HIT_COLUMNS = tuple("path path_bytes kind view rank score page start_s end_s line_start line_end snippet".split())
 COPY_COLUMNS = ("group", "exact", "path", "path_bytes", "kind", "size", "content")
 FAILED_COLUMNS = ("path", "path_bytes", "state", "code", "sentence")

@@ -10,13 +10,13 @@ from mmsearch.output import text_layout
 from mmsearch.output.formatting import escaped
 from mmsearch.output.streams import console, is_terminal, width
 
-_BESIDE = 12  # cells of the sign that turns and of the time
+_BESIDE = 12  # cells of the spinner and of the time
 
 
 @contextlib.contextmanager
 def spinner(sentence: str, quiet: bool) -> Iterator[None]:
-    """A turning sign, the sentence and the seconds so far on stderr, which go away at the end. Nothing where no
-    terminal shows it, and nothing with `quiet`."""
+    """Show a spinner, the sentence and the elapsed time on stderr, and erase them at the end. Without a terminal, or
+    with `quiet`, nothing is shown."""
     if quiet or not is_terminal(sys.stderr):
         yield
         return

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 
-_COLUMNS = 80  # of a terminal that does not say
+_COLUMNS = 80  # of a terminal of unknown width
 
 
 class ClosedPipe(Exception):
@@ -24,7 +24,7 @@ class ClosedPipe(Exception):
 
 
 def configure() -> None:
-    """Make the text streams unable to fail on a character: an old locale shows an escape instead."""
+    """Make the text streams escape characters that their encoding lacks, instead of failing."""
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(AttributeError, OSError, ValueError):
             stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
@@ -79,8 +79,7 @@ def write_lines(lines: Iterable[str]) -> None:
 
 
 def write_message(*lines: str) -> None:
-    """Write lines to stderr, on a terminal broken at words. A stderr that is closed, broken or full is no reason to
-    stop."""
+    """Write lines to stderr, on a terminal broken at words. Errors of a closed, broken or full stderr are ignored."""
     columns = width(sys.stderr)
     rows = [row for line in lines for row in (text_layout.wrapped(line, columns, indent=2) if columns else [line])]
     with contextlib.suppress(OSError, ValueError, AttributeError):
@@ -106,7 +105,7 @@ def write_note(sentence: str, hint: str = "") -> None:
 
 
 def discard_stdout() -> None:
-    """Point stdout at nothing, so that the interpreter's last flush can't complain about a closed pipe."""
+    """Redirect stdout to the null device, so that the interpreter's last flush can't fail on a closed pipe."""
     with contextlib.suppress(OSError, ValueError, AttributeError):
         descriptor = os.open(os.devnull, os.O_WRONLY)
         os.dup2(descriptor, sys.stdout.fileno())
@@ -114,7 +113,7 @@ def discard_stdout() -> None:
 
 
 def console(stream: IO[str]) -> Console:
-    """A Rich console on a stream, without Rich's guesses about our text (markup, emoji codes, highlighting)."""
+    """A Rich console on a stream that takes text as it is: no markup, emoji codes or highlighting."""
     from rich.console import Console
 
     return Console(file=stream, markup=False, emoji=False, highlight=False)

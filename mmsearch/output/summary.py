@@ -25,14 +25,17 @@ _STOPPED = {
 }
 
 _OUTCOMES = {
-    "partial": "in part", "skipped": "by name only", "excluded": "left out", "known_failures": "failed before",
+    "partial": "in part",
+    "skipped": "by name only",
+    "excluded": "left out",
+    "known_failures": "failed before",
     "missing": "named that are no files",
-}  # fmt: skip
+}
 
 
 def run_summary(record: RunRecord, index: str | None = None, dry_run: bool = False) -> list[str]:
-    """What a run did, or would do: its account in a line, then what it notes. The numbers of the line are those of
-    `RunRecord.OUTCOMES`, none left out that is not 0. `index` is the --index that further commands need too."""
+    """What a run did, or would do: a line of counts, then its notes. The counts are those of `RunRecord.OUTCOMES` that
+    are not 0. `index` is the value of --index, which further commands need too."""
     see = f"see `{command_line('failed', index)}`"
     head = f"indexed {counted(record.indexed, 'file')} ({counted(record.segments, 'segment')})"
     parts = [f"would read {counted(record.pending, 'file')}" if dry_run else f"{head} in {duration(record.seconds)}"]
@@ -63,7 +66,7 @@ def run_summary(record: RunRecord, index: str | None = None, dry_run: bool = Fal
 
 
 def reasons(by: Mapping[str, int], most: int = 4) -> str:
-    """The commonest reasons or extensions: ` (zip 12, exe 9, others 3)`."""
+    """The most frequent reasons or extensions: ` (zip 12, exe 9, others 3)`."""
     ranked = sorted(by.items(), key=lambda item: (-item[1], item[0]))
     if len(ranked) == most + 1:
         most += 1  # one more reason is as long as `others`
@@ -74,12 +77,12 @@ def reasons(by: Mapping[str, int], most: int = 4) -> str:
 
 
 def command_line(command: str, index: str | None) -> str:
-    """A further mmsearch command, with the --index of this one."""
+    """A further mmsearch command, with the same --index."""
     return f"mmsearch {command}{'' if index is None else f' --index {shlex.quote(escaped(index))}'}"
 
 
 def write_status(status: Status) -> None:
-    """What an index holds, for people."""
+    """Write the state of an index."""
     lines = [
         ("index", f"{escaped(status.folder)} ({size(status.bytes_on_disk)})"),
         *_roots(status),
@@ -106,14 +109,14 @@ def write_status(status: Status) -> None:
 
 
 def _files(status: Status) -> str:
-    """The files by what is held of them; the numbers add up to all."""
+    """The number of files in each state; the numbers add up to all files."""
     held = [*status.by_kind.items(), ("by name only", sum(status.skipped.values())), ("failed", status.failed)]
     named = [f"{name} {number:,}" for name, number in [*held, ("pending", status.pending)] if number]
     return f": {', '.join(named)}" if named else ""
 
 
 def _roots(status: Status) -> list[tuple[str, str]]:
-    """Each root, which of its files are left out, and what was forgotten of it."""
+    """Each root with its stored rules and its forgotten paths."""
     lines = []
     for root in status.roots:
         rules, forgotten = status.rules.get(root, ALL_FILES), status.forgotten.get(root, ())
@@ -134,7 +137,7 @@ def _roots(status: Status) -> list[tuple[str, str]]:
 
 
 def _found_by(status: Status) -> list[tuple[str, str]]:
-    """Which files each signal finds, and what the models are."""
+    """The files that each signal finds, and the models."""
     lines = [("words", f"of files: {_by_kind(status.by_words)}")] if status.by_words else []
     for space in status.spaces:
         set_ = "".join(f", {name.replace('_', ' ')} {escaped(str(value))}" for name, value in space.options.items())
@@ -176,11 +179,11 @@ def _moment(seconds: float) -> str:
 
 
 def write_findings(findings: Sequence[Finding]) -> None:
-    """What `verify` found, a line per promise, and what to do about what does not hold."""
+    """Write the findings of `verify`, a line for each invariant, with a hint where it does not hold."""
     lines: list[tuple[str, str]] = []
     for finding in findings:
         detail = f": {escaped(finding.sentence)}" if finding.sentence else ""
-        lines.append((finding.state, f"{escaped(finding.promise)}{detail}"))
+        lines.append((finding.state, f"{escaped(finding.invariant)}{detail}"))
         if finding.hint and finding.state not in (FindingState.OK, FindingState.REPAIRED):
             lines.append(("", f"hint: {escaped(finding.hint)}"))
     write_lines(text_layout.pairs(lines, width(sys.stdout)))
@@ -201,7 +204,7 @@ def verify_verdict(findings: Sequence[Finding], index: str | None = None) -> str
 
 
 def write_checks(checks: Sequence[tuple[str, str, str, str]]) -> None:
-    """What `doctor` found: (state, name, found, remedy) a line, the remedy below."""
+    """Write the checks of `doctor`, (state, name, found, remedy), one a line, the remedy below."""
     wide = max((len(name) for _, name, _, _ in checks), default=0)
     lines = []
     for state, name, found, remedy in checks:

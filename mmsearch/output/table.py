@@ -1,9 +1,9 @@
 """Hits and other lists for people.
 
 On a terminal: a Rich table, with the place behind each name, clickable names, and the words that matched highlighted.
-Anywhere else: the same facts in aligned columns, one row a line, without frames, colour, links or cut-off text. What
-a person pipes into `grep` or `less` should look like what they saw; programs ask for json, jsonl, paths or csv by
-name, so no output changes its meaning with the terminal.
+Anywhere else: the same facts in aligned columns, one row a line, without frames, colour, links or cut-off text, so that
+output piped into `grep` or `less` resembles that on the terminal. The formats for programs (json, jsonl, paths, csv)
+do not depend on the terminal.
 """
 
 from __future__ import annotations
@@ -41,8 +41,8 @@ def write_columns(rows: Sequence[Sequence[str]], right: Sequence[int] = (), note
 
 
 def write_failed(files: Sequence[FailedFile]) -> None:
-    """Files that failed, one a line: path, state, code, sentence. On a terminal, a block for each: the path, and what
-    is the matter with it below."""
+    """Write files that failed, one a line: path, state, code, sentence. On a terminal, a block for each: the path, and
+    the other facts below."""
     columns = width(sys.stdout)
     if columns is None:
         rows = [
@@ -59,7 +59,7 @@ def write_failed(files: Sequence[FailedFile]) -> None:
 
 
 def write_groups(groups: Sequence[CopyGroup]) -> None:
-    """Groups of copies on stdout, an empty line between two: how many and how alike, then a line a file."""
+    """Write groups of copies on stdout, separated by an empty line: the number of files, then one file a line."""
     for number, group in enumerate(groups):
         alike = "the same bytes" if group.exact else "copies"
         write_text(f"{chr(10) if number else ''}{counted(len(group.files), 'file')}, {alike}\n")
@@ -75,7 +75,7 @@ def _row(hit: Hit) -> list[str]:
 
 
 def _named(hit: Hit) -> str:
-    """The path, its place, and what is folded into the row: `talk.mp4 1:15–1:20 (+2 same)`."""
+    """The path, its place, and what the row collapses: `talk.mp4 1:15–1:20 (+2 same)`."""
     return " ".join(part for part in (display_path(hit.path), *_aside(hit)) if part)
 
 
@@ -86,7 +86,7 @@ def _aside(hit: Hit) -> list[str]:
 
 
 def _explained(hit: Hit) -> list[str]:
-    """One line per signal: what it measured, what that means on the common scale, and its share in the score."""
+    """One line per signal: its raw value, its calibrated score, and its contribution to the hit's score."""
     lines = []
     for signal in hit.signals:
         terms = f"  {', '.join(map(escaped, signal.terms))}" if signal.terms else ""
@@ -126,10 +126,10 @@ def _put_rich_hits(hits: Sequence[Hit], explain: bool) -> None:
 
 
 def highlighted(snippet: str, signals: Sequence[Signal]) -> Text:
-    """A snippet with the words that matched in bold, found as the snippet itself was chosen."""
+    """A snippet with the words that matched in bold."""
     from rich.text import Text
 
-    from mmsearch.retrieval.snippet import matches
+    from mmsearch.retrieval.term_matching import matches
 
     text = Text(snippet)
     terms = {term: 1.0 for signal in signals for term in signal.terms if term.strip()}

@@ -1,7 +1,7 @@
-"""Text laid out in the columns of a terminal: lines broken at words, paths cut in their middle, blocks of facts.
+"""Text layout for the columns of a terminal: lines broken at words, paths cut in their middle, blocks of facts.
 
-Widths are cells: a Chinese character or an emoji takes two, a combining mark none. A width of None stands for no
-terminal: every text then stays on its line, as programs that read it expect.
+Widths are cells: a Chinese character or an emoji takes two, a combining mark none. A width of None means no terminal:
+no text is then broken, as programs that read it expect.
 """
 
 from __future__ import annotations
@@ -32,17 +32,17 @@ def wrapped(text: str, width: int | None, indent: int = 0) -> list[str]:
         return [text]
     margin = " " * min(indent, max(width - _LEAST, 0))
     lines = [""]
-    for gap, piece in _pieces(text, max(width - len(margin), 1)):
-        joined = lines[-1] + (gap if lines[-1].strip() else "") + piece
+    for gap, unit in _units(text, max(width - len(margin), 1)):
+        joined = lines[-1] + (gap if lines[-1].strip() else "") + unit
         if cells(joined) <= width or not lines[-1].strip():
             lines[-1] = joined
         else:
-            lines.append(margin + piece)
+            lines.append(margin + unit)
     return [line.rstrip() for line in lines]
 
 
-def _pieces(text: str, width: int) -> list[tuple[str, str]]:
-    """The unbreakable pieces of a text, each with the space before it (of one after a break in a word: none)."""
+def _units(text: str, width: int) -> list[tuple[str, str]]:
+    """The unbreakable units of a text, each with the space before it (none after a break within a word)."""
     found: list[tuple[str, str]] = []
     end = 0
     for match in _WORDS.finditer(text):
@@ -52,24 +52,24 @@ def _pieces(text: str, width: int) -> list[tuple[str, str]]:
             parts = re.findall(r"\s*\S+", match[0])
         for number, part in enumerate(parts):
             space = gap if number == 0 else part[: len(part) - len(part.lstrip())]
-            for at, piece in enumerate(_broken(part.lstrip(), width)):
-                found.append((space if at == 0 else "", piece))
+            for at, unit in enumerate(_broken(part.lstrip(), width)):
+                found.append((space if at == 0 else "", unit))
     return found
 
 
 def _broken(word: str, width: int) -> list[str]:
-    """A word in pieces of at most `width` cells: after its slashes, and where it has none where the line ends."""
+    """A word in units of at most `width` cells: broken after its slashes, without these where the line ends."""
     from rich.cells import chop_cells
 
     if cells(word) <= width:
         return [word]
-    pieces: list[str] = []
+    units: list[str] = []
     for part in re.findall(r"[^/]*/|[^/]+", word):
-        if pieces and cells(pieces[-1] + part) <= width:
-            pieces[-1] += part
+        if units and cells(units[-1] + part) <= width:
+            units[-1] += part
         else:
-            pieces += chop_cells(part, width)
-    return pieces
+            units += chop_cells(part, width)
+    return units
 
 
 def clipped(text: str, width: int) -> str:

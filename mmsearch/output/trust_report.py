@@ -1,4 +1,4 @@
-"""What an index is and what is trusted, for people and for programs."""
+"""An index to be trusted, and the record of trust, as text and JSON."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def write_index(found: Described) -> None:
-    """What an index is: a fact a line."""
+    """Write the facts about an index, one a line."""
     lines = [("index", escaped(str(found.folder))), ("belongs to", escaped(found.owner))]
     lines += [("made", _time(found.made))] if found.made is not None else []
     lines += [("folder", display_path(root)) for root in found.roots]
@@ -27,7 +27,7 @@ def write_index(found: Described) -> None:
 
 
 def write_entries(found: Sequence[TrustedIndex]) -> None:
-    """The record of trust: an index a line, its models below it."""
+    """Write the record of trust: an index a line, its models below it."""
     lines = []
     for entry in found:
         there = "" if entry.folder.is_dir() else ", not there any more"

@@ -1,5 +1,5 @@
-"""Files and texts that belong to no index, split into segments and embedded as an index does it: for the commands
-`embed` and `rank`."""
+"""Files and texts that belong to no index, split into segments and embedded as when indexing: for the commands `embed`
+and `rank`."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ AT_ONCE = 64  # segments whose media are held in memory
 
 @dataclass(frozen=True, slots=True)
 class AdHocInput:
-    """A text, or else a file, which may go by another name (`-`: standard input)."""
+    """A text, or else a file, whose name for messages may be an alias (`-`: standard input)."""
 
     text: str = ""
     path: bytes | None = None
@@ -31,7 +31,7 @@ class AdHocInput:
 
     @property
     def name(self) -> bytes:
-        """What it is called: the file's name, or the text itself."""
+        """The alias, the file's name, or the text itself."""
         return self.alias or self.path or os.fsencode(self.text)
 
     @property
@@ -52,7 +52,7 @@ class InputSegment:
 
 @dataclass(frozen=True, slots=True)
 class SkippedFile:
-    """Why the input with this index has no result, or only a part of it."""
+    """The reason why the input with this index has no result, or only a part of it."""
 
     input_index: int
     sentence: str

@@ -26,7 +26,7 @@ from mmsearch.extraction.worker_tasks import (
 from mmsearch.filestat import stat_values
 from mmsearch.types import Extracted, Failure, Kind, Needs, Probe, Source
 
-TIME_LIMIT_S = 60.0  # for one span: somebody waits for the answer
+TIME_LIMIT_S = 60.0  # for one span; shorter than when indexing, since a user waits
 OCR_THREADS = 2
 
 
@@ -92,8 +92,8 @@ class Files:
 
 
 def source_of(path: bytes, kind: Kind | None = None) -> Source:
-    """A file as something to extract from. Raises `UsageError` when it can't be read, is no regular file, or is not of
-    the `kind` asked for (None: any of ours)."""
+    """A file as the source of an extraction. Raises `UsageError` when it can't be read, is no regular file, or not of
+    the `kind` (None: of any kind that is indexed)."""
     shown = os.fsdecode(path)
     try:
         if not stat.S_ISREG(os.stat(path).st_mode):  # opening a pipe would wait
@@ -120,7 +120,7 @@ _NAMES = {
 
 
 def ocr_loading() -> contextlib.AbstractContextManager[None]:
-    """Load the OCR engine beside what is done in the `with`, for `words_of` after it."""
+    """Load the OCR engine in a thread while the `with` block runs, for `words_of` after it."""
     from mmsearch.models.ocr import loading
 
     return loading(OCR_THREADS)

@@ -15,19 +15,14 @@ from mmsearch.errors import ExtractionError, UsageError
 from mmsearch.models.reranker import Candidate, Reranker, restrict_views
 from mmsearch.retrieval.ad_hoc_embedding import AdHocInput, Embedded, Embedding, InputSegment, SkippedFile, segments_of
 from mmsearch.retrieval.ad_hoc_files import Files
-from mmsearch.retrieval.rerank_media import needs_of, with_image
+from mmsearch.retrieval.model_reranking import needs_of, with_image
 from mmsearch.types import Kind, Locator, View
 
 if TYPE_CHECKING:
     from mmsearch.models.embedder import Embedder
 
 AT_ONCE = 16  # segments whose media are held in memory
-QUERY_VIEWS = (
-    View.VIDEO,
-    View.IMAGE,
-    View.AUDIO,
-    View.TEXT,
-)  # what of a file as a query is compared: its first of these
+QUERY_VIEWS = (View.VIDEO, View.IMAGE, View.AUDIO, View.TEXT)  # a query file is compared by the first that it has
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,15 +26,15 @@ from mmsearch.store.snapshot import Snapshot
 from mmsearch.store.stored_fingerprints import AssetFingerprints, body, fingerprints_of
 from mmsearch.types import Copy, CopyGroup, FingerprintForm
 
-LEAST_WORDS = {"html": 50, "xml": 50}  # of markup, which says more than its words; of other text one will do
+LEAST_WORDS = {"html": 50, "xml": 50}  # of markup, whose meaning is not in its words alone; of other text one is enough
 DURATION = 0.01  # of a recording's length, and at least
 DURATION_S = 0.5
 FRAMES, MOST_FRAMES = 0.9, 8  # share of a film's frames that are the same; how many are tried at first
 LEAST_FRAMES = 3
 KEY_BYTES, BANDS = 16, 8
 CROWD = 16  # assets that a key is paired with where very many share a band of it
-MOST_NEAR = 32  # candidates of an asset: ten thousand scans of one form would take days to compare
-TRIED = 3  # fingerprints of an asset that candidate pairs are formed by
+MOST_NEAR = 32  # candidates of an asset: comparing all pairs of ten thousand scans of one form would take days
+TRIED = 3  # fingerprints of an asset from which candidate pairs are formed
 LEAST_COMPARED = 100  # assets of an answer that are compared with the group leaders
 
 
@@ -97,7 +97,7 @@ class Comparer:
     def _read_image(self, fingerprint_id: int) -> ImageFingerprint | None:
         try:
             return ImageFingerprint(body(self.snapshot, fingerprint_id))
-        except ValueError:  # damage, which `verify` tells; here it is no copy of anything
+        except ValueError:  # damage, which `verify` reports; here the asset has no duplicates
             return None
 
     def _body(self, one: AssetFingerprints, place: tuple[str, float]) -> bytes:

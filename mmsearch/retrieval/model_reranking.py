@@ -1,8 +1,10 @@
 """Reranking by a model: it scores the best places of a query by their words, from the index, and by their images and
-frames, from the files on disk.
+frames, which are decoded again from the files on disk in the sizes that the model takes.
 
-Places are scored best first, as many as the time limit allows. A place that the model can't take (a photo without words
-for a text-only model), or that the time limit excludes, has no score.
+Places are scored best first, as many as the time limit allows. The scores of the model replace those of the places that
+it scored, and reorder these among the ranks that they hold. All others keep their ranks: those beyond `--rerank-top`,
+those that the time limit excludes or that the model can't take (a photo without words for a text-only model), and those
+found by the very name or number that was typed, which a model does not know.
 """
 
 from __future__ import annotations
@@ -13,16 +15,19 @@ import os
 import time
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from mmsearch.errors import ExtractionError, FailureCode, UsageError
+from mmsearch.filestat import stat_values
+from mmsearch.models.embedder import Clip
 from mmsearch.models.model_options import ModelOptions
 from mmsearch.models.reranker import Candidate, Reranker, restrict_views
 from mmsearch.query import Query, RunOptions, file_paths
 from mmsearch.retrieval.ad_hoc_files import Files, source_of
-from mmsearch.retrieval.rerank_media import NotOpened, RerankMedia, needs_of, with_image
+from mmsearch.store.access import may_open
+from mmsearch.store.asset_sources import asset_sources
 from mmsearch.store.snapshot import Place, Snapshot
-from mmsearch.types import Extracted, Kind, View
+from mmsearch.types import MEDIA_VIEWS, Extracted, Kind, Needs, Probe, Source, View
 
 AT_ONCE = 16  # places whose pictures are held in memory
 
@@ -63,7 +68,7 @@ def _model_options(options: RunOptions) -> ModelOptions:
 
 @functools.lru_cache(maxsize=1)
 def _loaded(name: str, options: ModelOptions) -> Reranker:
-    """The same one for all queries of a process."""
+    """The reranker, loaded once per process."""
     from mmsearch.models.registry import resolve
     from mmsearch.models.rerankers import load_reranker
 
@@ -88,6 +93,87 @@ def _first(files: Files, path: bytes, kind: Kind, reranker: Reranker) -> Extract
     return segments[0] if segments else None
 
 
+def needs_of(kind: Kind, reranker: Reranker, ocr: str = "never") -> Needs:
+    """What a reranker needs of a file of this kind; `ocr` is when its pages are needed for OCR as well."""
+    if kind is Kind.VIDEO and reranker.frames:
+        return Needs(image_pixels=reranker.frame_pixels, frames=reranker.frames, ocr=ocr)
+    return Needs(image_pixels=reranker.max_pixels, ocr=ocr)
+
+
+def with_image(candidate: Candidate, extracted: Extracted | None, views: frozenset[View]) -> Candidate:
+    """A candidate with the media of a segment: its frames where the model takes video, else its image."""
+    if extracted is None:
+        return candidate
+    clip, image = candidate.frames, candidate.image
+    if extracted.frames is not None and View.VIDEO in views:
+        place = extracted.segment.locator
+        clip = Clip(extracted.frames, (place.end_s or 0.0) - (place.start_s or 0.0))
+    elif extracted.image is not None and View.IMAGE in views:
+        image = extracted.image
+    return Candidate(candidate.text, image, clip)
+
+
+class NotOpened(ExtractionError):
+    """A file that an index of somebody else names and that lies elsewhere."""
+
+
+class RerankMedia:
+    """The images and frames of an index's segments, for one query. Segments of one span are decoded together."""
+
+    def __init__(self, snapshot: Snapshot, files: Files, reranker: Reranker) -> None:
+        self._snapshot, self._files, self._reranker = snapshot, files, reranker
+        self._probes: dict[int, tuple[Source, Probe]] = {}  # by asset
+        self._spans: dict[tuple[int, int], list[Extracted]] = {}  # by asset and span
+
+    def clear(self) -> None:
+        """Free the decoded media."""
+        self._spans.clear()
+
+    def of(self, place: Place) -> Extracted | None:
+        """A segment decoded from its file; None where the model takes nothing of its kind. Raises `ExtractionError`:
+        `vanished` for a file that is gone or changed since it was indexed, `NotOpened`, else as decoding does."""
+        kind = Kind(place.kind)
+        if not self._reranker.views & MEDIA_VIEWS[kind]:
+            return None
+        row = self._snapshot.connection.execute(
+            "SELECT ordinal FROM segments WHERE id = ?", (place.segment_id,)
+        ).fetchone()
+        ordinal = int(row[0])
+        segments = self._span(place.asset_id, ordinal >> 20, needs_of(kind, self._reranker))
+        return next((one for one in segments if one.segment.ordinal == ordinal), None)
+
+    def _span(self, asset_id: int, number: int, needs: Needs) -> list[Extracted]:
+        if (asset_id, number) not in self._spans and asset_id not in self._probes:
+            source = self._source(asset_id)
+            opened = self._files.open(source, needs if number == 0 else Needs(ocr="never"))
+            self._probes[asset_id] = source, opened.probe
+            if number == 0:
+                self._spans[asset_id, 0] = opened.segments
+        if (asset_id, number) not in self._spans:
+            source, probe = self._probes[asset_id]
+            there = number < len(probe.spans)
+            self._spans[asset_id, number] = self._files.span(source, probe, number, needs).segments if there else []
+        return self._spans[asset_id, number]
+
+    def _source(self, asset_id: int) -> Source:
+        """A file with the content of the asset, unchanged since it was indexed. Its inode may differ: a restored
+        copy."""
+        elsewhere = False
+        for source in asset_sources(self._snapshot.connection, self._snapshot.roots, asset_id):
+            try:
+                now = stat_values(os.stat(source.path))[:3]
+            except OSError:
+                continue
+            if now[:2] == source.stat[:2]:
+                if not may_open(self._snapshot.folder, self._snapshot.connection, source.path):
+                    elsewhere = True
+                    continue
+                return replace(source, path=os.path.realpath(source.path), stat=now, sidecars=())
+        if elsewhere:
+            raise NotOpened(FailureCode.PERMISSION, "The index is not yours, and the file lies elsewhere.")
+        raise ExtractionError(FailureCode.VANISHED, "The file changed or went away since it was indexed.")
+
+
 class _Reranking:
     """The reranking of one query."""
 
@@ -100,13 +186,13 @@ class _Reranking:
         self._problems: Counter[str] = Counter()
 
     def rerank_by_model(self, segment_ids: Sequence[int]) -> RerankScores:
-        """Score in batches. None is begun that would exceed the time limit at the rate of the batch before. The first
-        batch, a single place, is no measure of that rate: it includes the start of workers and model."""
+        """Score in batches. A batch that would exceed the time limit at the rate of the batch before is not begun. The
+        first batch, a single place, does not measure that rate: it includes the start of workers and model."""
         result, limit = RerankScores(), self._options.rerank_seconds
         places = self._snapshot.places(list(segment_ids))
         waiting = [places[one] for one in segment_ids if one in places]
         if waiting and limit is not None:
-            with contextlib.suppress(ExtractionError):  # said when it is judged
+            with contextlib.suppress(ExtractionError):  # counted when the place is scored
                 self._media.of(waiting[0])  # starts the workers
         began = time.monotonic()
         size, batches = 1 if limit is not None else AT_ONCE, 0
@@ -173,3 +259,25 @@ _CHANGED = "judged {n} of them by their words alone: the files changed or went a
 _BROKEN = "judged {n} of them by their words alone: the files can't be decoded."
 _ELSEWHERE = "judged {n} of them by their words alone: the index is not yours, and names files that lie elsewhere."
 _TOO_LARGE = "had no memory for {n} of them; they keep their place."
+
+
+def merge_into_ranks(scores: Sequence[float], model_scores: Sequence[float | None]) -> list[tuple[int, float]]:
+    """The new order of rows, best first with their `scores`, by the `model_scores` of some of them (None: not scored):
+    (number of the row, its new score), best first. A model's score is limited by the scores of the neighbours without
+    one, so that scores never rise from rank to rank."""
+    scored = [number for number, one in enumerate(model_scores) if one is not None]
+    best = iter(sorted(scored, key=lambda number: (-(model_scores[number] or 0.0), number)))
+    order = [number if model_scores[number] is None else next(best) for number in range(len(scores))]
+    floors = [0.0] * len(order)  # the best score of what follows and has no model score
+    for at in range(len(order) - 2, -1, -1):
+        after = order[at + 1]
+        floors[at] = floors[at + 1] if model_scores[after] is not None else max(scores[after], floors[at + 1])
+    result, ceiling = [], 1.0
+    for at, number in enumerate(order):
+        model_score = model_scores[number]
+        if model_score is None:
+            ceiling = min(ceiling, scores[number])
+            result.append((number, scores[number]))
+        else:
+            result.append((number, min(max(model_score, floors[at]), ceiling)))
+    return result

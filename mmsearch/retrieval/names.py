@@ -18,7 +18,7 @@ EXACT_WEIGHT = 0.999  # of the very name that was typed: nothing comes before it
 FAMILY_VALUE = 0.6  # of a word found only as a relative (`report` in reports.pdf)
 START_VALUE = 0.5  # of a word found only as the beginning of another (`annu` in annual.pdf)
 TYPO_VALUE = 0.5  # of a word found only as another that is nearly the same (`reprot` in report.pdf)
-FOLDER_VALUE = 0.5  # of a word found only in a folder's name: it tells of all files in it
+FOLDER_VALUE = 0.5  # of a word found only in a folder's name: it applies to all files in it
 EXACTNESS = 0.3  # how much of the score hangs on the name holding nothing else
 SHORTEST_START = 3  # letters of a beginning
 SHORTEST_CORRECTED = 4  # letters: fewer have too many neighbours
@@ -33,7 +33,7 @@ class Named:
 
     file_id: int
     asset_id: int | None
-    kind: str  # of the file; "other" for one of no kind of ours
+    kind: str  # of the file; "other" for a file of no kind that is indexed
     path: bytes
     score: float
     terms: tuple[str, ...]
@@ -71,10 +71,8 @@ def find_names(
             score -= weight * score_name(relative, own, sum(own.values()), {})[0]
         exact = is_name(relative, meant)
         if score > 0 or exact:
-            found[file_id] = Named(
-                file_id, asset_id, kind, snapshot.absolute(root_id, path), 1.0 if exact else score, terms,
-                EXACT_WEIGHT if exact else WEIGHT,
-            )  # fmt: skip
+            absolute, weight = snapshot.absolute(root_id, path), EXACT_WEIGHT if exact else WEIGHT
+            found[file_id] = Named(file_id, asset_id, kind, absolute, 1.0 if exact else score, terms, weight)
     return found
 
 
@@ -110,8 +108,8 @@ def refused_files(snapshot: Snapshot, encoded: EncodedQuery, words: Words, named
 
 
 def _weights(words: Words) -> dict[str, float]:
-    """The information of each query word over contents and names together: a word common in texts says little in a
-    name as well."""
+    """The information of each query word over contents and names together: a word that is common in texts carries
+    little information in a name as well."""
     rows = words.table.rows + words.names.rows
     return {
         term.word: idf(rows, words.frequency(term.word) + words.names.frequency(term.word))
@@ -128,7 +126,7 @@ def _can_start(word: str) -> bool:
 
 
 def _close(words: Words, weights: Mapping[str, float]) -> dict[str, tuple[str, ...]]:
-    """For each query word that stands in no text and no name, nor begins one: the words of names that are nearly it."""
+    """For each query word that stands in no text and no name, nor begins one: the most similar words of names."""
     unknown = [
         word
         for word in weights

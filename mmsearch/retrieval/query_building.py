@@ -1,15 +1,14 @@
-"""A query of several parts becomes one: typed words, pictures, sounds, films, files to be like, what should be less
-like it.
+"""The parts of a query (text, pictures, sounds, films, `--like`, `--minus`) are encoded and combined.
 
-Meaning: a text, picture, sound or film is encoded once in each space that can take it, and compared with all views that
-the space stores: with those of its own kind where there are any, across kinds else. Within one view the parts' unit
-vectors are added by weight, those of `--minus` subtracted, and the sum is brought back to length 1, as rclip does;
-parts of different kinds are compared and calibrated each for itself and joined by score, unless the model takes a text
-and a picture as one input. A view is asked when a wanted part has a vector for it; what `--minus` alone could say there
-is dropped: the opposite of a concept is no concept. A text counts as far as the model can read it.
+Vectors: a text, picture, sound or film is encoded once in each space that can take it, and compared with all views that
+the space stores: with those of its own modality where there are any, otherwise across modalities. Within one view the
+parts' unit vectors are added by weight, those of `--minus` subtracted, and the sum is normalized, as rclip does. Parts
+of different modalities are compared and calibrated separately and combined by score, unless the model takes a text and
+a picture as one input. A view is searched when a wanted part has a vector for it; vectors of `--minus` alone are
+dropped, since the opposite of a concept is no concept. A text is weighted by its token coverage.
 Words: the typed words weigh 1, those of a file its weight; words of `--minus` are a penalty (see `ranking.py`), while
-`-word` in the text excludes. What the penalty brings to 0 or below is no hit.
-Names: those of the typed words, less what the unwanted words find there.
+`-word` in the text excludes. A place whose score the penalty brings to 0 or below is no hit.
+Names: those of the typed words, minus what the unwanted words find there.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ from mmsearch.models import builtin
 from mmsearch.query import Part, Query, RunOptions, file_paths
 from mmsearch.retrieval.query_encoding import QueryEncoders, is_unknown, query_views, token_coverage
 from mmsearch.retrieval.query_parsing import Parsed, parse
-from mmsearch.retrieval.signals import LEAST_READABLE, EncodedQuery, Vector, Wording
+from mmsearch.retrieval.signals import LEAST_COVERAGE, EncodedQuery, Vector, Wording
 from mmsearch.store.snapshot import Snapshot
 from mmsearch.store.spaces import SpaceRow
 from mmsearch.types import Kind, View, chosen
@@ -35,8 +34,8 @@ if TYPE_CHECKING:
 
     from mmsearch.retrieval.query_by_example import Example
 
-LEAST_LENGTH = 0.1  # of a sum of vectors: what is shorter was taken off by --minus, and its direction means nothing
-STANDS_IN = (View.VIDEO, View.IMAGE, View.AUDIO, View.TEXT)  # for a view of which a file has nothing, in this order
+LEAST_LENGTH = 0.1  # of a sum of vectors: a shorter one was cancelled by --minus, and its direction means nothing
+STANDS_IN = (View.VIDEO, View.IMAGE, View.AUDIO, View.TEXT)  # used for a view that a file lacks, in this order
 
 
 @dataclass(slots=True)
@@ -102,12 +101,12 @@ def _add_words(parts: _Parts, parsed: Parsed, weight: float) -> None:
         if not parts.snapshot.holds(space.id):  # no model is loaded to compare with nothing
             continue
         encoded = parts.encoders.encode_text(space, parsed.text, parts.options)
-        if not parsed.words and all(is_unknown(piece) for piece in encoded.pieces):
+        if not parsed.words and all(is_unknown(token) for token in encoded.tokens):
             parts.notes.append(f"The model {space.name} can't read the signs of this query.")
             continue
         parts.notes += encoded.notes
-        readable = token_coverage(parsed.text, encoded.pieces, encoded.offsets, encoded.single_characters)
-        parts.vectors += [(weight, one) for one in _for_views(space, {View.TEXT: encoded.vector}, readable)]
+        coverage = token_coverage(parsed.text, encoded.tokens, encoded.offsets, encoded.single_characters)
+        parts.vectors += [(weight, one) for one in _for_views(space, {View.TEXT: encoded.vector}, coverage)]
     parts.vectors += [(weight, one) for one in _concept_vectors(parts, parsed.text)]
 
 
@@ -163,7 +162,7 @@ def _add_medium(parts: _Parts, kind: Kind, path: bytes, text: str) -> None:
 
 
 def _add_file(parts: _Parts, target: bytes, weight: float) -> None:
-    """A file or place of the index by what is stored of it; another file by all that it shows and says."""
+    """A file or place of the index by its stored embeddings and words; another file by all of its views and words."""
     from mmsearch.retrieval import query_by_example
 
     example = query_by_example.stored_example(parts.snapshot, target)
@@ -195,20 +194,20 @@ def _add_example(parts: _Parts, example: Example, weight: float) -> None:
     parts.assets |= {example.asset} if example.asset is not None else set()
 
 
-def _for_views(space: SpaceRow, own: Mapping[View, np.ndarray], readable: float = 1.0) -> list[Vector]:
-    """What was encoded of one thing, made ready for each view that a space stores."""
+def _for_views(space: SpaceRow, own: Mapping[View, np.ndarray], coverage: float = 1.0) -> list[Vector]:
+    """The vectors of one input of a query, for each view that a space stores."""
     result = []
     for view in space.views:
         made_of = view if view in own else next((other for other in STANDS_IN if other in own), None)
         if made_of is not None:
             vector = own[View(made_of)]
-            result.append(Vector(space, view, vector, readable if made_of == View.TEXT else 1.0, str(made_of)))
+            result.append(Vector(space, view, vector, coverage if made_of == View.TEXT else 1.0, str(made_of)))
     return result
 
 
 def _summed(vectors: Sequence[tuple[float, Vector]]) -> list[Vector]:
-    """One vector for each space, view and kind of what was encoded, for views that a wanted part has one for; how
-    readable it is, is the wanted parts' mean, its weight their sum."""
+    """One vector for each space, view and modality of the input, for views for which a wanted part has one. Its token
+    coverage is the mean of the wanted parts', its weight their sum."""
     groups: dict[tuple[str, str], list[tuple[float, Vector]]] = {}
     for weight, vector in vectors:
         groups.setdefault((vector.name, vector.made_of), []).append((weight, vector))
@@ -233,11 +232,11 @@ def _sum(group: Sequence[tuple[float, Vector]]) -> Vector | None:
     if len(group) == 1:
         return replace(first, weight=sign * most)
     total = sum(
-        (weight * max(vector.readable, LEAST_READABLE) * vector.vector for weight, vector in group),
+        (weight * max(vector.token_coverage, LEAST_COVERAGE) * vector.vector for weight, vector in group),
         np.zeros_like(first.vector),
     )
     length = float(np.linalg.norm(total))
-    readable = sum(weight * vector.readable for weight, vector in wanted) / most
-    if length <= LEAST_LENGTH * most * max(readable, LEAST_READABLE):
+    coverage = sum(weight * vector.token_coverage for weight, vector in wanted) / most
+    if length <= LEAST_LENGTH * most * max(coverage, LEAST_COVERAGE):
         return None
-    return replace(first, vector=(total / length).astype(np.float32), readable=readable, weight=sign * most)
+    return replace(first, vector=(total / length).astype(np.float32), token_coverage=coverage, weight=sign * most)

@@ -13,13 +13,15 @@ from mmsearch.config import Settings
 from mmsearch.encoding import encoders
 from mmsearch.encoding.grants import grant_of, in_box, spec_of
 from mmsearch.encoding.space_models import check_identity, load_embedder, model_options
-from mmsearch.errors import ModelUnavailable
+from mmsearch.errors import MmsearchError, ModelUnavailable
+from mmsearch.index_status import Finding, FindingState
 from mmsearch.models import builtin
 from mmsearch.models.model_options import ModelOptions
 from mmsearch.query import RunOptions
 from mmsearch.store.catalogue import open_reader
 from mmsearch.store.layout import IndexFolder
-from mmsearch.store.spaces import SpaceRow
+from mmsearch.store.snapshot import Snapshot
+from mmsearch.store.spaces import SpaceRow, plain_name
 from mmsearch.trust import Grant
 from mmsearch.types import Extracted, Needs, View
 
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     from mmsearch.models.query_encoder import OnnxTextEncoder
 
 ITEMS = 4  # of a view of one file: its beginning stands for it
+_INVARIANT = "The query encoders in the cache are as they were written"
 _UNKNOWN = re.compile(r"\[UNK\]|<unk>|<0x[0-9A-F]{2}>")
 _SIGN = re.compile(
     "[\u3005-\u3007\u3041-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U000323af]"
@@ -41,7 +44,7 @@ class EncodedText(NamedTuple):
     the text, from which `token_coverage` follows; `single_characters` is as `reads_single_characters` returns it."""
 
     vector: np.ndarray
-    pieces: list[str]
+    tokens: list[str]
     offsets: list[tuple[int, int]]
     single_characters: bool
     notes: tuple[str, ...] = ()  # what the user should know about how it was encoded
@@ -74,10 +77,10 @@ class QueryEncoders:
             encoder = self.exported(row)
             if options.instruct and encoder.takes_instruction:
                 raise ModelUnavailable("Only the whole model takes an instruction.")
-            tokens = encoder.tokenize([text])[0]
+            tokenized = encoder.tokenize([text])[0]
             notes = _uninstructed(row, options)
             return EncodedText(
-                encoder.embed([text])[0], tokens.pieces, tokens.offsets, encoder.single_characters, notes
+                encoder.embed([text])[0], tokenized.pieces, tokenized.offsets, encoder.single_characters, notes
             )
         except encoders.EncoderUnusable as error:
             problem = remake = error.sentence
@@ -154,7 +157,7 @@ class QueryEncoders:
         return f"{problem} {row.name} was loaded as a whole, and its query encoder made again: the next query is quick."
 
     def _grant(self, row: SpaceRow) -> Grant | None:
-        """What the user allowed of a space's model; None for a built-in one, which needs no grant."""
+        """The grant of a space's model; None for a built-in one, which needs none."""
         if in_box(row):
             return None
         with contextlib.closing(open_reader(self.folder)) as connection:
@@ -200,13 +203,13 @@ def unit(vector: np.ndarray) -> np.ndarray:
     return (vector / max(float(np.linalg.norm(vector)), 1e-9)).astype(np.float32)
 
 
-def is_unknown(piece: str) -> bool:
+def is_unknown(token: str) -> bool:
     """Whether a token stands for text that is not in the vocabulary, or for a single byte."""
-    return _UNKNOWN.fullmatch(piece) is not None
+    return _UNKNOWN.fullmatch(token) is not None
 
 
 def token_coverage(
-    text: str, pieces: Sequence[str], offsets: Sequence[tuple[int, int]], single_characters: bool = False
+    text: str, tokens: Sequence[str], offsets: Sequence[tuple[int, int]], single_characters: bool = False
 ) -> float:
     """The share of a text's letters that lie in known tokens of at least two letters, 0..1; 1 without letters.
 
@@ -217,12 +220,12 @@ def token_coverage(
     """
     good: dict[int, bool] = {}
     shares = Counter(at for start, end in offsets for at in range(start, end))
-    for piece, (start, end) in zip(pieces, offsets, strict=True):
+    for token, (start, end) in zip(tokens, offsets, strict=True):
         letters = [at for at in range(start, end) if text[at].isalpha()]
         known = len(letters) >= 2 or (
             single_characters and len(letters) == 1 and _SIGN.match(text[letters[0]]) is not None
         )
-        known = known and not is_unknown(piece) and all(shares[at] == 1 for at in letters)
+        known = known and not is_unknown(token) and all(shares[at] == 1 for at in letters)
         good |= {at: known for at in letters}
     return sum(good.values()) / len(good) if good else 1.0
 
@@ -239,3 +242,47 @@ def _query_settings(row: SpaceRow, settings: Settings) -> Settings:
     if torchless or settings.dtype != "auto" or preferred(None if device == "auto" else device).device != "cpu":
         return settings
     return replace(settings, dtype="float32")
+
+
+def wrong_encoders(folder: IndexFolder) -> list[str]:
+    """A sentence for each space of an index whose query encoder is missing or damaged."""
+    with Snapshot(folder) as snapshot:
+        return [f"{sentence} The next query makes it again." for _, sentence in _wrong(snapshot, False)]
+
+
+def verified(folder: IndexFolder, repair: bool, deep: bool) -> Finding:
+    """Whether the query encoders of an index are as they were written; with `repair` those that are not are made again,
+    for which their models are loaded. With `deep` all bytes are read."""
+    with Snapshot(folder) as snapshot:
+        wrong = _wrong(snapshot, deep)
+        sentence = " ".join(sentence for _, sentence in wrong)
+        if not wrong:
+            return Finding(_INVARIANT, FindingState.OK)
+        if repair:
+            left = " ".join(why for row, _ in wrong if (why := _made_again(folder, snapshot, row)))
+            return (
+                Finding(_INVARIANT, FindingState.DERIVED, left, "Queries load the whole model until then.")
+                if left
+                else Finding(_INVARIANT, FindingState.REPAIRED, sentence)
+            )
+    return Finding(
+        _INVARIANT, FindingState.DERIVED, sentence, "The next query makes it again, or `mmsearch verify --repair`."
+    )
+
+
+def _wrong(snapshot: Snapshot, deep: bool) -> list[tuple[SpaceRow, str]]:
+    """The spaces that hold something and take words, and whose encoder is not as it was written, with what is wrong."""
+    rows = [row for row in snapshot.spaces() if snapshot.holds(row.id) and "text" in row.fingerprint]
+    rows = [row for row in rows if in_box(row) or grant_of(snapshot.folder, snapshot.connection, row) is not None]
+    return [(row, f"{plain_name(row)}: {why}") for row in rows if (why := encoders.state(row, deep))]
+
+
+def _made_again(folder: IndexFolder, snapshot: Snapshot, row: SpaceRow) -> str:
+    """Make the encoder of a space again; why that could not be done, if so."""
+    grant = None if in_box(row) else grant_of(folder, snapshot.connection, row)
+    try:
+        embedder = load_embedder(row, grant, Settings(device="cpu", dtype="float32"))
+        said = encoders.provide(row, embedder, spec_of(row), model_options(row, grant, ModelOptions()))
+    except MmsearchError as error:
+        return f"{plain_name(row)}: {error.sentence}"
+    return "" if said is None or not encoders.state(row) else f"{plain_name(row)}: {said.sentence}"

@@ -13,13 +13,13 @@ from itertools import combinations
 from mmsearch.store.tokenization import FAMILY, family, tokens
 from mmsearch.store.vocabulary import quoted
 
-MAX_CHARACTERS = 20_000  # more of a query than this says nothing new
+MAX_CHARACTERS = 20_000  # longer queries are cut
 
 _TYPED = re.compile(r'(?P<minus>(?<!\S)-)?(?:"(?P<phrase>[^"]*)"|(?P<word>[^\s"]+))')
 SHORTEST = 4  # letters and digits of an identifier
 _SIGNS = ".,;:!?()[]{}<>'\u2018\u2019\u201a\u201e\u00ab\u00bb"  # what a sentence puts around a word
 _YEAR = re.compile(r"(1[5-9]|20)\d\d")
-LOOKUP_ROWS = 30_000  # of a word table that the rarest words of a query may find together
+CANDIDATE_ROWS = 30_000  # of a word table that the rarest words of a query may find together
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,12 +101,12 @@ def folded(name: str) -> str:
 
 
 def candidate_expression(words: Sequence[str], frequency: Callable[[str], int], bounded: bool = True) -> str:
-    """The FTS5 expression for some words of a query; `frequency` gives the rows that hold one."""
+    """The FTS5 expression for some words of a query; `frequency` returns the number of rows that hold a word."""
     ordered = sorted(words, key=frequency)
     kept, rows = 0, 0
     while kept < len(ordered):
         rows += frequency(ordered[kept])
-        if bounded and kept and rows > LOOKUP_ROWS:
+        if bounded and kept and rows > CANDIDATE_ROWS:
             break
         kept += 1
     alone, together = ordered[:kept], ordered[kept:]

@@ -1,16 +1,18 @@
 """From signals to one score: what the words found, what the meaning found, and their mean.
 
-    score = (found + rest * readable * meaning) / (words_asked + readable)          0..1
+    score = (found + rest * token_coverage * meaning) / (has_terms + token_coverage)          0..1
 
 found     the share of the query's information whose words stand in the segment: BM25 over its own ceiling, half of it
           paid for exact words, half for word families (their first letters).
-rest      1 - the largest coverage that any candidate reaches: what the words leave unexplained, the meaning may decide.
-          One value a query: taken per segment it lost nDCG@10 0.03 on German.
+rest      1 - the largest coverage of the query's words by any candidate: the meaning decides what the words leave
+          unexplained. One value per query: one per segment lost nDCG@10 0.03 on German.
+has_terms 1 for a query with words, else 0.
 meaning   z^2 / (z^2 + HALF^2), z being the similarity above the query's usual one to the view, in units of the view's
           spread; of a text that is compared with pictures, in units of the spread of just these similarities. Several
           views of a segment add their z^2. A view that is missing adds nothing and costs nothing.
-readable  the share of the query's letters that the model can read (near 0 for Arabic with MiniLM): a model that can't
-          read the query neither adds to the score nor divides it.
+token_coverage
+          the share of the query's letters in known tokens (near 0 for Arabic with MiniLM): a model that can't read the
+          query neither adds to the score nor divides it.
 
 A query of several parts (typed words, files to be like) has one `found` and one coverage: the mean of the parts', by
 weight. Parts of different modalities have one z in a view: their mean, by weight. Words of `--minus` are a penalty, not
@@ -41,7 +43,7 @@ FAMILY_SHARE = 0.5  # of a word's weight, paid for its family
 UNIT = 0.12  # spread of the cosines of unrelated texts, as a share of the view's own spread
 ACROSS = 1.4  # standard deviations of a query's cosines that make a unit: UNIT is 1.3 to 1.6 of them for MiniLM
 ACROSS_SPREAD, LEAST_WIDE = 0.03, 0.003  # such a deviation where nothing is known, and the least that is believed
-LEAST = 0.05  # a z below which nothing is told apart from noise
+LEAST = 0.05  # a z below which similarities are noise
 FAINT = 1e-4  # a score that such a z alone can't reach; what scores less is shown only when everything is asked for
 HALF = 5.0  # the z that counts as half a certainty
 MOST_ALIKE = 0.95  # mean cosine of a view's embeddings, beyond which it counts as this
@@ -53,7 +55,7 @@ EXACT = 0.97  # of what is missing to 1, for a segment that holds the identifier
 # A query of words whose best hit scores less finds nothing. Over all ordered pairs of four galleries (English
 # paragraphs, receipts, charts, photos) 9.7% [8.6, 10.8] of 2,538 queries without an answer still get a hit; of 749
 # queries with a right hit in the first ten 91.9% [89.9, 93.7] keep it: paragraphs and receipts all, charts 64%, photos
-# found by chance of a word in them 10%. No other evidence told charts from noise better (benchmarks/RESULTS.md).
+# found by chance of a word in them 10%. No other evidence separated charts from noise better (benchmarks/RESULTS.md).
 DEFAULT_CUTOFF = 0.09
 
 
@@ -77,12 +79,12 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class ViewScores:
-    """One (space, view) signal over n candidates: `z` float64 (n,), NaN where a segment has no such view; `readable`
-    in 0..1."""
+    """One (space, view) signal over n candidates: `z` float64 (n,), NaN where a segment has no such view;
+    `token_coverage` in 0..1."""
 
     name: str
     z: Floats
-    readable: float = 1.0
+    token_coverage: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +160,7 @@ def mean_found(parts: Sequence[tuple[float, Found]]) -> Found:
 
 def view_spread(background: npt.NDArray[np.floating]) -> float:
     """Root mean squared distance of a view's embeddings, unit rows (n, dimension), from their mean: 1 for a view that
-    fills its space, less for one in a narrow cone. One embedding tells nothing: 1."""
+    fills its space, less for one in a narrow cone; 1 for a single embedding."""
     count = len(background)
     if count < 2:
         return 1.0
@@ -209,12 +211,12 @@ def view_offset(background: npt.NDArray[np.floating]) -> Offset:
 
 
 def standardise_across(similarities: Floats, background: Floats, others: Floats) -> Floats:
-    """z of similarities (n,) to things of another modality than the query's, against the query's similarities (m,) to
-    the view's background. `others` are such similarities of other queries of its kind, any shape: what is usual, as
-    long as the background is small; beyond PRIOR_COUNT they soon count next to nothing.
+    """z of similarities (n,) to embeddings of another modality than the query's, against the query's similarities (m,)
+    to the view's background. `others` are such similarities of other queries of its modality, any shape: the prior as
+    long as the background is small, with little weight beyond PRIOR_COUNT.
 
-    A query lies outside the cone of such a view (the modality gap), so the view's own spread says little about how
-    far apart its similarities are: for CLIP, photos differ by 0.3 from each other, but by 0.03 to a text."""
+    A query lies outside the cone of such a view (the modality gap), so the view's own spread does not predict the
+    spread of these similarities: for CLIP, photos differ by 0.3 from each other, but by 0.03 to a text."""
     prior, wide = (float(others.mean()), float(others.std())) if others.size > 1 else (PRIOR_MEAN, ACROSS_SPREAD)
     count = PRIOR_COUNT / max(len(background) / PRIOR_COUNT, 1.0)  # a gap lies nearer to some queries than to others
     mean = (float(background.sum()) + count * prior) / (len(background) + count)
@@ -225,20 +227,20 @@ def standardise_across(similarities: Floats, background: Floats, others: Floats)
 
 
 def standardise(similarities: Floats, background: Floats, spread: float, prior: float = PRIOR_MEAN) -> Floats:
-    """z of similarities (n,) against the query's similarities (m,) to the view's background. `prior` is what they are
-    likely to be, as long as the background is small."""
+    """z of similarities (n,) against the query's similarities (m,) to the view's background. `prior` is their expected
+    mean, as long as the background is small."""
     mean = (float(background.sum()) + PRIOR_COUNT * prior) / (len(background) + PRIOR_COUNT)
     return (similarities - mean) / (UNIT * spread)
 
 
 def strength(z: Floats) -> Floats:
-    """What a z (n,) counts for: itself. What is less alike than usual counts next to nothing, but keeps its order."""
+    """The strength of a z (n,): itself; a z below LEAST counts next to nothing, but keeps its order."""
     return np.where(z > LEAST, z, LEAST * np.exp(np.minimum(z - LEAST, 0.0)))
 
 
-def same_thing(cosines: Floats) -> Floats:
-    """z of cosines (n,) between two pictures, sounds or films: 0 up to SAME, then rising to that of certainty. Where
-    all of a view are alike, standing out tells nothing, and yet what is the query itself must be found."""
+def identical_media(cosines: Floats) -> Floats:
+    """z of cosines (n,) between two pictures, sounds or films: 0 up to SAME, then rising to SAME_Z. Where all of a view
+    are alike, the background can't separate them, and yet the query itself must be found."""
     return SAME_Z * np.maximum(cosines - SAME, 0.0) / (1.0 - SAME)
 
 
@@ -251,21 +253,22 @@ def fuse(
 ) -> Ranking:
     """Join the signals over n candidates.
 
-    `found` is None for a query without words (a picture). `has_words` (n,) tells which segments own any: a photo
-    without words is not gated by what the words of others explain. `penalty` (n,), 0 or more, is what unwanted words
+    `found` is None for a query without words (a picture). `has_words` (n,) marks the segments that own any: a photo
+    without words is not scaled by what the words of others explain. `penalty` (n,), 0 or more, is what unwanted words
     found; `exact` (n,), in 0..1, the share of the query that stands there as it was typed.
     """
     count = len(has_words)
-    readable = max((view.readable for view in views if not np.isnan(view.z).all()), default=0.0)
+    token_coverage = max((view.token_coverage for view in views if not np.isnan(view.z).all()), default=0.0)
     power = {
-        view.name: np.where(np.isnan(view.z), 0.0, strength(view.z) ** 2) * (view.readable / (readable or 1.0))
+        view.name: np.where(np.isnan(view.z), 0.0, strength(view.z) ** 2)
+        * (view.token_coverage / (token_coverage or 1.0))
         for view in views
     }
     together = sum(power.values(), np.zeros(count))
     explained = float(found.coverage.max()) if found is not None and count else 0.0
-    divisor = ((found is not None) + readable) or 1.0
+    divisor = ((found is not None) + token_coverage) or 1.0
     rest = np.where(has_words, 1.0 - explained, 1.0)
-    parts = {name: rest * readable * share / (together + HALF**2) / divisor for name, share in power.items()}
+    parts = {name: rest * token_coverage * share / (together + HALF**2) / divisor for name, share in power.items()}
     if found is not None:
         parts = {"words": np.where(has_words, found.found, 0.0) / divisor, **parts}
     if exact is not None:

@@ -11,17 +11,18 @@ from dataclasses import dataclass, replace
 from mmsearch.encoding.grants import leave_out
 from mmsearch.query import Answer, Hit, Query, RunOptions, Signal
 from mmsearch.retrieval.names import Named, find_names, refused_files
-from mmsearch.retrieval.proximity_reranking import BUILTIN, SHARE, merge_into_ranks, term_proximity
 from mmsearch.retrieval.query_building import build_query
 from mmsearch.retrieval.query_encoding import QueryEncoders
 from mmsearch.retrieval.ranking import DEFAULT_CUTOFF, FAINT
 from mmsearch.retrieval.signals import EncodedQuery, Scored, Words, score
-from mmsearch.retrieval.snippet import placed, snippet
+from mmsearch.retrieval.term_matching import placed, snippet, term_proximity
 from mmsearch.store.snapshot import Place, Snapshot
 from mmsearch.types import Locator
 
 MORE_PLACES = 4  # further places that a file's row names
-MANY = 10_000  # hits, where they are but counted
+MANY = 10_000  # hits, where they are only counted
+BUILTIN = "builtin"  # the name of reranking by the proximity of the query's words
+SHARE = 0.05  # of what is missing to 1, for a proximity of 1; twice of it lost on docstrings and German
 AS_TYPED = 0.5  # of the score, contributed by the name or the number that was typed
 
 
@@ -111,7 +112,7 @@ def _reranked_by_model(
     rows: list[_Row], snapshot: Snapshot, encoded: EncodedQuery, scored: Scored, query: Query, options: RunOptions
 ) -> tuple[list[_Row], list[str]]:
     """Rows in the order of a model's scores (see `merge_into_ranks`), and notes about what it could not score."""
-    from mmsearch.retrieval.model_reranking import rerank_by_model
+    from mmsearch.retrieval.model_reranking import merge_into_ranks, rerank_by_model
 
     typed = {row.at for row in rows if row.at is not None and _as_typed(row, scored)}
     places = list(dict.fromkeys(row.at for row in rows if row.at is not None and row.at not in typed))

@@ -1,4 +1,4 @@
-"""The signals of a query: which segments each of them brings up, and what every one says of all of them."""
+"""The signals of a query: the candidates that each of them finds, and the scores of all candidates by every signal."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from mmsearch.retrieval.ranking import (
     ViewScores,
     find_words,
     fuse,
+    identical_media,
     mean_found,
     query_terms,
-    same_thing,
     standardise,
     standardise_across,
     view_offset,
@@ -33,24 +33,24 @@ from mmsearch.types import View
 if TYPE_CHECKING:
     import numpy as np
 
-POOL = 300  # candidates that each signal brings up
-LOOSE = 0.8  # of an identifier whose words stand there with other signs between them
-MOST_OTHERS = 100  # things of the query's kind by which a comparison across kinds is calibrated
-LEAST_READABLE = 0.01  # of a part of a query: an unreadable one weighs this much of itself
-MOST_HIDDEN = 3_000  # more candidates for the sake of those that are not to be found
-MOST_TERMS = 64  # the rarest words of a long query; the others cost time and decide nothing
+POOL = 300  # candidates that each signal finds
+INEXACT = 0.8  # of an identifier whose words stand there with other punctuation between them
+MOST_OTHERS = 100  # embeddings of the query's modality by which a comparison across modalities is calibrated
+LEAST_COVERAGE = 0.01  # the least factor of a query part's weight, where the model knows none of its tokens
+MOST_HIDDEN = 3_000  # further candidates, in place of those that are excluded
+MOST_TERMS = 64  # the rarest words of a long query; the others cost time without effect on the ranking
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Vector:
-    """A query for one view of one space: a unit vector, float32 (dimension,), and how much of it the model can read.
-    `made_of` is what was encoded, a view too; a `weight` below 0 is of what should be less. `scale` is of a model that
-    knows what its cosines mean: the one that counts for nothing and the one that is half a certainty."""
+    """A query for one view of one space: a unit vector, float32 (dimension,), with the token coverage of its text.
+    `made_of` is the view of the input that was encoded; a `weight` below 0 marks an unwanted part. `scale` is set for a
+    model with a calibrated cosine: the one that counts as 0, and the one with z = HALF."""
 
     space: SpaceRow
     view: str
     vector: np.ndarray
-    readable: float = 1.0
+    token_coverage: float = 1.0
     made_of: str = ""  # empty: the view itself
     weight: float = 1.0
     scale: tuple[float, float] | None = None
@@ -111,7 +111,7 @@ class Words:
 
 
 def score(snapshot: Snapshot, encoded: EncodedQuery, words: Words, extra: Sequence[int] = ()) -> Scored:
-    """Bring up the candidates of every signal (and `extra` segments), and score all of them by all signals."""
+    """Find the candidates of every signal (and `extra` segments), and score all of them by all signals."""
     import numpy as np
 
     parts = [(1.0, words), *((one.weight, Words(snapshot, one.words)) for one in encoded.wordings)]
@@ -155,7 +155,7 @@ def score(snapshot: Snapshot, encoded: EncodedQuery, words: Words, extra: Sequen
 
 
 def _candidates(snapshot: Snapshot, encoded: EncodedQuery, wanted: Sequence[Words], runs: Iterable[str]) -> list[int]:
-    """The segments that any signal brings up."""
+    """The segments that any signal finds."""
     pool = POOL + min(len(encoded.without), MOST_HIDDEN)
     ids: list[int] = []
     for words in wanted:
@@ -186,7 +186,7 @@ def _exact(snapshot: Snapshot, words: Words, runs: Mapping[str, str], texts: Map
                 own = set(run.split()) - counted
                 counted |= own
                 share[number] += sum(known.get(word, 0.0) for word in own) * (
-                    1.0 if stands_in(runs[run], shown) else LOOSE
+                    1.0 if stands_in(runs[run], shown) else INEXACT
                 )
     return share / whole
 
@@ -204,22 +204,22 @@ def _admitted(table: Vocabulary, encoded: EncodedQuery, ids: list[int]) -> list[
 
 
 def _view(snapshot: Snapshot, vectors: Sequence[Vector], ids: list[int]) -> tuple[list[float | None], ViewScores]:
-    """What one view says of the candidates: cosines (None where a segment has no such view), and the same calibrated
-    against the view's background. A text and a picture, say, are each compared and calibrated for themselves."""
+    """The scores of the candidates by one view: cosines (None where a segment has no such view), and z calibrated
+    against the view's background. Vectors of a text and of a picture are compared and calibrated separately."""
     import numpy as np
 
     first = vectors[0]
     view = snapshot.cached(("view", first.space.id, first.view), lambda: _statistics(snapshot, first))
     background, spread = view.background, view.spread
-    # Pictures are as near to each other as `spread` says; texts of queries are further from documents than those.
+    # The spread predicts the mean cosine of two pictures; a query text and a document are less similar than that.
     prior = PRIOR_MEAN if first.view == View.TEXT else max(PRIOR_MEAN, 1.0 - spread**2)
     cosines, z = np.zeros(len(ids)), np.zeros(len(ids))
     wanted = [vector for vector in vectors if vector.weight > 0]
-    whole = sum(vector.weight * max(vector.readable, LEAST_READABLE) for vector in wanted)
+    whole = sum(vector.weight * max(vector.token_coverage, LEAST_COVERAGE) for vector in wanted)
     for vector in vectors:
-        weight = vector.weight * max(vector.readable, LEAST_READABLE) / whole
+        weight = vector.weight * max(vector.token_coverage, LEAST_COVERAGE) / whole
         across = vector.made_of not in ("", vector.view)
-        # A picture shares the offset of pictures: their plain cosines compare, and nothing is nearer to it than itself.
+        # A picture shares the offset of pictures: by plain cosines nothing is more similar to it than itself.
         beside, factors = view.plain if vector.view != View.TEXT and not across else view.centred
         usual = (background @ vector.vector) * factors if len(background) else np.empty(0)
         known = snapshot.similarities(vector.space.id, vector.view, vector.vector, ids, beside.factor)
@@ -232,18 +232,18 @@ def _view(snapshot: Snapshot, vectors: Sequence[Vector], ids: list[int]) -> tupl
             share = standardise_across(even, usual, others)
         else:
             share = standardise(even, usual, spread, prior)
-            share = share if vector.view == View.TEXT else np.maximum(share, same_thing(own))
+            share = share if vector.view == View.TEXT else np.maximum(share, identical_media(own))
         cosines += weight * own
         z += weight * (share if weight > 0 else np.maximum(share, 0.0))
-    readable = sum(vector.weight * vector.readable for vector in wanted) / sum(vector.weight for vector in wanted)
+    coverage = sum(vector.weight * vector.token_coverage for vector in wanted) / sum(vector.weight for vector in wanted)
     told = [None if np.isnan(value) else float(value) for value in cosines]
-    return told, ViewScores(first.name, z, readable)
+    return told, ViewScores(first.name, z, coverage)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _ViewStatistics:
-    """What the background sample of a view, unit rows, float32 (n, dimension), tells: its spread, and its offset and no
-    offset, each with the factors (n,) of the sample."""
+    """Statistics of the background sample of a view, unit rows, float32 (n, dimension): its spread, its offset
+    (`centred`) and no offset (`plain`), each with the factors (n,) of the sample."""
 
     background: np.ndarray
     spread: float
@@ -265,8 +265,8 @@ def _statistics(snapshot: Snapshot, vector: Vector) -> _ViewStatistics:
 
 
 def _others(snapshot: Snapshot, vector: Vector) -> np.ndarray:
-    """Other things of the kind that a query is made of, unit rows, float32 (n, dimension): everyday texts, or what the
-    space stores of that kind."""
+    """Other embeddings of the query's modality, unit rows, float32 (n, dimension): the anchor texts, or what the space
+    stores of that modality."""
     import numpy as np
 
     from mmsearch.encoding.encoders import anchor_embeddings, signature

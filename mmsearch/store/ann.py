@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 FLAT_UP_TO = 50_000  # an exact scan of 384 dimensions takes some 5 ms there
-REBUILD_ROWS = 20_000  # rows outside the file that a reader scans by brute force before a writer builds anew
+REBUILD_ROWS = 20_000  # rows not in the file, which a reader scans by brute force, before a writer builds anew
 KEPT_GENERATIONS = 2  # a reader that started before the last build still finds its file
 _SAMPLED = 16  # vectors of a file that are compared with the catalogue before it is believed
 
@@ -76,8 +76,8 @@ def _generation(row: tuple[Any, ...]) -> Generation:
 
 
 def is_as_written(folder: IndexFolder, generation: Generation, recorded: Mapping[str, Signature]) -> bool:
-    """Whether an ann file has the bytes that a run of ours wrote: by its stat signature as `recorded` in the sums, or
-    else by its SHA-256. FAISS crashes on files that are made to crash it."""
+    """Whether an ann file has the bytes that mmsearch wrote: by its stat signature as `recorded` in the sums, else by
+    its SHA-256. A crafted file can crash FAISS."""
     signature = folder.signature(generation.file)
     if signature is None:
         return False
@@ -91,7 +91,7 @@ def is_as_written(folder: IndexFolder, generation: Generation, recorded: Mapping
 
 def is_due(connection: sqlite3.Connection, space_id: int, view: str, run_ends: bool) -> bool:
     """Whether a writer should build a view's ann file anew: when a reader has more than `REBUILD_ROWS` or 10% of the
-    rows to scan beside it, and at the end of a run already when that is a tenth as bad."""
+    rows to scan beside it; at the end of a run, when it has a tenth of that."""
     total: int = connection.execute(
         "SELECT count(*) FROM embeddings WHERE space_id = ? AND view = ?", (space_id, view)
     ).fetchone()[0]
@@ -99,8 +99,8 @@ def is_due(connection: sqlite3.Connection, space_id: int, view: str, run_ends: b
     if not found:
         return total > REBUILD_ROWS // (10 if run_ends else 1)
     dead = connection.execute("SELECT count(*) FROM tombstones WHERE generation_id = ?", (found[0].id,)).fetchone()[0]
-    outside: int = total - (found[0].size - dead) + dead
-    return outside > max(REBUILD_ROWS, total // 10) / (10 if run_ends else 1)
+    unindexed: int = total - (found[0].size - dead) + dead
+    return unindexed > max(REBUILD_ROWS, total // 10) / (10 if run_ends else 1)
 
 
 def build(
@@ -115,7 +115,7 @@ def build(
 
     `queries` returns float32 (n, dimension) unit vectors of text queries, to set `nprobe` by; asked for only where an
     IVF is built. The vectors are streamed: they are held once, as float16 codes. The file is complete, synced and
-    named before the catalogue tells of it; older generations beyond `KEPT_GENERATIONS` go.
+    named before the catalogue refers to it; older generations beyond `KEPT_GENERATIONS` are deleted.
     """
     total, last = connection.execute(
         "SELECT count(*), coalesce(max(id), 0) FROM embeddings WHERE space_id = ? AND view = ?", (space_id, view)
@@ -134,9 +134,20 @@ def build(
             "INSERT INTO generations"
             " (id, space_id, view, file, sha256, shape, size, last_embedding_id, nprobe, recall, created)"
             " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (number, space_id, view, path.name, digest(folder, path.name), "flat" if nprobe is None else "ivf",
-             index.ntotal, last, nprobe, recall, time.time()),
-        )  # fmt: skip
+            (
+                number,
+                space_id,
+                view,
+                path.name,
+                digest(folder, path.name),
+                "flat" if nprobe is None else "ivf",
+                index.ntotal,
+                last,
+                nprobe,
+                recall,
+                time.time(),
+            ),
+        )
         old = generations(connection, space_id, view)[KEPT_GENERATIONS:]
         for generation in old:
             drop(connection, generation.id)
@@ -206,7 +217,7 @@ def load(folder: IndexFolder, generation: Generation, dimension: int, recorded: 
 
 def agrees(connection: sqlite3.Connection, generation: Generation, index: Any) -> bool:
     """Whether an ann file holds this catalogue's vectors, by a few of them: another index's file of the same size would
-    give its ids."""
+    return its ids."""
     for embedding_id, code in _some_codes(index, generation):
         row = connection.execute("SELECT vector FROM embeddings WHERE id = ?", (embedding_id,)).fetchone()
         if row is not None and row[0] != code:
@@ -249,7 +260,7 @@ def search(
     """The `k` nearest embeddings to a query, float32 (dimension,): int64 ids and float32 cosines, best first.
 
     `allowed` and `refused` are int64 embedding ids (allowed None: all). A filter is applied inside the search; with
-    one, an IVF looks into all of its lists, so that few survivors are all found.
+    one, an IVF searches all of its lists, so that few survivors are all found.
     """
     import numpy as np
 

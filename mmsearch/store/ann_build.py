@@ -1,5 +1,5 @@
-"""The two shapes of an ann file, built from the catalogue's vectors as they stream by: an exact scan, and an inverted
-file whose `nprobe` is set by recall measured against the exact answer."""
+"""Building an ann file from the catalogue's vectors, which are streamed: an exact scan, or an inverted file whose
+`nprobe` is set by recall measured against the exact answer."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def _choose_nprobe(index: Any, lists: int, queries: np.ndarray, truth: np.ndarra
     faiss = faiss_module()
 
     nprobe, recall = 1, 0.0
-    if not len(queries):  # nothing to measure with: look everywhere
+    if not len(queries):  # nothing to measure with: search all lists
         return lists, 1.0
     while True:
         parameters: Any = faiss.SearchParametersIVF()

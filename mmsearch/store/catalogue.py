@@ -1,4 +1,4 @@
-"""The catalogue: opening it for one writer or for readers, its settings, its roots, its record of runs."""
+"""The catalogue: its connections, for one writer or for readers, its transactions and its errors."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from mmsearch.store import rows, schema, schema_check, sums
 from mmsearch.store.layout import IndexFolder
 from mmsearch.store.lock import lock_holder
 from mmsearch.store.meta import count_commit, set_meta
-from mmsearch.store.reading import connected
+from mmsearch.store.read_only import connected
 from mmsearch.trust import new_id
 
 
@@ -42,7 +42,7 @@ _LARGEST_SQL = 1 << 20
 
 @contextlib.contextmanager
 def translate_sqlite_errors(folder: IndexFolder) -> Iterator[None]:
-    """Turn SQLite's errors into ours: a full disk into `StoppedEarly`, damage into `DamagedIndex`."""
+    """Translate SQLite's errors: a full disk into `StoppedEarly`, damage into `DamagedIndex`."""
     try:
         yield
     except sqlite3.DatabaseError as error:
@@ -76,8 +76,8 @@ def translate_sqlite_errors(folder: IndexFolder) -> Iterator[None]:
 
 
 def _is_from_store(error: Exception) -> bool:
-    """Whether an error of decoding is one of a row, or of what SQLite has to say about damage: the innermost frame of
-    the package is in `store`. Settings and records of the user's are decoded by others."""
+    """Whether a decoding error is one of a row, or of SQLite's message about damage: the innermost frame of the package
+    is in `store`. Settings and records of the user's are decoded by other parts."""
     inner = ""
     for frame, _ in traceback.walk_tb(error.__traceback__):
         name = str(frame.f_globals.get("__name__", ""))
@@ -91,7 +91,7 @@ def _damaged(folder: IndexFolder, error: Exception) -> DamagedIndex:
 
 
 def _is_sound(folder: IndexFolder) -> bool:
-    """Whether pages and values are as they should be: then an error that makes no sense is a bug of ours."""
+    """Whether pages and values are valid: then an unexpected error is a bug of mmsearch."""
     try:
         with contextlib.closing(connected(folder)) as one:
             _harden(one)
@@ -204,7 +204,7 @@ def check_present(folder: IndexFolder) -> None:
 
 
 def _harden(connection: sqlite3.Connection) -> None:
-    """Trust nothing that the file says: no functions from its schema, no cells beyond a page, no oversized values."""
+    """Trust nothing in the file: no functions from its schema, no cells beyond a page, no oversized values."""
     connection.execute("PRAGMA trusted_schema = OFF")
     connection.execute("PRAGMA cell_size_check = ON")
     connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _LARGEST_VALUE)
@@ -249,7 +249,7 @@ def _check_ours(connection: sqlite3.Connection, folder: IndexFolder) -> None:
 
 @contextlib.contextmanager
 def transaction(connection: sqlite3.Connection, folder: IndexFolder) -> Iterator[None]:
-    """All or nothing: commit at the end, roll back on any error."""
+    """A transaction: committed at the end, rolled back on any error."""
     with translate_sqlite_errors(folder):
         connection.execute("BEGIN IMMEDIATE")
         try:
@@ -268,8 +268,8 @@ def transaction(connection: sqlite3.Connection, folder: IndexFolder) -> Iterator
 
 
 def checkpoint(connection: sqlite3.Connection, folder: IndexFolder, wait_ms: int = 200) -> None:
-    """Move the log into the catalogue and empty it, unless readers are in the way for longer than `wait_ms`: one may
-    stay for hours, and a log that is not empty does no harm. The blocks that change are marked open before."""
+    """Move the log into the catalogue and empty it, unless readers prevent it for longer than `wait_ms`: one may
+    read for hours, and a log that is not empty does no harm. The blocks that change are marked open before."""
     blocks = sums.logged_blocks(folder)
     if not blocks:
         return

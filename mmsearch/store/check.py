@@ -1,5 +1,5 @@
-"""Every promise of the index, held against what is there. Derived things can be made again; true damage is said with
-what is lost and how to get it back."""
+"""The check of every invariant of an index. Derived data can be rebuilt; for other damage the findings name what is
+lost and how to restore it."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ _REPAIR = "`mmsearch verify --repair` makes it again from the catalogue."
 
 @dataclass(frozen=True, slots=True)
 class _Check:
-    """One invariant. `find` yields a sentence for each way in which it is broken; `mend`, where there is one, makes the
-    derived thing again inside a transaction."""
+    """One invariant. `find` yields a sentence for each violation; `mend`, where there is one, rebuilds the derived data
+    inside a transaction."""
 
-    promise: str
+    invariant: str
     find: Callable[[], Iterator[str]]
     mend: Callable[[], None] | None = None
     deep: bool = False
-    differ: str = ""  # of a copy of rows: what to say where it is not known whether the rows or the copy are damaged
+    differ: str = ""  # of a copy of rows: the sentence where it is not known whether the rows or the copy are damaged
 
 
 def findings(
     folder: IndexFolder, connection: sqlite3.Connection, repair: bool, deep: bool, summed: bool = True
 ) -> Iterator[Finding]:
-    """Check all promises over one connection; with `repair`, one that may write, mend what is derived. Without `summed`
-    the catalogue's bytes have nothing to be compared with: rows and a copy of them that differ are damage then, and
-    after any damage nothing is mended."""
+    """Check all invariants over one connection; with `repair`, over one that may write, rebuild derived data. Without
+    `summed` the catalogue's bytes have no checksums: then rows and a copy of them that differ count as damage, and
+    after any damage nothing is rebuilt."""
     for check in _checks(folder, connection):
         if deep or not check.deep:
             found = _run(folder, connection, check, repair, summed)
@@ -45,15 +45,15 @@ def findings(
 def _run(folder: IndexFolder, connection: sqlite3.Connection, check: _Check, repair: bool, summed: bool) -> Finding:
     broken = _broken(folder, check)
     if not broken:
-        return Finding(check.promise, FindingState.OK)
+        return Finding(check.invariant, FindingState.OK)
     if check.differ and not summed:
         sentence = check.differ.format(len(broken)) + ": one of them is damaged, and no checksum says which."
-        return Finding(check.promise, FindingState.BROKEN, sentence, _AGAIN)
+        return Finding(check.invariant, FindingState.BROKEN, sentence, _AGAIN)
     sentence = " ".join(broken[:3]) + (f" (and {len(broken) - 3} more)" if len(broken) > 3 else "")
     if check.mend is None:
-        return Finding(check.promise, FindingState.BROKEN, sentence, _AGAIN)
+        return Finding(check.invariant, FindingState.BROKEN, sentence, _AGAIN)
     if not repair:
-        return Finding(check.promise, FindingState.DERIVED, sentence, _REPAIR)
+        return Finding(check.invariant, FindingState.DERIVED, sentence, _REPAIR)
     try:
         with transaction(connection, folder):
             check.mend()
@@ -61,9 +61,9 @@ def _run(folder: IndexFolder, connection: sqlite3.Connection, check: _Check, rep
     except DamagedIndex as error:
         left = [f"{sentence} {error.sentence}"]
     return (
-        Finding(check.promise, FindingState.BROKEN, left[0], _AGAIN)
+        Finding(check.invariant, FindingState.BROKEN, left[0], _AGAIN)
         if left
-        else Finding(check.promise, FindingState.REPAIRED, sentence)
+        else Finding(check.invariant, FindingState.REPAIRED, sentence)
     )
 
 
@@ -78,7 +78,7 @@ def _broken(folder: IndexFolder, check: _Check) -> list[str]:
 
 
 def _checks(folder: IndexFolder, connection: sqlite3.Connection) -> list[_Check]:
-    """Every promise that can be checked on this index."""
+    """Every invariant that can be checked on this index."""
     one = Invariants(folder, connection)
     return [
         _Check("The catalogue's pages are whole", one.pages, deep=True),

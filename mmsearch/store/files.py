@@ -1,4 +1,4 @@
-"""What the catalogue knows of files and assets: the write side of planning. All inside the caller's transaction."""
+"""The rows of files and assets, as planning writes them. All functions work inside the caller's transaction."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class FileRow(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class FileFacts:
-    """A file as it was found. `path` is relative to its root; `kind` is None for a file of no kind of ours."""
+    """A file as it was found. `path` is relative to its root; `kind` is None for a file of no kind that is indexed."""
 
     path: bytes
     size: int
@@ -87,7 +87,7 @@ def put_change_times(connection: sqlite3.Connection, seen: Iterable[tuple[int, i
 
 
 def move_file(connection: sqlite3.Connection, file_id: int, root_id: int, path: bytes) -> None:
-    """Let another root hold a file; where that has it already, one of the two rows goes."""
+    """Move a file to another root; where that has it already, one of the two rows is deleted."""
     if connection.execute("SELECT 1 FROM files WHERE root_id = ? AND path = ?", (root_id, path)).fetchone():
         remove_file(connection, file_id)
         return
@@ -108,7 +108,7 @@ def put_asset(connection: sqlite3.Connection, key: str, kind: str, format_: str)
 
 
 def link(connection: sqlite3.Connection, file_id: int, asset_id: int) -> None:
-    """Give a file its asset. A pending asset waits behind an older complete one, which stays visible until then."""
+    """Link a file to its asset. A pending asset waits behind an older complete one, which stays visible until then."""
     state = connection.execute("SELECT state FROM assets WHERE id = ?", (asset_id,)).fetchone()[0]
     old = connection.execute(
         "SELECT a.id, a.state FROM files f JOIN assets a ON a.id = f.asset_id WHERE f.id = ?", (file_id,)
@@ -123,7 +123,7 @@ def link(connection: sqlite3.Connection, file_id: int, asset_id: int) -> None:
 
 
 def unlink(connection: sqlite3.Connection, file_id: int, failure: Failure | None) -> None:
-    """Take a file's assets from it, and say why it has none (None: it is of no kind of ours)."""
+    """Unlink a file from its assets, and store the reason (None: it is of no kind that is indexed)."""
     assets = connection.execute("SELECT asset_id, next_asset_id FROM files WHERE id = ?", (file_id,)).fetchone()
     connection.execute(
         "UPDATE files SET asset_id = NULL, next_asset_id = NULL, code = ?, reason = ? WHERE id = ?",
@@ -135,12 +135,12 @@ def unlink(connection: sqlite3.Connection, file_id: int, failure: Failure | None
 
 
 def note_failure(connection: sqlite3.Connection, file_id: int, failure: Failure) -> None:
-    """Say why a file could not be brought up to date; what the index holds of it stays."""
+    """Store why a file could not be brought up to date; what the index holds of it stays."""
     connection.execute("UPDATE files SET code = ?, reason = ? WHERE id = ?", (failure.code, failure.sentence, file_id))
 
 
 def note_passing_failure(connection: sqlite3.Connection, asset_id: int, failure: Failure) -> None:
-    """Say of every file that waits for an asset why it could not be read now; the next run looks at them again."""
+    """Store for every file that waits for an asset why it could not be read now; the next run tries them again."""
     connection.execute(
         "UPDATE files SET code = ?, reason = ? WHERE coalesce(next_asset_id, asset_id) = ?",
         (failure.code, failure.sentence, asset_id),
@@ -153,8 +153,8 @@ def failure_code(connection: sqlite3.Connection, asset_id: int) -> str:
 
 
 def remove_file(connection: sqlite3.Connection, file_id: int) -> None:
-    """A file is gone: it leaves the results now. Its asset is only hidden, since a moved file may want it again;
-    `remove_orphans` ends it when the plan is made."""
+    """Remove a file that is gone. Its asset is only hidden, since a moved file may need it again; `remove_orphans`
+    deletes it when the plan is made."""
     unlink(connection, file_id, None)
     connection.execute("DELETE FROM names_fts WHERE rowid = ?", (file_id,))
     connection.execute("DELETE FROM files WHERE id = ?", (file_id,))
@@ -248,7 +248,7 @@ def failed_files(connection: sqlite3.Connection) -> list[tuple[int, bytes, str, 
 
 
 def noted_files(connection: sqlite3.Connection) -> list[tuple[int, bytes, str]]:
-    """What was left out of files that the index holds: root id, path, and a sentence for each thing."""
+    """What was left out of files that the index holds: root id, path, and a sentence for each note."""
     rows = connection.execute(
         "SELECT f.root_id, f.path, note.value FROM files f JOIN assets a ON a.id = f.asset_id,"
         " json_each(a.details, '$.notes') note WHERE a.state IN ('complete', 'partial') ORDER BY 1, 2, note.key"

@@ -1,4 +1,4 @@
-"""What an index promises, each promise as a check that tells how it is broken, and the way to mend what is derived."""
+"""The invariants of an index: for each a check that yields its violations, for derived data also a rebuild."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from mmsearch.types import FingerprintForm
 
 
 class Invariants:
-    """The checks themselves, over one connection."""
+    """The checks over one connection."""
 
     def __init__(self, folder: IndexFolder, connection: sqlite3.Connection) -> None:
         self.folder = folder
@@ -107,7 +107,7 @@ class Invariants:
             (files.show if shown else files.hide_unused)(self.connection, asset_id)
 
     def orphans(self) -> Iterator[str]:
-        """Assets without files. A run that goes on, or was cut off, leaves some: a moved file may want them again."""
+        """Assets without files. A run that goes on, or was killed, leaves some: a moved file may need them again."""
         run = last_run(self.connection)
         if run is None or run[2].get("outcome") in (RunOutcome.DONE, RunOutcome.GUARD):
             yield from (
@@ -119,7 +119,7 @@ class Invariants:
             )
 
     def mend_orphans(self) -> None:
-        """End them."""
+        """Remove the assets without files."""
         files.remove_orphans(self.connection)
 
     def _visible_segments(self) -> list[int]:
@@ -142,7 +142,7 @@ class Invariants:
         )
 
     def vocabularies(self) -> Iterator[str]:
-        """What both word tables look words up in, against the words they hold."""
+        """The vocabularies of both word tables, compared with the words that the tables hold."""
         for table, column in (("words_fts", "words"), ("names_fts", "names")):
             self.connection.execute(
                 f"CREATE VIRTUAL TABLE IF NOT EXISTS temp.check_{table} USING fts5vocab(main, {table}, row)"
@@ -161,7 +161,7 @@ class Invariants:
         self.mend_names()
 
     def words_counted(self) -> Iterator[str]:
-        """The same in numbers only."""
+        """The number of segments with words against that of rows in the word table."""
         wanted = sum(1 for _ in indexed_words(self.connection, self._visible_segments()))
         there = self.connection.execute("SELECT count(*) FROM words_fts").fetchone()[0]
         if wanted != there:
@@ -219,7 +219,7 @@ class Invariants:
                     yield f"The background of {row.name}:{view} holds other vectors than the embeddings."
 
     def mend_background(self) -> None:
-        """Make it again."""
+        """Rebuild the sample."""
         self.connection.execute("DELETE FROM background")
         for row in self._filled_spaces():
             for view in row.views:
@@ -246,7 +246,7 @@ class Invariants:
         return {} if known is None else known.files
 
     def ann_bytes(self) -> Iterator[str]:
-        """Their hashes."""
+        """The hash of every ann file."""
         for generation in ann.every_generation(self.connection):
             if not ann.is_as_written(self.folder, generation, {}):
                 self.bad_generations.add(generation.id)
@@ -274,5 +274,5 @@ class Invariants:
             yield from (f"{path.name} belongs to nothing." for path in ann.leftovers(self.connection, self.folder))
 
     def sweep(self) -> None:
-        """Remove them."""
+        """Remove the files that a killed run left behind."""
         ann.sweep(self.connection, self.folder)

@@ -1,7 +1,7 @@
-"""The index folder: the names in it, and the careful way to open, check and write files there.
+"""The index folder: the names of its files, and safe ways to open, check and write them.
 
-Nothing in the folder is followed out of it: every part is a plain file with one name, owned by the folder's owner, and
-is opened relative to a descriptor of the folder.
+No link in the folder is followed: every part is a plain file with one name, owned by the folder's owner, and is opened
+relative to a descriptor of the folder.
 """
 
 from __future__ import annotations
@@ -22,16 +22,20 @@ _ROLLBACK = (
     "catalogue.db-mj",
 )  # SQLite writes and unlinks what they name; ours are in WAL mode
 _KINDS = (
-    (stat.S_ISLNK, "a link"), (stat.S_ISDIR, "a folder"), (stat.S_ISFIFO, "a named pipe"),
-    (stat.S_ISSOCK, "a socket"), (stat.S_ISCHR, "a device"), (stat.S_ISBLK, "a device"),
-)  # fmt: skip
+    (stat.S_ISLNK, "a link"),
+    (stat.S_ISDIR, "a folder"),
+    (stat.S_ISFIFO, "a named pipe"),
+    (stat.S_ISSOCK, "a socket"),
+    (stat.S_ISCHR, "a device"),
+    (stat.S_ISBLK, "a device"),
+)
 
 Signature = tuple[int, int, int, int]  # size, mtime_ns, ctime_ns, inode: changes with every write
 
 
 @dataclass(frozen=True, slots=True)
 class IndexFolder:
-    """The folder of one index. Only the catalogue is the truth; all else can be made again from it."""
+    """The folder of one index. The catalogue is the only source of truth; all other files can be rebuilt from it."""
 
     path: Path
 
@@ -72,7 +76,7 @@ class IndexFolder:
             return False
 
     def owner(self) -> int:
-        """The user id of the folder's owner; -1 where it can't be told."""
+        """The user id of the folder's owner; -1 where it is unknown."""
         try:
             return os.lstat(self.path).st_uid
         except OSError:
@@ -183,8 +187,8 @@ class IndexFolder:
             )
 
     def remains(self) -> list[str]:
-        """Parts that only an index which was written to has, beside its catalogue: with no catalogue, or an empty one,
-        they tell that it was lost."""
+        """The parts that only an index with contents has, besides its catalogue: where the catalogue is missing or
+        empty, they show that it was lost."""
         try:
             names = sorted(os.listdir(self.path))
         except OSError:

@@ -51,8 +51,8 @@ def writer_lock(folder: IndexFolder, command: str, wait_s: float = 0.0) -> Itera
 
 
 def _is_ours(folder: IndexFolder) -> bool:
-    """Whether this process holds the lock. Then the file must not be opened: the kernel would give the lock a second
-    time, and closing any descriptor of the file lets go of it."""
+    """Whether this process holds the lock. Then the file must not be opened: the kernel would grant the lock a second
+    time, and closing any descriptor of the file releases it."""
     with contextlib.suppress(OSError):
         facts = os.lstat(folder.lock)
         return (facts.st_dev, facts.st_ino) in _held

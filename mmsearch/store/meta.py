@@ -1,4 +1,4 @@
-"""The settings of an index: the `meta` table, and the id in it that tells indexes apart."""
+"""The `meta` table: the settings of an index, and its id, which no other index has."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def set_meta(connection: sqlite3.Connection, key: str, value: str) -> None:
 
 
 def count_commit(connection: sqlite3.Connection) -> int:
-    """Count the commit that ends the caller's transaction; gives how many there were with it."""
+    """Count the commit that ends the caller's transaction. Returns the number of commits with it."""
     row = connection.execute(
         "INSERT INTO meta VALUES ('commits', '1') ON CONFLICT (key) DO UPDATE"
         " SET value = CAST(CAST(value AS INTEGER) + 1 AS TEXT) RETURNING value"

@@ -65,7 +65,7 @@ def _loaded_rules(text: str) -> FileRules:
 
 
 def set_rules(connection: sqlite3.Connection, root_id: int, rules: FileRules) -> None:
-    """Remember which files of a root the index covers."""
+    """Store the rules by which files of a root are indexed."""
     connection.execute("UPDATE roots SET rules = ? WHERE id = ?", (json.dumps(asdict(rules)), root_id))
 
 
@@ -77,7 +77,7 @@ def mounts(connection: sqlite3.Connection, root: Root) -> dict[bytes, int]:
 
 
 def set_mounts(connection: sqlite3.Connection, root_id: int, devices: Mapping[bytes, int]) -> None:
-    """Remember the mount points of a root, as `mounts` returns them."""
+    """Store the mount points of a root, as `mounts` returns them."""
     connection.execute("UPDATE roots SET device = ? WHERE id = ?", (devices.get(b"", 0), root_id))
     connection.execute("DELETE FROM mounts WHERE root_id = ?", (root_id,))
     connection.executemany(
@@ -108,7 +108,7 @@ def _guarded_key(root_id: int) -> str:
 
 
 def add_root(connection: sqlite3.Connection, folder: IndexFolder, path: bytes, walked: bool, device: int) -> Root:
-    """Take a root in. One that lies beside or below the index folder is stored relative to it, so that both can be
+    """Add a root. One that lies beside or below the index folder is stored relative to it, so that both can be
     moved together. Inside the caller's transaction."""
     base = os.fsencode(folder.path.absolute().parent)
     inside = is_below(path, base)
@@ -126,7 +126,7 @@ def remove_root(connection: sqlite3.Connection, root_id: int) -> None:
 
 
 def set_forgotten(connection: sqlite3.Connection, root_id: int, paths: Iterable[bytes]) -> None:
-    """Remember which paths of a root a walk must leave alone."""
+    """Store the paths of a root that walks leave out."""
     names = sorted(path.decode("utf-8", "surrogateescape") for path in set(paths))
     connection.execute("UPDATE roots SET forgotten = ? WHERE id = ?", (json.dumps(names), root_id))
 

@@ -1,4 +1,4 @@
-"""Whether the values in a catalogue are such as we write: asked when a value made no sense, and by `verify`."""
+"""Whether the values in a catalogue are such as mmsearch writes: checked after an unexpected value, and by `verify`."""
 
 from __future__ import annotations
 

@@ -7,8 +7,8 @@ must (or something is lost)
   2. A changed file's new asset takes the old one's place in one transaction, when it is complete.
   3. Ids are never used twice (AUTOINCREMENT): an older FAISS file would answer with another segment for them.
 should (or something is rebuilt)
-  4. An ann file is complete, synced and named before a `generations` row tells of it.
-  5. `background` and the two FTS tables say the same as the tables they are made from.
+  4. An ann file is complete, synced and named before a `generations` row refers to it.
+  5. `background` and the two FTS tables agree with the tables they are made from.
 """
 
 from __future__ import annotations
@@ -205,7 +205,7 @@ def _with_old_names(sql: str) -> str:
 
 
 # What leads to each version from the one before. What was extracted before there were fingerprints is stale.
-# Files without a change time were last looked at by a run that is over: `CTIMES_SINCE` is when the last one began.
+# Files without a change time were last inspected by a run that is over: `CTIMES_SINCE` is when the last one began.
 CTIMES_SINCE = "ctimes since"
 _STEPS = {
     2: _with_old_names(_FINGERPRINTS) + "UPDATE assets SET extractor = 0 WHERE id IN (SELECT asset_id FROM segments);",

@@ -15,7 +15,7 @@ _ACTING = re.compile(r"\b(CHECK|GENERATED|COLLATE)\b|\bAS\s*\(", re.IGNORECASE)
 
 
 def foreign(connection: sqlite3.Connection, version: int) -> str:
-    """What in the schema of a catalogue of that version is not ours, in a few words; nothing where all of it is. An
+    """What in the schema of a catalogue of that version is foreign, in a few words; empty where nothing is. An
     older catalogue may lack tables, indexes and columns."""
     ours, found = _statements(version), set()
     for kind, name, sql in connection.execute("SELECT type, name, sql FROM sqlite_master"):

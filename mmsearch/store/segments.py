@@ -1,4 +1,4 @@
-"""Committing what the pipeline made: segments, words and embeddings of a span become visible in one transaction."""
+"""Committing results of the pipeline: segments, words and embeddings of a span become visible in one transaction."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 PASSING = (
     FailureCode.VANISHED,
     FailureCode.PERMISSION,
-)  # failures that say nothing of the bytes: the next run tries again
+)  # failures that do not depend on the bytes: the next run tries again
 BACKGROUND_SIZE = 1000  # a mean and a spread need no more; 1,000 x 384 in float16 are read in a millisecond
 
 
 @dataclass(frozen=True, slots=True)
 class RecognizedText:
-    """Words read out of one segment's picture or sound."""
+    """Text that was recognized in one segment's picture or sound."""
 
     ordinal: int
     reader: str  # ocr, speech
@@ -59,47 +59,52 @@ class SpanResult:
     recognized: list[RecognizedText] = field(default_factory=list)
     vectors: list[Vectors] = field(default_factory=list)
     fingerprints: list[Fingerprint] = field(default_factory=list)
-    readers: dict[str, str] = field(default_factory=dict)  # engine by reader that looked at this span
+    readers: dict[str, str] = field(default_factory=dict)  # engine by reader that processed this span
     failure: Failure | None = None
     kept: bool = False  # with a failure: the segments are good all the same, only words of theirs are missing
 
 
-def commit_span(connection: sqlite3.Connection, chunk: SpanResult, space_ids: Iterable[int]) -> str:
+def commit_span(connection: sqlite3.Connection, result: SpanResult, space_ids: Iterable[int]) -> str:
     """Write the result of a span, inside the caller's transaction. Returns the asset's state: pending while spans are
     missing, else complete, partial or failed; `later` for a failure that may pass, of which nothing is written. A span
     that is in already is left alone, so a repeated one is harmless.
     """
-    row = connection.execute("SELECT state, visible FROM assets WHERE id = ?", (chunk.asset_id,)).fetchone()
+    row = connection.execute("SELECT state, visible FROM assets WHERE id = ?", (result.asset_id,)).fetchone()
     if row is None or row[0] != AssetState.PENDING:
         return "gone" if row is None else str(row[0])
-    if chunk.failure is not None and chunk.failure.code in PASSING:
+    if result.failure is not None and result.failure.code in PASSING:
         return "later"
-    if chunk.probe is not None:  # spans come in any order, so each brings it
+    if result.probe is not None:  # spans come in any order, so each brings it
         connection.execute(
             "UPDATE assets SET spans = ?, details = ? WHERE id = ? AND spans IS NULL",
-            (len(chunk.probe.spans), json.dumps({**chunk.probe.details, "notes": chunk.probe.notes}), chunk.asset_id),
+            (
+                len(result.probe.spans),
+                json.dumps({**result.probe.details, "notes": result.probe.notes}),
+                result.asset_id,
+            ),
         )
-    if chunk.span is None:
-        return _finish(connection, chunk.asset_id, chunk.failure, space_ids)
+    if result.span is None:
+        return _finish(connection, result.asset_id, result.failure, space_ids)
     new = connection.execute(
         "INSERT OR IGNORE INTO spans (asset_id, span, code, reason) VALUES (?, ?, ?, ?)",
         (
-            chunk.asset_id,
-            chunk.span,
-            *((chunk.failure.code, chunk.failure.sentence) if chunk.failure else (None, None)),
+            result.asset_id,
+            result.span,
+            *((result.failure.code, result.failure.sentence) if result.failure else (None, None)),
         ),
     )
-    if new.rowcount and (chunk.failure is None or chunk.kept):
-        _write(connection, chunk, visible=bool(row[1]))
+    if new.rowcount and (result.failure is None or result.kept):
+        _write(connection, result, visible=bool(row[1]))
     total, done = connection.execute(
-        "SELECT spans, (SELECT count(*) FROM spans WHERE asset_id = a.id) FROM assets a WHERE id = ?", (chunk.asset_id,)
+        "SELECT spans, (SELECT count(*) FROM spans WHERE asset_id = a.id) FROM assets a WHERE id = ?",
+        (result.asset_id,),
     ).fetchone()
-    return _finish(connection, chunk.asset_id, None, space_ids) if done >= total else AssetState.PENDING
+    return _finish(connection, result.asset_id, None, space_ids) if done >= total else AssetState.PENDING
 
 
-def _write(connection: sqlite3.Connection, chunk: SpanResult, visible: bool) -> None:
+def _write(connection: sqlite3.Connection, result: SpanResult, visible: bool) -> None:
     ids: dict[int, int] = {}
-    for segment in chunk.segments:
+    for segment in result.segments:
         place, details = segment.locator, dict(segment.details)
         if segment.cues:
             details["cues"] = [[cue.start_s, cue.end_s, cue.text] for cue in segment.cues]
@@ -107,50 +112,63 @@ def _write(connection: sqlite3.Connection, chunk: SpanResult, visible: bool) -> 
             "INSERT INTO segments (asset_id, ordinal, page, start_s, end_s, line_start, line_end, text, details)"
             " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
-                chunk.asset_id, segment.ordinal, place.page, place.start_s, place.end_s, place.line_start,
-                place.line_end, clean(segment.text), clean(json.dumps(details, ensure_ascii=False)),
+                result.asset_id,
+                segment.ordinal,
+                place.page,
+                place.start_s,
+                place.end_s,
+                place.line_start,
+                place.line_end,
+                clean(segment.text),
+                clean(json.dumps(details, ensure_ascii=False)),
             ),
-        )  # fmt: skip
+        )
         ids[segment.ordinal] = int(cursor.lastrowid or 0)
     connection.executemany(
         "INSERT INTO recognized_text (segment_id, reader, engine, start_s, end_s, text) VALUES (?, ?, ?, ?, ?, ?)",
-        [(ids[r.ordinal], r.reader, r.engine, r.start_s, r.end_s, clean(r.text)) for r in chunk.recognized],
+        [(ids[r.ordinal], r.reader, r.engine, r.start_s, r.end_s, clean(r.text)) for r in result.recognized],
     )
     connection.executemany(
         "INSERT OR IGNORE INTO fingerprints (asset_id, form, at, key, body) VALUES (?, ?, ?, ?, ?)",
-        [(chunk.asset_id, one.form, one.at, one.key, one.body) for one in chunk.fingerprints],
+        [(result.asset_id, one.form, one.at, one.key, one.body) for one in result.fingerprints],
     )
-    for vectors in chunk.vectors:
+    for vectors in result.vectors:
         half = vectors.matrix.astype("float16")
         connection.executemany(
             "INSERT INTO embeddings (segment_id, space_id, view, part, sampling_hash, vector)"
             " VALUES (?, ?, ?, ?, ?, ?)",
             [
-                (ids[vectors.ordinal], vectors.space_id, vectors.view, part,
-                 sampling_hash(chunk.key, vectors.ordinal, vectors.view, part), row.tobytes())
+                (
+                    ids[vectors.ordinal],
+                    vectors.space_id,
+                    vectors.view,
+                    part,
+                    sampling_hash(result.key, vectors.ordinal, vectors.view, part),
+                    row.tobytes(),
+                )
                 for part, row in enumerate(half)
             ],
-        )  # fmt: skip
-    if chunk.readers:
+        )
+    if result.readers:
         readers = json.loads(
-            connection.execute("SELECT readers FROM assets WHERE id = ?", (chunk.asset_id,)).fetchone()[0]
+            connection.execute("SELECT readers FROM assets WHERE id = ?", (result.asset_id,)).fetchone()[0]
         )
         connection.execute(
-            "UPDATE assets SET readers = ? WHERE id = ?", (json.dumps(readers | chunk.readers), chunk.asset_id)
+            "UPDATE assets SET readers = ? WHERE id = ?", (json.dumps(readers | result.readers), result.asset_id)
         )
-    _add_notes(connection, chunk)
+    _add_notes(connection, result)
     if visible:
         write_words(connection, list(ids.values()))
 
 
-def _add_notes(connection: sqlite3.Connection, chunk: SpanResult) -> None:
-    """Say of the asset what decoding had to say of its segments."""
-    said = [str(segment.details["note"]) for segment in chunk.segments if segment.details.get("note")]
+def _add_notes(connection: sqlite3.Connection, result: SpanResult) -> None:
+    """Add the notes that decoding made on segments to those of the asset."""
+    said = [str(segment.details["note"]) for segment in result.segments if segment.details.get("note")]
     if said:
-        row = connection.execute("SELECT details FROM assets WHERE id = ?", (chunk.asset_id,)).fetchone()
+        row = connection.execute("SELECT details FROM assets WHERE id = ?", (result.asset_id,)).fetchone()
         details = json.loads(row[0])
         details["notes"] = list(dict.fromkeys([*details.get("notes", ()), *said]))
-        connection.execute("UPDATE assets SET details = ? WHERE id = ?", (json.dumps(details), chunk.asset_id))
+        connection.execute("UPDATE assets SET details = ? WHERE id = ?", (json.dumps(details), result.asset_id))
 
 
 def _finish(connection: sqlite3.Connection, asset_id: int, failure: Failure | None, space_ids: Iterable[int]) -> str:

@@ -50,8 +50,8 @@ class Place:
 class Snapshot:
     """One state of an index, for one query after another. A context manager; use from one thread at a time.
 
-    `end` and `begin` part the queries: between them no lock is held, so that a writer is not kept from emptying its
-    log, while what was read of the index stays in memory for as long as the index does not change."""
+    Between `end` and `begin` of two queries no lock is held, so that a writer can empty its log, while data that was
+    read from the index stays in memory for as long as the index does not change."""
 
     def __init__(self, folder: IndexFolder, where: Filter | None = None) -> None:
         """Open the catalogue (raises as `open_reader` does) and begin a query that sees only what the filter allows."""
@@ -79,7 +79,7 @@ class Snapshot:
         self._files = self._signatures()
 
     def _note_doubts(self, known: sums.Sums | None) -> None:
-        """Note what can't be told from the catalogue alone: bytes that have no checksums, and commits that are lost."""
+        """Note what the catalogue alone does not show: bytes that have no checksums, and commits that are lost."""
         if known is not None and known.commits > commits(self.connection):
             self.notes.append(
                 f"{known.commits - commits(self.connection)} commits are lost: the log of the last run was deleted, cut"
@@ -176,7 +176,7 @@ class Snapshot:
 
     def nearest(self, space_id: int, view: str, query: np.ndarray, k: int) -> list[tuple[int, float]]:
         """The segments nearest to a query, a unit vector float32 (dimension,): (segment id, cosine), best first, each
-        segment once with its best part. At most `k` embeddings are looked at."""
+        segment once with its best part. At most `k` embeddings are searched."""
         import numpy as np
 
         generation, index, tail_ids, tail = self._view(space_id, view, len(query))
@@ -243,7 +243,7 @@ class Snapshot:
         return _matrix(rows)
 
     def places(self, segment_ids: list[int]) -> dict[int, Place]:
-        """What these segments say and where they lie."""
+        """The words of these segments, and where they lie."""
         result: dict[int, Place] = {}
         for some in chunks(segment_ids):
             marks = ",".join("?" * len(some))
@@ -260,10 +260,10 @@ class Snapshot:
                 some,
             ):
                 details = json.loads(row[9])
-                result[row[0]] = Place(
-                    row[0], row[1], row[2], Locator(*row[3:8]), row[8], str(details.get("title", "")),
-                    cues_of(details), tuple(read.get(row[0], ())),
-                )  # fmt: skip
+                title, cues = str(details.get("title", "")), cues_of(details)
+                words = tuple(read.get(row[0], ()))
+                segment_id, asset_id, kind, text = row[0], row[1], row[2], row[8]
+                result[segment_id] = Place(segment_id, asset_id, kind, Locator(*row[3:8]), text, title, cues, words)
         return result
 
     def assets_of(self, segment_ids: list[int]) -> dict[int, int]:

@@ -1,7 +1,7 @@
 """The spaces of an index as rows: adding one, what each still lacks, and putting new ones in the place of the old.
 
-A space is in use, `building` (made beside those in use by a rebuild; no search sees it) or `leaving` (its place was
-taken; its embeddings go in batches, so that no transaction is long). The state stands in `recorded`; a row that is not
+A space is in use, `building` (being made by a rebuild beside those in use; not searched) or `leaving` (replaced; its
+embeddings are deleted in batches, so that no transaction is long). The state is stored in `recorded`; a row that is not
 in use has a mark before its name, which is unique.
 """
 
@@ -51,7 +51,7 @@ def all_spaces(connection: sqlite3.Connection) -> list[SpaceRow]:
 
 
 def _space(number: int, name: str, fingerprint: Any, recorded: Any, dimension: int, views: Any) -> SpaceRow:
-    """A space, of values of the right kind. Raises `DamagedIndex` for others, which no version has written."""
+    """A space from its row. Raises `DamagedIndex` for values that no version has written."""
     right = (
         isinstance(name, str)
         and isinstance(fingerprint, dict)
@@ -191,7 +191,7 @@ def note_encoded(
 
 
 def swap(connection: sqlite3.Connection, folder: IndexFolder) -> None:
-    """Put the spaces that were built in the place of those in use, in one transaction."""
+    """Replace the spaces in use by those that were built, in one transaction."""
     with transaction(connection, folder):
         for row in spaces(connection):
             _set_state(connection, row, LEAVING)
@@ -202,7 +202,7 @@ def swap(connection: sqlite3.Connection, folder: IndexFolder) -> None:
 
 
 def abandon(connection: sqlite3.Connection, folder: IndexFolder) -> None:
-    """Give up the spaces that are being built."""
+    """Abandon the spaces that are being built."""
     with transaction(connection, folder):
         for row in spaces(connection, BUILDING):
             _set_state(connection, row, LEAVING)
@@ -222,7 +222,7 @@ def _set_state(connection: sqlite3.Connection, row: SpaceRow, state: str) -> Non
 
 
 def remove_leaving(connection: sqlite3.Connection, folder: IndexFolder) -> Iterator[None]:
-    """Remove spaces whose place was taken, a transaction at a time; yields between two."""
+    """Remove replaced spaces, one transaction at a time; yields between two."""
     for row in spaces(connection, LEAVING):
         more = True
         while more:

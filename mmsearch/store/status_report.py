@@ -1,4 +1,4 @@
-"""What an index holds, in numbers."""
+"""The state of an index, in numbers."""
 
 from __future__ import annotations
 
@@ -125,7 +125,7 @@ def _counts(connection: sqlite3.Connection, sql: str) -> dict[str, int]:
 
 
 def _skipped(connection: sqlite3.Connection) -> dict[str, int]:
-    """Files that are known by name only, by extension or by why."""
+    """The numbers of files that are known by name only, by extension or reason."""
     counts: dict[str, int] = {}
     for path, code, format_ in connection.execute(
         f"SELECT f.path, f.code, f.format FROM files f LEFT JOIN assets a ON a.id = f.asset_id WHERE {HELD} = 'skipped'"

@@ -12,7 +12,7 @@ from mmsearch.types import FingerprintForm
 
 @dataclass(slots=True)
 class AssetFingerprints:
-    """The fingerprints of one asset: the id and key of each by form and place, and what else tells two assets apart.
+    """The fingerprints of one asset: the id and key of each by form and place, and what else distinguishes two assets.
 
     `of`: (form, at) -> (fingerprint id, key), for look, frame and sound. `words`: the keys of its spans, in order."""
 

@@ -1,8 +1,8 @@
-"""Checksums of the catalogue: SQLite has none, so a bit that flips in a text or a vector would never be seen.
+"""Checksums of the catalogue: SQLite has none, so a flipped bit in a text or a vector would never be detected.
 
 `catalogue.sums` is one line of JSON with its own CRC-32: the stat signature of the catalogue, a CRC-32 for each MiB of
 it, and the stat signatures of the ann files. Before a writer moves its log into the catalogue it appends a line that
-names the blocks that change ("open"); at its end it sums these again and writes the file anew. So a run without changes
+names the blocks that change ("open"); at its end it sums these again and rewrites the file. So a run without changes
 sums a few blocks of a large catalogue, and after a kill all blocks but the open ones are still known.
 """
 
@@ -41,7 +41,7 @@ class BadSums(Exception):
 
 @dataclass(slots=True)
 class Sums:
-    """What the file says. `open` are the numbers of blocks that may have changed since; None: any may have."""
+    """The contents of the file. `open` are the numbers of blocks that may have changed since; None: any may have."""
 
     catalogue: Signature | None = None
     blocks: list[int] = field(default_factory=list)
@@ -146,8 +146,8 @@ def mark_open(folder: IndexFolder, blocks: Iterable[int]) -> None:
 
 
 def note_commits(folder: IndexFolder, number: int) -> None:
-    """Note how many commits the catalogue has seen, after the last of them: a log that is deleted, cut or damaged takes
-    commits along in silence, and with them the catalogue's own count. Raises `OSError`."""
+    """Note how many commits the catalogue has seen, after the last of them: with a log that is deleted, cut or damaged
+    commits are lost without an error, and with them the catalogue's own count. Raises `OSError`."""
     with open(folder.open_part(folder.sums.name, os.O_WRONLY | os.O_APPEND), "ab", buffering=0) as file:
         file.write(_line({"commits": number}))
 
@@ -206,8 +206,8 @@ def _summed(folder: IndexFolder, numbers: Iterable[int]) -> Iterator[tuple[int, 
 
 
 def is_in_wal_mode(folder: IndexFolder) -> bool:
-    """Whether the header of the catalogue says that SQLite is to use a write-ahead log, as every catalogue of ours does
-    from its first page on; so does one that is new, empty, or no database at all. Raises `OSError`."""
+    """Whether SQLite uses a write-ahead log for the catalogue, by its header, as for every catalogue of mmsearch; also
+    True for one that is new, empty, or no database at all. Raises `OSError`."""
     with opened(folder) as descriptor:
         head = os.pread(descriptor, 20, 0)
     return not head.startswith(b"SQLite format 3\0") or head[18:20] == b"\2\2"
@@ -228,7 +228,7 @@ def opened(folder: IndexFolder) -> Iterator[int]:
 
 def _close(descriptor: int) -> None:
     """Close a descriptor of the catalogue, or keep it where SQLite has the file open in this process too: closing any
-    descriptor of a file lets go of all locks on it."""
+    descriptor of a file releases all locks on it."""
     facts = os.fstat(descriptor)
     mine = facts.st_dev, facts.st_ino
     with _guard:
@@ -291,7 +291,7 @@ def check_reader(folder: IndexFolder) -> None:
 
 
 def damage(folder: IndexFolder, bad: list[int]) -> DamagedIndex:
-    """What to say of blocks that are not as they were written."""
+    """The error for blocks that are not as they were written."""
     where = ", ".join(f"{number} MiB" for number in bad[:3]) + (" and more" if len(bad) > 3 else "")
     return DamagedIndex(
         f"The catalogue of {folder.path} is damaged: its bytes have changed since they were written (at {where}).",
@@ -300,5 +300,5 @@ def damage(folder: IndexFolder, bad: list[int]) -> DamagedIndex:
 
 
 def anew(folder: IndexFolder) -> str:
-    """The step that heals what nothing can be made from."""
+    """The next step for damage that can't be rebuilt."""
     return f"Restore {folder.path} from a backup, or delete it and run `{index_command(folder.path)}` again."

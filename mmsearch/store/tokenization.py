@@ -1,4 +1,4 @@
-"""Text as the word tables hold it. What is written and what is asked go through the same preparation."""
+"""Tokenization of the word tables. Stored texts and queries are prepared in the same way."""
 
 from __future__ import annotations
 
@@ -33,10 +33,22 @@ _OPTIONAL = re.compile(
 )
 _FOLD = str.maketrans(
     {
-        "ς": "σ", "ß": "ss", "æ": "ae", "œ": "oe", "ø": "o", "đ": "d", "ð": "d", "ł": "l", "ı": "i", "þ": "th",
-        "ى": "ي", "ی": "ي", "ة": "ه", "ک": "ك",  # Arabic letters that writers exchange
+        "ς": "σ",
+        "ß": "ss",
+        "æ": "ae",
+        "œ": "oe",
+        "ø": "o",
+        "đ": "d",
+        "ð": "d",
+        "ł": "l",
+        "ı": "i",
+        "þ": "th",
+        "ى": "ي",
+        "ی": "ي",
+        "ة": "ه",
+        "ک": "ك",  # Arabic letters that writers exchange
     }
-)  # fmt: skip
+)
 # Punctuation and signs among the marks that `_WORD` lets into words: the Hindi full stop, the Hebrew hyphen.
 _FOLD |= {
     code: " " for code in (*range(0x0591, 0x05C8), *range(0x0900, 0x0E00)) if unicodedata.category(chr(code))[0] in "PS"
@@ -45,7 +57,7 @@ _NAME_PARTS = re.compile(r"[A-Z]{2,}(?![a-z])|[A-Z]?[a-z]+|[A-Z]|\d+")
 
 
 def prepare(text: str) -> str:
-    """What the word tables hold for a text: its words, each a token of FTS5, parted by spaces."""
+    """What the word tables hold for a text: its words, each a token of FTS5, separated by spaces."""
     return " ".join(tokens(text))
 
 

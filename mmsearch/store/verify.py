@@ -1,4 +1,4 @@
-"""`verify`: the bytes of the index against their sums, then every promise against what is there."""
+"""`verify`: the bytes of the index are compared with their checksums, then every invariant is checked."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ _NEXT_RUN = "The next `mmsearch index` checks the catalogue and sums it."
 
 
 def verify(folder: IndexFolder, repair: bool, deep: bool) -> list[Finding]:
-    """Check all promises; with `repair` mend what is derived. Raises `NoIndex`, `LockHeld` (with `repair`),
-    `DamagedIndex` for what does not even open."""
+    """Check all invariants; with `repair` rebuild derived data. Raises `NoIndex`, `LockHeld` (with `repair`),
+    `DamagedIndex` for an index that can't be opened."""
     with contextlib.ExitStack() as held:
         if repair:
-            open_reader(folder, values=False).close()  # says so if there is no index, before a folder is touched
+            open_reader(folder, values=False).close()  # raises `NoIndex` before a folder is touched
             writer = held.enter_context(writing(folder, "verify --repair", heal=False))
             whole, summed = _bytes(folder), not sums.why_unchecked(folder)
             result = _findings(folder, writer.connection, repair, deep or not summed, summed)  # it is summed on leaving
             writer.sound = all(one.state != FindingState.BROKEN for one in (whole, *result))
             if writer.sound and whole.state in (FindingState.DERIVED, FindingState.UNCHECKED):
-                whole = Finding(whole.promise, FindingState.REPAIRED, whole.sentence)
+                whole = Finding(whole.invariant, FindingState.REPAIRED, whole.sentence)
             return [whole, *_lost(folder, writer.connection), *result]
         whole = _bytes(folder)
         try:
@@ -56,7 +56,7 @@ def _findings(
 
 
 def _lost(folder: IndexFolder, connection: sqlite3.Connection) -> list[Finding]:
-    """What a log that is gone or damaged has taken along; the next run does it again, and no repair can."""
+    """The commits that a missing or damaged log has lost; the next run does their work again, and no repair can."""
     try:
         known = sums.read(folder)
     except sums.BadSums:
@@ -68,12 +68,13 @@ def _lost(folder: IndexFolder, connection: sqlite3.Connection) -> list[Finding]:
 
 
 def _bytes(folder: IndexFolder) -> Finding:
-    """All blocks of the catalogue are summed, also where nothing tells of a change."""
+    """Whether the catalogue's bytes agree with their checksums. All blocks are read, also those without a sign of a
+    change."""
     folder.check()
-    return Finding(BYTES, *next(_trouble(folder), (FindingState.OK, "", "")))
+    return Finding(BYTES, *next(_problems(folder), (FindingState.OK, "", "")))
 
 
-def _trouble(folder: IndexFolder) -> Iterator[tuple[FindingState, str, str]]:
+def _problems(folder: IndexFolder) -> Iterator[tuple[FindingState, str, str]]:
     try:
         known = sums.read(folder)
         while known is not None and folder.exists() and (bad := sums.damaged_blocks(folder, known)):

@@ -1,4 +1,4 @@
-"""The word tables, asked: which segments and files hold which words, and how common a word is."""
+"""Queries of the word tables: which segments and files hold which words, and how common a word is."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from mmsearch.store.words import chunks
 
-COMMON_SHARE, COMMON_ROWS = 0.05, 20_000  # a word in more rows than both finds no candidates: it tells too little
+COMMON_SHARE, COMMON_ROWS = 0.05, 20_000  # a word in more rows than both finds no candidates
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +25,8 @@ NAMES = Table("names_fts", "names", "temp.allowed_files")
 
 
 class Vocabulary:
-    """One word table of a snapshot. With `filtered`, only rows that the filter allows are found; how common a word is
-    is always asked of the whole index, so that a filter does not change what words weigh."""
+    """One word table of a snapshot. With `filtered`, only rows that the filter allows are found; the frequency of a
+    word is always that in the whole index, so that a filter does not change the weights of words."""
 
     def __init__(self, connection: sqlite3.Connection, table: Table, filtered: bool) -> None:
         self._connection = connection
@@ -95,7 +95,7 @@ class Vocabulary:
         return result
 
     def rare(self, words: Sequence[str], frequency: Callable[[str], int]) -> list[str]:
-        """The words worth looking candidates up by: not the very common ones, unless there are no others."""
+        """The words by which candidates are found: not the very common ones, unless there are no others."""
         limit = max(COMMON_SHARE * self.rows, COMMON_ROWS)
         return [word for word in words if frequency(word) <= limit] or list(words)
 
@@ -106,8 +106,8 @@ def quoted(words: str) -> str:
 
 
 def _varints(blob: bytes) -> list[int]:
-    """SQLite's variable-length integers: seven bits a byte, the high bit says that more follow; a ninth byte counts
-    whole."""
+    """SQLite's variable-length integers: seven bits a byte, the high bit marks that more follow; a ninth byte has
+    eight bits."""
     numbers: list[int] = []
     value = length = 0
     for byte in blob:

@@ -1,4 +1,4 @@
-"""The word table, written: the prepared words of segments, with all text that was recognized in them."""
+"""Writing the word table: the prepared words of segments, with all text that was recognized in them."""
 
 from __future__ import annotations
 

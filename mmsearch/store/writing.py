@@ -1,4 +1,4 @@
-"""The one way to write to an index: the lock, the checks before, the catalogue, and its sums at the end."""
+"""Write access to an index: the lock, the checks before, the catalogue, and its checksums at the end."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _LEFT_BY_KILLS = ("No left-over files lie in the index folder", "No asset is lef
 
 @dataclass(slots=True)
 class Writer:
-    """An open catalogue, and what was found wrong with the index and made again."""
+    """An open catalogue, and notes on what was damaged in the index and rebuilt."""
 
     connection: sqlite3.Connection
     notes: list[str] = field(default_factory=list)
@@ -31,8 +31,8 @@ class Writer:
 
 @contextlib.contextmanager
 def writing(folder: IndexFolder, command: str, wait_s: float = 0.0, heal: bool = True) -> Iterator[Writer]:
-    """Hold the writer lock and the catalogue, checked and, with `heal`, made whole; on leaving, the log is moved in and
-    the sums are written.
+    """Hold the writer lock and the catalogue, checked and, with `heal`, repaired; on exit the log is moved into the
+    catalogue and the checksums are written.
 
     Raises `LockHeld`, `DamagedIndex`, `NewerSchema`, `IndexUnusable`.
     """
@@ -63,8 +63,8 @@ def writing(folder: IndexFolder, command: str, wait_s: float = 0.0, heal: bool =
 
 
 def _checked_sums(folder: IndexFolder) -> tuple[sums.Sums | None, bool, list[str]]:
-    """The sums, held against the catalogue, and whether that is just as a run here left it: the stat signature can't be
-    brought along in a copy or an archive. Raises `DamagedIndex`."""
+    """The checksums, compared with the catalogue, and whether the catalogue is as a run on this machine left it: a copy
+    or an archive does not keep the stat signature. Raises `DamagedIndex`."""
     if not folder.exists():
         return None, False, []
     try:
@@ -86,17 +86,17 @@ def _is_new(connection: sqlite3.Connection) -> bool:
 
 
 def _healed(folder: IndexFolder, connection: sqlite3.Connection, known: sums.Sums | None, sure: bool) -> list[str]:
-    """Make again what is derived and damaged; unless the catalogue is surely as a run left it, hold what can be checked
-    quickly against it, and all that can be where its bytes have nothing to be compared with: at the end they are summed
-    as they are. Returns a sentence for each repair. Raises `DamagedIndex`."""
+    """Rebuild derived data that is damaged. Unless the catalogue is surely as a run left it (`sure`), check its
+    invariants: those that are checked quickly, and all of them where its bytes have no checksums, since at the end the
+    bytes get checksums as they are. Returns a sentence for each repair. Raises `DamagedIndex`."""
     notes = []
     unchecked = known is None or bool(known.unchecked)
     found = () if sure else findings(folder, connection, repair=True, deep=unchecked, summed=not unchecked)
     for finding in found:
         if finding.state == FindingState.BROKEN:
-            raise DamagedIndex(f"{finding.promise}: that does not hold. {finding.sentence}", sums.anew(folder))
-        if finding.state == FindingState.REPAIRED and finding.promise not in _LEFT_BY_KILLS:
-            notes.append(f"{finding.promise}: that did not hold ({finding.sentence.rstrip('.')}); it was made again.")
+            raise DamagedIndex(f"{finding.invariant}: that does not hold. {finding.sentence}", sums.anew(folder))
+        if finding.state == FindingState.REPAIRED and finding.invariant not in _LEFT_BY_KILLS:
+            notes.append(f"{finding.invariant}: that did not hold ({finding.sentence.rstrip('.')}); it was made again.")
     with translate_sqlite_errors(folder):
         for name in ann.drop_bad(connection, folder, {} if known is None else known.files):
             notes.append(f"{name} was damaged or missing; it is built again from the catalogue.")
@@ -104,8 +104,8 @@ def _healed(folder: IndexFolder, connection: sqlite3.Connection, known: sums.Sum
 
 
 def _close(folder: IndexFolder, writer: Writer) -> None:
-    """Move the log in, close the catalogue, and sum what has changed. Where a reader keeps the log, or the disk is
-    full, the sums stay open."""
+    """Move the log into the catalogue, close it, and update the checksums. Where a reader keeps the log, or the disk is
+    full, the checksums stay open."""
     try:
         with contextlib.suppress(sqlite3.DatabaseError, sqlite3.ProgrammingError):
             checkpoint(writer.connection, folder)

@@ -103,7 +103,7 @@ def test_one_that_is_not_as_it_was_written_is_not_loaded_and_told(made: Path, ho
     BROKEN[how](place(made))
     with pytest.raises(ModelUnavailable, match="exported query encoder"), Index.open(index) as opened:
         opened.search(Query(text="ferry"), RunOptions(query_encoder="onnx"))
-    told = [finding for finding in Index.verify(index) if "query encoders" in finding.promise]
+    told = [finding for finding in Index.verify(index) if "query encoders" in finding.invariant]
     assert [finding.state for finding in told] == ["derived"]
     assert "query encoder" in told[0].sentence
     with Index.open(index) as opened:
@@ -125,7 +125,7 @@ def test_a_query_makes_it_again(made: Path, how: str) -> None:
 
 def test_verify_makes_it_again(made: Path) -> None:
     flip(place(made) / "text.bin")
-    states = {finding.promise: finding.state for finding in Index.verify((made / "index").resolve(), repair=True)}
+    states = {finding.invariant: finding.state for finding in Index.verify((made / "index").resolve(), repair=True)}
     assert states["The query encoders in the cache are as they were written"] == "repaired"
     assert notes(made, query_encoder="onnx") == ()
 

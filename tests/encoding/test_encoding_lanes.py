@@ -48,8 +48,8 @@ def pieces(count: int) -> list[SpanMedia]:
     for number in range(count):
         segments = [Segment(part, Locator(), f"passage {part} of note {number}") for part in range(2)]
         source = Source(b"/note", Kind.TEXT, "text", (0, 0, 0))
-        chunk = SpanResult(number, f"key{number}", 0, segments=segments)
-        made.append(SpanMedia(Job(number, f"key{number}", source), chunk, [Extracted(one) for one in segments]))
+        result = SpanResult(number, f"key{number}", 0, segments=segments)
+        made.append(SpanMedia(Job(number, f"key{number}", source), result, [Extracted(one) for one in segments]))
     return made
 
 
@@ -72,8 +72,8 @@ class Running:
     def chunks(self) -> list[SpanResult]:
         """All there is until the stage ends."""
         found = []
-        while (chunk := self.out.get(timeout=20)) is not None:
-            found.append(chunk)
+        while (result := self.out.get(timeout=20)) is not None:
+            found.append(result)
         self.stage.join(5)
         assert not self.stage.is_alive() and self.stage.error is None
         return found
@@ -81,7 +81,7 @@ class Running:
 
 def vectors(chunks) -> dict[tuple[int, int], np.ndarray]:
     """Vectors by asset and ordinal; each is there once."""
-    found = [((chunk.asset_id, one.ordinal), one.matrix) for chunk in chunks for one in chunk.vectors]
+    found = [((result.asset_id, one.ordinal), one.matrix) for result in chunks for one in result.vectors]
     assert max(Counter(place for place, _ in found).values()) == 1
     return dict(found)
 
@@ -126,7 +126,7 @@ def test_a_batch_that_fails_is_halved_until_the_guilty_segment_stands_alone(erro
     running = Running([Replica(bad="note 17", error=error), Replica(bad="note 17", error=error)])
     running.feed([*pieces(40), None])
     chunks = running.chunks()
-    lost = {chunk.asset_id: (chunk.failure.code, chunk.failure.sentence) for chunk in chunks if chunk.failure}
+    lost = {result.asset_id: (result.failure.code, result.failure.sentence) for result in chunks if result.failure}
     assert lost == {17: told}
     assert {number for number, _ in vectors(chunks)} == set(range(40)) - {17}
 
@@ -151,15 +151,15 @@ def test_when_a_run_is_stopped_all_lanes_finish_what_they_have(small_loads):
     running.feed(pieces(20))
     running.early.set()
     chunks = running.chunks()
-    assert {chunk.asset_id for chunk in chunks} == set(range(20)) - waiting(running)
-    assert all(len(chunk.vectors) == 2 for chunk in chunks)
+    assert {result.asset_id for result in chunks} == set(range(20)) - waiting(running)
+    assert all(len(result.vectors) == 2 for result in chunks)
 
 
 def waiting(running) -> set[int]:
     """What the stage has left in its queue."""
     left = set()
     while running.inbox.depth():
-        left.add(running.inbox.get(timeout=1).chunk.asset_id)
+        left.add(running.inbox.get(timeout=1).result.asset_id)
     return left
 
 

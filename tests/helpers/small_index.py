@@ -193,7 +193,7 @@ def seal(index: Path) -> None:
 
 def broken(index: Path, **options: Any) -> dict[str, str]:
     """The promises that do not hold: their state by name."""
-    return {one.promise: one.state for one in Index.verify(index, **options) if one.state not in ("ok", "unchecked")}
+    return {one.invariant: one.state for one in Index.verify(index, **options) if one.state not in ("ok", "unchecked")}
 
 
 def contents(index: Path) -> list[tuple[Any, ...]]:

@@ -47,7 +47,7 @@ def test_words_bring_up_their_families_too(table) -> None:
 
 
 def test_in_a_large_index_the_rarest_words_count_and_pairs_of_the_others(rows, table, monkeypatch) -> None:
-    monkeypatch.setattr(module, "LOOKUP_ROWS", 100)
+    monkeypatch.setattr(module, "CANDIDATE_ROWS", 100)
     every = list(COMMON)
     pairs = {number for number, row in enumerate(rows, 1) if len(row & {"report", "annual", "budget"}) > 1}
     assert found(table, every) == holding(rows, "walrus") | pairs
@@ -57,17 +57,17 @@ def test_in_a_large_index_the_rarest_words_count_and_pairs_of_the_others(rows, t
 def test_a_row_with_a_rare_and_a_common_word_stands_before_rows_with_the_rare_word_alone(
     rows, table, monkeypatch
 ) -> None:
-    monkeypatch.setattr(module, "LOOKUP_ROWS", 100)
+    monkeypatch.setattr(module, "CANDIDATE_ROWS", 100)
     best = table.best(candidate_expression(["walrus", "report"], table.frequency), 5)
     both = {number for number, row in enumerate(rows, 1) if {"walrus", "report"} <= row}
     assert len(both) >= 5 and set(best) <= both
 
 
 def test_the_rarest_word_is_asked_for_however_common_it_is(rows, table, monkeypatch) -> None:
-    monkeypatch.setattr(module, "LOOKUP_ROWS", 1)
+    monkeypatch.setattr(module, "CANDIDATE_ROWS", 1)
     assert found(table, ["report"]) == holding(rows, "report")
 
 
 def test_under_a_filter_every_row_is_brought_up(rows, table, monkeypatch) -> None:
-    monkeypatch.setattr(module, "LOOKUP_ROWS", 1)
+    monkeypatch.setattr(module, "CANDIDATE_ROWS", 1)
     assert found(table, list(COMMON), bounded=False) == holding(rows, *COMMON)

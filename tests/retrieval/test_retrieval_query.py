@@ -196,9 +196,9 @@ def test_a_filter_that_nothing_passes_gives_no_hit_and_says_so(searched, where):
     assert (answer.hits, answer.notes) == ((), ("No file of the index passes the filters.",))
 
 
-def vector(*numbers, readable=1.0):
+def vector(*numbers, token_coverage=1.0):
     space = SpaceRow(1, "toy", {}, {}, len(numbers), ("text", "image"))
-    return Vector(space, "text", np.array(numbers, np.float32), readable)
+    return Vector(space, "text", np.array(numbers, np.float32), token_coverage)
 
 
 def test_vectors_are_added_by_weight_and_brought_back_to_length_one():
@@ -214,5 +214,5 @@ def test_a_view_with_nothing_wanted_or_nothing_left_is_not_asked():
 
 
 def test_a_text_counts_as_far_as_the_model_can_read_it():
-    (one,) = _summed([(1.0, vector(1, 0, readable=0.0)), (1.0, vector(0, 1))])
-    assert one.vector[1] > 0.999 and one.readable == 0.5
+    (one,) = _summed([(1.0, vector(1, 0, token_coverage=0.0)), (1.0, vector(0, 1))])
+    assert one.vector[1] > 0.999 and one.token_coverage == 0.5

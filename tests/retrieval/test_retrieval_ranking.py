@@ -16,7 +16,7 @@ from mmsearch.retrieval.ranking import (
     Found,
     ViewScores,
     fuse,
-    same_thing,
+    identical_media,
     standardise,
     standardise_across,
     view_spread,
@@ -32,14 +32,14 @@ def plain_strength(z):
 
 def plain_score(found, coverage, words, views):
     """The docstring's formula for one query, without numpy: views are (z or None by candidate, readable)."""
-    readable = max((share for z, share in views if any(one is not None for one in z)), default=0.0)
+    token_coverage = max((share for z, share in views if any(one is not None for one in z)), default=0.0)
     explained = max(coverage, default=0.0)
     scores = []
     for at, own in enumerate(words):
-        power = sum(plain_strength(z[at]) ** 2 * (share / (readable or 1.0)) for z, share in views)
+        power = sum(plain_strength(z[at]) ** 2 * (share / (token_coverage or 1.0)) for z, share in views)
         rest = 1 - explained if own else 1.0
-        meaning = rest * readable * power / (power + HALF**2)
-        scores.append(((found[at] if own else 0.0) + meaning) / (1 + readable))
+        meaning = rest * token_coverage * power / (power + HALF**2)
+        scores.append(((found[at] if own else 0.0) + meaning) / (1 + token_coverage))
     return scores
 
 
@@ -56,7 +56,7 @@ def test_scores_are_the_formula_in_0_to_1_and_contributions_sum_to_them(seed):
         z[rng.random(count) < 0.4] = np.nan
         views.append(ViewScores(name, z, float(rng.random())))
     ranking = fuse(Found(found, coverage, [()] * count), words, views)
-    plain = [([None if math.isnan(one) else one for one in view.z.tolist()], view.readable) for view in views]
+    plain = [([None if math.isnan(one) else one for one in view.z.tolist()], view.token_coverage) for view in views]
     assert ranking.score == pytest.approx(plain_score(found.tolist(), coverage.tolist(), words.tolist(), plain))
     assert sum(ranking.contributions.values()) == pytest.approx(ranking.score)
     assert ((ranking.score >= 0) & (ranking.score <= 1)).all()
@@ -80,7 +80,7 @@ def test_a_missing_view_changes_nothing():
 
 def test_a_query_that_the_model_cannot_read_is_ranked_by_its_words():
     found = Found(np.array([0.1, 0.5, 0.3]), np.array([0.2, 0.6, 0.4]), [()] * 3)
-    views = [ViewScores("a:text", np.array([9.0, 0.0, 3.0]), readable=0.0)]
+    views = [ViewScores("a:text", np.array([9.0, 0.0, 3.0]), token_coverage=0.0)]
     assert fuse(found, np.ones(3, bool), views).score == pytest.approx(found.found)
 
 
@@ -107,7 +107,7 @@ def test_small_views_give_finite_steady_figures(count):
 
 
 @pytest.mark.parametrize(
-    ("text", "pieces", "share"),
+    ("text", "tokens", "share"),
     [
         ("storm tide", ["storm", "tide"], 1.0),
         ("буря", ["б", "##у", "##р", "##я"], 0.0),
@@ -117,18 +117,18 @@ def test_small_views_give_finite_steady_figures(count):
         ("", [], 1.0),
     ],
 )
-def test_the_readable_share_counts_letters_in_pieces_of_two_or_more(text, pieces, share):
+def test_the_readable_share_counts_letters_in_pieces_of_two_or_more(text, tokens, share):
     offsets, at = [], 0
-    for piece in pieces:
-        length = 1 if piece == "[UNK]" else len(piece.removeprefix("##"))
+    for token in tokens:
+        length = 1 if token == "[UNK]" else len(token.removeprefix("##"))
         at = at + (text[at : at + 1] == " ")
         offsets.append((at, at + length))
         at += length
-    assert token_coverage(text, pieces, offsets) == pytest.approx(share)
+    assert token_coverage(text, tokens, offsets) == pytest.approx(share)
 
 
 @pytest.mark.parametrize(
-    ("text", "pieces", "single_characters", "share"),
+    ("text", "tokens", "single_characters", "share"),
     [
         ("the cat", [("the</w>", 0, 3), ("cat</w>", 4, 7)], False, 1.0),  # CLIP
         ("кот", [("Ð", 0, 1), ("º", 0, 1), ("Ð¾", 1, 2), ("ÑĤ</w>", 2, 3)], False, 0.0),  # CLIP: byte by byte
@@ -141,9 +141,9 @@ def test_the_readable_share_counts_letters_in_pieces_of_two_or_more(text, pieces
         ("猫", [("çĮ", 0, 1), ("«", 0, 1)], True, 0.0),  # and here two
     ],
 )
-def test_what_can_be_read_is_told_for_every_kind_of_tokenizer(text, pieces, single_characters, share):
-    offsets = [(start, end) for _, start, end in pieces]
-    assert token_coverage(text, [piece for piece, _, _ in pieces], offsets, single_characters) == pytest.approx(share)
+def test_what_can_be_read_is_told_for_every_kind_of_tokenizer(text, tokens, single_characters, share):
+    offsets = [(start, end) for _, start, end in tokens]
+    assert token_coverage(text, [token for token, _, _ in tokens], offsets, single_characters) == pytest.approx(share)
 
 
 def test_similarities_across_the_modality_gap_are_measured_by_their_own_spread():
@@ -158,7 +158,7 @@ def test_similarities_across_the_modality_gap_are_measured_by_their_own_spread()
 
 def test_the_query_itself_is_found_among_others_that_are_nearly_the_same():
     cosines = np.array([1.0, 0.999, 0.96, 0.9, 0.2, np.nan])
-    z = same_thing(cosines)
+    z = identical_media(cosines)
     assert z[0] ** 2 / (z[0] ** 2 + HALF**2) == pytest.approx(0.9)
     assert (np.diff(z[:3]) < 0).all() and (z[3:5] == 0).all() and np.isnan(z[5])
 

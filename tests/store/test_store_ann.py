@@ -306,7 +306,7 @@ def test_the_files_of_an_index_that_is_not_the_users_own_are_never_given_to_fais
     with Snapshot(small.folder) as snapshot:
         foreign = snapshot.nearest(1, "text", query, 10)
     assert [one for one, _ in foreign] == [one for one, _ in own]
-    said = {one.promise: one.state for one in verify(small.folder, repair=False, deep=True)}
+    said = {one.invariant: one.state for one in verify(small.folder, repair=False, deep=True)}
     assert said["The ann files are those of the catalogue"] == "ok"
 
 

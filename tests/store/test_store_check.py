@@ -112,13 +112,13 @@ TRUE_DAMAGE = {
 }
 
 
-@pytest.mark.parametrize("promise", DERIVED)
-def test_what_is_derived_is_missed_and_mended(index: Path, promise: str) -> None:
+@pytest.mark.parametrize("invariant", DERIVED)
+def test_what_is_derived_is_missed_and_mended(index: Path, invariant: str) -> None:
     before = contents(index)
-    DERIVED[promise](index)
+    DERIVED[invariant](index)
     sums.seal(IndexFolder(index), None)  # as a fault of ours would leave it: all bytes are as they were written
     states = broken(index, deep=True)
-    assert states[promise] == "derived"
+    assert states[invariant] == "derived"
     assert set(states.values()) == {"derived"}
     assert set(broken(index, deep=True, repair=True).values()) == {"repaired"}
     assert broken(index, deep=True) == {}
@@ -126,11 +126,11 @@ def test_what_is_derived_is_missed_and_mended(index: Path, promise: str) -> None
     assert found(index, "late note")[0].endswith(b"late.txt")
 
 
-@pytest.mark.parametrize("promise", TRUE_DAMAGE)
-def test_true_damage_is_said_and_not_papered_over(index: Path, promise: str) -> None:
-    TRUE_DAMAGE[promise](index)
+@pytest.mark.parametrize("invariant", TRUE_DAMAGE)
+def test_true_damage_is_said_and_not_papered_over(index: Path, invariant: str) -> None:
+    TRUE_DAMAGE[invariant](index)
     for repair in (False, True):
-        found_so = {one.promise: one for one in Index.verify(index, deep=True, repair=repair)}[promise]
+        found_so = {one.invariant: one for one in Index.verify(index, deep=True, repair=repair)}[invariant]
         assert (found_so.state, bool(found_so.sentence), bool(found_so.hint)) == ("broken", True, True)
 
 
@@ -275,4 +275,4 @@ def test_forget_reports_what_it_rebuilt(index: Path) -> None:
 
 def test_what_verify_says_is_json(index: Path) -> None:
     flip_ann(index)
-    assert json.dumps([[one.promise, one.state, one.sentence, one.hint] for one in Index.verify(index, deep=True)])
+    assert json.dumps([[one.invariant, one.state, one.sentence, one.hint] for one in Index.verify(index, deep=True)])

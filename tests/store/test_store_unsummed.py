@@ -49,23 +49,23 @@ def other_vector(index: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("harm", "promise", "said"),
+    ("harm", "invariant", "said"),
     [
         (other_text, WORDS, "The text of 1 segments and the word table differ: one of them is damaged"),
         (other_vector, SAMPLE, "The embeddings and the background sample differ: one of them is damaged"),
     ],
 )
 def test_rows_that_differ_from_their_copy_are_damage_where_no_checksum_says_which_is_right(
-    index: Path, harm, promise: str, said: str
+    index: Path, harm, invariant: str, said: str
 ) -> None:
     harm(index)
     copies = "SELECT rowid, words FROM words_fts", "SELECT embedding_id, vector FROM background"
     before = [rows(index, sql) for sql in copies]
     for repair in (False, True):
-        found = {one.promise: one for one in Index.verify(index, deep=True, repair=repair)}
-        assert (found[promise].state, found[BYTES].state) == ("broken", "unchecked")
-        assert said in found[promise].sentence
-    assert broken(index, repair=True)[promise] == "broken"  # also without --deep
+        found = {one.invariant: one for one in Index.verify(index, deep=True, repair=repair)}
+        assert (found[invariant].state, found[BYTES].state) == ("broken", "unchecked")
+        assert said in found[invariant].sentence
+    assert broken(index, repair=True)[invariant] == "broken"  # also without --deep
     with pytest.raises(DamagedIndex, match=said):
         run(index)
     assert [rows(index, sql) for sql in copies] == before
@@ -77,7 +77,7 @@ def test_an_index_without_checksums_says_so_and_is_checked_and_summed_by_the_nex
     for one in said_notes(index):
         assert any("can't be checked: it has no checksums" in note for note in one)
     first = Index.verify(index)[0]
-    assert (first.promise, first.state, "no checksums" in first.sentence) == (BYTES, "unchecked", True)
+    assert (first.invariant, first.state, "no checksums" in first.sentence) == (BYTES, "unchecked", True)
     assert run(index).notes == []
     assert Index.verify(index)[0].state == "ok"
     assert not any("checksums" in note for one in said_notes(index) for note in one)

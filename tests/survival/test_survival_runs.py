@@ -58,7 +58,7 @@ def test_a_huge_file_does_not_hold_up_who_stops(docs: Path, index: Path, monkeyp
     began = time.monotonic()
     record = run(index, docs, stop=lambda: "interrupted" if read.is_set() else None)
     assert record.outcome == "interrupted"
-    for thread in [one for one in threading.enumerate() if one.name.startswith("look")]:
+    for thread in [one for one in threading.enumerate() if one.name.startswith("inspect")]:
         thread.join()
     assert time.monotonic() - began < 20
     assert holding(index, "line") == []

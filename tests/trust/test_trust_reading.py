@@ -17,8 +17,8 @@ from mmsearch.errors import ExtractionError, IndexUnusable
 from mmsearch.index import Index
 from mmsearch.query import Query
 from mmsearch.retrieval.ad_hoc_files import Files
-from mmsearch.retrieval.rerank_media import NotOpened, RerankMedia
-from mmsearch.store import catalogue, reading, sums
+from mmsearch.retrieval.model_reranking import NotOpened, RerankMedia
+from mmsearch.store import catalogue, read_only, sums
 from mmsearch.store.layout import IndexFolder
 from mmsearch.store.lock import writer_lock
 from mmsearch.store.snapshot import Snapshot
@@ -100,7 +100,7 @@ def test_a_log_that_is_too_large_to_be_copied_is_refused_in_a_sentence(
     clone: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with_log(clone / "index")
-    monkeypatch.setattr(reading, "_LARGEST_COPY", 1000)
+    monkeypatch.setattr(read_only, "_LARGEST_COPY", 1000)
     with pytest.raises(IndexUnusable, match="not yours, and its last run was not completed") as caught:
         Index.open(clone / "index")
     assert caught.value.exit_code == 3

@@ -12,7 +12,6 @@ import pytest
 
 from mmsearch.cli import query_parts
 from mmsearch.errors import UsageError
-from mmsearch.retrieval import fetch
 
 CONTENT = b"\x89PNG and so on" * 1000
 
@@ -62,7 +61,7 @@ def server(monkeypatch):
 
 def refused(url, folder):
     with pytest.raises(UsageError) as raised:
-        fetch.fetch(url, folder)
+        query_parts.fetch(url, folder)
     assert raised.value.hint
     return raised.value.sentence
 
@@ -80,20 +79,20 @@ def refused(url, folder):
     ],
 )
 def test_a_url_becomes_a_file_of_that_name_in_the_folder(server, tmp_path, path, name):
-    found = fetch.fetch(server.url + path, tmp_path)
+    found = query_parts.fetch(server.url + path, tmp_path)
     assert found == os.fsencode(tmp_path / name) and (tmp_path / name).read_bytes() == CONTENT
     assert [one.name for one in tmp_path.iterdir()] == [name]
     assert server.asked[0][1]["User-Agent"] == "mmsearch"
 
 
 def test_redirects_are_followed_on_the_web_and_nowhere_else(server, tmp_path):
-    assert fetch.fetch(f"{server.url}/a.png?to=/b.png", tmp_path) == os.fsencode(tmp_path / "a.png")
+    assert query_parts.fetch(f"{server.url}/a.png?to=/b.png", tmp_path) == os.fsencode(tmp_path / "a.png")
     assert (tmp_path / "a.png").read_bytes() == CONTENT
     for target in ("file:///etc/passwd", "ftp://127.0.0.1/x", "data:text/plain,x", "javascript:x"):
         assert re.search("not on the web|not allowed", refused(f"{server.url}/c.png?to={target}", tmp_path)), target
     assert [one.name for one in tmp_path.iterdir()] == ["a.png"]
     assert "can't be fetched" in refused(f"{server.url}/loop", tmp_path)
-    assert [path for path, _ in server.asked].count("/loop") <= fetch.REDIRECTS + 1
+    assert [path for path, _ in server.asked].count("/loop") <= query_parts.REDIRECTS + 1
 
 
 @pytest.mark.parametrize("url", ["http://", "http://[::1", "http://a b/", "https://host:port/", "http://x.invalid/"])
@@ -118,14 +117,14 @@ def test_the_reason_of_a_failure_is_told(server, tmp_path):
 
 def test_too_much_is_refused_before_or_while_it_comes(server, tmp_path, monkeypatch):
     assert refused(f"{server.url}/large", tmp_path) == "It is larger than 200 MB."
-    monkeypatch.setattr(fetch, "LARGEST", 5_000)
+    monkeypatch.setattr(query_parts, "LARGEST", 5_000)
     assert "larger" in refused(f"{server.url}/unstated", tmp_path)
     with pytest.raises(UsageError, match="larger"):
-        fetch.received(io.BufferedReader(io.BytesIO(CONTENT)), tmp_path)
+        query_parts.received(io.BufferedReader(io.BytesIO(CONTENT)), tmp_path)
 
 
 def test_a_server_that_trickles_is_left_in_time(server, tmp_path, monkeypatch):
-    monkeypatch.setattr(fetch, "TIME_S", 0.3)
+    monkeypatch.setattr(query_parts, "TIME_S", 0.3)
     began = time.monotonic()
     assert "took longer" in refused(f"{server.url}/drip", tmp_path)
     assert time.monotonic() - began < 2

@@ -14,7 +14,7 @@ from mmsearch.store.layout import IndexFolder
 from mmsearch.store.lock import lock_holder
 
 _BUSY_S = 30.0
-_PIECE = 1 << 20  # bytes
+_BLOCK = 1 << 20  # bytes
 _LARGEST_COPY = 4 << 30  # bytes of a catalogue and its log together
 
 
@@ -97,7 +97,7 @@ def _copied(folder: IndexFolder) -> sqlite3.Connection:
 def _copy(source: int, target: Path) -> None:
     with target.open("xb") as file:
         at = 0
-        while piece := os.pread(source, _PIECE, at):
-            at += file.write(piece)
+        while block := os.pread(source, _BLOCK, at):
+            at += file.write(block)
             if at > _LARGEST_COPY:  # it grows as it is read
                 break

@@ -1,4 +1,5 @@
-"""What a hit shows: the stretch of a segment's words that answers, and the moment at which they are said."""
+"""The terms of a query in the words of a segment: the snippet and the time that a hit shows, and the proximity of the
+terms, which `--rerank builtin` measures."""
 
 from __future__ import annotations
 
@@ -6,16 +7,19 @@ import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import pairwise
 
 from mmsearch.store.snapshot import Place
+from mmsearch.store.tokenization import family
 from mmsearch.types import Cue, Locator
 
 LENGTH = 200  # characters, about three lines of a terminal
+REACH = 12  # words: two words that are further apart do not count as near each other
 
 
 def snippet(place: Place, weights: Mapping[str, float], length: int = LENGTH) -> str:
     """The `length` characters of a segment's words with the most query terms, weighted by rarity; its beginning where
-    there are none. White space is folded. Cut from the original text, not from the prepared one."""
+    there are none. White space is collapsed. Cut from the original text, not from the prepared one."""
     words = "\n".join(part for part in (place.text, *(cue.text for _, cue in place.read)) if part.strip())
     text = re.sub(r"\s+", " ", words or place.title).strip()
     if len(text) <= length:
@@ -32,9 +36,9 @@ def snippet(place: Place, weights: Mapping[str, float], length: int = LENGTH) ->
 
 
 def matches(text: str, weights: Mapping[str, float]) -> list[tuple[int, str, float]]:
-    """Where query terms stand in a text: (character offset, term, weight). Accents do not count."""
+    """The occurrences of query terms in a text: (character offset, term, weight). Accents do not count."""
     plain = fold(text)
-    if len(plain) != len(text):  # folding changed lengths (ligatures, full-width forms): offsets would be off
+    if len(plain) != len(text):  # ligatures and full-width forms change lengths: offsets would be wrong
         plain = text.casefold() if len(text.casefold()) == len(text) else text
     found: list[tuple[int, str, float]] = []
     for term, weight in weights.items():
@@ -61,7 +65,7 @@ def _cut(text: str, start: int, length: int) -> str:
 
 
 def placed(place: Place, weights: Mapping[str, float]) -> Locator:
-    """Where a hit is: its segment, or within a segment with timed words the cue that holds most of the query."""
+    """The place of a hit: its segment, or within a segment with timed words the cue that holds most of the query."""
     timed = [cue for cue in (*place.cues, *(cue for _, cue in place.read)) if cue.start_s is not None]
     cue = best_cue(timed, weights)
     if cue is None or place.locator.start_s is None:
@@ -84,3 +88,35 @@ def best_cue(cues: Sequence[Cue], weights: Mapping[str, float]) -> Cue | None:
         if own and score > most:
             best, most = cue, score
     return best
+
+
+def term_proximity(words: Sequence[str], weights: Mapping[str, float], texts: Sequence[Sequence[str]]) -> list[float]:
+    """The proximity of the query's words in each text, 0..1: the share, by information, of the pairs of neighbouring
+    query words that stand within `REACH` words of each other, each divided by the square root of its distance. `words`
+    are the query's prepared words in order, with their information in nats; `texts` those of each candidate."""
+    pairs = [
+        (family(one), family(other), weights.get(one, 0.0) + weights.get(other, 0.0)) for one, other in pairwise(words)
+    ]
+    pairs = [pair for pair in pairs if pair[0] != pair[1]]
+    most = sum(weight for _, _, weight in pairs)
+    wanted = {word for one, other, _ in pairs for word in (one, other)}
+    return [_proximity(pairs, wanted, text) / most if most else 0.0 for text in texts]
+
+
+def _proximity(pairs: Sequence[tuple[str, str, float]], wanted: set[str], text: Sequence[str]) -> float:
+    """The weights of the pairs, each by its least distance. A pair may stand in either order."""
+    last: dict[str, int] = {}
+    least: dict[tuple[str, str], int] = {}
+    wanted_pairs = {(one, other) for one, other, _ in pairs}
+    for at, word in enumerate(text):
+        kin = family(word)
+        if kin not in wanted:
+            continue
+        for other, before in last.items():
+            for pair in ((kin, other), (other, kin)):
+                if pair in wanted_pairs:
+                    least[pair] = min(at - before, least.get(pair, at))
+        last[kin] = at
+    near = {pair: gap for pair, gap in least.items() if gap <= REACH}
+    result: float = sum(weight / near[one, other] ** 0.5 for one, other, weight in pairs if (one, other) in near)
+    return result
