@@ -6,7 +6,7 @@ import socket
 import sys
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -30,7 +30,7 @@ os.environ["OMP_NUM_THREADS"] = "1"  # tiny models on shared cores run ten times
 class _BeforeTransformers:
     """Tests import the libraries in any order, the program in one."""
 
-    def find_spec(self, name: Any, path: Any = None, target: Any = None) -> None:
+    def find_spec(self, name: str, path: object = None, target: object = None) -> None:
         if name == "transformers" and self in sys.meta_path:
             sys.meta_path.remove(self)
             from mmsearch.models.libraries import repair_torchvision
@@ -53,11 +53,19 @@ def families(tmp_path_factory: pytest.TempPathFactory) -> "Families":
 def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever tries to reach one fails."""
 
-    def refuse(*_: Any) -> None:
+    def refuse(*_: object) -> None:
         raise AssertionError("network attempt")
 
     monkeypatch.setattr(socket.socket, "connect", refuse)
     monkeypatch.setattr(socket, "getaddrinfo", refuse)
+
+
+@pytest.fixture
+def word_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The built-in model is one of words, which costs nothing."""
+    from small_index import use_word_model
+
+    use_word_model(monkeypatch.setattr)
 
 
 @pytest.fixture(scope="session")

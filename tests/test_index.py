@@ -2,8 +2,10 @@
 
 import os
 import shutil
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -14,6 +16,9 @@ from mmsearch.errors import ModelUnavailable, NoIndex, UsageError
 from mmsearch.index import Index
 from mmsearch.models import builtin
 from mmsearch.query import Filter, Part, Query, RunOptions
+from mmsearch.retrieval.query_encoding import QueryEncoders
+from mmsearch.run_record import RunRecord
+from mmsearch.store.snapshot import Snapshot
 
 TEXTS = {
     "boats.md": "# Harbour\n\nThe fishing boats come back at dawn with herring and cod.\n",
@@ -25,7 +30,7 @@ TEXTS = {
 
 
 @pytest.fixture(scope="session")
-def collection(tmp_path_factory):
+def collection(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, RunRecord]:
     """Files of four kinds, indexed once with the built-in model."""
     try:
         builtin.locate()
@@ -46,25 +51,25 @@ def collection(tmp_path_factory):
 
 
 @pytest.fixture
-def docs(collection) -> bytes:
+def docs(collection: tuple[Path, RunRecord]) -> bytes:
     return os.fsencode(collection[0] / "docs")
 
 
 @pytest.fixture
-def index(collection) -> Index:
+def index(collection: tuple[Path, RunRecord]) -> Index:
     return Index.open(collection[0] / "index")
 
 
-def test_every_file_has_its_verdict(collection) -> None:
+def test_every_file_has_its_verdict(collection: tuple[Path, RunRecord]) -> None:
     assert counts(collection[1]) == {"seen": 10, "indexed": 9, "skipped": 1}
 
 
-def test_the_index_keeps_its_promises(collection) -> None:
+def test_the_index_keeps_its_promises(collection: tuple[Path, RunRecord]) -> None:
     assert broken(collection[0] / "index", deep=True) == {}
 
 
 @pytest.mark.parametrize(("name", "dimension"), [("builtin", 384), (builtin.EYES, 384), (builtin.LIKENESS, 640)])
-def test_vectors_are_unit_and_those_of_the_model(collection, name: str, dimension: int) -> None:
+def test_vectors_are_unit_and_those_of_the_model(collection: tuple[Path, RunRecord], name: str, dimension: int) -> None:
     sql = "SELECT e.vector FROM embeddings e JOIN spaces s ON s.id = e.space_id WHERE s.name = ?"
     matrix = np.stack([np.frombuffer(row[0], np.float16) for row in rows(collection[0] / "index", sql, name)])
     assert matrix.shape[1] == dimension
@@ -129,14 +134,14 @@ def test_status_counts(index: Index, docs: bytes) -> None:
     assert (status.writing, status.notes) == ("", ())
 
 
-def test_a_copy_of_the_index_answers_the_same(collection, index: Index, tmp_path: Path) -> None:
+def test_a_copy_of_the_index_answers_the_same(collection: tuple[Path, RunRecord], index: Index, tmp_path: Path) -> None:
     shutil.copytree(collection[0] / "index", tmp_path / "index")
     for text in ("penguins", "boats", "revenue"):
         answers = [one.search(Query(text, min_score=0.0)).hits for one in (index, Index.open(tmp_path / "index"))]
         assert [hit.segment_id for hit in answers[0]] == [hit.segment_id for hit in answers[1]]
 
 
-def test_a_run_between_two_queries_is_seen_by_the_second(collection, tmp_path) -> None:
+def test_a_run_between_two_queries_is_seen_by_the_second(collection: tuple[Path, RunRecord], tmp_path: Path) -> None:
     write(tmp_path / "docs" / "one.txt", "The walrus sleeps on the ice.")
     run(tmp_path / "index", tmp_path / "docs")
     with Index.open(tmp_path / "index") as index:
@@ -157,7 +162,7 @@ def test_a_run_between_two_queries_is_seen_by_the_second(collection, tmp_path) -
         assert [os.path.basename(hit.path) for hit in index.search(query).hits] == [b"two.txt"]
 
 
-def test_the_second_query_answers_as_one_in_a_fresh_index(collection) -> None:
+def test_the_second_query_answers_as_one_in_a_fresh_index(collection: tuple[Path, RunRecord]) -> None:
     with Index.open(collection[0] / "index") as index:
         for query in (
             Query("revenue", min_score=0.0),
@@ -170,36 +175,41 @@ def test_the_second_query_answers_as_one_in_a_fresh_index(collection) -> None:
                 assert index.search(query).hits == fresh.search(query).hits
 
 
-def test_between_queries_no_lock_is_held_and_a_failed_query_leaves_none(collection, tmp_path) -> None:
+def test_between_queries_no_lock_is_held_and_a_failed_query_leaves_none(
+    collection: tuple[Path, RunRecord], tmp_path: Path
+) -> None:
     shutil.copytree(collection[0] / "index", tmp_path / "index")
     with Index.open(tmp_path / "index") as index:
         index.search(Query("revenue"))
-        assert not index._snapshot.connection.in_transaction
+        assert not cast(Snapshot, index._snapshot).connection.in_transaction
         with pytest.raises(UsageError):
             index.search(Query("-only"))
         assert index._snapshot is None or not index._snapshot.connection.in_transaction
         assert index.search(Query("revenue")).hits
 
 
-def test_threads_take_turns_and_get_the_same_answers(collection) -> None:
+def test_threads_take_turns_and_get_the_same_answers(collection: tuple[Path, RunRecord]) -> None:
     texts = ["revenue", "penguins", "tomatoes", "fishing boats", "fibonacci"] * 4
     with Index.open(collection[0] / "index") as index, ThreadPoolExecutor(4) as pool:
         alone = [index.search(Query(text)).hits for text in texts]
         assert list(pool.map(lambda text: index.search(Query(text)).hits, texts)) == alone
 
 
-def test_a_closed_index_holds_nothing_and_opens_again_when_asked(collection) -> None:
+def test_a_closed_index_holds_nothing_and_opens_again_when_asked(collection: tuple[Path, RunRecord]) -> None:
     index = Index.open(collection[0] / "index")
     hits = index.search(Query("revenue")).hits
     index.close()
-    assert index._snapshot is None and not index._encoders._exported and not index._encoders._whole
+    encoders = cast(QueryEncoders, index._encoders)
+    assert index._snapshot is None and not encoders._exported and not encoders._whole
     assert index.search(Query("revenue")).hits == hits
     index.close()
     index.close()
 
 
 @pytest.mark.parametrize("kind", [str, os.fsencode, Path], ids=["str", "bytes", "Path"])
-def test_paths_may_be_text_bytes_or_path_objects(collection, tmp_path, kind) -> None:
+def test_paths_may_be_text_bytes_or_path_objects(
+    collection: tuple[Path, RunRecord], tmp_path: Path, kind: Callable[[str], Any]
+) -> None:
     folder, docs = kind(str(tmp_path / "index")), kind(str(tmp_path / "docs"))
     write(tmp_path / "docs" / "boat.txt", "A boat on the water.")
     write(tmp_path / "docs" / "ship.txt", "A boat and a ship on the water.")
@@ -221,6 +231,7 @@ def test_what_no_folder_or_number_can_be_is_one_of_our_exceptions() -> None:
             Index.open(wrong)
     with pytest.raises(UsageError):
         Query("boat", k=0)
-    for option in ({"device": "toaster"}, {"dtype": "int4"}, {"query_encoder": "magic"}):
+    options: list[dict[str, Any]] = [{"device": "toaster"}, {"dtype": "int4"}, {"query_encoder": "magic"}]
+    for option in options:
         with pytest.raises(UsageError):
             RunOptions(**option)

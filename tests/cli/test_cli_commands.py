@@ -1,11 +1,13 @@
 """What each command hands to the index and what it answers with: streams, exit codes, request objects."""
 
 import dataclasses
+import io
 import json
 import math
 import subprocess
 import sys
 from pathlib import Path
+from typing import IO, Any, cast
 
 import fake_index
 import pytest
@@ -16,12 +18,12 @@ from mmsearch import types as t
 from mmsearch.cli.program import run
 from mmsearch.config import Settings
 from mmsearch.errors import FailureCode
-from mmsearch.index_status import Finding, Status
-from mmsearch.run_record import FileFailed, Finished, Remark, RunRecord
+from mmsearch.index_status import Finding, FindingState, Status
+from mmsearch.run_record import FileFailed, Finished, Remark, RunOutcome, RunRecord
 
 
 @pytest.fixture(autouse=True)
-def index(monkeypatch, tmp_path):
+def index(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> type[fake_index.Index]:
     """The fake index, an empty home, and a working directory of its own."""
     monkeypatch.setitem(sys.modules, "mmsearch.index", sys.modules.get("mmsearch.index"))
     fake_index.install()
@@ -36,11 +38,11 @@ def index(monkeypatch, tmp_path):
     return fake_index.Index
 
 
-def asked(index, name="search"):
+def asked(index: type[fake_index.Index], name: str = "search") -> list[Any]:
     return [call[1:] if len(call) > 2 else call[1] for call in index.calls if call[0] == name]
 
 
-def test_a_query_prints_plain_columns_in_a_pipe_and_notes_on_stderr(capfd):
+def test_a_query_prints_plain_columns_in_a_pipe_and_notes_on_stderr(capfd: pytest.CaptureFixture[str]) -> None:
     assert run(["query", "revenue", "chart"]) == 0
     out, err = capfd.readouterr()
     assert out == (
@@ -51,7 +53,7 @@ def test_a_query_prints_plain_columns_in_a_pipe_and_notes_on_stderr(capfd):
     assert err == "Answered from memory.\n"
 
 
-def test_the_words_of_a_query_are_one_text_and_options_become_one_request(index):
+def test_the_words_of_a_query_are_one_text_and_options_become_one_request(index: type[fake_index.Index]) -> None:
     arguments = "query revenue chart -k 3 --all-segments --no-fold --min-score -1.5 --kind pdf --kind IMAGE"
     assert run([*arguments.split(), "--in", "sub/../x", "--in", "*.pdf", "--size", "1k..2MiB", "--pages", "+3"]) == 0
     where = q.Filter(
@@ -60,17 +62,17 @@ def test_the_words_of_a_query_are_one_text_and_options_become_one_request(index)
     assert asked(index) == [q.Query("revenue chart", k=3, all_segments=True, fold=False, min_score=-1.5, where=where)]
 
 
-def test_nothing_found_is_exit_code_1_and_an_empty_stdout(capfd):
+def test_nothing_found_is_exit_code_1_and_an_empty_stdout(capfd: pytest.CaptureFixture[str]) -> None:
     assert run(["query", "nothing"]) == 1
     assert capfd.readouterr() == ("", "Answered from memory.\nNothing found.\n")
 
 
-def test_quiet_leaves_only_the_data(capfd):
+def test_quiet_leaves_only_the_data(capfd: pytest.CaptureFixture[str]) -> None:
     assert run(["query", "x", "-k", "1", "--format", "paths", "--quiet"]) == 0
     assert capfd.readouterr() == ("/data/report.pdf\n", "")
 
 
-def test_jsonl_has_the_versioned_schema_one_object_a_hit(capfd):
+def test_jsonl_has_the_versioned_schema_one_object_a_hit(capfd: pytest.CaptureFixture[str]) -> None:
     assert run(["query", "x", "--format", "jsonl", "-k", "1"]) == 0
     assert [json.loads(line) for line in capfd.readouterr().out.splitlines()] == [
         {
@@ -88,14 +90,14 @@ def test_jsonl_has_the_versioned_schema_one_object_a_hit(capfd):
     ]  # fmt: skip
 
 
-def test_json_is_one_document_with_notes(capfd):
+def test_json_is_one_document_with_notes(capfd: pytest.CaptureFixture[str]) -> None:
     assert run(["query", "nothing", "--format", "json"]) == 1
     assert json.loads(capfd.readouterr().out) == {
         "schema": "mmsearch.answer/1", "hits": [], "notes": ["Answered from memory."], "seconds": 0.01,
     }  # fmt: skip
 
 
-def test_csv_has_a_header_and_plain_line_ends(capfd):
+def test_csv_has_a_header_and_plain_line_ends(capfd: pytest.CaptureFixture[str]) -> None:
     assert run(["query", "x", "--format", "csv", "-k", "2"]) == 0
     assert capfd.readouterr().out == (
         "path,path_bytes,kind,view,rank,score,page,start_s,end_s,line_start,line_end,snippet\n"
@@ -104,14 +106,14 @@ def test_csv_has_a_header_and_plain_line_ends(capfd):
     )
 
 
-def test_null_separated_paths_are_exact_bytes_and_each_once(capfdbinary):
+def test_null_separated_paths_are_exact_bytes_and_each_once(capfdbinary: pytest.CaptureFixture[bytes]) -> None:
     assert run(["query", "evil", "-0", "--quiet"]) == 0
     assert capfdbinary.readouterr().out == HOSTILE + b"\0"
     assert run(["query", "many", "-0", "--quiet"]) == 0
     assert capfdbinary.readouterr().out == b"".join(hit.path + b"\0" for hit in HITS)
 
 
-def test_a_hostile_name_is_escaped_in_columns_and_exact_in_json(capfd):
+def test_a_hostile_name_is_escaped_in_columns_and_exact_in_json(capfd: pytest.CaptureFixture[str]) -> None:
     assert run(["query", "evil", "--quiet"]) == 0
     assert capfd.readouterr().out == ("1  0.50  text  /data/a\\n\\x1b[31mred\\xff\\u202e.txt  x\\x1b]0;owned\\x07y z\n")
     assert run(["query", "evil", "--quiet", "--format", "jsonl"]) == 0
@@ -121,7 +123,7 @@ def test_a_hostile_name_is_escaped_in_columns_and_exact_in_json(capfd):
     assert json.loads(line)["path_bytes"] == "L2RhdGEvYQobWzMxbXJlZP/igK4udHh0"
 
 
-def test_explain_shows_each_signals_share(capfd):
+def test_explain_shows_each_signals_share(capfd: pytest.CaptureFixture[str]) -> None:
     assert run(["query", "x", "-k", "1", "--explain", "--quiet"]) == 0
     assert capfd.readouterr().out.splitlines()[1:] == [
         "      +1.500  words  raw 7.500  score 2.000  rank 1  revenue, chart",
@@ -129,7 +131,9 @@ def test_explain_shows_each_signals_share(capfd):
     ]
 
 
-def test_queries_from_a_file_are_all_asked_and_named_in_the_answers(capfd, index):
+def test_queries_from_a_file_are_all_asked_and_named_in_the_answers(
+    capfd: pytest.CaptureFixture[str], index: type[fake_index.Index]
+) -> None:
     Path("q.txt").write_bytes("revenue\n\n  nothing \n中文\xff\n".encode())
     assert run(["query", "--queries-from", "q.txt", "--format", "jsonl", "-k", "1"]) == 0
     lines = [json.loads(line) for line in capfd.readouterr().out.splitlines()]
@@ -139,7 +143,9 @@ def test_queries_from_a_file_are_all_asked_and_named_in_the_answers(capfd, index
     assert [query.text for query in asked(index)] == ["revenue", "nothing", "中文ÿ"]
 
 
-def test_queries_that_end_with_nul_may_hold_line_breaks(index, capfd):
+def test_queries_that_end_with_nul_may_hold_line_breaks(
+    index: type[fake_index.Index], capfd: pytest.CaptureFixture[str]
+) -> None:
     Path("q.txt").write_bytes(b"two\nlines\0one\0")
     assert run(["query", "--queries-from", "q.txt", "-0", "--format", "json", "--quiet"]) == 0
     assert [query.text for query in asked(index)] == ["two\nlines", "one"]
@@ -147,23 +153,24 @@ def test_queries_that_end_with_nul_may_hold_line_breaks(index, capfd):
 
 
 @pytest.mark.parametrize("format", ["jsonl", "csv", "paths", "table"])
-def test_each_query_of_a_stream_is_answered_before_the_next_one_comes(format):
+def test_each_query_of_a_stream_is_answered_before_the_next_one_comes(format: str) -> None:
     command = [sys.executable, fake_index.__file__, "query", "--queries-from", "-", "--format", format, "-k", "1"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
-        process.stdin.write(b"first\n")
-        process.stdin.flush()
-        assert b"Answered from memory." in process.stderr.readline()
-        first = process.stdout.read1()
+        typed, shown = cast(IO[bytes], process.stdin), cast(io.BufferedReader, process.stdout)
+        typed.write(b"first\n")
+        typed.flush()
+        assert b"Answered from memory." in cast(IO[bytes], process.stderr).readline()
+        first = shown.read1()
         assert b"report.pdf" in first and (format == "paths" or b"first" in first)
-        process.stdin.write(b"many")
-        process.stdin.close()
-        rest = process.stdout.read()
+        typed.write(b"many")
+        typed.close()
+        rest = shown.read()
     assert process.returncode == 0
     assert (b"talk.mp4" in rest) and rest.count(b"path_bytes") == 0
     assert rest.count(b"report.pdf\n") == 0  # a path was written once already
 
 
-def test_a_line_that_can_not_be_asked_is_named_and_the_others_are_answered(capfd):
+def test_a_line_that_can_not_be_asked_is_named_and_the_others_are_answered(capfd: pytest.CaptureFixture[str]) -> None:
     Path("q.txt").write_text("lighthouse\n\nrefused\nnothing\n")
     assert run(["query", "--queries-from", "q.txt", "--format", "jsonl", "-k", "1"]) == 2
     out, err = capfd.readouterr()
@@ -177,12 +184,12 @@ def test_a_line_that_can_not_be_asked_is_named_and_the_others_are_answered(capfd
     ]
 
 
-def test_similar_hands_over_the_absolute_path_with_its_place(index):
+def test_similar_hands_over_the_absolute_path_with_its_place(index: type[fake_index.Index]) -> None:
     assert run(["similar", "sub/report.pdf#page=3", "-k", "4"]) == 0
     assert asked(index, "similar") == [(f"{Path.cwd()}/sub/report.pdf#page=3".encode(), q.Query(k=4))]
 
 
-def test_status_is_a_report_for_people(capfd, monkeypatch):
+def test_status_is_a_report_for_people(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TZ", "UTC")
     assert run(["status"]) == 0
     assert capfd.readouterr().out == (
@@ -199,7 +206,7 @@ def test_status_is_a_report_for_people(capfd, monkeypatch):
     )
 
 
-def test_status_json_is_the_whole_status(capfd):
+def test_status_json_is_the_whole_status(capfd: pytest.CaptureFixture[str]) -> None:
     assert run(["status", "--format", "json"]) == 0
     found = json.loads(capfd.readouterr().out)
     assert (found["schema"], found["files"], found["roots"]) == ("mmsearch.status/1", 7, [{"path": "/data"}])
@@ -219,14 +226,16 @@ def test_status_json_is_the_whole_status(capfd):
         ({"last_run": None}, 0),
     ],
 )
-def test_status_check_tells_by_its_exit_code_whether_work_is_left(monkeypatch, index, change, code):
+def test_status_check_tells_by_its_exit_code_whether_work_is_left(
+    monkeypatch: pytest.MonkeyPatch, index: type[fake_index.Index], change: dict[str, Any], code: int
+) -> None:
     facts = {name: getattr(STATUS, name) for name in STATUS.__dataclass_fields__}
     monkeypatch.setattr(index, "status_now", Status(**facts | change))
     assert run(["status", "--check", "--quiet"]) == code
     assert run(["status", "--quiet"]) == 0
 
 
-def test_failed_lists_path_and_reason_once(capfd):
+def test_failed_lists_path_and_reason_once(capfd: pytest.CaptureFixture[str]) -> None:
     assert run(["failed"]) == 0
     assert capfd.readouterr().out == (
         "/data/broken.pdf                    failed   encrypted  The PDF is protected by a password.\n"
@@ -234,7 +243,7 @@ def test_failed_lists_path_and_reason_once(capfd):
     )
 
 
-def test_failed_speaks_json_and_nul(capfdbinary):
+def test_failed_speaks_json_and_nul(capfdbinary: pytest.CaptureFixture[bytes]) -> None:
     assert run(["failed", "-0"]) == 0
     assert capfdbinary.readouterr().out == b"".join(file.path + b"\0" for file in FAILED)
     assert run(["failed", "--format", "jsonl"]) == 0
@@ -244,14 +253,14 @@ def test_failed_speaks_json_and_nul(capfdbinary):
     }  # fmt: skip
 
 
-def test_failed_retry_runs_the_index_with_the_failed_files(index):
+def test_failed_retry_runs_the_index_with_the_failed_files(index: type[fake_index.Index]) -> None:
     index.events = (Finished(RunRecord()),)
     assert run(["failed", "--retry"]) == 0
     ((_, targets, settings, listed, command),) = asked(index, "update")
     assert (targets, settings, listed, command) == (None, Settings(retry_failed=True), False, "failed --retry")
 
 
-def test_forget_names_absolute_paths(index, capfd):
+def test_forget_names_absolute_paths(index: type[fake_index.Index], capfd: pytest.CaptureFixture[str]) -> None:
     assert run(["forget", "a", "/b/../c"]) == 0
     ((_, targets, settings),) = asked(index, "forget")
     assert (targets, settings) == ([f"{Path.cwd()}/a".encode(), b"/c"], Settings())
@@ -259,8 +268,14 @@ def test_forget_names_absolute_paths(index, capfd):
 
 
 @pytest.mark.parametrize("state, code", [("ok", 0), ("repaired", 0), ("derived", 3), ("broken", 3)])
-def test_verify_exits_3_when_something_does_not_hold(monkeypatch, index, capfd, state, code):
-    finding = Finding("names and words agree", state, "Two differ.", "Do that.")
+def test_verify_exits_3_when_something_does_not_hold(
+    monkeypatch: pytest.MonkeyPatch,
+    index: type[fake_index.Index],
+    capfd: pytest.CaptureFixture[str],
+    state: str,
+    code: int,
+) -> None:
+    finding = Finding("names and words agree", cast(FindingState, state), "Two differ.", "Do that.")
     monkeypatch.setattr(index, "findings", (finding,))
     assert run(["verify", "--repair"]) == code
     assert asked(index, "verify")[0][1:] == (True, False)
@@ -269,7 +284,7 @@ def test_verify_exits_3_when_something_does_not_hold(monkeypatch, index, capfd, 
     assert capfd.readouterr().out == out + hint
 
 
-def test_index_options_become_settings(index):
+def test_index_options_become_settings(index: type[fake_index.Index]) -> None:
     index.events = (Finished(RunRecord()),)
     options = (
         "--no-ocr --transcribe tiny --include *.md --exclude x --exclude y --hidden --no-ignore --max-size 5M "
@@ -286,14 +301,14 @@ def test_index_options_become_settings(index):
     assert str(folder).endswith("mmsearch/default")
 
 
-def test_index_without_a_path_refreshes_and_here_stays_here(index):
+def test_index_without_a_path_refreshes_and_here_stays_here(index: type[fake_index.Index]) -> None:
     index.events = (Finished(RunRecord()),)
     assert run(["index", "--here"]) == 0
     ((folder, targets, *_),) = asked(index, "update")
     assert (folder, targets) == (Path.cwd() / ".mmsearch", None)
 
 
-def test_names_from_a_file_are_single_files_with_exact_bytes(index):
+def test_names_from_a_file_are_single_files_with_exact_bytes(index: type[fake_index.Index]) -> None:
     index.events = (Finished(RunRecord()),)
     Path("list").write_bytes(b"a b\0/x/\xff\n\0\0")
     assert run(["index", "--files-from", "list", "-0"]) == 0
@@ -301,7 +316,9 @@ def test_names_from_a_file_are_single_files_with_exact_bytes(index):
     assert (targets, listed) == ([f"{Path.cwd()}/a b".encode(), b"/x/\xff\n"], True)
 
 
-def test_an_empty_list_of_files_is_no_refresh_of_everything(index, capfd):
+def test_an_empty_list_of_files_is_no_refresh_of_everything(
+    index: type[fake_index.Index], capfd: pytest.CaptureFixture[str]
+) -> None:
     Path("list").write_bytes(b"\n")
     assert run(["index", "--files-from", "list"]) == 0
     assert asked(index, "update") == []
@@ -325,16 +342,20 @@ RECORD = RunRecord(seen=10, unchanged=2, indexed=5, skipped=2, segments=2114, se
         ({"outcome": "interrupted"}, 130),
     ],
 )
-def test_the_exit_code_of_a_run_tells_how_it_ended(index, change, code):
+def test_the_exit_code_of_a_run_tells_how_it_ended(
+    index: type[fake_index.Index], change: dict[str, Any], code: int
+) -> None:
     index.events = (Finished(RunRecord(**{**_fields(RECORD), **change})),)
     assert run(["index", "docs", "--quiet"]) == code
 
 
-def _fields(record):
+def _fields(record: RunRecord) -> dict[str, Any]:
     return {one.name: getattr(record, one.name) for one in dataclasses.fields(record)}
 
 
-def test_a_run_ends_in_a_summary_on_stderr_and_in_json(index, capfd):
+def test_a_run_ends_in_a_summary_on_stderr_and_in_json(
+    index: type[fake_index.Index], capfd: pytest.CaptureFixture[str]
+) -> None:
     failure = t.Failure(FailureCode.ENCRYPTED, "The PDF is protected by a password.")
     record = RunRecord(**{**_fields(RECORD), "failed": 1, "failed_by": {"encrypted": 1}})
     index.events = (Remark("float32 on this CPU."), FileFailed(b"/data/b.pdf", failure), Finished(record))
@@ -349,12 +370,14 @@ def test_a_run_ends_in_a_summary_on_stderr_and_in_json(index, capfd):
     assert json.loads(Path("run.json").read_text()) == {"schema": "mmsearch.run/1", **_fields(record)}
 
 
-def test_a_quiet_run_says_one_line_a_failure_and_why_it_stopped_early(index, capfd):
+def test_a_quiet_run_says_one_line_a_failure_and_why_it_stopped_early(
+    index: type[fake_index.Index], capfd: pytest.CaptureFixture[str]
+) -> None:
     failure = FileFailed(b"/data/b.pdf", t.Failure(FailureCode.TIMEOUT, "A part took too long."), True)
     index.events = (Remark("x"), failure, Finished(RunRecord(partial=1)))
     assert run(["index", "docs", "--quiet"]) == 4
     assert capfd.readouterr() == ("", "in part: /data/b.pdf: A part took too long. (timeout)\n")
-    index.events = (Finished(RunRecord(outcome="budget")),)
+    index.events = (Finished(RunRecord(outcome=RunOutcome.BUDGET)),)
     assert run(["index", "docs", "--quiet"]) == 5
     assert capfd.readouterr().err.startswith("The time budget is used up.")
     index.events = (Finished(RunRecord()),)
@@ -362,14 +385,14 @@ def test_a_quiet_run_says_one_line_a_failure_and_why_it_stopped_early(index, cap
     assert capfd.readouterr() == ("", "")
 
 
-def test_a_dry_run_is_data(index, capfd):
+def test_a_dry_run_is_data(index: type[fake_index.Index], capfd: pytest.CaptureFixture[str]) -> None:
     record = RunRecord(seen=12, unchanged=2, pending=10, removed=1)
     index.events = (Finished(record),)
     assert run(["index", "docs", "--dry-run"]) == 0
     assert capfd.readouterr() == ("would read 10 files; 2 unchanged; 1 to remove\n", "")
 
 
-def test_an_older_summary_does_not_survive_a_run_that_could_not_start(capfd):
+def test_an_older_summary_does_not_survive_a_run_that_could_not_start(capfd: pytest.CaptureFixture[str]) -> None:
     Path("run.json").write_text("{}")
     assert run(["index", "docs", "--index", "/locked", "--summary-json", "run.json"]) == 6
     assert not Path("run.json").exists()

@@ -2,6 +2,8 @@
 
 import os
 import tomllib
+from collections.abc import Callable
+from pathlib import Path
 
 import fake_index
 import pytest
@@ -38,20 +40,22 @@ CHECKED = [
 
 
 @pytest.fixture
-def config(monkeypatch, tmp_path):
+def config(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     path = tmp_path / "c.toml"
     monkeypatch.setenv("MMSEARCH_CONFIG", str(path))
     return path
 
 
-def told(capfd):
+def told(capfd: pytest.CaptureFixture[str]) -> str:
     out, err = capfd.readouterr()
     assert out == "" and "\n\nhint: " in err
     return err.partition("\n\nhint: ")[0]
 
 
 @pytest.mark.parametrize(("command", "name"), TYPED)
-def test_a_variable_that_does_not_fit_its_option_is_named(command, name, monkeypatch, capfd):
+def test_a_variable_that_does_not_fit_its_option_is_named(
+    command: str, name: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
     variable = f"MMSEARCH_{command}_{name}".upper()
     monkeypatch.setenv(variable, "zzz")
     assert run(CALLS.get(command, [command])) == 2
@@ -59,14 +63,18 @@ def test_a_variable_that_does_not_fit_its_option_is_named(command, name, monkeyp
 
 
 @pytest.mark.parametrize(("command", "name"), TYPED)
-def test_a_value_of_a_wrong_type_is_told_with_its_line(command, name, config, capfd):
+def test_a_value_of_a_wrong_type_is_told_with_its_line(
+    command: str, name: str, config: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     config.write_text(f"# settings\n[{command}]\n\n{name.replace('_', '-')} = {{a = 1}}\n")
     assert run(CALLS.get(command, [command])) == 2
     assert told(capfd).startswith(f"{config}, line 4: {name.replace('_', '-')} can't be ")
 
 
 @pytest.mark.parametrize(("command", "name", "value"), CHECKED)
-def test_a_value_that_can_not_be_meant_is_blamed_on_its_variable(command, name, value, monkeypatch, capfd):
+def test_a_value_that_can_not_be_meant_is_blamed_on_its_variable(
+    command: str, name: str, value: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
     variable = f"MMSEARCH_{command}_{name}".upper()
     monkeypatch.setenv(variable, value.replace(" ", "\t"))
     call = ["query"] if name == "queries_from" else CALLS.get(command, [command])
@@ -75,7 +83,9 @@ def test_a_value_that_can_not_be_meant_is_blamed_on_its_variable(command, name, 
 
 
 @pytest.mark.parametrize(("command", "name", "value"), CHECKED)
-def test_a_value_that_can_not_be_meant_is_blamed_on_its_line(command, name, value, config, capfd):
+def test_a_value_that_can_not_be_meant_is_blamed_on_its_line(
+    command: str, name: str, value: str, config: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     kind = program._type(COMMANDS[command][name]).name
     config.write_text(f"{command}.{name} = {value if kind in ('integer', 'float') else repr(value)}\n")
     call = ["query"] if name == "queries_from" else CALLS.get(command, [command])
@@ -83,7 +93,9 @@ def test_a_value_that_can_not_be_meant_is_blamed_on_its_line(command, name, valu
     assert told(capfd).startswith(f"{config}, line 1: ")
 
 
-def test_what_was_typed_is_blamed_on_nothing_else(config, monkeypatch, capfd):
+def test_what_was_typed_is_blamed_on_nothing_else(
+    config: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
     config.write_text('[query]\nsize = "5..1"\n')
     monkeypatch.setenv("MMSEARCH_QUERY_SIZE", "bad")
     assert run(["query", "x", "--size", "big"]) == 2
@@ -100,20 +112,29 @@ def test_what_was_typed_is_blamed_on_nothing_else(config, monkeypatch, capfd):
     ],
 )
 def test_of_here_and_index_the_one_nearer_to_the_user_wins(
-    variables, settings, typed, made, config, tmp_path, monkeypatch, capfd
-):
+    variables: dict[str, str],
+    settings: str,
+    typed: list[str],
+    made: str,
+    config: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
     (tmp_path / "files").mkdir()
     monkeypatch.chdir(tmp_path / "files")
     config.write_text(settings.format(top=tmp_path))
     for name, value in variables.items():
         monkeypatch.setenv(f"MMSEARCH_{name}", value.format(top=tmp_path))
-    named = []
-    monkeypatch.setattr(run_update, "update", lambda folder, *_, **__: named.append(folder) or 0)
+    named: list[Path] = []
+    monkeypatch.setattr(run_update, "update", lambda folder, *_, **__: named.append(folder) or 0)  # type: ignore[func-returns-value]
     assert run(["index", ".", *[word.format(top=tmp_path) for word in typed]]) == 0
     assert named == [tmp_path / made]
 
 
-def test_here_and_index_from_the_same_place_contradict_each_other(monkeypatch, capfd):
+def test_here_and_index_from_the_same_place_contradict_each_other(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
     assert run(["index", "--here", "--index", "work"]) == 2
     assert told(capfd) == "--here and --index name two different folders."
     monkeypatch.setenv("MMSEARCH_INDEX", "work")
@@ -122,7 +143,9 @@ def test_here_and_index_from_the_same_place_contradict_each_other(monkeypatch, c
     assert told(capfd) == "MMSEARCH_INDEX_HERE, MMSEARCH_INDEX: --here and --index name two different folders."
 
 
-def test_an_index_that_is_not_there_is_told_with_the_variable_that_names_it(monkeypatch, capfd):
+def test_an_index_that_is_not_there_is_told_with_the_variable_that_names_it(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setenv("MMSEARCH_INDEX", "/nowhere/")
     assert run(["query", "x"]) == 3
     assert told(capfd) == "MMSEARCH_INDEX: There is no index at /nowhere."
@@ -143,13 +166,15 @@ def test_an_index_that_is_not_there_is_told_with_the_variable_that_names_it(monk
         ("k = \n", "The config file {} is not valid TOML: Invalid value (at line 1, column 5)."),
     ],
 )  # fmt: skip
-def test_a_bad_config_file_is_told_with_the_line(config, capfd, text, sentence):
+def test_a_bad_config_file_is_told_with_the_line(
+    config: Path, capfd: pytest.CaptureFixture[str], text: str, sentence: str
+) -> None:
     config.write_text(text)
     assert run(["query", "x"]) == 2
     assert told(capfd) == sentence.format(config)
 
 
-def test_dates_numbers_and_single_values_are_taken_as_options_take_them(config):
+def test_dates_numbers_and_single_values_are_taken_as_options_take_them(config: Path) -> None:
     config.write_text('[query]\nsince = 2024-05-01\nsize = 5000\nin = "/a"\nmin-score = 0\n')
     assert run(["query", "x"]) == 0
     where = fake_index.Index.calls[-1][1].where
@@ -157,25 +182,31 @@ def test_dates_numbers_and_single_values_are_taken_as_options_take_them(config):
 
 
 @pytest.mark.parametrize("make", [lambda path: None, lambda path: path.mkdir(), lambda path: path.write_bytes(b"\xff")])
-def test_a_named_config_file_must_be_readable(config, capfd, make):
+def test_a_named_config_file_must_be_readable(
+    config: Path, capfd: pytest.CaptureFixture[str], make: Callable[[Path], object]
+) -> None:
     make(config)
     assert run(["query", "x"]) == 2
     assert told(capfd).startswith(f"MMSEARCH_CONFIG names {config}, which can't be read: ")
 
 
 @pytest.mark.parametrize("name", ["/dev/null", ""])
-def test_an_empty_config_file_means_no_settings(monkeypatch, name):
+def test_an_empty_config_file_means_no_settings(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.setenv("MMSEARCH_CONFIG", name)
     assert run(["query", "x"]) == 0
 
 
-def test_a_config_file_without_end_is_refused(monkeypatch, capfd):
+def test_a_config_file_without_end_is_refused(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setenv("MMSEARCH_CONFIG", "/dev/zero")
     assert run(["query", "x"]) == 2
     assert told(capfd) == "The config file /dev/zero is larger than 1 MB."
 
 
-def test_a_default_config_file_may_be_missing_but_not_unreadable(monkeypatch, tmp_path, capfd):
+def test_a_default_config_file_may_be_missing_but_not_unreadable(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "home"))
     assert run(["query", "x"]) == 0
     capfd.readouterr()
@@ -233,7 +264,7 @@ def test_an_empty_variable_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
         ("", None),
     ],
 )  # fmt: skip
-def test_the_line_of_a_value_is_where_its_statement_begins(text, line):
+def test_the_line_of_a_value_is_where_its_statement_begins(text: str, line: int | None) -> None:
     assert line_of(text, ["a", "b"]) == line
 
 
@@ -242,7 +273,7 @@ plain = st.sampled_from(["1", "true", '"x"', "[1, 2]", '"""k = 1\nin = 2"""', "[
 
 
 @given(st.dictionaries(st.sampled_from(["a", "b"]), st.dictionaries(names, plain, min_size=1), min_size=1), st.data())
-def test_lines_are_found_for_any_layout(tables, data):
+def test_lines_are_found_for_any_layout(tables: dict[str, dict[str, str]], data: st.DataObject) -> None:
     text = ""
     lines = {}
     for table, options in tables.items():
@@ -255,13 +286,15 @@ def test_lines_are_found_for_any_layout(tables, data):
     assert {where: line_of(text, list(where)) for where in lines} == lines
 
 
-def test_a_config_file_with_a_number_of_thousands_of_digits_is_refused(config, capfd):
+def test_a_config_file_with_a_number_of_thousands_of_digits_is_refused(
+    config: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     config.write_text(f"[query]\nk = {'1' * 5000}\n")
     assert run(["query", "x"]) == 2
     assert told(capfd).startswith(f"The config file {config} is not valid TOML: ")
 
 
-def test_a_named_pipe_is_no_config_file(config, capfd):
+def test_a_named_pipe_is_no_config_file(config: Path, capfd: pytest.CaptureFixture[str]) -> None:
     os.mkfifo(config)
     assert run(["status"]) == 2
     assert told(capfd) == f"MMSEARCH_CONFIG names {config}, which can't be read: it is no file."

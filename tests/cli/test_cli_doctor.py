@@ -2,6 +2,7 @@
 
 import json
 import sys
+from pathlib import Path
 
 import fake_index
 import pytest
@@ -10,7 +11,7 @@ from mmsearch import diagnostics
 from mmsearch.cli.program import run
 from mmsearch.diagnostics import Check, check_disk, check_index, check_program, check_rights, check_sqlite, try_library
 from mmsearch.errors import DamagedIndex
-from mmsearch.index_status import Finding
+from mmsearch.index_status import Finding, FindingState
 
 
 @pytest.mark.parametrize(
@@ -25,44 +26,55 @@ from mmsearch.index_status import Finding
         ("import time; time.sleep(60)", "missing", "could not be tried"),
     ],
 )
-def test_a_library_is_tried_where_it_can_do_no_harm(monkeypatch, code, state, found):
+def test_a_library_is_tried_where_it_can_do_no_harm(
+    monkeypatch: pytest.MonkeyPatch, code: str, state: str, found: str
+) -> None:
     monkeypatch.setattr(diagnostics, "_TRY_S", 2.0 if "sleep" in code else 60.0)
     check = try_library("thing", code, "missing", "pip install thing")
     assert check.state == state and check.found.startswith(found)
     assert check.remedy == ("" if state == "ok" else "pip install thing")
 
 
-def test_a_program_that_is_not_there_is_a_warning_with_its_purpose(monkeypatch, tmp_path):
+def test_a_program_that_is_not_there_is_a_warning_with_its_purpose(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     assert check_program("ffprobe", "subtitles") == Check(
         "ffprobe", "warn", "not found", "Install FFmpeg's programs for subtitles."
     )
 
 
-def test_a_full_disk_is_a_warning_and_a_folder_to_be_made_counts_as_its_parent(monkeypatch, tmp_path):
+def test_a_full_disk_is_a_warning_and_a_folder_to_be_made_counts_as_its_parent(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     assert check_disk(tmp_path / "a" / "b").state == "ok"
     monkeypatch.setattr(diagnostics, "_LEAST_FREE", 1 << 62)
     assert check_disk(tmp_path).state == "warn"
 
 
-def test_sqlite_here_has_full_text_search():
+def test_sqlite_here_has_full_text_search() -> None:
     assert check_sqlite().state == "ok"
 
 
 @pytest.mark.parametrize(
     "answer, state",
     [
-        ([Finding("a", "ok")], "ok"),
-        ([Finding("a", "ok"), Finding("b", "derived", "One is old.", "Repair it.")], "warn"),
-        ([Finding("b", "derived"), Finding("c", "broken", "Two are lost.", "Index again.")], "missing"),
+        ([Finding("a", FindingState.OK)], "ok"),
+        ([Finding("a", FindingState.OK), Finding("b", FindingState.DERIVED, "One is old.", "Repair it.")], "warn"),
+        (
+            [Finding("b", FindingState.DERIVED), Finding("c", FindingState.BROKEN, "Two are lost.", "Index again.")],
+            "missing",
+        ),
         (DamagedIndex("It is damaged.", "Delete it."), "missing"),
     ],
 )
-def test_the_index_is_looked_at(monkeypatch, tmp_path, answer, state):
+def test_the_index_is_looked_at(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, answer: list[Finding] | DamagedIndex, state: str
+) -> None:
     monkeypatch.setitem(sys.modules, "mmsearch.index", sys.modules.get("mmsearch.index"))
     fake_index.install()
 
-    def verify(*_):
+    def verify(*_: object) -> list[Finding]:
         if isinstance(answer, Exception):
             raise answer
         return answer
@@ -71,7 +83,9 @@ def test_the_index_is_looked_at(monkeypatch, tmp_path, answer, state):
     assert check_index(tmp_path).state == state
 
 
-def test_an_index_or_settings_that_others_can_change_are_a_warning(monkeypatch, tmp_path):
+def test_an_index_or_settings_that_others_can_change_are_a_warning(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     for variable in ("XDG_CONFIG_HOME", "XDG_CACHE_HOME"):
         monkeypatch.setenv(variable, str(tmp_path / variable))
     index, settings = tmp_path / "my index", tmp_path / "XDG_CONFIG_HOME" / "mmsearch"
@@ -98,7 +112,9 @@ CHECKS = [
 
 
 @pytest.mark.parametrize("number, code", [(2, 0), (3, 3)])
-def test_the_exit_code_is_3_only_where_something_needed_is_missing(monkeypatch, capfd, number, code):
+def test_the_exit_code_is_3_only_where_something_needed_is_missing(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], number: int, code: int
+) -> None:
     monkeypatch.setattr(diagnostics, "run_checks", lambda folder: CHECKS[:number])
     assert run(["doctor", "--format", "json"]) == code
     found = json.loads(capfd.readouterr().out)
@@ -107,7 +123,9 @@ def test_the_exit_code_is_3_only_where_something_needed_is_missing(monkeypatch, 
                         "remedy": ""}  # fmt: skip
 
 
-def test_each_check_is_a_line_with_its_remedy_below(monkeypatch, capfd):
+def test_each_check_is_a_line_with_its_remedy_below(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setattr(diagnostics, "run_checks", lambda folder: CHECKS)
     assert run(["doctor"]) == 3
     assert capfd.readouterr() == (

@@ -3,6 +3,8 @@
 import io
 import json
 import os
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,38 +18,41 @@ from mmsearch.models.model_options import ModelOptions
 
 
 @pytest.fixture(scope="module")
-def clip(tmp_path_factory):
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tiny_clip(tmp_path_factory.mktemp("models") / "clip")
 
 
 @pytest.fixture
-def folder(tmp_path, monkeypatch):
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A working folder, and a model of words in place of the built-in one."""
     load_word_model(monkeypatch.setattr)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
 
-def standard_input(monkeypatch, data: bytes) -> None:
+def standard_input(monkeypatch: pytest.MonkeyPatch, data: bytes) -> None:
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(data)))
 
 
-def matrix(capfdbinary) -> np.ndarray:
-    return np.load(io.BytesIO(capfdbinary.readouterr().out))
+def matrix(capfdbinary: pytest.CaptureFixture[bytes]) -> np.ndarray:
+    found: np.ndarray = np.load(io.BytesIO(capfdbinary.readouterr().out))
+    return found
 
 
-def rows(capfd) -> list[dict]:
+def rows(capfd: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
     return [json.loads(line) for line in capfd.readouterr().out.splitlines()]
 
 
-def test_texts_become_rows_of_a_matrix_in_order(folder, capfdbinary):
+def test_texts_become_rows_of_a_matrix_in_order(folder: Path, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
     assert run(["embed", "red car", "blue boat"]) == 0
     vectors = matrix(capfdbinary)
     assert vectors.dtype == np.float32
     assert (vectors == np.stack([embedded("red car"), embedded("blue boat")])).all()
 
 
-def test_a_file_gives_a_vector_for_each_place_that_says_where_it_lies(folder, capfd):
+def test_a_file_gives_a_vector_for_each_place_that_says_where_it_lies(
+    folder: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     write_pdf(folder / "two.pdf", "First page here", "Second page here")
     (folder / "note.txt").write_text("One\nline")
     assert run(["embed", "two.pdf", "a text", "note.txt", "--no-ocr", "--format", "jsonl"]) == 0
@@ -65,7 +70,9 @@ def test_a_file_gives_a_vector_for_each_place_that_says_where_it_lies(folder, ca
     assert err == "2 files, 1 text (“a text” is not a file here).\n4 vectors of 3 inputs, in order.\n"
 
 
-def test_what_is_called_like_a_file_can_be_meant_as_text_and_the_other_way_round(folder, capfdbinary):
+def test_what_is_called_like_a_file_can_be_meant_as_text_and_the_other_way_round(
+    folder: Path, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
     (folder / "red").write_text("blue boat")
     assert run(["embed", "red"]) == 0
     assert (matrix(capfdbinary) == embedded("blue boat")).all()
@@ -77,7 +84,9 @@ def test_what_is_called_like_a_file_can_be_meant_as_text_and_the_other_way_round
     assert b"rad' can't be read: No such file or directory." in err
 
 
-def test_standard_input_is_a_text_a_file_or_lines(folder, capfd, monkeypatch):
+def test_standard_input_is_a_text_a_file_or_lines(
+    folder: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     standard_input(monkeypatch, b"red\ncar\n")
     assert run(["embed", "-", "--format", "jsonl"]) == 0
     assert [one["text"] for one in rows(capfd)] == ["red\ncar"]
@@ -108,26 +117,32 @@ def test_standard_input_is_a_text_a_file_or_lines(folder, capfd, monkeypatch):
         (["a", "--device", "x!"], "--device can't be 'x!'."),
     ],
 )
-def test_what_can_not_be_meant_is_one_sentence_and_a_hint(folder, arguments, sentence, capfd):
+def test_what_can_not_be_meant_is_one_sentence_and_a_hint(
+    folder: Path, arguments: list[str], sentence: str, capfd: pytest.CaptureFixture[str]
+) -> None:
     assert run(["embed", *arguments]) == 2
     out, err = capfd.readouterr()
     assert out == ""
     assert err.splitlines()[0].startswith(sentence) and err.splitlines()[2].startswith("hint: ")
 
 
-def test_t18_a_reranker_of_ones_own_makes_no_vectors(folder, capfd):
+def test_t18_a_reranker_of_ones_own_makes_no_vectors(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
     tiny_ms_marco(folder / "made")
     assert run(["embed", "a", "--model", "./made"]) == 2
     assert "is a reranker: it makes no vectors" in capfd.readouterr().err
 
 
-def test_matrices_are_kept_off_terminals(folder, monkeypatch, capfd):
+def test_matrices_are_kept_off_terminals(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setattr("mmsearch.output.streams.is_terminal", lambda stream: True)
     assert run(["embed", "a"]) == 2
     assert "npy is binary, and stdout is a terminal." in capfd.readouterr().err
 
 
-def test_what_a_model_can_not_take_is_said_and_the_rest_is_done(folder, capfd):
+def test_what_a_model_can_not_take_is_said_and_the_rest_is_done(
+    folder: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     write_png(folder / "photo.png")
     (folder / "torn.png").write_bytes(b"\x89PNG\r\n\x1a\n" + b"\0" * 40)
     assert run(["embed", "photo.png", "torn.png", "red", "--no-ocr", "--format", "jsonl", "-q"]) == 4
@@ -138,7 +153,9 @@ def test_what_a_model_can_not_take_is_said_and_the_rest_is_done(folder, capfd):
     assert lines[1] == f"builtin takes text, and there is nothing of it in {str(folder / 'photo.png')!r}."
 
 
-def test_pictures_are_embedded_by_a_model_that_sees_them(folder, clip, capfd):
+def test_pictures_are_embedded_by_a_model_that_sees_them(
+    folder: Path, clip: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     from PIL import Image
 
     from mmsearch.types import View

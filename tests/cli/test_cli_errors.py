@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import IO, Any, cast
 
 import fake_index
 import pytest
@@ -20,7 +21,7 @@ FAKE = [sys.executable, str(Path(fake_index.__file__))]
 
 
 @pytest.fixture(autouse=True)
-def index(monkeypatch, tmp_path):
+def index(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> type[fake_index.Index]:
     monkeypatch.setitem(sys.modules, "mmsearch.index", sys.modules.get("mmsearch.index"))
     fake_index.install()
     monkeypatch.setattr("mmsearch.config.require_index", lambda folder: None)
@@ -73,14 +74,16 @@ def index(monkeypatch, tmp_path):
         (["query", "--zzzzz"], "No such option: --zzzzz.", "`mmsearch query --help` shows what it takes."),
     ],
 )  # fmt: skip
-def test_bad_usage_is_a_sentence_a_hint_and_exit_code_2(capfd, index, arguments, sentence, hint):
+def test_bad_usage_is_a_sentence_a_hint_and_exit_code_2(
+    capfd: pytest.CaptureFixture[str], index: type[fake_index.Index], arguments: list[str], sentence: str, hint: str
+) -> None:
     assert run(arguments) == 2
     assert capfd.readouterr() == ("", f"{sentence}\n\nhint: {hint}\n")
     assert index.calls == []
 
 
 @pytest.mark.parametrize("arguments", [["query", "x", "-k", "0"], ["query", "x", "--format", "xml"], ["similar"]])
-def test_what_typer_refuses_ends_in_the_same_form(capfd, arguments):
+def test_what_typer_refuses_ends_in_the_same_form(capfd: pytest.CaptureFixture[str], arguments: list[str]) -> None:
     assert run(arguments) == 2
     out, err = capfd.readouterr()
     sentence, empty, hint, end = err.split("\n")
@@ -88,13 +91,13 @@ def test_what_typer_refuses_ends_in_the_same_form(capfd, arguments):
     assert hint == f"hint: `mmsearch {arguments[0]} --help` shows what it takes."
 
 
-def test_without_a_command_the_help_goes_to_stderr(capfd):
+def test_without_a_command_the_help_goes_to_stderr(capfd: pytest.CaptureFixture[str]) -> None:
     assert run([]) == 2
     out, err = capfd.readouterr()
     assert out == "" and err.startswith("Usage: mmsearch [OPTIONS] COMMAND")
 
 
-def test_no_index_is_exit_code_3(capfd):
+def test_no_index_is_exit_code_3(capfd: pytest.CaptureFixture[str]) -> None:
     assert run(["query", "x", "--index", "/nowhere"]) == 3
     assert capfd.readouterr() == (
         "",
@@ -102,7 +105,7 @@ def test_no_index_is_exit_code_3(capfd):
     )
 
 
-def test_a_bug_is_exit_code_70_with_a_traceback_only_under_debug(capfd):
+def test_a_bug_is_exit_code_70_with_a_traceback_only_under_debug(capfd: pytest.CaptureFixture[str]) -> None:
     assert run(["query", "crash"]) == 70
     assert capfd.readouterr().err == (
         "Unexpected error: KeyError: 'a bug'\n\nhint: This should not happen. Run again with --debug.\n"
@@ -125,7 +128,9 @@ def test_a_bug_is_exit_code_70_with_a_traceback_only_under_debug(capfd):
         (f"errno {errno.EACCES}", 2, "/x/y can't be used: Permission denied."),
     ],
 )
-def test_what_the_system_refuses_is_no_bug(capfd, text, code, sentence):
+def test_what_the_system_refuses_is_no_bug(
+    capfd: pytest.CaptureFixture[str], text: str, code: int, sentence: str
+) -> None:
     assert run(["query", text]) == code
     out, err = capfd.readouterr()
     assert (out, err.partition("\n\nhint: ")[0]) == ("", sentence)
@@ -139,7 +144,9 @@ def test_what_the_system_refuses_is_no_bug(capfd, text, code, sentence):
 @pytest.mark.parametrize(
     "command", [["query", "x"], ["index", "."], ["status"], ["verify"], ["forget", "x"], ["doctor"]]
 )
-def test_an_index_that_no_file_system_can_have_is_bad_usage(capfd, tmp_path, command, named, problem):
+def test_an_index_that_no_file_system_can_have_is_bad_usage(
+    capfd: pytest.CaptureFixture[str], tmp_path: Path, command: list[str], named: str, problem: str
+) -> None:
     (tmp_path / "file").touch()
     (tmp_path / "loop").symlink_to("loop")
     assert run([*command, "--index", named]) == 2
@@ -147,7 +154,9 @@ def test_an_index_that_no_file_system_can_have_is_bad_usage(capfd, tmp_path, com
     assert err.startswith("--index can't be ") and problem in err and len(err) < 400
 
 
-def test_commands_in_a_folder_that_is_gone_are_bad_usage(capfd, tmp_path, monkeypatch):
+def test_commands_in_a_folder_that_is_gone_are_bad_usage(
+    capfd: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "gone").mkdir()
     monkeypatch.chdir(tmp_path / "gone")
     (tmp_path / "gone").rmdir()
@@ -156,7 +165,9 @@ def test_commands_in_a_folder_that_is_gone_are_bad_usage(capfd, tmp_path, monkey
         assert capfd.readouterr().err.startswith("The working directory does not exist any more.")
 
 
-def test_without_a_home_nothing_is_made_in_the_working_directory(monkeypatch, capfd, tmp_path):
+def test_without_a_home_nothing_is_made_in_the_working_directory(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
     monkeypatch.delenv("HOME")
     monkeypatch.setattr("pwd.getpwuid", lambda number: {}[number])
     assert run(["query", "x"]) == 2
@@ -164,19 +175,19 @@ def test_without_a_home_nothing_is_made_in_the_working_directory(monkeypatch, ca
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_broken_pipe_to_a_worker_is_not_taken_for_a_closed_output(capfd):
+def test_a_broken_pipe_to_a_worker_is_not_taken_for_a_closed_output(capfd: pytest.CaptureFixture[str]) -> None:
     assert run(["query", "pipe"]) == 70
     assert "BrokenPipeError" in capfd.readouterr().err
 
 
-def test_a_library_that_is_missing_leads_to_the_doctor(capfd):
+def test_a_library_that_is_missing_leads_to_the_doctor(capfd: pytest.CaptureFixture[str]) -> None:
     assert run(["query", "library"]) == 2
     assert capfd.readouterr().err == (
         "A library can't be loaded: No module named 'faiss'\n\nhint: `mmsearch doctor` shows the remedy.\n"
     )
 
 
-def test_the_help_documents_every_exit_code_and_every_option(capfd):
+def test_the_help_documents_every_exit_code_and_every_option(capfd: pytest.CaptureFixture[str]) -> None:
     assert run(["--help"]) == 0
     out = capfd.readouterr().out
     for code, meaning in EXIT_CODES.items():
@@ -194,7 +205,9 @@ def test_the_help_documents_every_exit_code_and_every_option(capfd):
 # --- where options come from -----------------------------------------------------------------------------------------
 
 
-def test_options_come_from_the_environment_and_flags_win(monkeypatch, index):
+def test_options_come_from_the_environment_and_flags_win(
+    monkeypatch: pytest.MonkeyPatch, index: type[fake_index.Index]
+) -> None:
     monkeypatch.setenv("MMSEARCH_INDEX", "/env/")
     monkeypatch.setenv("MMSEARCH_QUERY_K", "3")
     monkeypatch.setenv("MMSEARCH_QUERY_IN", "/a /b")
@@ -209,7 +222,9 @@ def test_options_come_from_the_environment_and_flags_win(monkeypatch, index):
     assert asked == [(3, ("/a", "/b"), False), (4, ("/a", "/b"), False), (3, ("/a", "/b"), False)]
 
 
-def test_the_config_file_gives_defaults_by_long_option_names(monkeypatch, tmp_path, index):
+def test_the_config_file_gives_defaults_by_long_option_names(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, index: type[fake_index.Index]
+) -> None:
     monkeypatch.setenv("MMSEARCH_CONFIG", str(tmp_path / "c.toml"))
     (tmp_path / "c.toml").write_text(
         '[query]\nk = 7\nno-fold = true\nin = ["/a"]\n[index]\ntime-budget = "20m"\nallow-download = true\n'
@@ -228,20 +243,21 @@ def test_the_config_file_gives_defaults_by_long_option_names(monkeypatch, tmp_pa
 
 
 @pytest.mark.parametrize("unbuffered", ["", "1"])
-def test_a_closed_pipe_ends_quietly(unbuffered):
+def test_a_closed_pipe_ends_quietly(unbuffered: str) -> None:
     with subprocess.Popen(
         [*FAKE, "query", "many", "--format", "jsonl"],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         env=os.environ | {"PYTHONUNBUFFERED": unbuffered},
     ) as process:
-        process.stdout.read(10)
-        process.stdout.close()
-        assert process.stderr.read() == b""
+        output, talk = cast(IO[bytes], process.stdout), cast(IO[bytes], process.stderr)
+        output.read(10)
+        output.close()
+        assert talk.read() == b""
     assert process.returncode == 0
 
 
-def test_the_help_into_a_closed_pipe_ends_quietly():
+def test_the_help_into_a_closed_pipe_ends_quietly() -> None:
     read, write = os.pipe()
     os.close(read)
     done = subprocess.run([*FAKE, "query", "--help"], stdout=write, stderr=subprocess.PIPE)
@@ -249,7 +265,7 @@ def test_the_help_into_a_closed_pipe_ends_quietly():
     assert (done.returncode, done.stderr) == (0, b"")
 
 
-def test_a_full_disk_behind_stdout_is_said():
+def test_a_full_disk_behind_stdout_is_said() -> None:
     if not os.path.exists("/dev/full"):
         pytest.skip("there is no /dev/full here")
     with open("/dev/full", "wb") as full:
@@ -261,20 +277,20 @@ def test_a_full_disk_behind_stdout_is_said():
 
 
 @pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
-def test_closed_streams_are_no_crash(closed, tmp_path):
+def test_closed_streams_are_no_crash(closed: str, tmp_path: Path) -> None:
     code = '"$@" ' + closed
     done = subprocess.run(["sh", "-c", code, "sh", *FAKE, "query", "x"], capture_output=True, cwd=tmp_path)
     assert done.returncode == 0 and b"Traceback" not in done.stderr
 
 
-def test_a_list_from_a_closed_stdin_is_bad_usage(tmp_path):
+def test_a_list_from_a_closed_stdin_is_bad_usage(tmp_path: Path) -> None:
     command = ["sh", "-c", '"$@" <&-', "sh", *FAKE, "index", "--files-from", "-"]
     done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
     assert done.returncode == 2
     assert done.stderr == "--files-from - reads standard input, which is closed.\n\nhint: Give a file instead.\n"
 
 
-def test_it_runs_with_an_empty_environment_and_prints_every_script(tmp_path):
+def test_it_runs_with_an_empty_environment_and_prints_every_script(tmp_path: Path) -> None:
     environment = {"PYTHONPATH": str(Path(fake_index.__file__).parents[1])}
     done = subprocess.run(
         [*FAKE, "query", "x", "--format", "jsonl", "--index", "/x/"], capture_output=True, env=environment, cwd=tmp_path
@@ -283,13 +299,13 @@ def test_it_runs_with_an_empty_environment_and_prints_every_script(tmp_path):
     assert json.loads(done.stdout.splitlines()[2])["snippet"] == "收入 table"
 
 
-def test_an_old_locale_shows_escapes_instead_of_failing():
+def test_an_old_locale_shows_escapes_instead_of_failing() -> None:
     done = subprocess.run([*FAKE, "query", "x"], capture_output=True, env=os.environ | {"PYTHONIOENCODING": "ascii"})
     assert done.returncode == 0
     assert b"\\u6536\\u5165 table" in done.stdout
 
 
-def _slow_run(tmp_path, kind="kind", **extra):
+def _slow_run(tmp_path: Path, kind: str = "kind", **extra: Any) -> subprocess.Popen[str]:
     """A run under way, up to its first word on stderr."""
     process = subprocess.Popen(
         [*FAKE, "index", "."],
@@ -300,12 +316,14 @@ def _slow_run(tmp_path, kind="kind", **extra):
         text=True,
         **extra,
     )
-    assert process.stderr.readline() == ("waiting\n" if kind == "waiting" else "ready\n")
+    assert cast(IO[str], process.stderr).readline() == ("waiting\n" if kind == "waiting" else "ready\n")
     return process
 
 
 @pytest.mark.parametrize("number, code", [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=["INT", "TERM"])
-def test_a_signal_while_the_run_waits_for_the_lock_ends_it_at_once(tmp_path, number, code):
+def test_a_signal_while_the_run_waits_for_the_lock_ends_it_at_once(
+    tmp_path: Path, number: signal.Signals, code: int
+) -> None:
     process = _slow_run(tmp_path, "waiting")
     process.send_signal(number)
     _, err = process.communicate(timeout=20)
@@ -315,7 +333,9 @@ def test_a_signal_while_the_run_waits_for_the_lock_ends_it_at_once(tmp_path, num
 @pytest.mark.parametrize(
     "number, code", [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)], ids=["INT", "TERM", "HUP"]
 )
-def test_one_signal_finishes_the_batch_and_ends_with_its_code(tmp_path, number, code):
+def test_one_signal_finishes_the_batch_and_ends_with_its_code(
+    tmp_path: Path, number: signal.Signals, code: int
+) -> None:
     process = _slow_run(tmp_path)
     process.send_signal(number)
     _, err = process.communicate(timeout=20)
@@ -327,10 +347,10 @@ def test_one_signal_finishes_the_batch_and_ends_with_its_code(tmp_path, number, 
     ]
 
 
-def test_a_second_signal_stops_now(tmp_path):
+def test_a_second_signal_stops_now(tmp_path: Path) -> None:
     process = _slow_run(tmp_path, "deaf")
     process.send_signal(signal.SIGINT)
-    assert process.stderr.readline() == "Stopping; what was committed is kept.\n"
+    assert cast(IO[str], process.stderr).readline() == "Stopping; what was committed is kept.\n"
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=20)
     assert (process.returncode, err) == (130, "")
@@ -341,7 +361,7 @@ KINDS = [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
 
 @pytest.mark.parametrize("kind", ["deaf", "library"])
 @pytest.mark.parametrize(("number", "code"), KINDS, ids=["INT", "TERM", "HUP"])
-def test_a_run_that_does_not_stop_is_ended(tmp_path, number, code, kind):
+def test_a_run_that_does_not_stop_is_ended(tmp_path: Path, number: signal.Signals, code: int, kind: str) -> None:
     """One that polls no more, and one that is inside a library: there no Python code of its thread runs."""
     process = _slow_run(tmp_path, kind)
     process.send_signal(number)
@@ -353,15 +373,15 @@ def test_a_run_that_does_not_stop_is_ended(tmp_path, number, code, kind):
 
 @pytest.mark.parametrize("text", ["sleep", "compute"])
 @pytest.mark.parametrize(("number", "code"), KINDS, ids=["INT", "TERM", "HUP"])
-def test_a_signal_ends_any_command_without_a_traceback(number, code, text):
+def test_a_signal_ends_any_command_without_a_traceback(number: signal.Signals, code: int, text: str) -> None:
     process = subprocess.Popen([*FAKE, "query", text], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    assert process.stderr.readline() == "searching\n"
+    assert cast(IO[str], process.stderr).readline() == "searching\n"
     process.send_signal(number)
     out, err = process.communicate(timeout=20)
     assert (process.returncode, out, err.strip()) == (code, "", "")
 
 
-def test_a_hang_up_that_nohup_ignores_stays_ignored(tmp_path):
+def test_a_hang_up_that_nohup_ignores_stays_ignored(tmp_path: Path) -> None:
     process = _slow_run(tmp_path, preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN))
     process.send_signal(signal.SIGHUP)
     time.sleep(0.3)
@@ -371,7 +391,7 @@ def test_a_hang_up_that_nohup_ignores_stays_ignored(tmp_path):
     assert process.returncode == 143
 
 
-def test_a_text_query_imports_no_heavy_library(tmp_path):
+def test_a_text_query_imports_no_heavy_library(tmp_path: Path) -> None:
     """What the command line and its output bring along; the real index has a test of its own."""
     code = (
         "import sys, fake_index; fake_index.install()\n"

@@ -6,7 +6,9 @@ import re
 import socket
 import threading
 import time
+from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
 
@@ -16,8 +18,18 @@ from mmsearch.errors import UsageError
 CONTENT = b"\x89PNG and so on" * 1000
 
 
+class Server(ThreadingHTTPServer):
+    """Notes what it was asked for: the path and the headers of each request."""
+
+    asked: list[tuple[str, dict[str, str]]]
+    stopped: threading.Event
+    url: str
+
+
 class Pages(BaseHTTPRequestHandler):
-    def do_GET(self):
+    server: Server
+
+    def do_GET(self) -> None:
         self.server.asked.append((self.path, dict(self.headers)))
         path, _, target = self.path.partition("?to=")
         target = path if path == "/loop" else target
@@ -39,15 +51,15 @@ class Pages(BaseHTTPRequestHandler):
         elif path != "/empty":
             self.wfile.write(CONTENT)
 
-    def log_message(self, *_):
+    def log_message(self, *_: object) -> None:
         pass
 
 
 @pytest.fixture
-def server(monkeypatch):
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
         monkeypatch.delenv(name, raising=False)
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Pages)
+    server = Server(("127.0.0.1", 0), Pages)
     server.asked, server.stopped = [], threading.Event()
     server.url = f"http://127.0.0.1:{server.server_port}"
     thread = threading.Thread(target=server.serve_forever, args=(0.01,))
@@ -59,7 +71,7 @@ def server(monkeypatch):
     server.server_close()
 
 
-def refused(url, folder):
+def refused(url: str, folder: Path) -> str:
     with pytest.raises(UsageError) as raised:
         query_parts.fetch(url, folder)
     assert raised.value.hint
@@ -78,14 +90,14 @@ def refused(url, folder):
         ("/" + "a" * 300 + ".png", "a" * 76 + ".png"),
     ],
 )
-def test_a_url_becomes_a_file_of_that_name_in_the_folder(server, tmp_path, path, name):
+def test_a_url_becomes_a_file_of_that_name_in_the_folder(server: Server, tmp_path: Path, path: str, name: str) -> None:
     found = query_parts.fetch(server.url + path, tmp_path)
     assert found == os.fsencode(tmp_path / name) and (tmp_path / name).read_bytes() == CONTENT
     assert [one.name for one in tmp_path.iterdir()] == [name]
     assert server.asked[0][1]["User-Agent"] == "mmsearch"
 
 
-def test_redirects_are_followed_on_the_web_and_nowhere_else(server, tmp_path):
+def test_redirects_are_followed_on_the_web_and_nowhere_else(server: Server, tmp_path: Path) -> None:
     assert query_parts.fetch(f"{server.url}/a.png?to=/b.png", tmp_path) == os.fsencode(tmp_path / "a.png")
     assert (tmp_path / "a.png").read_bytes() == CONTENT
     for target in ("file:///etc/passwd", "ftp://127.0.0.1/x", "data:text/plain,x", "javascript:x"):
@@ -96,18 +108,20 @@ def test_redirects_are_followed_on_the_web_and_nowhere_else(server, tmp_path):
 
 
 @pytest.mark.parametrize("url", ["http://", "http://[::1", "http://a b/", "https://host:port/", "http://x.invalid/"])
-def test_what_is_no_url_or_leads_nowhere_is_one_sentence(tmp_path, url, monkeypatch):
+def test_what_is_no_url_or_leads_nowhere_is_one_sentence(
+    tmp_path: Path, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for name in ("http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY"):
         monkeypatch.delenv(name, raising=False)
     assert "\n" not in refused(url, tmp_path)
 
 
-def test_names_and_passwords_are_not_sent(server, tmp_path):
+def test_names_and_passwords_are_not_sent(server: Server, tmp_path: Path) -> None:
     sentence = refused(server.url.replace("//", "//me:secret@"), tmp_path)
     assert "secret" not in sentence and not server.asked
 
 
-def test_the_reason_of_a_failure_is_told(server, tmp_path):
+def test_the_reason_of_a_failure_is_told(server: Server, tmp_path: Path) -> None:
     gone = f"{server.url}/gone.png"
     assert refused(gone, tmp_path) == f"{gone} can't be fetched: the server answered 404 Not Found."
     with socket.create_server(("127.0.0.1", 0)) as closed:
@@ -115,7 +129,9 @@ def test_the_reason_of_a_failure_is_told(server, tmp_path):
     assert refused(url, tmp_path) == f"{url} can't be fetched: Connection refused."
 
 
-def test_too_much_is_refused_before_or_while_it_comes(server, tmp_path, monkeypatch):
+def test_too_much_is_refused_before_or_while_it_comes(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert refused(f"{server.url}/large", tmp_path) == "It is larger than 200 MB."
     monkeypatch.setattr(query_parts, "LARGEST", 5_000)
     assert "larger" in refused(f"{server.url}/unstated", tmp_path)
@@ -123,18 +139,20 @@ def test_too_much_is_refused_before_or_while_it_comes(server, tmp_path, monkeypa
         query_parts.received(io.BufferedReader(io.BytesIO(CONTENT)), tmp_path)
 
 
-def test_a_server_that_trickles_is_left_in_time(server, tmp_path, monkeypatch):
+def test_a_server_that_trickles_is_left_in_time(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(query_parts, "TIME_S", 0.3)
     began = time.monotonic()
     assert "took longer" in refused(f"{server.url}/drip", tmp_path)
     assert time.monotonic() - began < 2
 
 
-def test_standard_input_is_read_once_and_must_hold_something(tmp_path, monkeypatch):
+def test_standard_input_is_read_once_and_must_hold_something(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     class Input:
         buffer = io.BufferedReader(io.BytesIO(CONTENT))
 
-        def isatty(self):
+        def isatty(self) -> bool:
             return False
 
     monkeypatch.setattr("sys.stdin", Input())
@@ -149,7 +167,7 @@ def test_standard_input_is_read_once_and_must_hold_something(tmp_path, monkeypat
         query_files.paths(["-"], "--image")
 
 
-def test_files_are_taken_as_they_are_and_need_no_folder(tmp_path):
+def test_files_are_taken_as_they_are_and_need_no_folder(tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(CONTENT)
     with query_parts.QueryFiles() as query_files:
         assert query_files.paths([str(tmp_path / "a.png")], "--image") == (os.fsencode(tmp_path / "a.png"),)

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,13 +22,15 @@ NAMES = {
 class Program:
     """The command in a folder, with an index of its own, and nothing of the caller's environment."""
 
-    def __init__(self, folder):
+    first: tuple[bytes, str]
+
+    def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.docs = folder / "docs"
         # no HOME, no terminal, no locale: as cron starts it
         self.environment = {"MMSEARCH_INDEX": f"{folder}/index/", "PATH": os.environ["PATH"], "OMP_NUM_THREADS": "2"}
 
-    def __call__(self, *arguments, code=0, **options):
+    def __call__(self, *arguments: str, code: int = 0, **options: Any) -> tuple[bytes, str]:
         command = [sys.executable, "-m", "mmsearch", *arguments]
         environment = self.environment | options.pop("environment", {})
         options = {"stdin": subprocess.DEVNULL, "cwd": self.folder, "env": environment, "timeout": 300} | options
@@ -38,7 +41,7 @@ class Program:
 
 
 @pytest.fixture(scope="module")
-def program(tmp_path_factory):
+def program(tmp_path_factory: pytest.TempPathFactory) -> Program:
     program = Program(tmp_path_factory.mktemp("program"))
     for name, content in NAMES.items():
         path = os.path.join(bytes(program.docs), name)
@@ -49,7 +52,7 @@ def program(tmp_path_factory):
     return program
 
 
-def test_a_run_with_a_bad_file_exits_4_and_names_it_once(program):
+def test_a_run_with_a_bad_file_exits_4_and_names_it_once(program: Program) -> None:
     out, err = program.first
     assert out == b""
     failures = [line for line in err.splitlines() if line.startswith("failed: ")]
@@ -61,37 +64,37 @@ def test_a_run_with_a_bad_file_exits_4_and_names_it_once(program):
     assert record["skipped_by"] == {".zip": 1}
 
 
-def test_a_second_run_decodes_nothing_and_exits_0(program):
+def test_a_second_run_decodes_nothing_and_exits_0(program: Program) -> None:
     out, err = program("index", "--summary-json", "-")
     record = json.loads(out)
     assert (record["indexed"], record["unchanged"], record["known_failures"]) == (0, 4, 1)
     assert "1 failed before (decode-error 1) and not tried again" in err
 
 
-def test_a_quiet_second_run_says_nothing(program):
+def test_a_quiet_second_run_says_nothing(program: Program) -> None:
     assert program("index", "--quiet") == (b"", "")
 
 
-def test_the_right_place_comes_first_with_its_lines(program):
+def test_the_right_place_comes_first_with_its_lines(program: Program) -> None:
     out, _ = program("query", "apple harvest", "--format", "jsonl", "-k", "1")
     hit = json.loads(out)
     assert (hit["path"], hit["kind"]) == (f"{program.docs}/notes.md", "text")
     assert hit["line_start"] <= 3 <= hit["line_end"]
 
 
-def test_a_hostile_name_comes_back_byte_for_byte(program):
+def test_a_hostile_name_comes_back_byte_for_byte(program: Program) -> None:
     out, _ = program("query", "lighthouse keeper", "-0", "-k", "1")
     assert out == bytes(program.docs) + b"/odd\n\x1b[31m\xff.txt\0"
     shown, _ = program("query", "lighthouse keeper", "-k", "1")
     assert b"docs/odd\\n\\x1b[31m\\xff.txt line 1" in shown and b"\x1b" not in shown
 
 
-def test_a_file_of_no_kind_of_ours_is_found_by_its_name(program):
+def test_a_file_of_no_kind_of_ours_is_found_by_its_name(program: Program) -> None:
     out, _ = program("query", "archive.zip", "--format", "paths", "-k", "1")
     assert out == f"{program.docs}/archive.zip\n".encode()
 
 
-def test_a_text_query_never_imports_torch(program):
+def test_a_text_query_never_imports_torch(program: Program) -> None:
     code = (
         "import sys; from mmsearch.cli.program import run; code = run(sys.argv[1:]);"
         "sys.exit(f'{code} {sorted(heavy)}' if (heavy := {'torch', 'transformers', 'PIL', 'rich.console'}"
@@ -104,7 +107,7 @@ def test_a_text_query_never_imports_torch(program):
         assert done.returncode == 0, done.stderr.decode()
 
 
-def test_what_failed_is_listed_with_its_reason(program):
+def test_what_failed_is_listed_with_its_reason(program: Program) -> None:
     out, _ = program("failed", "--format", "jsonl")
     assert json.loads(out) == {
         "schema": "mmsearch.failed/1", "path": f"{program.docs}/broken.pdf", "state": "failed",
@@ -113,12 +116,12 @@ def test_what_failed_is_listed_with_its_reason(program):
     program("status", "--check", "--quiet")
 
 
-def test_an_index_that_is_sound_verifies_with_0(program):
+def test_an_index_that_is_sound_verifies_with_0(program: Program) -> None:
     _, err = program("verify")
     assert err == "The index is sound.\n"
 
 
-def test_similar_leaves_the_file_itself_out(program):
+def test_similar_leaves_the_file_itself_out(program: Program) -> None:
     out, _ = program("similar", "docs/notes.md", "--format", "paths")
     assert f"{program.docs}/notes.md\n".encode() not in out
 
@@ -144,7 +147,9 @@ def test_similar_leaves_the_file_itself_out(program):
         (["forget", "docs/none.txt"], 2, "The index does not hold "),
     ],
 )
-def test_what_goes_wrong_is_a_sentence_and_a_hint(program, arguments, code, sentence):
+def test_what_goes_wrong_is_a_sentence_and_a_hint(
+    program: Program, arguments: list[str], code: int, sentence: str
+) -> None:
     other = program.folder / "other"
     other.mkdir(exist_ok=True)
     (other / "catalogue.db").write_bytes(b"not a database at all")
@@ -155,7 +160,7 @@ def test_what_goes_wrong_is_a_sentence_and_a_hint(program, arguments, code, sent
     assert not Path(program.folder / "empty").exists()
 
 
-def test_a_dry_run_counts_and_changes_nothing(program):
+def test_a_dry_run_counts_and_changes_nothing(program: Program) -> None:
     (program.docs / "new.txt").write_text("A new file about volcanoes.")
     out, _ = program("index", "--dry-run")
     assert out.startswith(b"would read 1 file; ")

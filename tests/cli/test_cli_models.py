@@ -4,6 +4,8 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
+from typing import Any
 
 import pytest
 from fake_hub import Hub
@@ -30,7 +32,7 @@ LOADS = {"loads": True, "reason": "", "dimension": 32, "views": ["text"], "versi
 
 
 @pytest.fixture
-def model(tmp_path):
+def model(tmp_path: Path) -> Path:
     """The files of a model, weights and what must not be fetched, without anything that could be loaded."""
     folder = tmp_path / "model"
     for name, data in {
@@ -44,7 +46,7 @@ def model(tmp_path):
     return folder
 
 
-def session(tmp_path, url, *commands, told=LOADS):
+def session(tmp_path: Path, url: str, *commands: str, told: dict[str, Any] | None = LOADS) -> list[tuple[Any, ...]]:
     """Codes, outputs and talk of commands in one process, with a hub at `url`; `told` stands for trying to load."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("HF_", "TRANSFORMERS_"))}
     homes = {"HF_HOME": "hf", "XDG_DATA_HOME": "data", "XDG_CACHE_HOME": "cache"}
@@ -55,7 +57,9 @@ def session(tmp_path, url, *commands, told=LOADS):
     return [tuple(json.loads(line)) for line in done.stdout.splitlines()]
 
 
-def test_the_table_names_every_model_with_its_state(capfd, monkeypatch):
+def test_the_table_names_every_model_with_its_state(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(advice, "probe", lambda: Machine(2, 4 << 30))
     assert run(["models"]) == 0
     out, err = capfd.readouterr()
@@ -71,7 +75,7 @@ def test_the_table_names_every_model_with_its_state(capfd, monkeypatch):
     assert capfd.readouterr().err == ""
 
 
-def test_models_as_data(capfd):
+def test_models_as_data(capfd: pytest.CaptureFixture[str]) -> None:
     assert run(["models", "--format", "json", "--quiet"]) == 0
     found = json.loads(capfd.readouterr().out)
     assert [one["name"] for one in found] == [one.name for one in advice.listing()]
@@ -103,14 +107,20 @@ def test_models_as_data(capfd):
         (["--format", "paths"], "A list of models has no paths."),
     ],
 )
-def test_what_models_can_not_do_is_said_in_a_sentence(capfd, tmp_path, monkeypatch, arguments, sentence):
+def test_what_models_can_not_do_is_said_in_a_sentence(
+    capfd: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    arguments: list[str],
+    sentence: str,
+) -> None:
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
     assert run(["models", *arguments]) == 2
     out, err = capfd.readouterr()
     assert out == "" and err.startswith(sentence) and "\n\nhint: " in err
 
 
-def test_a_pull_fetches_what_a_model_is_loaded_from_and_no_more(tmp_path, model):
+def test_a_pull_fetches_what_a_model_is_loaded_from_and_no_more(tmp_path: Path, model: Path) -> None:
     hub = Hub({"owner/x": model})
     with hub.serving() as url:
         pulled, again = session(tmp_path, url, "models pull owner/x", "models pull owner/x")
@@ -124,7 +134,7 @@ def test_a_pull_fetches_what_a_model_is_loaded_from_and_no_more(tmp_path, model)
     assert again[0] == 0 and len([path for path in hub.asked if path.endswith("model.safetensors")]) == 2  # HEAD, GET
 
 
-def test_what_a_pull_told_is_recorded_and_shown_and_removed_again(tmp_path, model):
+def test_what_a_pull_told_is_recorded_and_shown_and_removed_again(tmp_path: Path, model: Path) -> None:
     hub = Hub({"owner/x": model}, {"owner/x": ["v2"]})
     with hub.serving() as url:
         session(tmp_path, url, "models pull owner/x --revision v2 --quiet")
@@ -144,7 +154,7 @@ def test_what_a_pull_told_is_recorded_and_shown_and_removed_again(tmp_path, mode
     assert not list((tmp_path / "hf" / "hub").glob("models--*")) and not list((tmp_path / "data").rglob("*.json"))
 
 
-def test_a_pull_that_can_not_be_says_why_and_keeps_nothing_half(tmp_path, model):
+def test_a_pull_that_can_not_be_says_why_and_keeps_nothing_half(tmp_path: Path, model: Path) -> None:
     bare = tmp_path / "bare"
     bare.mkdir()
     (bare / "pytorch_model.bin").write_bytes(b"x")
@@ -163,7 +173,7 @@ def test_a_pull_that_can_not_be_says_why_and_keeps_nothing_half(tmp_path, model)
     assert away[0] == 2 and "owner/x can't be fetched" in away[2] and "network" in away[2]
 
 
-def test_a_model_that_does_not_load_is_listed_as_such(tmp_path, model):
+def test_a_model_that_does_not_load_is_listed_as_such(tmp_path: Path, model: Path) -> None:
     with Hub({"owner/x": model}).serving() as url:
         _, shown = session(
             tmp_path, url, "models pull owner/x", "models show owner/x --format json",
@@ -173,7 +183,7 @@ def test_a_model_that_does_not_load_is_listed_as_such(tmp_path, model):
     assert (facts["state"], facts["reason"]) == ("does not load", "it is of no kind that is known")
 
 
-def test_a_pulled_model_is_loaded_once_where_no_hub_can_be_asked(tmp_path):
+def test_a_pulled_model_is_loaded_once_where_no_hub_can_be_asked(tmp_path: Path) -> None:
     from replicas import tiny_minilm
 
     hub = Hub({"owner/tiny": tiny_minilm(tmp_path / "tiny")})
@@ -186,7 +196,7 @@ def test_a_pulled_model_is_loaded_once_where_no_hub_can_be_asked(tmp_path):
     assert (facts["dimension"], facts["takes"], facts["loads"]) == (32, ["text"], True)
 
 
-def test_models_does_not_import_torch():
+def test_models_does_not_import_torch() -> None:
     code = "import sys\nfrom mmsearch.cli.program import run\nrun(['models', '-q'])\n"
     code += "print('torch' in sys.modules, 'huggingface_hub' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)

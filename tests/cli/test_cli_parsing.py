@@ -4,6 +4,7 @@ import os
 import subprocess
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -24,7 +25,7 @@ NOW = datetime(2024, 5, 31, 14, 30)
         ("1w", 604_800), ("1:30", 90), ("1:02:03", 3723), (" 5M ", 300), ("0", 0),
     ],
 )  # fmt: skip
-def test_times(text, value):
+def test_times(text: str, value: int) -> None:
     assert option_values.seconds(text, "--x") == value
 
 
@@ -32,7 +33,7 @@ def test_times(text, value):
     "text, value",
     [("812", 812), ("10k", 10_000), ("1.5M", 1_500_000), ("2GB", 2 * 10**9), ("1MiB", 1 << 20), ("3 tb", 3 * 10**12)],
 )
-def test_sizes(text, value):
+def test_sizes(text: str, value: int) -> None:
     assert option_values.byte_count(text, "--x") == value
 
 
@@ -46,7 +47,7 @@ def test_sizes(text, value):
         ("90min", datetime(2024, 5, 31, 13, 0)),
     ],
 )  # fmt: skip
-def test_moments(text, value):
+def test_moments(text: str, value: datetime) -> None:
     assert option_values.timestamp(text, "--since", NOW) == value.timestamp()
 
 
@@ -79,12 +80,12 @@ def test_a_duration_that_is_too_long_is_told_as_that() -> None:
     "text, ends",
     [("+5", ("5", None)), ("-5", (None, "5")), ("2..5", ("2", "5")), ("..5", (None, "5")), ("7", ("7",) * 2)],
 )
-def test_ranges(text, ends):
+def test_ranges(text: str, ends: tuple[str | None, str | None]) -> None:
     assert option_values.range_ends(text) == ends
 
 
 @given(st.text(max_size=20) | st.from_regex(r"[+\-]?[0-9.:]{0,6}[a-zA-Z]{0,3}(\.\.[0-9kmg]{0,3})?", fullmatch=True))
-def test_any_words_have_a_meaning_or_are_refused(text):
+def test_any_words_have_a_meaning_or_are_refused(text: str) -> None:
     for option in ("size", "pages", "since", "before", "min_duration", "max_duration"):
         try:
             where = filter_options.build_filter(**{option: text})
@@ -94,14 +95,14 @@ def test_any_words_have_a_meaning_or_are_refused(text):
             assert isinstance(where, Filter)
 
 
-def test_a_pattern_stays_a_pattern_unless_a_file_has_that_name(tmp_path, monkeypatch):
+def test_a_pattern_stays_a_pattern_unless_a_file_has_that_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "a[1].txt").touch()
     where = filter_options.build_filter(within=["*.pdf", "a[1].txt", "b"])
     assert where.within == ("*.pdf", f"{tmp_path}/a[1].txt", f"{tmp_path}/b")
 
 
-def test_a_path_keeps_its_bytes(tmp_path, monkeypatch):
+def test_a_path_keeps_its_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert locations.absolute(os.fsdecode(b"\xff/../\xfe")) == bytes(tmp_path) + b"/\xfe"
 
@@ -110,7 +111,7 @@ def test_a_path_keeps_its_bytes(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def desktop(tmp_path, monkeypatch):
+def desktop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
     """A desktop whose programs are all there; gives what was started."""
     programs = tmp_path / "bin"
     programs.mkdir()
@@ -127,14 +128,14 @@ def desktop(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", f"{programs}:/usr/bin:/bin")
     monkeypatch.setenv("DISPLAY", ":0")
     monkeypatch.setattr(desktop_open.sys, "platform", "linux")
-    started = []
+    started: list[list[str]] = []
     monkeypatch.setattr(subprocess, "Popen", _recording(started, subprocess.Popen))
     return started
 
 
-def _recording(started, original):
-    class Recorder(original):
-        def __init__(self, command, *args, **options):
+def _recording(started: list[list[str]], original: Any) -> type:
+    class Recorder(original):  # type: ignore[misc]
+        def __init__(self, command: list[str], *args: Any, **options: Any) -> None:
             if options.get("start_new_session"):
                 started.append([os.path.basename(command[0]), *command[1:]])
                 command = ["true"]
@@ -147,7 +148,7 @@ def anything(path: bytes) -> bool:
     return True
 
 
-def hit(path, kind="pdf", **place):
+def hit(path: Path, kind: str = "pdf", **place: Any) -> Hit:
     path.touch()
     return Hit(1, 1.0, bytes(path), kind, "text", Locator(**place), "", ())
 
@@ -161,7 +162,9 @@ def hit(path, kind="pdf", **place):
         ("a.pdf", "pdf", {}, ["xdg-open"]),
     ],
 )
-def test_a_hit_opens_at_its_place_where_its_program_takes_one(desktop, tmp_path, name, kind, place, command):
+def test_a_hit_opens_at_its_place_where_its_program_takes_one(
+    desktop: list[list[str]], tmp_path: Path, name: str, kind: str, place: dict[str, Any], command: list[str]
+) -> None:
     found = hit(tmp_path / name, kind, **place)
     desktop_open.open_hit([found], 1, anything)
     assert desktop == [[*command, str(tmp_path / name)]]
@@ -177,7 +180,9 @@ def test_a_hit_opens_at_its_place_where_its_program_takes_one(desktop, tmp_path,
         ("x.txt", b"\xef\xbb\xbf[Desktop Entry]\n", 0o644),
     ],
 )  # fmt: skip
-def test_what_a_desktop_might_run_is_shown_in_its_folder(desktop, tmp_path, capfd, name, content, mode):
+def test_what_a_desktop_might_run_is_shown_in_its_folder(
+    desktop: list[list[str]], tmp_path: Path, capfd: pytest.CaptureFixture[str], name: str, content: bytes, mode: int
+) -> None:
     found = hit(tmp_path / name, "text", line_start=1)
     (tmp_path / name).write_bytes(content)
     (tmp_path / name).chmod(mode)
@@ -188,7 +193,9 @@ def test_what_a_desktop_might_run_is_shown_in_its_folder(desktop, tmp_path, capf
     )  # fmt: skip
 
 
-def test_what_is_of_no_known_kind_is_shown_in_its_folder(desktop, tmp_path, capfd):
+def test_what_is_of_no_known_kind_is_shown_in_its_folder(
+    desktop: list[list[str]], tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     desktop_open.open_hit([hit(tmp_path / "z.bin", "other")], 1, anything)
     assert desktop == [["xdg-open", str(tmp_path)]]
     assert capfd.readouterr().err == f"{tmp_path}/z.bin is of an unknown kind: its folder was opened.\n"
@@ -211,7 +218,9 @@ def test_what_may_not_be_opened_is_refused(desktop: list[list[str]], tmp_path: P
     assert desktop == []
 
 
-def test_what_can_not_be_opened_is_said(desktop, tmp_path, monkeypatch):
+def test_what_can_not_be_opened_is_said(
+    desktop: list[list[str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     found = hit(tmp_path / "a.pdf", page=1)
     with pytest.raises(UsageError, match="no hit 2"):
         desktop_open.open_hit([found], 2, anything)
@@ -226,7 +235,9 @@ def test_what_can_not_be_opened_is_said(desktop, tmp_path, monkeypatch):
     assert desktop == []
 
 
-def test_parts_of_a_query_have_weights_and_a_minus_is_a_file_where_there_is_one(tmp_path, monkeypatch):
+def test_parts_of_a_query_have_weights_and_a_minus_is_a_file_where_there_is_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "crowd").write_text("x")
     (tmp_path / "odd@2").write_text("x")
@@ -248,7 +259,9 @@ def test_parts_of_a_query_have_weights_and_a_minus_is_a_file_where_there_is_one(
 
 
 @pytest.mark.parametrize("typed", ["a@0", "a@101", "a@0.0", "", "  "])
-def test_a_weight_or_a_part_that_cant_be_meant_is_refused(typed, tmp_path, monkeypatch):
+def test_a_weight_or_a_part_that_cant_be_meant_is_refused(
+    typed: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UsageError) as raised:
         query_parts.like_part(typed) if "a" in typed or not typed else query_parts.minus_part(typed)

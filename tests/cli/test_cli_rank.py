@@ -4,6 +4,8 @@ import csv
 import io
 import json
 import os
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,14 +21,14 @@ from mmsearch.types import View
 
 
 @pytest.fixture(scope="module")
-def models(tmp_path_factory):
+def models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     base = tmp_path_factory.mktemp("models")
     return {"marco": tiny_ms_marco(base / "marco"), "qwen": tiny_qwen3_reranker(base / "qwen"),
             "clip": tiny_clip(base / "clip")}  # fmt: skip
 
 
 @pytest.fixture
-def folder(tmp_path, monkeypatch):
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A working folder with files, and a model of words in place of the built-in one."""
     load_word_model(monkeypatch.setattr)
     monkeypatch.chdir(tmp_path)
@@ -35,11 +37,13 @@ def folder(tmp_path, monkeypatch):
     return tmp_path
 
 
-def rows(capfd) -> list[dict]:
+def rows(capfd: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
     return [json.loads(line) for line in capfd.readouterr().out.splitlines()]
 
 
-def test_a_file_counts_as_its_best_place_and_scores_are_cosines(folder, capfd):
+def test_a_file_counts_as_its_best_place_and_scores_are_cosines(
+    folder: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     assert run(["rank", "blue boat", "car.txt", "boats.pdf", "a boat", "--no-ocr", "--format", "jsonl"]) == 0
     found = rows(capfd)
     texts = {1: "A red car stands in the yard.", 2: "A blue boat at sea", 3: "a boat"}
@@ -54,7 +58,7 @@ def test_a_file_counts_as_its_best_place_and_scores_are_cosines(folder, capfd):
 
 
 @pytest.mark.parametrize("name", ["marco", "qwen"])
-def test_a_reranker_judges(folder, models, name, capfd):
+def test_a_reranker_judges(folder: Path, models: dict[str, Path], name: str, capfd: pytest.CaptureFixture[str]) -> None:
     texts = ["one car", "two boats", "no"]
     assert run(["rank", "red car", *texts, "--model", f"{models[name]}/", "--format", "jsonl"]) == 0
     scores = load_reranker(registry.resolve(str(models[name]))).score(
@@ -65,7 +69,9 @@ def test_a_reranker_judges(folder, models, name, capfd):
     assert [one["score"] for one in found] == pytest.approx(sorted(scores.tolist(), reverse=True), abs=1e-5)
 
 
-def test_a_model_that_sees_compares_pictures_with_words(folder, models, capfd):
+def test_a_model_that_sees_compares_pictures_with_words(
+    folder: Path, models: dict[str, Path], capfd: pytest.CaptureFixture[str]
+) -> None:
     from PIL import Image
 
     for number, shade in enumerate((10, 120, 250)):
@@ -83,13 +89,15 @@ def test_a_model_that_sees_compares_pictures_with_words(folder, models, capfd):
     assert rows(capfd)[0]["input"] == 1  # a picture is most like itself
 
 
-def test_words_and_looks_beside_each_other_are_remarked_upon(folder, models, capfd):
+def test_words_and_looks_beside_each_other_are_remarked_upon(
+    folder: Path, models: dict[str, Path], capfd: pytest.CaptureFixture[str]
+) -> None:
     write_png(folder / "photo.png")
     assert run(["rank", "car", "photo.png", "car.txt", "--model", f"{models['clip']}/", "--no-ocr"]) == 0
     assert "these scores don't compare" in capfd.readouterr().err
 
 
-def test_every_format_says_the_same(folder, capfd):
+def test_every_format_says_the_same(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
     arguments = ["rank", "red car", "car.txt", "a boat"]
     assert run(arguments) == 0
     out, err = capfd.readouterr()
@@ -110,7 +118,7 @@ def test_every_format_says_the_same(folder, capfd):
     assert [(row["input"], row["text"]) for row in read] == [("1", ""), ("2", "a boat")]
 
 
-def test_the_best_are_enough_and_weak_ones_can_be_left_out(folder, capfd):
+def test_the_best_are_enough_and_weak_ones_can_be_left_out(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
     arguments = ["rank", "red car", "a boat", "red car", "red", "--format", "paths", "-q"]
     assert run([*arguments, "-k", "2"]) == 0
     assert capfd.readouterr().out == "red car\nred\n"
@@ -120,7 +128,9 @@ def test_the_best_are_enough_and_weak_ones_can_be_left_out(folder, capfd):
     assert capfd.readouterr().out == ""
 
 
-def test_what_can_not_be_ranked_is_said_and_the_rest_is(folder, models, capfd):
+def test_what_can_not_be_ranked_is_said_and_the_rest_is(
+    folder: Path, models: dict[str, Path], capfd: pytest.CaptureFixture[str]
+) -> None:
     write_png(folder / "photo.png")
     (folder / "sub").mkdir()
     for model in ("builtin", f"{models['marco']}/"):
@@ -131,7 +141,9 @@ def test_what_can_not_be_ranked_is_said_and_the_rest_is(folder, models, capfd):
         assert "nothing.pdf' can't be read" in err and "photo.png" in err and len(err.splitlines()) == 2
 
 
-def test_a_list_may_hold_folders(folder, monkeypatch, capfd):
+def test_a_list_may_hold_folders(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
     (folder / "sub").mkdir()
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"sub\ncar.txt\n")))
     assert run(["rank", "car", "-", "--lines", "--format", "paths"]) == 4
@@ -139,7 +151,9 @@ def test_a_list_may_hold_folders(folder, monkeypatch, capfd):
     assert out == f"{folder}/car.txt\n" and "sub' is no file." in err
 
 
-def test_a_query_that_a_model_can_not_take_is_one_sentence(folder, models, capfd):
+def test_a_query_that_a_model_can_not_take_is_one_sentence(
+    folder: Path, models: dict[str, Path], capfd: pytest.CaptureFixture[str]
+) -> None:
     write_png(folder / "photo.png")
     assert run(["rank", "photo.png", "car.txt", "--no-ocr", "--model", f"{models['marco']}/"]) == 2
     assert "marco takes text, and a query has none of it." in capfd.readouterr().err
@@ -147,7 +161,9 @@ def test_a_query_that_a_model_can_not_take_is_one_sentence(folder, models, capfd
     assert "builtin takes text" in capfd.readouterr().err
 
 
-def test_t09_an_instruction_is_heeded_or_refused(folder, models, capfd):
+def test_t09_an_instruction_is_heeded_or_refused(
+    folder: Path, models: dict[str, Path], capfd: pytest.CaptureFixture[str]
+) -> None:
     arguments = ["rank", "red car", "one car", "--format", "jsonl", "--model"]
     assert run([*arguments, f"{models['marco']}/", "--instruct", "Find cars."]) == 2
     assert "marco takes no instruction." in capfd.readouterr().err
@@ -157,7 +173,7 @@ def test_t09_an_instruction_is_heeded_or_refused(folder, models, capfd):
     assert rows(capfd)[0]["score"] != pytest.approx(told, abs=1e-6)
 
 
-def test_models_that_are_not_here_are_named(folder, capfd):
+def test_models_that_are_not_here_are_named(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
     assert run(["rank", "a", "b", "--model", "qwen3-reranker-0.6b"]) == 2
     err = capfd.readouterr().err
     assert "is not on this machine" in err and "mmsearch models pull" in err

@@ -1,7 +1,6 @@
 """What a file is, by its first bytes and its name."""
 
 import io
-from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -79,7 +78,7 @@ def test_pictures_of_pillow_are_pictures(name: str) -> None:
         (b"GIF is a format", b"x.txt", (Kind.TEXT, "text")),
     ],
 )  # fmt: skip
-def test_signatures_before_extensions(head: bytes, name: bytes, expected: tuple[Any, ...]) -> None:
+def test_signatures_before_extensions(head: bytes, name: bytes, expected: tuple[Kind | None, str]) -> None:
     assert sniff(head, name) == expected
 
 

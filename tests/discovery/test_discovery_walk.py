@@ -4,6 +4,7 @@ import os
 import shutil
 import socket
 import subprocess
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,11 @@ from hypothesis import strategies as st
 from small_index import write
 
 from mmsearch.discovery.ignore import Globs, read_spec
-from mmsearch.discovery.walk import Walk, single
+from mmsearch.discovery.walk import Entry, Walk, single
 from mmsearch.errors import UsageError
 
 
-def walk(root: Path, include: tuple[Any, ...] = (), exclude: tuple[Any, ...] = (), **options: Any) -> Walk:
+def walk(root: Path, include: Sequence[str] = (), exclude: Sequence[str] = (), **options: Any) -> Walk:
     return Walk(os.fsencode(root), Globs.of(include, exclude), **options)
 
 
@@ -100,7 +101,7 @@ def test_a_folder_that_can_not_be_listed_is_noted(tmp_path: Path, monkeypatch: p
     make(tmp_path, "a.txt", "b/c.txt")
     real = os.scandir
 
-    def refuse(path: Any) -> Any:
+    def refuse(path: bytes) -> Iterator[os.DirEntry[bytes]]:
         if path.endswith(b"/b"):
             raise PermissionError(13, "Permission denied")
         return real(path)
@@ -188,7 +189,7 @@ def test_globs_of_the_user(
     assert names(walk(tmp_path, include, exclude)) == expected
 
 
-def owners(walked: Any) -> dict[str, str]:
+def owners(walked: Iterable[Entry]) -> dict[str, str]:
     return {os.fsdecode(entry.path): os.fsdecode(entry.owner) for entry in walked if entry.owner}
 
 

@@ -7,6 +7,7 @@ import stat
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -81,7 +82,7 @@ def link(path: Path, elsewhere: Path) -> None:
     path.symlink_to(elsewhere)
 
 
-BROKEN = {
+BROKEN: dict[str, Callable[[Path], object]] = {
     "missing": shutil.rmtree,
     "a file is missing": lambda folder: (folder / "text.bin").unlink(),
     "flipped": lambda folder: flip(folder / "text.bin"),
@@ -143,9 +144,13 @@ def test_bytes_that_stat_does_not_betray_are_seen_by_a_deep_look(made: Path, mon
 def test_one_that_was_touched_only_is_hashed_once_and_kept(made: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert encoders.problem(place(made)) == ""
     os.utime(place(made) / "text.onnx")
-    hashed = []
+    hashed: list[str] = []
     sha256 = encoders._sha256
-    monkeypatch.setattr(encoders, "_sha256", lambda path: hashed.append(path.name) or sha256(path))
+    monkeypatch.setattr(
+        encoders,
+        "_sha256",
+        lambda path: hashed.append(path.name) or sha256(path),  # type: ignore[func-returns-value]
+    )
     assert encoders.problem(place(made)) == ""
     assert encoders.problem(place(made)) == ""
     assert hashed == ["text.onnx"]

@@ -1,6 +1,9 @@
 """Single files read for a question: their pieces come out of worker processes, their words from OCR where it is due."""
 
 import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pytest
@@ -13,22 +16,25 @@ from mmsearch.types import Kind, Needs
 
 
 @pytest.fixture(scope="module")
-def files():
+def files() -> Iterator[Files]:
     with Files() as opened:
         yield opened
 
 
-def test_every_piece_of_a_file_comes_in_order(files, tmp_path):
+def test_every_piece_of_a_file_comes_in_order(files: Files, tmp_path: Path) -> None:
     write_pdf(tmp_path / "six.pdf", *(f"This is page number {n}, written out in full." for n in range(1, 7)))
     found = files.read(source_of(os.fsencode(tmp_path / "six.pdf")), Needs(image_pixels=5_000, ocr="never"))
     assert [one.segment.locator.page for one in found.segments] == [1, 2, 3, 4, 5, 6]
     assert [f"number {n}" in words for n, words in enumerate(words_of(found.segments), 1)] == [True] * 6
-    assert all(one.image.shape[0] * one.image.shape[1] <= 5_000 for one in found.segments)
+    images = [cast(np.ndarray, one.image) for one in found.segments]
+    assert all(image.shape[0] * image.shape[1] <= 5_000 for image in images)
     few = files.read(found.source, Needs(ocr="never"), spans=2, enough=10)
     assert len(few.segments) == 4
 
 
-def test_words_are_read_from_as_many_pictures_as_asked(files, tmp_path, monkeypatch):
+def test_words_are_read_from_as_many_pictures_as_asked(
+    files: Files, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from mmsearch.models import ocr
 
     monkeypatch.setattr(ocr, "handle", lambda request, pages: ({"pages": [{"text": "read"}]}, []))
@@ -40,7 +46,7 @@ def test_words_are_read_from_as_many_pictures_as_asked(files, tmp_path, monkeypa
     assert words_of(twice, pictures=1) == ["read", ""]
 
 
-def test_what_is_no_such_file_is_said(files, tmp_path):
+def test_what_is_no_such_file_is_said(files: Files, tmp_path: Path) -> None:
     write_wav(tmp_path / "tone.wav")
     with pytest.raises(UsageError, match="is no picture"):
         source_of(os.fsencode(tmp_path / "tone.wav"), Kind.IMAGE)
@@ -53,7 +59,7 @@ def test_what_is_no_such_file_is_said(files, tmp_path):
         files.read(source_of(os.fsencode(tmp_path / "torn.png")), Needs())
 
 
-def test_a_file_that_changed_since_is_not_read(files, tmp_path):
+def test_a_file_that_changed_since_is_not_read(files: Files, tmp_path: Path) -> None:
     (tmp_path / "note.txt").write_text("first words")
     source = source_of(os.fsencode(tmp_path / "note.txt"))
     (tmp_path / "note.txt").write_text("other words now")

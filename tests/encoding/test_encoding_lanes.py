@@ -6,12 +6,16 @@ import sys
 import threading
 import time
 from collections import Counter
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 import pytest
-from families import load
-from small_index import WordModel, contents, counts, embedded, rows, run, write
+from families import Families, load
+from small_index import Vectors, WordModel, contents, counts, embedded, rows, run, write
 
+from mmsearch.config import Settings
 from mmsearch.encoding import encode
 from mmsearch.encoding.contents import Space
 from mmsearch.encoding.encode import EncodeStage
@@ -21,23 +25,29 @@ from mmsearch.indexing import run_models
 from mmsearch.models.device import Precision, further_devices
 from mmsearch.models.embedder import Throughput
 from mmsearch.store.segments import SpanResult
+from mmsearch.store.spaces import SpaceRow
+from mmsearch.trust import Grant
 from mmsearch.types import Extracted, Kind, Locator, Segment, Source, View
 
 
 class Replica(WordModel):
     """A word model on a device of its own, which takes a moment and chokes on some words."""
 
-    def __init__(self, device="cpu", pause_s=0.002, bad="", error=None):
+    def __init__(
+        self, device: str = "cpu", pause_s: float = 0.002, bad: str = "", error: Exception | None = None
+    ) -> None:
         self.precision, self.throughput = Precision(device, "float32", "plain"), Throughput()
         self.pause_s, self.bad, self.error = pause_s, bad, error
         self.taken: list[str] = []
         self._turn = threading.Lock()
 
-    def embed(self, view, items, role="document", instruction=None):
+    def embed(
+        self, view: View, items: Sequence[str], role: str = "document", instruction: str | None = None
+    ) -> Vectors:
         with self._turn:
             time.sleep(self.pause_s)
             if self.bad and any(self.bad in item for item in items):
-                raise self.error
+                raise cast(Exception, self.error)
             self.taken += items
             return super().embed(view, items)
 
@@ -56,7 +66,7 @@ def pieces(count: int) -> list[SpanMedia]:
 class Running:
     """A stage with its queues; what it gives is gathered in `chunks`."""
 
-    def __init__(self, replicas, room=4):
+    def __init__(self, replicas: Sequence[Any], room: int = 4) -> None:
         self.early, self.now = threading.Event(), threading.Event()
         self.inbox, self.out = Channel(room, self.now), Channel(10_000, self.now)
         first, *others = replicas
@@ -65,7 +75,7 @@ class Running:
         self.stage = Stage("encode", self.encoding.run)
         self.stage.start()
 
-    def feed(self, work) -> None:
+    def feed(self, work: Iterable[SpanMedia | None]) -> None:
         for piece in work:
             self.inbox.put(piece)
 
@@ -79,7 +89,7 @@ class Running:
         return found
 
 
-def vectors(chunks) -> dict[tuple[int, int], np.ndarray]:
+def vectors(chunks: list[SpanResult]) -> dict[tuple[int, int], np.ndarray]:
     """Vectors by asset and ordinal; each is there once."""
     found = [((result.asset_id, one.ordinal), one.matrix) for result in chunks for one in result.vectors]
     assert max(Counter(place for place, _ in found).values()) == 1
@@ -87,12 +97,12 @@ def vectors(chunks) -> dict[tuple[int, int], np.ndarray]:
 
 
 @pytest.fixture
-def small_loads(monkeypatch):
+def small_loads(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(encode, "GATHER_ITEMS", 6)
     monkeypatch.setattr(encode, "FIRST_LOAD", 4)
 
 
-def test_replicas_share_one_queue_and_every_segment_is_embedded_once(small_loads):
+def test_replicas_share_one_queue_and_every_segment_is_embedded_once(small_loads: None) -> None:
     replicas = [Replica(pause_s=0.02) for _ in range(3)]
     running = Running(replicas)
     running.feed([*pieces(150), None])
@@ -107,7 +117,7 @@ def test_replicas_share_one_queue_and_every_segment_is_embedded_once(small_loads
     assert running.encoding.replicas == 3
 
 
-def test_a_slow_device_holds_up_no_other(small_loads):
+def test_a_slow_device_holds_up_no_other(small_loads: None) -> None:
     slow, quick = Replica(pause_s=0.2), Replica(pause_s=0.001)
     running = Running([slow, quick])
     running.feed([*pieces(150), None])
@@ -122,7 +132,9 @@ def test_a_slow_device_holds_up_no_other(small_loads):
         (ExtractionError(FailureCode.MEMORY, "This alone does not fit."), ("memory", "This alone does not fit.")),
     ],
 )
-def test_a_batch_that_fails_is_halved_until_the_guilty_segment_stands_alone(error, told, small_loads):
+def test_a_batch_that_fails_is_halved_until_the_guilty_segment_stands_alone(
+    error: Exception, told: tuple[str, str], small_loads: None
+) -> None:
     running = Running([Replica(bad="note 17", error=error), Replica(bad="note 17", error=error)])
     running.feed([*pieces(40), None])
     chunks = running.chunks()
@@ -131,9 +143,9 @@ def test_a_batch_that_fails_is_halved_until_the_guilty_segment_stands_alone(erro
     assert {number for number, _ in vectors(chunks)} == set(range(40)) - {17}
 
 
-def test_what_a_lane_dies_of_ends_the_stage(small_loads):
+def test_what_a_lane_dies_of_ends_the_stage(small_loads: None) -> None:
     class Broken(Replica):
-        def embed(self, *_, **__):
+        def embed(self, *_: object, **__: object) -> Vectors:
             raise MemoryError("no memory for Python itself")
 
     running = Running([Replica(), Broken()])
@@ -146,7 +158,7 @@ def test_what_a_lane_dies_of_ends_the_stage(small_loads):
     assert isinstance(running.stage.error, MemoryError)
 
 
-def test_when_a_run_is_stopped_all_lanes_finish_what_they_have(small_loads):
+def test_when_a_run_is_stopped_all_lanes_finish_what_they_have(small_loads: None) -> None:
     running = Running([Replica(pause_s=0.05), Replica(pause_s=0.05)])
     running.feed(pieces(20))
     running.early.set()
@@ -155,7 +167,7 @@ def test_when_a_run_is_stopped_all_lanes_finish_what_they_have(small_loads):
     assert all(len(result.vectors) == 2 for result in chunks)
 
 
-def waiting(running) -> set[int]:
+def waiting(running: Running) -> set[int]:
     """What the stage has left in its queue."""
     left = set()
     while running.inbox.depth():
@@ -163,12 +175,14 @@ def waiting(running) -> set[int]:
     return left
 
 
-def test_a_run_with_two_replicas_holds_what_one_with_a_single_device_holds(tmp_path, monkeypatch, small_loads):
+def test_a_run_with_two_replicas_holds_what_one_with_a_single_device_holds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, small_loads: None
+) -> None:
     for number in range(40):
         write(tmp_path / "docs" / f"{number}.txt", f"note {number} about ferries and piers")
     made: list[Replica] = []
 
-    def opened(row, grant, settings):
+    def opened(row: SpaceRow, grant: Grant | None, settings: Settings) -> Replica:
         made.append(Replica(settings.device))
         return made[-1]
 
@@ -185,7 +199,7 @@ def test_a_run_with_two_replicas_holds_what_one_with_a_single_device_holds(tmp_p
     assert rows(tmp_path / "two", "SELECT count(*) FROM embeddings") == [(40,)]
 
 
-def test_replicas_of_a_real_model_give_the_same_vectors(families):
+def test_replicas_of_a_real_model_give_the_same_vectors(families: Families) -> None:
     one = load(families.folder("minilm"))
     running = Running([load(families.folder("minilm")), load(families.folder("minilm"))])
     running.feed([*pieces(30), None])
@@ -199,14 +213,14 @@ def test_replicas_of_a_real_model_give_the_same_vectors(families):
 @pytest.mark.parametrize(
     ("device", "others"), [("cuda", ["cuda:1", "cuda:2"]), ("cuda:1", []), ("cpu", []), ("mps", [])]
 )
-def test_all_gpus_serve_unless_one_was_named(device, others, monkeypatch):
+def test_all_gpus_serve_unless_one_was_named(device: str, others: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     import torch
 
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 3)
     assert further_devices(device) == others
 
 
-def test_a_stage_that_is_still_inside_a_model_does_not_cost_the_exit_code():
+def test_a_stage_that_is_still_inside_a_model_does_not_cost_the_exit_code() -> None:
     code = (
         "import atexit, os, threading\n"
         "from mmsearch.cli import main, program\n"
@@ -223,7 +237,7 @@ def test_a_stage_that_is_still_inside_a_model_does_not_cost_the_exit_code():
     assert (done.returncode, done.stdout) == (130, "kept\n")
 
 
-def test_a_channel_holds_no_more_than_its_bytes_but_always_one_item():
+def test_a_channel_holds_no_more_than_its_bytes_but_always_one_item() -> None:
     ending = threading.Event()
     channel = Channel(5, ending, most=100, weigh=len)
     assert channel.offer(b"x" * 300) and not channel.offer(b"y")
@@ -232,7 +246,7 @@ def test_a_channel_holds_no_more_than_its_bytes_but_always_one_item():
     assert [channel.offer(item) for item in (b"a" * 10, b"", b"")] == [True, True, False]  # five items
 
 
-def test_who_waits_for_room_or_for_an_item_goes_on_when_there_is_one_and_gives_up_at_the_end():
+def test_who_waits_for_room_or_for_an_item_goes_on_when_there_is_one_and_gives_up_at_the_end() -> None:
     ending = threading.Event()
     channel = Channel(1, ending, most=10, weigh=len)
     channel.put(b"first")

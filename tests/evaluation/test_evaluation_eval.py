@@ -1,6 +1,7 @@
 """`mmsearch eval` over an index of fixed answers: what is asked, what is dropped, what is printed, how it ends."""
 
 import json
+import os
 import sys
 from pathlib import Path
 from typing import Any, ClassVar
@@ -18,15 +19,15 @@ class Index(fake_index.Index):
 
     base = b""
     best = 1.0  # the first hit's score
-    gone: ClassVar[set] = set()  # right answers that the index does not hold
+    gone: ClassVar[set[str]] = set()  # right answers that the index does not hold
     cutoff = 0.0  # what the best hit must reach where a query leaves it open
 
-    def paths(self) -> Any:
+    def paths(self) -> set[bytes]:
         with open("queries.jsonl", encoding="utf-8") as file:
             named = {one.split("#")[0] for line in file for one in json.loads(line)["relevant"]}
         return {self.base + b"/" + one.encode() for one in named - self.gone}
 
-    def search(self, query: Any) -> Any:
+    def search(self, query: q.Query, options: q.RunOptions | None = None) -> q.Answer:
         self.calls.append(("search", query))
         hits = []
         for rank, word in enumerate(query.text.split(), 1):
@@ -35,7 +36,18 @@ class Index(fake_index.Index):
             hits.append(q.Hit(rank, self.best / rank, path, "text", "words", place, "", (), rank, tuple(same)))
         if query.images:
             hits = [
-                q.Hit(1, 0.9, query.images[0], "image", "words", t.Locator(), "", (), 1, (self.base + b"/p/copy.png",))
+                q.Hit(
+                    1,
+                    0.9,
+                    os.fsencode(query.images[0]),
+                    "image",
+                    "words",
+                    t.Locator(),
+                    "",
+                    (),
+                    1,
+                    (self.base + b"/p/copy.png",),
+                )
             ]
         if query.min_score is None and hits[0].score < self.cutoff:
             hits = []
@@ -56,18 +68,18 @@ def home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     return tmp_path
 
 
-def asked(*rows: Any) -> None:
+def asked(*rows: dict[str, Any]) -> None:
     with open("queries.jsonl", "w", encoding="utf-8") as file:
         for number, row in enumerate(rows):
             file.write(json.dumps({"qid": f"q{number}", **row}) + "\n")
 
 
-def measured(capfd: pytest.CaptureFixture[str], *options: Any) -> tuple[int, Any]:
+def measured(capfd: pytest.CaptureFixture[str], *options: str) -> tuple[int, Any]:
     code = run(["eval", "queries.jsonl", "--format", "json", *options])
     return code, json.loads(capfd.readouterr().out)
 
 
-def paths(record: Any) -> Any:
+def paths(record: dict[str, Any]) -> list[list[str]]:
     return [[hit["path"] for hit in query["hits"]] for query in record["queries"]]
 
 

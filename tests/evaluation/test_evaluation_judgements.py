@@ -13,7 +13,7 @@ from mmsearch.types import Locator
 GRADES = "queries.jsonl, line 1: the grades don't fit the answers."
 
 
-def written(tmp_path: Path, *rows: Any, name: Any = "queries.jsonl") -> Path:
+def written(tmp_path: Path, *rows: object, name: str = "queries.jsonl") -> Path:
     path = tmp_path / name
     path.write_text("".join((row if isinstance(row, str) else json.dumps(row)) + "\n" for row in rows), "utf-8")
     return path
@@ -74,7 +74,7 @@ def test_a_picture_query_names_its_file_and_the_labels_do_not_judge_it(tmp_path:
         (Locator(start_s=10), Locator(page=10), False),
     ],
 )
-def test_a_place_is_right_on_its_page_or_within_two_seconds(wanted: Any, found: Any, right: bool) -> None:
+def test_a_place_is_right_on_its_page_or_within_two_seconds(wanted: Locator, found: Locator, right: bool) -> None:
     assert right_place([wanted], found) is right
 
 
@@ -90,7 +90,9 @@ def test_a_place_is_right_on_its_page_or_within_two_seconds(wanted: Any, found: 
         ([{"qid": 7, "query": "x"}, {"qid": "7", "query": "y"}], "queries.jsonl: two queries are called '7'."),
     ],
 )  # fmt: skip
-def test_a_file_that_cannot_be_meant_is_told_by_its_line(tmp_path: Path, rows: list[Any], sentence: str) -> None:
+def test_a_file_that_cannot_be_meant_is_told_by_its_line(
+    tmp_path: Path, rows: list[str | dict[str, Any]], sentence: str
+) -> None:
     with pytest.raises(UsageError) as error:
         read_queries(written(tmp_path, *rows))
     assert error.value.sentence == sentence

@@ -2,8 +2,8 @@
 
 import itertools
 import math
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import pytest
@@ -16,12 +16,12 @@ from mmsearch.types import Locator
 
 
 def ranked(
-    qid: Any,
-    files: Any,
-    grades: Any,
+    qid: str,
+    files: Sequence[str | tuple[str, Locator]],
+    grades: dict[str, int],
     gallery: str = "g/",
     modality: str = "text",
-    places: dict[str, tuple[Any, ...]] | None = None,
+    places: dict[str, tuple[Locator, ...]] | None = None,
     seconds: float = 0.01,
 ) -> RankedAnswer:
     judged = JudgedQuery(qid, "x", grades, places or {}, gallery=gallery, modality=modality)
@@ -29,11 +29,11 @@ def ranked(
     return RankedAnswer(judged, placed, tuple(1.0 - at / 100 for at in range(len(placed))), seconds)
 
 
-def by_hand(files: Any, grades: Any, k: Any) -> dict[str, float]:
+def by_hand(files: Sequence[str], grades: dict[str, int], k: int) -> dict[str, float]:
     gains = [grades.get(path, 0) for path in files[:k]]
     ideal = sorted(grades.values(), reverse=True)[:k]
 
-    def dcg(values: Any) -> float:
+    def dcg(values: list[int]) -> float:
         return sum(value / math.log2(at + 2) for at, value in enumerate(values))
 
     right = [at for at, gain in enumerate(gains) if gain > 0]
@@ -62,7 +62,7 @@ def test_every_measure_equals_its_definition() -> None:
 
 
 def test_what_the_default_cutoff_keeps_and_lets_through() -> None:
-    def run(qid: Any, files: Any, answerable: Any, passes: Any) -> RankedAnswer:
+    def run(qid: str, files: Sequence[str], answerable: bool, passes: bool) -> RankedAnswer:
         return replace(ranked(qid, files, {"x": 1}), answerable=answerable, passes=passes)
 
     found = scores(
@@ -91,7 +91,7 @@ def test_a_grade_of_zero_is_wrong_and_a_query_without_answers_has_no_figures() -
 
 
 def test_the_right_file_at_the_wrong_page_is_a_hit_but_not_right() -> None:
-    places = {"a.pdf": (Locator(page=2),)}
+    places: dict[str, tuple[Locator, ...]] = {"a.pdf": (Locator(page=2),)}
     wrong = ranked("w", [("a.pdf", Locator(page=1))], {"a.pdf": 1}, places=places)
     right = ranked("r", [("a.pdf", Locator(page=2))], {"a.pdf": 1}, places=places)
     elsewhere = ranked("e", ["b.txt"], {"a.pdf": 1, "b.txt": 1}, places=places)

@@ -8,6 +8,7 @@ import struct
 import subprocess
 import wave
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pytest
@@ -76,33 +77,35 @@ def places(segments: list[Extracted]) -> list[tuple[float | None, float | None]]
         (122.0, [(i * 10.0, i * 10.0 + 10) for i in range(12)] + [(120, 122)]),
     ],
 )
-def test_windows_of_ten_seconds_cover_the_recording(tmp_path, seconds, expected):
+def test_windows_of_ten_seconds_cover_the_recording(
+    tmp_path: Path, seconds: float, expected: list[tuple[float, float]]
+) -> None:
     _, segments = everything(source(write_wav(tmp_path / "a.wav", steps(seconds))), Needs())
     assert places(segments) == expected
     assert [one.segment.ordinal for one in segments] == sorted({one.segment.ordinal for one in segments})
     assert all(one.sound is None and one.ocr_image is None for one in segments)
 
 
-def test_sound_is_what_the_file_holds(tmp_path):
+def test_sound_is_what_the_file_holds(tmp_path: Path) -> None:
     samples = steps(134.0)
     _, segments = everything(source(write_wav(tmp_path / "a.wav", samples)), Needs(sound_rate=RATE))
-    heard = np.concatenate([one.sound for one in segments])
+    heard = np.concatenate([cast(np.ndarray, one.sound) for one in segments])
     assert heard.dtype == np.float32
-    assert [len(one.sound) for one in segments] == [80_000] * 13 + [32_000]
+    assert [len(cast(np.ndarray, one.sound)) for one in segments] == [80_000] * 13 + [32_000]
     np.testing.assert_allclose(heard, samples / 32768, atol=1e-4)
 
 
 @pytest.mark.parametrize("ending", ["mp3", "ogg", "flac", "m4a", "wma"])
-def test_late_windows_of_every_codec_hold_their_own_sound(tmp_path, ending):
+def test_late_windows_of_every_codec_hold_their_own_sound(tmp_path: Path, ending: str) -> None:
     ffmpeg("-i", write_wav(tmp_path / "a.wav", steps(135)), "-ar", 16000, tmp_path / f"b.{ending}")
     given = source(tmp_path / f"b.{ending}")
     found = audio.probe(given, Needs())
     assert found.details["duration_s"] == pytest.approx(135, abs=0.2)
     late = list(audio.extract(given, found, 1, Needs(sound_rate=RATE)))  # without span 0 before it
-    assert [round(pitch(one.sound[1000:39_000]) / 20) for one in late] == [22, 23]
+    assert [round(pitch(cast(np.ndarray, one.sound)[1000:39_000]) / 20) for one in late] == [22, 23]
 
 
-def test_tags_are_the_words_of_the_first_window(tmp_path):
+def test_tags_are_the_words_of_the_first_window(tmp_path: Path) -> None:
     tags = {"title": "Träume", "artist": "A. Singer", "album": "Songs", "comment": "recorded at night", "genre": "Folk"}
     metadata = [part for name, value in tags.items() for part in ("-metadata", f"{name}={value}")]
     ffmpeg("-i", write_wav(tmp_path / "a.wav", steps(12)), *metadata, "-metadata", "date=1999", tmp_path / "b.mp3")
@@ -112,13 +115,13 @@ def test_tags_are_the_words_of_the_first_window(tmp_path):
     assert found.details["year"] == "1999"
 
 
-def test_words_that_encoders_leave_are_no_tags(tmp_path):
+def test_words_that_encoders_leave_are_no_tags(tmp_path: Path) -> None:
     ffmpeg("-i", write_wav(tmp_path / "a.wav", steps(2)), "-metadata", "comment=Lavf58.29.100", tmp_path / "b.mp3")
     with open(tmp_path / "b.mp3", "rb") as handle:
         assert read_tags(handle) == {}
 
 
-def test_subtitles_beside_a_recording_become_the_words_of_their_windows(tmp_path):
+def test_subtitles_beside_a_recording_become_the_words_of_their_windows(tmp_path: Path) -> None:
     sidecar = tmp_path / "a.srt"
     sidecar.write_text(
         "1\n00:00:09,500 --> 00:00:12,000\nlast words\n\n2\n00:00:10,000 --> 00:00:11,000\nfirst words\n"
@@ -130,7 +133,7 @@ def test_subtitles_beside_a_recording_become_the_words_of_their_windows(tmp_path
     ]
 
 
-def test_lyrics_with_times_fall_into_their_windows_and_others_stand_first(tmp_path):
+def test_lyrics_with_times_fall_into_their_windows_and_others_stand_first(tmp_path: Path) -> None:
     wav = write_wav(tmp_path / "a.wav", steps(25))
     ffmpeg("-i", wav, "-metadata", "lyrics=[00:03.00]one\n[00:12.50]two", tmp_path / "timed.flac")
     ffmpeg("-i", wav, "-metadata", "lyrics=la la la", tmp_path / "plain.flac")
@@ -139,7 +142,7 @@ def test_lyrics_with_times_fall_into_their_windows_and_others_stand_first(tmp_pa
     assert texts == [["one", "two", ""], ["la la la", "", ""]]
 
 
-def test_lrc_lines_last_until_the_next():
+def test_lrc_lines_last_until_the_next() -> None:
     assert parse_lrc("[ar:x]\n[00:10.5][01:00]again\n[00:20]\nno time\n[00:30:25]more") == [
         Cue(10.5, 20.0, "again"),
         Cue(30.25, 60.0, "more"),
@@ -147,7 +150,7 @@ def test_lrc_lines_last_until_the_next():
     ]
 
 
-def test_a_header_that_claims_two_days_makes_no_windows_of_nothing(tmp_path):
+def test_a_header_that_claims_two_days_makes_no_windows_of_nothing(tmp_path: Path) -> None:
     ffmpeg("-i", write_wav(tmp_path / "a.wav", steps(30)), "-ar", 44100, "-b:a", "32k", tmp_path / "b.mp3")
     raw = bytearray((tmp_path / "b.mp3").read_bytes())
     at = max(raw.find(b"Info"), raw.find(b"Xing"))
@@ -160,7 +163,7 @@ def test_a_header_that_claims_two_days_makes_no_windows_of_nothing(tmp_path):
 
 
 @pytest.mark.parametrize("ending", ["flac", "mp3", "m4a"])
-def test_a_cut_off_download_ends_where_its_sound_ends(tmp_path, ending):
+def test_a_cut_off_download_ends_where_its_sound_ends(tmp_path: Path, ending: str) -> None:
     ffmpeg("-i", write_wav(tmp_path / "a.wav", steps(100)), "-movflags", "+faststart", tmp_path / f"b.{ending}")
     raw = (tmp_path / f"b.{ending}").read_bytes()
     (tmp_path / f"b.{ending}").write_bytes(raw[: len(raw) // 2])
@@ -170,7 +173,7 @@ def test_a_cut_off_download_ends_where_its_sound_ends(tmp_path, ending):
     assert all(one.sound is not None for one in segments)
 
 
-def test_damage_in_the_middle_costs_only_its_moment(tmp_path):
+def test_damage_in_the_middle_costs_only_its_moment(tmp_path: Path) -> None:
     ffmpeg("-i", write_wav(tmp_path / "a.wav", steps(60)), "-b:a", "64k", tmp_path / "b.mp3")
     raw = bytearray((tmp_path / "b.mp3").read_bytes())
     middle = len(raw) // 2
@@ -178,7 +181,8 @@ def test_damage_in_the_middle_costs_only_its_moment(tmp_path):
     (tmp_path / "b.mp3").write_bytes(raw)
     _, segments = everything(source(tmp_path / "b.mp3"), Needs(sound_rate=RATE))
     assert len(segments) == 6
-    assert [round(pitch(segments[i].sound[1000:60_000]) / 20) for i in (0, 1, 4, 5)] == [10, 11, 14, 15]
+    sounds = [cast(np.ndarray, segments[i].sound) for i in (0, 1, 4, 5)]
+    assert [round(pitch(sound[1000:60_000]) / 20) for sound in sounds] == [10, 11, 14, 15]
 
 
 @pytest.mark.parametrize(
@@ -192,7 +196,9 @@ def test_damage_in_the_middle_costs_only_its_moment(tmp_path):
         ("a.m4a", b"v=0\r\nc=IN IP4 127.0.0.1\r\nm=audio 9 RTP/AVP 0\r\n", "playlist"),
     ],
 )
-def test_what_is_no_recording_is_a_decode_error_in_a_sentence(tmp_path, name, content, words):
+def test_what_is_no_recording_is_a_decode_error_in_a_sentence(
+    tmp_path: Path, name: str, content: bytes, words: str
+) -> None:
     (tmp_path / name).write_bytes(content)
     with pytest.raises(ExtractionError) as caught:
         audio.probe(source(tmp_path / name), Needs())
@@ -200,7 +206,7 @@ def test_what_is_no_recording_is_a_decode_error_in_a_sentence(tmp_path, name, co
     assert words in caught.value.sentence
 
 
-def test_a_playlist_with_a_film_ending_is_not_followed(tmp_path):
+def test_a_playlist_with_a_film_ending_is_not_followed(tmp_path: Path) -> None:
     """The recording that the playlist names is fine, so only the refusal keeps it from being opened."""
     inner = write_wav(tmp_path / "inner.wav", steps(2))
     (tmp_path / "a.mp3").write_text(f"#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXTINF:2,\n{inner}\n#EXT-X-ENDLIST\n")
@@ -212,7 +218,7 @@ def box(name: bytes, content: bytes) -> bytes:
     return struct.pack(">I", len(content) + 8) + name + content
 
 
-def test_protected_music_is_encrypted(tmp_path):
+def test_protected_music_is_encrypted(tmp_path: Path) -> None:
     scheme = box(b"sinf", box(b"frma", b"mp4a") + box(b"schm", bytes(12)))
     (tmp_path / "a.m4a").write_bytes(box(b"ftyp", b"M4P \0\0\0\0M4P ") + box(b"mdat", bytes(99)) + box(b"moov", scheme))
     with pytest.raises(ExtractionError) as caught:
@@ -220,7 +226,7 @@ def test_protected_music_is_encrypted(tmp_path):
     assert caught.value.code == "encrypted"
 
 
-def test_pictures_alone_are_no_recording(tmp_path):
+def test_pictures_alone_are_no_recording(tmp_path: Path) -> None:
     ffmpeg("-f", "lavfi", "-i", "testsrc=s=64x64:d=1", "-pix_fmt", "yuv420p", tmp_path / "a.mp4")
     with pytest.raises(ExtractionError) as caught:
         audio.probe(source(tmp_path / "a.mp4"), Needs())

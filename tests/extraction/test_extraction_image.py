@@ -6,10 +6,12 @@ import struct
 import time
 import zlib
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pytest
 from PIL import Image, PngImagePlugin
+from PIL.TiffImagePlugin import TiffImageFile
 
 from mmsearch.errors import ExtractionError
 from mmsearch.extraction import image
@@ -157,7 +159,8 @@ def test_a_damaged_page_costs_only_itself(tmp_path: Path) -> None:
     noise = [Image.fromarray(np.random.default_rng(n).integers(0, 255, (64, 64, 3), np.uint8)) for n in range(3)]
     noise[0].save(tmp_path / "a.tif", save_all=True, append_images=noise[1:], compression="tiff_lzw")
     data = bytearray((tmp_path / "a.tif").read_bytes())
-    with Image.open(tmp_path / "a.tif") as picture:
+    with Image.open(tmp_path / "a.tif") as opened:
+        picture = cast(TiffImageFile, opened)
         picture.seek(1)
         offset = picture.tag_v2[273][0]
     data[offset : offset + 2000] = b"\xff" * 2000

@@ -7,7 +7,9 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import psutil
@@ -26,24 +28,24 @@ needs_linux = pytest.mark.skipif(not LINUX, reason="the wall is Linux's")
 
 
 @pytest.fixture(scope="module")
-def pool():
+def pool() -> Iterator[WorkerPool]:
     with WorkerPool(TESTED, 1) as pool:
         pool.submit({"do": "echo"}).result(60)
         yield pool
 
 
-def outcome(pool, expression, path=None):
+def outcome(pool: WorkerPool, expression: str, path: str | None = None) -> str:
     request = {"do": "try", "expression": expression, "path": path}
-    return pool.submit(request).result(60)[0]["outcome"]
+    return str(pool.submit(request).result(60)[0]["outcome"])
 
 
-def walled(pool, word):
+def walled(pool: WorkerPool, word: str) -> None:
     """Skips where this machine lacks the wall, which the pool must then have said."""
     if any(word in lack for lack in pool.lacks):
         pytest.skip(f"this machine has no wall against {word}")
 
 
-def test_a_worker_has_given_up_what_its_docstring_says(pool):
+def test_a_worker_has_given_up_what_its_docstring_says(pool: WorkerPool) -> None:
     facts = pool.submit({"do": "facts"}).result(60)[0]
     del facts["modules"]
     pid = facts["pid"]
@@ -61,7 +63,7 @@ def test_a_worker_has_given_up_what_its_docstring_says(pool):
 
 
 @needs_linux
-def test_a_worker_runs_at_idle_io_priority_and_is_the_first_to_go_when_memory_is_short(pool):
+def test_a_worker_runs_at_idle_io_priority_and_is_the_first_to_go_when_memory_is_short(pool: WorkerPool) -> None:
     process = psutil.Process(pool.pids[0])
     assert process.ionice().ioclass == psutil.IOPRIO_CLASS_IDLE
     assert int(Path(f"/proc/{process.pid}/oom_score_adj").read_text()) == 800
@@ -76,7 +78,7 @@ def test_a_worker_runs_at_idle_io_priority_and_is_the_first_to_go_when_memory_is
         "socket.create_connection(('127.0.0.1', 9))",
     ],
 )
-def test_a_worker_opens_no_connection(pool, expression):
+def test_a_worker_opens_no_connection(pool: WorkerPool, expression: str) -> None:
     walled(pool, "network")
     assert outcome(pool, expression) == "PermissionError"
 
@@ -94,7 +96,7 @@ def test_a_worker_opens_no_connection(pool, expression):
         "os.mkfifo(path + '/fifo')",
     ],
 )
-def test_a_worker_changes_no_file(pool, tmp_path, expression):
+def test_a_worker_changes_no_file(pool: WorkerPool, tmp_path: Path, expression: str) -> None:
     walled(pool, "write files")
     (tmp_path / "old").write_text("kept")
     assert outcome(pool, expression, str(tmp_path)) in ("PermissionError", "OSError")
@@ -102,14 +104,14 @@ def test_a_worker_changes_no_file(pool, tmp_path, expression):
     assert (tmp_path / "old").read_text() == "kept"
 
 
-def test_what_a_worker_starts_stands_behind_the_same_walls(pool, tmp_path):
+def test_what_a_worker_starts_stands_behind_the_same_walls(pool: WorkerPool, tmp_path: Path) -> None:
     walled(pool, "write files")
     command = f"subprocess.run(['touch', {str(tmp_path / 'new')!r}], stderr=subprocess.DEVNULL, check=False)"
     assert outcome(pool, command) == "done"
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_worker_still_reads_files_and_writes_to_the_null_device(pool, tmp_path):
+def test_a_worker_still_reads_files_and_writes_to_the_null_device(pool: WorkerPool, tmp_path: Path) -> None:
     (tmp_path / "old").write_text("read me")
     assert outcome(pool, "open(path + '/old').read()", str(tmp_path)) == "done"
     assert outcome(pool, "open(os.devnull, 'w').write('x')") == "done"
@@ -117,7 +119,7 @@ def test_a_worker_still_reads_files_and_writes_to_the_null_device(pool, tmp_path
 
 
 @needs_linux
-def test_a_worker_cannot_signal_the_main_process(pool):
+def test_a_worker_cannot_signal_the_main_process(pool: WorkerPool) -> None:
     version = kernel_restrictions._call(444, None, 0, 1)
     if version < 6:
         pytest.skip("the kernel is older than 6.12")
@@ -125,12 +127,12 @@ def test_a_worker_cannot_signal_the_main_process(pool):
 
 
 @needs_linux
-def test_a_machine_without_walls_is_named(monkeypatch):
+def test_a_machine_without_walls_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(kernel_restrictions.os, "uname", lambda: os.uname_result(("Linux", "", "", "", "vax")))
     assert kernel_restrictions.refuse_calls() is False
 
 
-def test_an_ordinary_user_has_the_same_walls(tmp_path):
+def test_an_ordinary_user_has_the_same_walls(tmp_path: Path) -> None:
     if os.getuid() != 0 or not LINUX:
         pytest.skip("the other tests run as an ordinary user already, or the walls are Linux's")
     root = str(Path(sandbox.__file__).parents[2])
@@ -152,7 +154,7 @@ print(lacks, outcome(socket.socket), outcome(lambda: open({str(tmp_path / "new")
     assert done.stdout == "[] PermissionError PermissionError 19\n"
 
 
-def test_a_network_of_its_own_is_the_way_out_without_a_filter():
+def test_a_network_of_its_own_is_the_way_out_without_a_filter() -> None:
     if not LINUX:
         pytest.skip("Linux only")
     code = (
@@ -172,17 +174,17 @@ def test_a_network_of_its_own_is_the_way_out_without_a_filter():
 class socket_server:
     """A listener on the loopback device."""
 
-    def __enter__(self):
+    def __enter__(self) -> int:
         import socket
 
         self.socket = socket.create_server(("127.0.0.1", 0))
-        return self.socket.getsockname()[1]
+        return int(self.socket.getsockname()[1])
 
-    def __exit__(self, *_):
+    def __exit__(self, *_: object) -> None:
         self.socket.close()
 
 
-def test_the_processor_limit_is_the_last_resort_behind_the_clock():
+def test_the_processor_limit_is_the_last_resort_behind_the_clock() -> None:
     code = (
         "import os, sys; sys.path.insert(0, sys.argv[1]); from mmsearch.extraction import sandbox\n"
         "sandbox._CPU_MARGIN_S = 1; sandbox.limit_task(0, 1 << 30, sandbox.data_bytes())\n"
@@ -199,7 +201,7 @@ def test_the_processor_limit_is_the_last_resort_behind_the_clock():
 HEAVY = {"torch", "transformers", "sentence_transformers", "torchcodec", "faiss", "onnxruntime", "sqlite3"}
 
 
-def test_light_workers_never_load_torch(tmp_path):
+def test_light_workers_never_load_torch(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("Words.")
     (tmp_path / "b.html").write_text("<p>Words.</p>")
     Image.new("RGB", (40, 30), "red").save(tmp_path / "c.png")
@@ -215,14 +217,14 @@ def test_light_workers_never_load_torch(tmp_path):
         assert pool.not_loaded == ()
 
 
-def test_sound_and_film_workers_have_torch_from_their_fork_server():
+def test_sound_and_film_workers_have_torch_from_their_fork_server() -> None:
     with WorkerPool(dataclasses.replace(worker_tasks.AV, handler=TESTED.handler), 1) as pool:
         modules = pool.submit({"do": "facts"}).result(180)[0]["modules"]
         assert pool.not_loaded == ()
     assert {"torch", "torchcodec"} <= set(modules)
 
 
-def test_the_fork_server_of_light_workers_has_one_thread():
+def test_the_fork_server_of_light_workers_has_one_thread() -> None:
     with WorkerPool(worker_tasks.LIGHT, 1) as pool:
         with pytest.raises(ExtractionError):
             pool.submit({"op": "nothing"}).result(180)
@@ -232,12 +234,12 @@ def test_the_fork_server_of_light_workers_has_one_thread():
 # The handler
 
 
-def source_of(path: Path, kind=Kind.TEXT, format="text") -> Source:
+def source_of(path: Path, kind: Kind = Kind.TEXT, format: str = "text") -> Source:
     facts = path.stat()
     return Source(os.fsencode(path), kind, format, (facts.st_size, facts.st_mtime_ns, facts.st_ino))
 
 
-def test_a_small_text_comes_home_in_one_task(tmp_path):
+def test_a_small_text_comes_home_in_one_task(tmp_path: Path) -> None:
     path = tmp_path / "note.txt"
     path.write_text("The harvest was late this year.\n", encoding="utf-8")
     with WorkerPool(worker_tasks.worker_kind_of(Kind.TEXT), 1) as pool:
@@ -252,7 +254,7 @@ def test_a_small_text_comes_home_in_one_task(tmp_path):
         assert [item.segment for item in again.segments] == [item.segment for item in opened.segments]
 
 
-def test_a_file_that_went_away_is_vanished(tmp_path):
+def test_a_file_that_went_away_is_vanished(tmp_path: Path) -> None:
     path = tmp_path / "note.txt"
     path.write_text("gone")
     source = source_of(path)
@@ -265,13 +267,13 @@ def test_a_file_that_went_away_is_vanished(tmp_path):
 class Damaged:
     """An extractor that gives one segment of a span and then raises what the test wants."""
 
-    def __init__(self, error=None, spans=2, pixels=3):
+    def __init__(self, error: Exception | None = None, spans: int = 2, pixels: int = 3) -> None:
         self.error, self.spans, self.pixels = error, spans, pixels
 
-    def probe(self, source, needs):
+    def probe(self, source: Source, needs: Needs) -> Probe:
         return Probe(tuple(Span(number, number + 1) for number in range(self.spans)), {"title": "T"})
 
-    def extract(self, source, probe, number, needs):
+    def extract(self, source: Source, probe: Probe, number: int, needs: Needs) -> Iterator[Extracted]:
         look = np.zeros((1, self.pixels, 3), np.uint8)
         yield Extracted(Segment(number << 20, Locator(page=1), "first"), image=look)
         if self.error is not None:
@@ -291,7 +293,9 @@ class Damaged:
         (MemoryError(), Failure(FailureCode.MEMORY, "Reading this file needs more memory than a worker may have.")),
     ],
 )
-def test_what_can_be_decoded_of_a_span_comes_home_with_the_failure(monkeypatch, tmp_path, error, failure):
+def test_what_can_be_decoded_of_a_span_comes_home_with_the_failure(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, error: Exception | None, failure: Failure | None
+) -> None:
     monkeypatch.setattr(worker_tasks, "_extractor", lambda source: Damaged(error))
     source = source_of(tmp_path, Kind.PDF, "pdf")
     words = ["first", "second"] if error is None else ["first"]
@@ -305,7 +309,7 @@ def test_what_can_be_decoded_of_a_span_comes_home_with_the_failure(monkeypatch, 
     assert decoded.failure == failure
 
 
-def test_a_span_that_grows_too_large_is_cut_and_said(monkeypatch, tmp_path):
+def test_a_span_that_grows_too_large_is_cut_and_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(worker_tasks, "_extractor", lambda source: Damaged(pixels=1000))
     monkeypatch.setattr(worker_tasks, "ARRAYS_LIMIT", 4000)
     opened = worker_tasks.parse_open_reply(
@@ -315,7 +319,7 @@ def test_a_span_that_grows_too_large_is_cut_and_said(monkeypatch, tmp_path):
     assert opened.failure is not None and opened.failure.code == "too-large"
 
 
-def test_an_asset_without_spans_is_opened(monkeypatch, tmp_path):
+def test_an_asset_without_spans_is_opened(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(worker_tasks, "_extractor", lambda source: Damaged(spans=0))
     opened = worker_tasks.parse_open_reply(
         *worker_tasks.handle(worker_tasks.open_request(source_of(tmp_path, Kind.PDF, "pdf"), Needs()), [])
@@ -323,14 +327,17 @@ def test_an_asset_without_spans_is_opened(monkeypatch, tmp_path):
     assert opened == worker_tasks.OpenedAsset(Probe((), {"title": "T"}), [], None)
 
 
-def test_a_nonsensical_answer_is_a_crash_of_that_file():
-    for reply in ({}, {"probe": {}, "segments": []}, {"probe": 1}, {"segments": [{}], "failure": None}):
+def test_a_nonsensical_answer_is_a_crash_of_that_file() -> None:
+    replies: list[dict[str, Any]] = [
+        {}, {"probe": {}, "segments": []}, {"probe": 1}, {"segments": [{}], "failure": None}
+    ]  # fmt: skip
+    for reply in replies:
         with pytest.raises(ExtractionError) as caught:
             worker_tasks.parse_open_reply(reply, [])
         assert caught.value.code == "crash"
 
 
-def test_workers_started_from_a_process_with_busy_threads_work():
+def test_workers_started_from_a_process_with_busy_threads_work() -> None:
     stop = threading.Event()
     threads = [threading.Thread(target=lambda: [sum(range(1000)) for _ in iter(stop.is_set, True)]) for _ in range(3)]
     for thread in threads:

@@ -8,6 +8,7 @@ import subprocess
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pytest
@@ -43,7 +44,7 @@ def starts(segments: list[Extracted]) -> list[float]:
 
 
 def make_film(
-    path: Path, *scenes: tuple[str, float], size: str = "160x90", rate: int = 10, options: tuple = ()
+    path: Path, *scenes: tuple[str, float], size: str = "160x90", rate: int = 10, options: tuple[str, ...] = ()
 ) -> Path:
     """A film of lavfi sources, each for so many seconds, cut hard."""
     inputs: list[str] = []
@@ -61,7 +62,7 @@ CUTS = [0.0, 4.0, 9.3, 12.0, 20.5]
 
 
 @pytest.mark.parametrize("ending", ["mp4", "mkv", "webm", "avi", "mov", "flv", "wmv", "mpg", "ogv", "ts"])
-def test_cuts_are_found_within_half_a_second(tmp_path, ending):
+def test_cuts_are_found_within_half_a_second(tmp_path: Path, ending: str) -> None:
     rate = 25 if ending in ("mpg", "ts", "ogv") else 10  # late seeks there land on the next key frame
     speed = ("-deadline", "realtime", "-cpu-used", "8") if ending == "webm" else ()
     film = make_film(tmp_path / f"a.{ending}", *SCENES, rate=rate, options=speed)
@@ -70,19 +71,24 @@ def test_cuts_are_found_within_half_a_second(tmp_path, ending):
     assert found.details["duration_s"] == pytest.approx(25.5, abs=0.3)
     for one, other in pairwise(segments):
         assert one.segment.locator.end_s == other.segment.locator.start_s
-        assert one.segment.locator.start_s <= one.segment.details["key_s"] < one.segment.locator.end_s
+        start_s, end_s = cast(tuple[float, float], (one.segment.locator.start_s, one.segment.locator.end_s))
+        assert start_s <= one.segment.details["key_s"] < end_s
 
 
 DENSE = ("-g", "25", "-keyint_min", "25", "-sc_threshold", "0")  # a key frame a second, as phones and cameras write
 
 
 @pytest.mark.parametrize("ending", ["mp4", "mov"])
-def test_a_film_with_many_key_frames_has_the_same_scenes_and_is_looked_at_less(tmp_path, ending, monkeypatch):
+def test_a_film_with_many_key_frames_has_the_same_scenes_and_is_looked_at_less(
+    tmp_path: Path, ending: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     still = (("color=c=red", 9.0), ("smptebars", 8.3), ("color=c=blue", 6.7), ("rgbtestsrc", 9.0))
-    looked = []
+    looked: list[float] = []
     real = video_decoder.frame_at
     monkeypatch.setattr(
-        video_decoder, "frame_at", lambda decoder, time_s: looked.append(time_s) or real(decoder, time_s)
+        video_decoder,
+        "frame_at",
+        lambda decoder, time_s: looked.append(time_s) or real(decoder, time_s),  # type: ignore[func-returns-value]
     )
     seen = {}
     for name, options in (("few", ()), ("many", DENSE)):
@@ -99,17 +105,17 @@ def test_a_film_with_many_key_frames_has_the_same_scenes_and_is_looked_at_less(t
     assert seen["few"][2] >= 4 * 33 > 2 * seen["many"][2]
 
 
-def test_a_film_that_never_stands_still_has_the_same_cuts_with_many_key_frames(tmp_path):
+def test_a_film_that_never_stands_still_has_the_same_cuts_with_many_key_frames(tmp_path: Path) -> None:
     path = make_film(tmp_path / "a.mp4", *SCENES, rate=25, options=DENSE)
     assert starts(everything(source(path))[1]) == pytest.approx(CUTS, abs=0.5)
 
 
-def test_key_frames_are_known_where_they_can_be_gone_to(tmp_path):
-    def times(path, start=0.0, stop=12.0):
+def test_key_frames_are_known_where_they_can_be_gone_to(tmp_path: Path) -> None:
+    def times(path: Path, start: float = 0.0, stop: float = 12.0) -> list[float]:
         given = source(path)
         with path.open("rb") as handle:
             found = video_decoder.inspect(handle)
-        return keyframes.key_times(given, found, start, stop)
+        return keyframes.key_times(given, cast(video_decoder.Film, found), start, stop)
 
     motion = ("testsrc2", 12.0)
     many = make_film(tmp_path / "many.mp4", motion, rate=25, options=DENSE)
@@ -122,7 +128,7 @@ def test_key_frames_are_known_where_they_can_be_gone_to(tmp_path):
     assert times(every) == pytest.approx(np.arange(0, 12, 0.92), abs=0.01)  # each frame is one
 
 
-def test_slides_that_differ_in_a_few_words_are_scenes(tmp_path):
+def test_slides_that_differ_in_a_few_words_are_scenes(tmp_path: Path) -> None:
     draw = "color=c=white:s=320x180:r=10:d=18,drawbox=x=20:y=20:w=200:h=30:color=navy:t=fill"
     lines = "".join(
         f",drawbox=x=20:y={80 + 15 * i}:w=90:h=6:color=black:t=fill:enable='gte(t,{6 * i})'" for i in (0, 1, 2)
@@ -133,7 +139,7 @@ def test_slides_that_differ_in_a_few_words_are_scenes(tmp_path):
     assert all(one.ocr_image is not None for one in segments)
 
 
-def test_a_dissolve_is_one_cut_near_its_middle(tmp_path):
+def test_a_dissolve_is_one_cut_near_its_middle(tmp_path: Path) -> None:
     graph = "[0][1]xfade=transition=fade:duration=1:offset=6,format=yuv420p"
     size = "s=160x90:r=25"
     ffmpeg("-f", "lavfi", "-i", f"smptebars={size}:d=7", "-f", "lavfi", "-i", f"testsrc={size}:d=7", "-filter_complex",
@@ -142,7 +148,7 @@ def test_a_dissolve_is_one_cut_near_its_middle(tmp_path):
     assert starts(segments) == pytest.approx([0, 6.5], abs=1.0)
 
 
-def test_a_still_is_read_once_however_long_it_stands(tmp_path):
+def test_a_still_is_read_once_however_long_it_stands(tmp_path: Path) -> None:
     film = make_film(tmp_path / "a.mp4", ("smptebars", 50))
     _, segments = everything(source(film), Needs(image_pixels=2000))
     assert starts(segments) == pytest.approx([0, 50 / 3, 100 / 3], abs=0.01)
@@ -150,30 +156,33 @@ def test_a_still_is_read_once_however_long_it_stands(tmp_path):
     assert all(one.image is not None for one in segments)
 
 
-def test_split_keeps_scenes_under_the_limit():
+def test_split_keeps_scenes_under_the_limit() -> None:
     assert split(0, 50, [6.0]) == [(0, 6.0), (6.0, pytest.approx(20.667, abs=0.01)),
                                    (pytest.approx(20.667, abs=0.01), pytest.approx(35.333, abs=0.01)),
                                    (pytest.approx(35.333, abs=0.01), 50)]  # fmt: skip
 
 
-def test_media_has_the_promised_shapes_and_shows_its_scene(tmp_path):
+def test_media_has_the_promised_shapes_and_shows_its_scene(tmp_path: Path) -> None:
     film = tmp_path / "a.mp4"
     make_film(tmp_path / "b.mp4", ("color=c=red", 3), ("color=c=blue", 3))
     ffmpeg("-i", tmp_path / "b.mp4", "-f", "lavfi", "-i", "sine=f=440:d=6", "-c:v", "copy", film)
     needs = Needs(image_pixels=3000, sound_rate=16000, frames=4, frame_pixels=1000, ocr="always")
     _, segments = everything(source(film), needs)
-    assert [(one.image.shape, one.frames.shape, len(one.sound)) for one in segments] == [
+    media = [cast(tuple[np.ndarray, np.ndarray, np.ndarray], (one.image, one.frames, one.sound)) for one in segments]
+    found: list[tuple[object, ...]] = [(image.shape, frames.shape, len(sound)) for image, frames, sound in media]
+    assert found == [
         ((41, 73, 3), (4, 23, 42, 3), pytest.approx(48_000, abs=10)),
         ((41, 73, 3), (4, 23, 42, 3), pytest.approx(48_000, abs=1100)),
     ]
-    assert [tuple(int(value > 128) for value in one.image.mean(axis=(0, 1))) for one in segments] == [
+    assert [tuple(int(value > 128) for value in image.mean(axis=(0, 1))) for image, _, _ in media] == [
         (1, 0, 0),
         (0, 0, 1),
     ]
-    assert [(one.image.dtype, one.frames.dtype, one.sound.dtype) for one in segments] == [("u1", "u1", "f4")] * 2
+    dtypes: list[tuple[object, ...]] = [(image.dtype, frames.dtype, sound.dtype) for image, frames, sound in media]
+    assert dtypes == [("u1", "u1", "f4")] * 2
 
 
-def test_what_is_not_asked_for_is_not_decoded_and_changes_no_segment(tmp_path):
+def test_what_is_not_asked_for_is_not_decoded_and_changes_no_segment(tmp_path: Path) -> None:
     film = source(make_film(tmp_path / "a.mp4", *SCENES))
     _, bare = everything(film)
     _, rich = everything(film, Needs(image_pixels=500, sound_rate=8000, frames=2, ocr="auto"))
@@ -181,7 +190,7 @@ def test_what_is_not_asked_for_is_not_decoded_and_changes_no_segment(tmp_path):
     assert all((one.image, one.ocr_image, one.sound, one.frames) == (None,) * 4 for one in bare)
 
 
-def test_spans_of_a_long_film_can_be_read_alone(tmp_path):
+def test_spans_of_a_long_film_can_be_read_alone(tmp_path: Path) -> None:
     film = make_film(tmp_path / "a.mkv", ("testsrc2", 125), ("smptebars", 12), ("color=c=blue", 8), rate=5)
     given = source(film)
     found = video.probe(given, NOTHING)
@@ -198,7 +207,7 @@ CUES = (Cue(1.0, 4.5, "Guten Tag"), Cue(4.5, 6.0, "über die Brücke"))
 
 
 @pytest.mark.parametrize(("ending", "codec"), [("mkv", "srt"), ("mkv", "ass"), ("mp4", "mov_text"), ("webm", "webvtt")])
-def test_embedded_subtitles_become_the_words_of_their_scenes(tmp_path, ending, codec):
+def test_embedded_subtitles_become_the_words_of_their_scenes(tmp_path: Path, ending: str, codec: str) -> None:
     (tmp_path / "a.srt").write_text(SUBTITLES)
     film = make_film(tmp_path / f"b.{ending}", ("color=c=red", 4), ("testsrc2", 4))
     ffmpeg("-i", film, "-i", tmp_path / "a.srt", "-map", "0:v", "-map", "1", "-c:v", "copy", "-c:s", codec,
@@ -210,7 +219,7 @@ def test_embedded_subtitles_become_the_words_of_their_scenes(tmp_path, ending, c
     ]
 
 
-def test_sidecar_subtitles_join_embedded_ones_without_doubles(tmp_path):
+def test_sidecar_subtitles_join_embedded_ones_without_doubles(tmp_path: Path) -> None:
     (tmp_path / "a.srt").write_text(SUBTITLES)
     (tmp_path / "a.vtt").write_text("WEBVTT\n\n00:06.500 --> 00:07.000\nAuf Wiedersehen\n")
     film = make_film(tmp_path / "b.mkv", ("smptebars", 8))
@@ -220,7 +229,9 @@ def test_sidecar_subtitles_join_embedded_ones_without_doubles(tmp_path):
     assert len(found.details["cues"]) == 3
 
 
-def test_without_the_programs_scenes_stay_and_a_note_says_what_is_missing(tmp_path, monkeypatch):
+def test_without_the_programs_scenes_stay_and_a_note_says_what_is_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     film = make_film(tmp_path / "a.mp4", ("color=c=red", 3), ("testsrc2", 3))
     monkeypatch.setenv("PATH", str(tmp_path))
     found, segments = everything(source(film))
@@ -228,7 +239,7 @@ def test_without_the_programs_scenes_stay_and_a_note_says_what_is_missing(tmp_pa
     assert found.notes == ("Embedded subtitles were not read: the program ffprobe is missing.",)
 
 
-def test_container_tags_are_the_words_of_the_first_scene(tmp_path):
+def test_container_tags_are_the_words_of_the_first_scene(tmp_path: Path) -> None:
     tags = ("-metadata", "title=Holiday", "-metadata", "comment=by the sea")
     film = make_film(tmp_path / "a.mkv", ("color=c=red", 3), ("testsrc2", 3), options=tags)
     found, segments = everything(source(film))
@@ -237,7 +248,7 @@ def test_container_tags_are_the_words_of_the_first_scene(tmp_path):
 
 
 @pytest.mark.parametrize("cover", [False, True])
-def test_a_film_container_with_sound_alone_is_a_recording(tmp_path, cover):
+def test_a_film_container_with_sound_alone_is_a_recording(tmp_path: Path, cover: bool) -> None:
     ffmpeg("-f", "lavfi", "-i", "color=c=red:s=64x64:d=0.04", "-frames:v", 1, tmp_path / "cover.png")
     picture = ("-i", tmp_path / "cover.png", "-map", 0, "-map", 1, "-c:v", "png", "-disposition:v", "attached_pic")
     ffmpeg("-f", "lavfi", "-i", "sine=d=25", *(picture if cover else ()), tmp_path / "a.mp4")
@@ -247,7 +258,7 @@ def test_a_film_container_with_sound_alone_is_a_recording(tmp_path, cover):
     assert all(one.image is None and one.sound is not None for one in segments)
 
 
-def test_a_turned_film_is_upright(tmp_path):
+def test_a_turned_film_is_upright(tmp_path: Path) -> None:
     flat = "color=c=red:s=160x80:r=10:d=2,drawbox=w=80:h=80:color=blue:t=fill,format=yuv420p"  # blue left, red right
     ffmpeg("-f", "lavfi", "-i", flat, tmp_path / "a.mp4")
     ffmpeg("-i", tmp_path / "a.mp4", "-c", "copy", "-metadata:s:v", "rotate=90", tmp_path / "b.mov")
@@ -257,17 +268,17 @@ def test_a_turned_film_is_upright(tmp_path):
     raw[at : at + 36] = b"".join(value.to_bytes(4, "big", signed=True) for value in turn)
     (tmp_path / "c.mp4").write_bytes(raw)
     found, segments = everything(source(tmp_path / "c.mp4"), Needs(image_pixels=99_999))
-    look = segments[0].image
+    look = cast(np.ndarray, segments[0].image)
     assert look.shape == (160, 80, 3) == (found.details["height"], found.details["width"], 3)
     assert look[:70].mean(axis=(0, 1)).argmax() == 2
     assert look[90:].mean(axis=(0, 1)).argmax() == 0
 
 
-def test_wide_pixels_become_square(tmp_path):
+def test_wide_pixels_become_square(tmp_path: Path) -> None:
     film = make_film(tmp_path / "b.mp4", ("testsrc2", 2))
     ffmpeg("-i", film, "-vf", "setsar=4/3", tmp_path / "a.mp4")
     _, segments = everything(source(tmp_path / "a.mp4"), Needs(image_pixels=99_999))
-    assert segments[0].image.shape == (90, 213, 3)
+    assert cast(np.ndarray, segments[0].image).shape == (90, 213, 3)
 
 
 @pytest.mark.parametrize(
@@ -279,17 +290,17 @@ def test_wide_pixels_become_square(tmp_path):
         ("mkv", "18x300", ("-c:v", "ffv1")),
     ],
 )
-def test_odd_films_are_read(tmp_path, ending, size, options):
+def test_odd_films_are_read(tmp_path: Path, ending: str, size: str, options: tuple[str, ...]) -> None:
     ffmpeg("-f", "lavfi", "-i", f"testsrc2=s={size}:r=25:d=4", *options, tmp_path / f"a.{ending}")
     found, segments = everything(source(tmp_path / f"a.{ending}"), Needs(image_pixels=99_999, frames=3))
     assert f"{found.details['width']}x{found.details['height']}" == size
     assert len(segments) == 1
-    assert segments[0].image.shape == (*map(int, reversed(size.split("x"))), 3)
-    assert len(segments[0].frames) == 3
+    assert cast(np.ndarray, segments[0].image).shape == (*map(int, reversed(size.split("x"))), 3)
+    assert len(cast(np.ndarray, segments[0].frames)) == 3
     assert found.details["duration_s"] == pytest.approx(4, abs=0.3)
 
 
-def test_a_film_without_a_stated_length_is_measured(tmp_path):
+def test_a_film_without_a_stated_length_is_measured(tmp_path: Path) -> None:
     film = make_film(tmp_path / "a.mkv", ("color=c=red", 4), ("testsrc2", 4))
     streamed = subprocess.run(
         ["ffmpeg", "-v", "error", "-i", film, "-c", "copy", "-f", "matroska", "pipe:1"], capture_output=True, check=True
@@ -300,7 +311,7 @@ def test_a_film_without_a_stated_length_is_measured(tmp_path):
     assert starts(segments) == pytest.approx([0, 4], abs=0.3)
 
 
-def test_a_cut_off_film_ends_where_its_pictures_end(tmp_path):
+def test_a_cut_off_film_ends_where_its_pictures_end(tmp_path: Path) -> None:
     film = make_film(tmp_path / "a.mp4", ("testsrc2", 40), options=("-movflags", "+faststart", "-g", "20"))
     raw = film.read_bytes()
     film.write_bytes(raw[: len(raw) // 2])
@@ -311,7 +322,7 @@ def test_a_cut_off_film_ends_where_its_pictures_end(tmp_path):
     assert "states a length of 40 s" in found.notes[0]
 
 
-def test_damage_inside_a_film_costs_no_scene(tmp_path):
+def test_damage_inside_a_film_costs_no_scene(tmp_path: Path) -> None:
     film = make_film(tmp_path / "a.mp4", *SCENES)
     raw = bytearray(film.read_bytes())
     noise = np.random.default_rng(1)
@@ -320,7 +331,7 @@ def test_damage_inside_a_film_costs_no_scene(tmp_path):
     film.write_bytes(raw)
     _, segments = everything(source(film), Needs(image_pixels=5000, frames=3))
     assert segments[-1].segment.locator.end_s == pytest.approx(25.5, abs=0.3)
-    assert all(len(one.frames) == 3 for one in segments)
+    assert all(len(cast(np.ndarray, one.frames)) == 3 for one in segments)
 
 
 @pytest.mark.parametrize(
@@ -332,7 +343,7 @@ def test_damage_inside_a_film_costs_no_scene(tmp_path):
         (b'<?xml version="1.0"?><MPD profiles="urn:mpeg:dash:profile:full:2011"></MPD>', "playlist"),
     ],
 )
-def test_what_is_no_film_is_a_decode_error_in_a_sentence(tmp_path, content, words):
+def test_what_is_no_film_is_a_decode_error_in_a_sentence(tmp_path: Path, content: bytes, words: str) -> None:
     (tmp_path / "a.mp4").write_bytes(content)
     with pytest.raises(ExtractionError) as caught:
         video.probe(source(tmp_path / "a.mp4"), NOTHING)
@@ -340,7 +351,7 @@ def test_what_is_no_film_is_a_decode_error_in_a_sentence(tmp_path, content, word
     assert words in caught.value.sentence
 
 
-def test_a_changed_film_has_vanished(tmp_path):
+def test_a_changed_film_has_vanished(tmp_path: Path) -> None:
     film = make_film(tmp_path / "a.mp4", ("testsrc2", 1))
     given = source(film)
     film.write_bytes(film.read_bytes() + b"\0")
@@ -349,18 +360,19 @@ def test_a_changed_film_has_vanished(tmp_path):
     assert caught.value.code == "vanished"
 
 
-def test_a_small_frame_does_not_keep_the_decoders_large_one(tmp_path):
+def test_a_small_frame_does_not_keep_the_decoders_large_one(tmp_path: Path) -> None:
     path = make_film(tmp_path / "a.mp4", ("testsrc2", 4.0), size="1280x720")
     with path.open("rb") as handle:
         decoder = video_decoder.open_film(handle, "approximate", (160, 90))
         before = resident_bytes(os.getpid())
         held = [video_decoder.frame_at(decoder, 0.1 * number) for number in range(40)]
         grown = resident_bytes(os.getpid()) - before
-    assert len(held) == 40 and held[-1][0].shape == (90, 160, 3)
+    last = cast(tuple[np.ndarray, float], held[-1])
+    assert len(held) == 40 and last[0].shape == (90, 160, 3)
     assert grown < 40 * (1280 * 720 * 1.5) / 2  # bytes; a frame of the decoder's has 1.5 for each pixel
 
 
-def test_what_is_left_out_of_a_container_is_said(tmp_path):
+def test_what_is_left_out_of_a_container_is_said(tmp_path: Path) -> None:
     lines = "1\n00:00:00,500 --> 00:00:01,500\nHello.\n"
     for name in ("a", "b"):
         (tmp_path / f"{name}.srt").write_text(lines)

@@ -5,7 +5,9 @@ import math
 import socket
 import struct
 import threading
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -14,11 +16,11 @@ from hypothesis import strategies as st
 
 from mmsearch.errors import FailureCode
 from mmsearch.extraction import serialization, wire
-from mmsearch.extraction.wire import HungUp, Oversized, WireError
+from mmsearch.extraction.wire import HungUp, Message, Oversized, WireError
 from mmsearch.types import Cue, Extracted, Failure, Kind, Locator, Needs, Probe, Segment, Source, Span
 
 
-def through(header, arrays=()):
+def through(header: dict[str, Any], arrays: Sequence[np.ndarray] = ()) -> Message:
     """A message as it comes out of the other end of a connection."""
     ours, theirs = socket.socketpair()
     with ours, theirs:
@@ -29,11 +31,11 @@ def through(header, arrays=()):
     return received
 
 
-def fed(data: bytes):
+def fed(data: bytes) -> Message:
     """What `receive` makes of bytes after which the other side hangs up."""
     ours, theirs = socket.socketpair()
 
-    def feed():
+    def feed() -> None:
         with ours:
             try:
                 ours.sendall(data)
@@ -54,8 +56,8 @@ def framed(body: bytes, array_bytes: int = 0, payload: bytes = b"") -> bytes:
     return struct.pack("<4sIQ", b"mms1", len(body), array_bytes) + body + payload
 
 
-def test_header_and_arrays_arrive_as_they_were_sent():
-    arrays = [
+def test_header_and_arrays_arrive_as_they_were_sent() -> None:
+    arrays: list[np.ndarray] = [
         np.arange(24, dtype=np.uint8).reshape(2, 4, 3),
         np.array([1.5, math.nan, -math.inf], np.float32),
         np.zeros((0, 3), np.float16),
@@ -71,19 +73,19 @@ def test_header_and_arrays_arrive_as_they_were_sent():
         np.testing.assert_array_equal(received, sent)
 
 
-def test_received_arrays_can_be_written_to():
+def test_received_arrays_can_be_written_to() -> None:
     _, (array,) = through({}, [np.zeros(3, np.float32)])
     array += 1
     assert array.tolist() == [1, 1, 1]
 
 
-def test_many_megabytes_arrive_whole():
+def test_many_megabytes_arrive_whole() -> None:
     picture = np.random.default_rng(0).integers(0, 256, (3000, 2000, 3), np.uint8)
     _, (received,) = through({}, [picture])
     assert np.array_equal(received, picture)
 
 
-def test_two_messages_in_a_row_keep_apart():
+def test_two_messages_in_a_row_keep_apart() -> None:
     ours, theirs = socket.socketpair()
     with ours, theirs:
         wire.send(ours, {"n": 1}, [np.ones(3, np.uint8)])
@@ -92,33 +94,33 @@ def test_two_messages_in_a_row_keep_apart():
         assert wire.receive(theirs) == ({"n": 2}, [])
 
 
-def test_half_a_surrogate_pair_becomes_a_question_mark():
+def test_half_a_surrogate_pair_becomes_a_question_mark() -> None:
     assert through({"text": "a\ud83db"})[0] == {"text": "a?b"}
 
 
-def test_text_about_surrogates_is_no_surrogate():
+def test_text_about_surrogates_is_no_surrogate() -> None:
     text = '{"smile": "\\ud83d\\ude00"} \\\\ud83d'
     assert through({"text": text})[0] == {"text": text}
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, {1}, b"bytes", object()])
-def test_a_header_that_json_cannot_hold_is_refused_before_anything_is_sent(value):
+def test_a_header_that_json_cannot_hold_is_refused_before_anything_is_sent(value: object) -> None:
     with pytest.raises(WireError):
         wire.pack({"value": value})
 
 
 @pytest.mark.parametrize("array", [np.array(["x"]), np.array([object()]), np.zeros(3, bool), np.zeros(2, ">i4")])
-def test_arrays_of_other_types_are_not_sent(array):
+def test_arrays_of_other_types_are_not_sent(array: np.ndarray) -> None:
     with pytest.raises(WireError):
         wire.pack({}, [array])
 
 
-def test_a_message_above_the_limit_is_not_sent():
+def test_a_message_above_the_limit_is_not_sent() -> None:
     with pytest.raises(Oversized):
         wire.pack({}, [np.zeros(wire.ARRAYS_LIMIT + 1, np.uint8)])
 
 
-def test_a_message_that_announces_too_much_is_refused_without_reading_it():
+def test_a_message_that_announces_too_much_is_refused_without_reading_it() -> None:
     with pytest.raises(Oversized):
         fed(struct.pack("<4sIQ", b"mms1", wire.JSON_LIMIT + 1, 0))
     with pytest.raises(Oversized):
@@ -135,7 +137,7 @@ def test_a_message_that_announces_too_much_is_refused_without_reading_it():
     ],
     ids=["nothing", "half a prefix", "half a header", "half an array"],
 )
-def test_half_a_message_is_a_hang_up(data):
+def test_half_a_message_is_a_hang_up(data: bytes) -> None:
     with pytest.raises(HungUp):
         fed(data)
 
@@ -164,21 +166,21 @@ def test_half_a_message_is_a_hang_up(data):
         (b'{"header":{},"arrays":[]}', 5),
     ],
 )
-def test_a_malformed_message_is_refused(body, array_bytes):
+def test_a_malformed_message_is_refused(body: bytes, array_bytes: int) -> None:
     with pytest.raises(WireError):
         fed(framed(body, array_bytes, bytes(array_bytes)))
 
 
 @settings(max_examples=150, deadline=None)
 @given(st.binary(max_size=200))
-def test_random_bytes_are_refused(data):
+def test_random_bytes_are_refused(data: bytes) -> None:
     with pytest.raises(WireError):
         fed(data)
 
 
 @settings(max_examples=200, deadline=None)
 @given(st.data())
-def test_a_damaged_message_is_refused_or_still_a_message(data):
+def test_a_damaged_message_is_refused_or_still_a_message(data: st.DataObject) -> None:
     whole = b"".join(wire.pack({"text": "ü", "list": [1, 2.5]}, [np.arange(6, dtype=np.float32).reshape(2, 3)]))
     place = data.draw(st.integers(0, len(whole) - 1))
     damaged = whole[:place] + bytes([data.draw(st.integers(0, 255))]) + whole[place + 1 :]
@@ -190,12 +192,12 @@ def test_a_damaged_message_is_refused_or_still_a_message(data):
     assert sum(array.nbytes for array in arrays) == 24
 
 
-def test_a_slow_sender_is_given_up_by_the_tick():
+def test_a_slow_sender_is_given_up_by_the_tick() -> None:
     ours, theirs = socket.socketpair()
     theirs.settimeout(0.01)
-    ticks = []
+    ticks: list[int] = []
 
-    def tick():
+    def tick() -> None:
         ticks.append(1)
         if len(ticks) == 5:
             raise TimeoutError
@@ -205,12 +207,12 @@ def test_a_slow_sender_is_given_up_by_the_tick():
         wire.receive(theirs, tick)
 
 
-def test_a_reader_that_does_not_read_is_given_up_by_the_tick():
+def test_a_reader_that_does_not_read_is_given_up_by_the_tick() -> None:
     ours, theirs = socket.socketpair()
     ours.settimeout(0.01)
-    ticks = []
+    ticks: list[int] = []
 
-    def tick():
+    def tick() -> None:
         ticks.append(1)
         if len(ticks) == 50:
             raise TimeoutError
@@ -222,14 +224,14 @@ def test_a_reader_that_does_not_read_is_given_up_by_the_tick():
 # Types as JSON
 
 
-def as_json(value):
+def as_json(value: Any) -> Any:
     return json.loads(json.dumps(value, allow_nan=False))
 
 
 SOURCE = Source(b"/x/\xff\n-name", Kind.VIDEO, "mp4", (12, 1_700_000_000_123_456_789, 3), (b"/x/a.srt",))
 
 
-def test_sources_needs_probes_and_failures_come_back_equal():
+def test_sources_needs_probes_and_failures_come_back_equal() -> None:
     needs = Needs(image_pixels=1, sound_rate=16_000, frames=8, frame_pixels=5, ocr="always")
     probe = Probe((Span(0, 1.5), Span(1.5, 3, 7)), {"title": "T", "tags": ["a"]}, ("A note.",))
     failure = Failure(FailureCode.ENCRYPTED, "The PDF is protected by a password.")
@@ -240,21 +242,21 @@ def test_sources_needs_probes_and_failures_come_back_equal():
     assert serialization.load_failure(serialization.dump_failure(None)) is None
 
 
-def test_a_file_from_before_1970_with_a_large_inode_comes_back_equal():
+def test_a_file_from_before_1970_with_a_large_inode_comes_back_equal() -> None:
     source = Source(b"/x", Kind.TEXT, "text", (0, -(10**18), 2**63 - 1))
     assert serialization.load_source(as_json(serialization.dump_source(source))) == source
 
 
-def picture(height=2, width=3):
+def picture(height: int = 2, width: int = 3) -> np.ndarray:
     return np.arange(height * width * 3, dtype=np.uint8).reshape(height, width, 3)
 
 
-def segment(number=5, **fields):
+def segment(number: int = 5, **fields: Any) -> Segment:
     locator = Locator(page=2, start_s=0.5, end_s=2, line_start=3, line_end=4)
     return Segment(number, locator, "words", (Cue(0.5, 1.5, "hello"),), {"caption": "c", **fields})
 
 
-def test_segments_come_back_with_their_media():
+def test_segments_come_back_with_their_media() -> None:
     sent = [
         Extracted(segment(1 << 20 | 3), image=picture(), sound=np.ones(4, np.float32)),
         Extracted(segment(6)),
@@ -268,13 +270,16 @@ def test_segments_come_back_with_their_media():
             np.testing.assert_equal(getattr(after, name), getattr(before, name))
 
 
-def test_sound_loses_what_is_not_a_number():
+def test_sound_loses_what_is_not_a_number() -> None:
     sound = np.array([0.5, math.nan, math.inf, -math.inf], np.float32)
     entries, arrays = serialization.dump_extracted([Extracted(segment(), sound=sound)])
-    assert serialization.load_extracted(as_json(entries), arrays)[0].sound.tolist() == [0.5, 0.0, 1.0, -1.0]
+    received = cast(np.ndarray, serialization.load_extracted(as_json(entries), arrays)[0].sound)
+    assert received.tolist() == [0.5, 0.0, 1.0, -1.0]
 
 
-def broken(change):
+def broken(
+    change: Callable[[dict[str, Any], list[np.ndarray]], object],
+) -> tuple[list[dict[str, Any]], list[np.ndarray]]:
     """A worker's segments after somebody changed one entry."""
     entries, arrays = serialization.dump_extracted([Extracted(segment(), image=picture())])
     entry = as_json(entries)[0]
@@ -307,25 +312,25 @@ def broken(change):
         lambda entry, arrays: entry["segment"].update(cues=[[0, 1, 2]]),
     ],
 )
-def test_segments_of_another_form_are_refused(change):
+def test_segments_of_another_form_are_refused(change: Callable[..., object]) -> None:
     with pytest.raises(WireError):
         serialization.load_extracted(*broken(change))
 
 
-def test_two_segments_of_one_ordinal_are_refused():
+def test_two_segments_of_one_ordinal_are_refused() -> None:
     entries, arrays = serialization.dump_extracted([Extracted(segment(1)), Extracted(segment(1))])
     with pytest.raises(WireError):
         serialization.load_extracted(as_json(entries), arrays)
 
 
-def test_sound_that_is_not_finite_is_refused_from_a_worker():
+def test_sound_that_is_not_finite_is_refused_from_a_worker() -> None:
     entries, arrays = serialization.dump_extracted([Extracted(segment(), sound=np.ones(3, np.float32))])
     arrays[0] = np.array([math.nan], np.float32)
     with pytest.raises(WireError):
         serialization.load_extracted(as_json(entries), arrays)
 
 
-def test_an_unknown_failure_code_is_refused():
+def test_an_unknown_failure_code_is_refused() -> None:
     with pytest.raises(WireError):
         serialization.load_failure(["invented", "A sentence."])
 
@@ -339,7 +344,7 @@ JSON = st.recursive(
 
 @settings(max_examples=150, deadline=None)
 @given(JSON)
-def test_loaders_refuse_whatever_else_arrives(value):
+def test_loaders_refuse_whatever_else_arrives(value: object) -> None:
     for load in (serialization.load_source, serialization.load_needs, serialization.load_probe):
         with pytest.raises(WireError):
             load(value)

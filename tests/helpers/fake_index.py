@@ -5,15 +5,17 @@ import os
 import shutil
 import sys
 import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from types import ModuleType
-from typing import ClassVar
+from typing import Any, ClassVar, Self
 
 from mmsearch import query as q
 from mmsearch import types as t
-from mmsearch.config import index_command
+from mmsearch.config import Settings, index_command
 from mmsearch.errors import FailureCode, IndexUnusable, LockHeld, NoIndex, UsageError
 from mmsearch.index_status import FailedFile, FailedFileState, Finding, FindingState, SpaceStatus, Status
-from mmsearch.run_record import Finished, Progress, Remark, RunOutcome, RunRecord
+from mmsearch.run_record import Event, Finished, Progress, Remark, RunOutcome, RunRecord
 
 BASE = b"/data"
 WORDS = q.Signal("words", 7.5, 2.0, 1, 1.5, ("revenue", "chart"))
@@ -48,25 +50,25 @@ STATUS = Status(
 class Index:
     """Answers by the words of the query; records what it was asked for in `calls`."""
 
-    calls: ClassVar[list] = []
-    status_now = STATUS
-    events = ()
-    findings = (Finding("every vector has its segment", FindingState.OK),)
+    calls: ClassVar[list[tuple[Any, ...]]] = []
+    status_now: ClassVar[Status] = STATUS
+    events: ClassVar[tuple[Event, ...]] = ()
+    findings: ClassVar[tuple[Finding, ...]] = (Finding("every vector has its segment", FindingState.OK),)
 
     @classmethod
-    def open(cls, folder):
+    def open(cls, folder: Path) -> Self:
         cls.calls.append(("open", folder))
         if "nowhere" in str(folder):
             raise NoIndex(f"There is no index at {folder}.", f"Build one: {index_command(folder)}")
         return cls()
 
-    def __enter__(self):
+    def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, *_: object) -> None:
         return None
 
-    def search(self, query, options=None):
+    def search(self, query: q.Query, options: q.RunOptions | None = None) -> q.Answer:
         self.calls.append(("search", query))
         if query.text == "crash":
             raise KeyError("a bug")
@@ -91,21 +93,30 @@ class Index:
         hits = {"nothing": (), "evil": (EVIL,), "many": HITS * 4000}.get(query.text, HITS)
         return q.Answer(hits if query.text == "many" else hits[: query.k], ("Answered from memory.",), 0.01)
 
-    def similar(self, target, query):
+    def similar(self, target: t.FilePath, query: q.Query) -> q.Answer:
         self.calls.append(("similar", target, query))
         return q.Answer(HITS[:1])
 
-    def may_open(self, path):
+    def may_open(self, path: bytes) -> bool:
         return b"elsewhere" not in path
 
-    def status(self):
+    def status(self) -> Status:
         return self.status_now
 
-    def failed(self, notes=False):
+    def failed(self, notes: bool = False) -> list[FailedFile]:
         return FAILED
 
     @classmethod
-    def update(cls, folder, targets, settings, *, listed=False, command="index", stop=lambda: None):
+    def update(
+        cls,
+        folder: t.FilePath,
+        targets: Sequence[t.FilePath] | None,
+        settings: Settings,
+        *,
+        listed: bool = False,
+        command: str = "index",
+        stop: Callable[[], object] = lambda: None,
+    ) -> Iterator[Event]:
         cls.calls.append(("update", folder, targets, settings, listed, command))
         if os.environ.get("FAKE_SLOW") == "waiting":
             sys.stderr.write("waiting\n")
@@ -118,22 +129,28 @@ class Index:
             yield from slow(stop)
 
     @classmethod
-    def forget(cls, folder, targets, settings, report=None):
+    def forget(
+        cls,
+        folder: t.FilePath,
+        targets: Sequence[t.FilePath],
+        settings: Settings,
+        report: Callable[[str], None] | None = None,
+    ) -> int:
         cls.calls.append(("forget", folder, targets, settings))
         return len(targets)
 
     @classmethod
-    def verify(cls, folder, repair, deep):
+    def verify(cls, folder: t.FilePath, repair: bool, deep: bool) -> list[Finding]:
         cls.calls.append(("verify", folder, repair, deep))
         return list(cls.findings)
 
 
-def compute():
+def compute() -> None:
     """Half a minute inside a library that does not look at signals and leaves other threads alone, as a model does."""
     hashlib.pbkdf2_hmac("sha512", b"", b"", 20_000_000)
 
 
-def slow(stop):
+def slow(stop: Callable[[], object]) -> Iterator[Event]:
     """A run that only a signal ends: it says so on its first event, and deaf it does not even poll."""
     yield Progress(True, 5, 1, 5, 10, 50, 0, 1, 1)
     yield Remark("ready")
@@ -151,10 +168,10 @@ def slow(stop):
             return
 
 
-def install():
+def install() -> None:
     """Put the fake where the commands look for `mmsearch.index`."""
     module = ModuleType("mmsearch.index")
-    module.Index = Index
+    module.Index = Index  # type: ignore[attr-defined]
     sys.modules["mmsearch.index"] = module
 
 

@@ -1,6 +1,7 @@
 """Pictures, pages and melodies that tests make, and encode in several ways."""
 
 import io
+from typing import Any
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
@@ -8,13 +9,13 @@ from PIL import Image, ImageDraw, ImageFilter
 RATE = 8000
 
 
-def photo(seed: int, size=(640, 480)) -> Image.Image:
+def photo(seed: int, size: tuple[int, int] = (640, 480)) -> Image.Image:
     """Something like a photo: blurred noise with light and shade."""
     noise = np.random.default_rng(seed).integers(0, 256, (24, 32, 3), dtype=np.uint8)
     return Image.fromarray(noise).resize(size, Image.Resampling.BICUBIC).filter(ImageFilter.GaussianBlur(2))
 
 
-def page(*lines: str, size=(1000, 1400)) -> Image.Image:
+def page(*lines: str, size: tuple[int, int] = (1000, 1400)) -> Image.Image:
     """Words on paper."""
     image = Image.new("RGB", size, "white")
     draw = ImageDraw.Draw(image)
@@ -28,7 +29,7 @@ def invoice(number: str, total: str) -> Image.Image:
     return page("Example Works", "12 Harbour Street", f"Invoice No. {number}", *rows, f"Total {total}", "Thank you")
 
 
-def encoded(image: Image.Image, format: str, **options) -> Image.Image:
+def encoded(image: Image.Image, format: str, **options: Any) -> Image.Image:
     data = io.BytesIO()
     image.save(data, format, **options)
     return Image.open(data).convert("RGB")

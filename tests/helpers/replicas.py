@@ -29,7 +29,7 @@ def tiny_whisper(folder: Path) -> Path:
     tokenizer = WhisperTokenizer(vocab=vocabulary, merges=[], unk_token="<|endoftext|>")
     tokenizer.add_special_tokens({"additional_special_tokens": SPECIALS[1:]})
     tokenizer.add_tokens(TIMES)
-    ids = {name: tokenizer.convert_tokens_to_ids(name) for name in SPECIALS}
+    ids: dict[str, Any] = {name: tokenizer.convert_tokens_to_ids(name) for name in SPECIALS}
     config = WhisperConfig(
         vocab_size=len(tokenizer), d_model=16, encoder_layers=1, decoder_layers=1, encoder_attention_heads=2,
         decoder_attention_heads=2, encoder_ffn_dim=16, decoder_ffn_dim=16, pad_token_id=ids["<|endoftext|>"],
@@ -78,8 +78,8 @@ def clip_words() -> tuple[dict[str, int], list[tuple[str, str]]]:
     return {token: number for number, token in enumerate(tokens)}, merges
 
 
-def _clip_processor(vocabulary: Any, merges: Any) -> Any:
-    from transformers import CLIPProcessor, CLIPTokenizerFast
+def _clip_processor(vocabulary: dict[str, int], merges: list[tuple[str, str]]) -> Any:
+    from transformers import CLIPProcessor, CLIPTokenizerFast  # type: ignore[attr-defined]
     from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
 
     pictures = CLIPImageProcessorPil(size={"shortest_edge": 32}, crop_size={"height": 32, "width": 32})
@@ -105,7 +105,7 @@ def tiny_minilm(folder: Path, seed: int = 0, prompts: dict[str, str] | None = No
 
 def tiny_bert(folder: Path) -> Path:
     """A BERT of two layers over single letters, with its tokenizer."""
-    from transformers import BertConfig, BertModel, BertTokenizerFast
+    from transformers import BertConfig, BertModel, BertTokenizerFast  # type: ignore[attr-defined]
 
     letters = "abcdefghijklmnopqrstuvwxyz0123456789.,:;?!-"
     tokens = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *letters, *(f"##{letter}" for letter in letters)]

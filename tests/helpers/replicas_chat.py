@@ -1,6 +1,7 @@
 """Tiny real embedders behind a chat template: Qwen3-VL, and the thinker of Qwen2.5-Omni."""
 
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +29,8 @@ OMNI_CHAT = (
     .replace("VIDEO", "<|vision_bos|><|VIDEO|><|vision_eos|>")
     .replace("AUDIO", "<|audio_bos|><|AUDIO|><|audio_eos|>")
 )
-SIZES = {"size": {"shortest_edge": 32 * 32, "longest_edge": 64 * 64}}
-TEXT = dict(
+SIZES: dict[str, Any] = {"size": {"shortest_edge": 32 * 32, "longest_edge": 64 * 64}}
+TEXT: dict[str, Any] = dict(
     hidden_size=32, intermediate_size=48, num_hidden_layers=2, num_attention_heads=2, num_key_value_heads=1,
     max_position_embeddings=4096, initializer_range=0.4,
 )  # fmt: skip
@@ -83,7 +84,7 @@ def tiny_omni(folder: Path, seed: int = 0, files: bool = True) -> Path:
     tokenizer = _tokenizer(OMNI.values(), OMNI)
     ids = {name: tokenizer.convert_tokens_to_ids(token) for name, token in OMNI.items()}
     rope = {"rope_type": "default", "rope_theta": 1e4, "mrope_section": [4, 2, 2]}
-    config = Qwen2_5OmniThinkerConfig(
+    config = Qwen2_5OmniThinkerConfig(  # type: ignore[call-arg]
         text_config=TEXT | dict(vocab_size=len(tokenizer), rope_parameters=rope),
         vision_config=dict(
             depth=2, hidden_size=32, intermediate_size=48, num_heads=2, out_hidden_size=32, patch_size=14,
@@ -116,13 +117,13 @@ def _omni_processor(tokenizer: Any) -> Any:
     return Qwen2_5OmniProcessor(pictures, films, sounds, tokenizer, chat_template=OMNI_CHAT)
 
 
-def _tokenizer(controls: Any, named: dict[str, str] | None = None) -> Any:
+def _tokenizer(controls: Iterable[str], named: dict[str, str] | None = None) -> Any:
     """Bytes without merges, padded on the left."""
     from tokenizers import Tokenizer
     from tokenizers.decoders import ByteLevel as Decoder
     from tokenizers.models import BPE
     from tokenizers.pre_tokenizers import ByteLevel
-    from transformers import Qwen2TokenizerFast
+    from transformers import Qwen2TokenizerFast  # type: ignore[attr-defined]
 
     tokens = ["<|endoftext|>", *sorted(ByteLevel.alphabet())]
     core = Tokenizer(BPE({token: number for number, token in enumerate(tokens)}, []))

@@ -32,13 +32,13 @@ def tiny_ms_marco(folder: Path, labels: int = 1, seed: int = 0) -> Path:
     """A BERT classifier of two layers over single letters, as ms-marco-MiniLM is published."""
     import torch
     from sentence_transformers import CrossEncoder
-    from transformers import BertConfig, BertForSequenceClassification, BertTokenizerFast
+    from transformers import BertConfig, BertForSequenceClassification, BertTokenizerFast  # type: ignore[attr-defined]
 
     torch.set_num_threads(1)
     torch.manual_seed(seed)
     letters = "abcdefghijklmnopqrstuvwxyz0123456789.,:;?!-|<>"
     tokens = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *letters, *(f"##{letter}" for letter in letters)]
-    config = BertConfig(
+    config = BertConfig(  # type: ignore[call-arg]
         vocab_size=len(tokens), hidden_size=32, num_hidden_layers=2, num_attention_heads=2, intermediate_size=48,
         max_position_embeddings=128, num_labels=labels, initializer_range=0.6,
     )  # fmt: skip
@@ -151,7 +151,11 @@ def tiny_qwen3_vl_reranker(folder: Path, seed: int = 0) -> Path:
 def _vl_processor(tokenizer: Any) -> Any:
     from transformers import Qwen2VLImageProcessor, Qwen3VLProcessor, Qwen3VLVideoProcessor
 
-    sizes = {"patch_size": 16, "merge_size": 2, "size": {"shortest_edge": 32 * 32, "longest_edge": 64 * 64}}
+    sizes: dict[str, Any] = {
+        "patch_size": 16,
+        "merge_size": 2,
+        "size": {"shortest_edge": 32 * 32, "longest_edge": 64 * 64},
+    }
     tokenizer.image_token, tokenizer.video_token = VISION[2:]
     tokenizer.vision_start_token, tokenizer.vision_end_token = VISION[:2]
     return Qwen3VLProcessor(

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from mmsearch.config import Settings
 from mmsearch.encoding import encoders
-from mmsearch.encoding.extract import ExtractStage
+from mmsearch.encoding.extract import ExtractStage, Task
 from mmsearch.errors import ModelUnavailable
 from mmsearch.index import Index
 from mmsearch.indexing import model_selection, run_models
@@ -22,7 +22,7 @@ from mmsearch.models import builtin, query_encoder, registry
 from mmsearch.models.device import Precision
 from mmsearch.models.embedder import Throughput
 from mmsearch.query import Query
-from mmsearch.run_record import Finished, RunRecord
+from mmsearch.run_record import Event, Finished, RunRecord
 from mmsearch.store import sums
 from mmsearch.store.layout import IndexFolder
 from mmsearch.store.spaces import SpaceRow
@@ -114,7 +114,7 @@ def count_tasks(patch: Patch) -> list[tuple[bytes, int | None]]:
     tasks: list[tuple[bytes, int | None]] = []
     before = ExtractStage._submit
 
-    def submit(self: ExtractStage, task: Any) -> None:
+    def submit(self: ExtractStage, task: Task) -> None:
         tasks.append((task[0].source.path, task[2]))
         before(self, task)
 
@@ -128,18 +128,23 @@ def events(
     listed: bool = False,
     stop: Callable[[], str | None] = lambda: None,
     **settings: Any,
-) -> list[Any]:
+) -> list[Event]:
     """All events of a run over targets; without any, over all roots."""
     chosen: dict[str, Any] = {"ocr": "never", "workers": 1} | settings
     named = [os.fsencode(target) for target in targets] or None
     return list(Index.update(index, named, Settings(**chosen), listed=listed, stop=stop))
 
 
+def record_of(happened: Sequence[Event]) -> RunRecord:
+    """The record that ends the events of a run."""
+    last = happened[-1]
+    assert isinstance(last, Finished)
+    return last.record
+
+
 def run(index: Path, *targets: Path | bytes, **options: Any) -> RunRecord:
     """A run's record; its counts must add up."""
-    last = events(index, *targets, **options)[-1]
-    assert isinstance(last, Finished)
-    record = last.record
+    record = record_of(events(index, *targets, **options))
     assert record.seen == record.accounted(), record
     for outcome in ("skipped", "excluded", "failed", "known_failures"):
         assert getattr(record, outcome) == sum(getattr(record, f"{outcome}_by").values()), record

@@ -6,14 +6,19 @@ import re
 import shutil
 import stat
 import wave
+from collections.abc import Iterable, Iterator
+from io import FileIO
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
-from small_index import events, run, use_word_model
+from small_index import events, record_of, run, use_word_model
 
 from mmsearch.cli.run_update import exit_code
+from mmsearch.encoding.extract import Task
 from mmsearch.index import Index
 from mmsearch.indexing import inspection as looking
+from mmsearch.indexing.inspection import Inspector, Wanted
 from mmsearch.output import records, summary
 from mmsearch.run_record import FileFailed, RunRecord
 
@@ -23,7 +28,7 @@ EXCLUDED = {
 }  # fmt: skip
 SKIPPED = {".dwg": 1, "empty file": 1, "sidecar": 1, "larger than --max-size": 1, "sparse file": 1, "no extension": 1}
 FAILED = {"decode-error": 2, "encrypted": 1, "permission": 2, "vanished": 2}
-SETTINGS = {"exclude": ("*.log", "/drafts/"), "max_bytes": 2_000_000_000}
+SETTINGS: dict[str, Any] = {"exclude": ("*.log", "/drafts/"), "max_bytes": 2_000_000_000}
 
 
 def write(path: Path, content: str | bytes) -> Path:
@@ -103,17 +108,17 @@ def refuse(docs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     change and another one go after they were listed."""
     real_list, real_open, real_init = os.scandir, looking._opened, looking.Inspector.__init__
 
-    def listed(path):
+    def listed(path: bytes) -> Iterator[os.DirEntry[bytes]]:
         if path == os.fsencode(docs / "shut"):
             raise PermissionError(13, "Permission denied")
         return real_list(path)
 
-    def opened(path):
+    def opened(path: bytes) -> FileIO:
         if path.endswith(b"/locked.txt"):
             raise PermissionError(13, "Permission denied")
         return real_open(path)
 
-    def late(self, wanted):
+    def late(self: Inspector, wanted: Iterable[Wanted]) -> None:
         wanted = list(wanted)
         if any(want.entry.path == b"changing.txt" for want in wanted):
             with open(docs / "changing.txt", "a") as file:
@@ -141,13 +146,14 @@ def entries(docs: Path) -> int:
 def add_up(told: str) -> int:
     """The sum of the numbers that begin the parts of a summary line; removed files are no entries."""
     parts = [part for part in told.split("; ") if not any(word in part for word in ("removed", "to remove", "kept"))]
-    return sum(int(re.search(r"\d[\d,]*", part)[0].replace(",", "")) for part in parts)
+    numbers = [cast(re.Match[str], re.search(r"\d[\d,]*", part)) for part in parts]
+    return sum(int(number[0].replace(",", "")) for number in numbers)
 
 
 def test_a_first_run_accounts_for_every_entry(corpus: Path, tmp_path: Path) -> None:
     there = entries(corpus)
     happened = events(tmp_path / "index", corpus, **SETTINGS)
-    record: RunRecord = happened[-1].record
+    record = record_of(happened)
     assert (record.seen, record.accounted()) == (there, there)
     assert record.excluded_by == EXCLUDED
     assert record.skipped_by == SKIPPED
@@ -180,7 +186,7 @@ def test_a_later_run_tells_known_failures_apart_and_adds_up(corpus: Path, tmp_pa
     assert add_up(summary.run_summary(record)[0]) == record.seen == entries(corpus)
 
 
-def test_status_adds_up_as_table_and_json(corpus: Path, tmp_path: Path, capfd) -> None:
+def test_status_adds_up_as_table_and_json(corpus: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     run(tmp_path / "index", corpus, **SETTINGS)
     status = Index.open(tmp_path / "index").status()
     parts = [*status.by_kind.values(), *status.skipped.values(), status.failed, status.pending]
@@ -233,7 +239,7 @@ def test_a_file_that_changes_between_looking_and_decoding_is_listed_until_it_is_
     write(tmp_path / "docs" / "otter.txt", "An otter.\n")
     before = ExtractStage._submit
 
-    def touch(self, task):
+    def touch(self: ExtractStage, task: Task) -> None:
         os.utime(tmp_path / "docs" / "otter.txt")
         before(self, task)
 

@@ -3,8 +3,10 @@
 import os
 import shutil
 import time
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from small_index import (
@@ -19,29 +21,27 @@ from small_index import (
     rows,
     run,
     seal,
-    use_word_model,
     write,
     write_pdf,
     write_png,
 )
 
+from mmsearch.encoding.extract import Task
 from mmsearch.extraction.worker_tasks import LIGHT
 from mmsearch.index import Index
+from mmsearch.indexing.inspection import Inspection, Inspector, Wanted
 from mmsearch.run_record import FileFailed
 
-
-@pytest.fixture(autouse=True)
-def word_model(monkeypatch):
-    use_word_model(monkeypatch.setattr)
+pytestmark = pytest.mark.usefixtures("word_model")
 
 
 @pytest.fixture
-def tasks(monkeypatch):
+def tasks(monkeypatch: pytest.MonkeyPatch) -> list[tuple[bytes, int | None]]:
     return count_tasks(monkeypatch.setattr)
 
 
 @pytest.fixture
-def docs(tmp_path):
+def docs(tmp_path: Path) -> Path:
     folder = tmp_path / "docs"
     for name in ("walrus", "otter", "heron"):
         write(folder / f"{name}.txt", f"A note about the {name}.\n")
@@ -49,7 +49,7 @@ def docs(tmp_path):
 
 
 @pytest.fixture
-def index(tmp_path):
+def index(tmp_path: Path) -> Path:
     return tmp_path / "index"
 
 
@@ -57,7 +57,7 @@ def embeddings(index: Path) -> list[int]:
     return [row[0] for row in rows(index, "SELECT id FROM embeddings ORDER BY id")]
 
 
-def test_a_second_run_decodes_nothing(docs: Path, index: Path, tasks) -> None:
+def test_a_second_run_decodes_nothing(docs: Path, index: Path, tasks: list[tuple[bytes, int | None]]) -> None:
     assert counts(run(index, docs)) == {"seen": 3, "indexed": 3}
     assert len(tasks) == 3
     tasks.clear()
@@ -67,7 +67,9 @@ def test_a_second_run_decodes_nothing(docs: Path, index: Path, tasks) -> None:
     assert (tasks, contents(index), broken(index, deep=True)) == ([], before, {})
 
 
-def test_equal_contents_are_one_asset_decoded_once(docs: Path, index: Path, tasks) -> None:
+def test_equal_contents_are_one_asset_decoded_once(
+    docs: Path, index: Path, tasks: list[tuple[bytes, int | None]]
+) -> None:
     shutil.copy(docs / "otter.txt", docs / "twin.txt")
     assert counts(run(index, docs)) == {"seen": 4, "indexed": 4}
     assert len(tasks) == 3
@@ -75,7 +77,9 @@ def test_equal_contents_are_one_asset_decoded_once(docs: Path, index: Path, task
     assert holding(index, "otter") == ["otter.txt", "twin.txt"]
 
 
-def test_moved_copied_and_touched_files_are_not_decoded_again(docs: Path, index: Path, tasks) -> None:
+def test_moved_copied_and_touched_files_are_not_decoded_again(
+    docs: Path, index: Path, tasks: list[tuple[bytes, int | None]]
+) -> None:
     run(index, docs)
     ids = embeddings(index)
     tasks.clear()
@@ -90,7 +94,7 @@ def test_moved_copied_and_touched_files_are_not_decoded_again(docs: Path, index:
 
 
 def test_moved_files_keep_their_asset_though_a_changed_one_is_replaced_first(
-    docs: Path, index: Path, tasks, monkeypatch
+    docs: Path, index: Path, tasks: list[tuple[bytes, int | None]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The replaced asset is ended at the end of the run: until then any old content may turn up under a new name."""
     from mmsearch.indexing import inspection as looking
@@ -102,7 +106,7 @@ def test_moved_files_keep_their_asset_though_a_changed_one_is_replaced_first(
     (docs / "walrus.txt").rename(docs / "zzz.txt")
     real = looking.inspect
 
-    def slow(wanted, *rest):
+    def slow(wanted: Wanted, *rest: Any) -> Inspection:
         if wanted.entry.path.startswith(b"zz"):
             for _ in range(200):  # until the changed file is in
                 if holding(index, "lynx"):
@@ -139,7 +143,7 @@ def test_ids_are_never_used_again(docs: Path, index: Path) -> None:
     assert all(rows(index, f"SELECT min(id) FROM {table}")[0][0] > before[table] for table in tables)
 
 
-def test_a_changed_file_is_replaced_in_one_step(docs: Path, index: Path, monkeypatch) -> None:
+def test_a_changed_file_is_replaced_in_one_step(docs: Path, index: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """At every moment either the old content is visible or the new one, whole, though it is committed in parts."""
     from mmsearch.indexing import commits
 
@@ -149,7 +153,7 @@ def test_a_changed_file_is_replaced_in_one_step(docs: Path, index: Path, monkeyp
     write(long, "\n\n".join(f"new{i} " + "words in a paragraph that goes on for a while. " * 4 for i in range(40)))
     monkeypatch.setattr(commits, "COMMIT_S", 0.0)
     _decode_in_spans_of(monkeypatch, 1500)
-    states = set()
+    states: set[tuple[bool, int]] = set()
 
     def look() -> None:
         old = bool(holding(index, "old"))
@@ -193,14 +197,14 @@ def test_a_broken_file_that_is_mended_is_indexed(docs: Path, index: Path) -> Non
 
 
 def test_a_file_that_changes_before_it_is_decoded_is_taken_up_by_the_next_run(
-    docs: Path, index: Path, monkeypatch
+    docs: Path, index: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Also when only its times change: the failure says nothing of the bytes."""
     from mmsearch.encoding.extract import ExtractStage
 
     before = ExtractStage._submit
 
-    def touch(self, task):
+    def touch(self: ExtractStage, task: Task) -> None:
         if task[0].source.path.endswith(b"otter.txt"):
             os.utime(docs / "otter.txt")
         before(self, task)
@@ -213,13 +217,15 @@ def test_a_file_that_changes_before_it_is_decoded_is_taken_up_by_the_next_run(
     assert holding(index, "otter") == ["otter.txt"]
 
 
-def test_a_twin_does_not_fail_with_the_file_that_vanished(docs: Path, index: Path, monkeypatch) -> None:
+def test_a_twin_does_not_fail_with_the_file_that_vanished(
+    docs: Path, index: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from mmsearch.encoding.extract import ExtractStage
 
     shutil.copy(docs / "otter.txt", docs / "twin.txt")
     before = ExtractStage._submit
 
-    def remove(self, task):
+    def remove(self: ExtractStage, task: Task) -> None:
         (docs / "otter.txt").unlink(missing_ok=True)
         before(self, task)
 
@@ -230,14 +236,16 @@ def test_a_twin_does_not_fail_with_the_file_that_vanished(docs: Path, index: Pat
     assert holding(index, "otter") == ["twin.txt"]
 
 
-def test_a_file_that_changes_while_it_is_hashed_keeps_its_older_content(docs: Path, index: Path, monkeypatch) -> None:
+def test_a_file_that_changes_while_it_is_hashed_keeps_its_older_content(
+    docs: Path, index: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from mmsearch.indexing import inspection as looking
 
     run(index, docs)
     write(docs / "otter.txt", "A newer note about the lynx.\n")
     real = looking.Inspector.__init__
 
-    def late(self, wanted):
+    def late(self: Inspector, wanted: Iterable[Wanted]) -> None:
         wanted = list(wanted)
         write(docs / "otter.txt", "It grows: a newer note about the lynx.\n")
         real(self, iter(wanted))
@@ -273,7 +281,7 @@ def test_another_kind_under_the_same_name(docs: Path, index: Path) -> None:
 
 
 def test_subtitles_belong_to_their_recording_and_a_changed_one_extracts_it_again(
-    docs: Path, index: Path, tasks
+    docs: Path, index: Path, tasks: list[tuple[bytes, int | None]]
 ) -> None:
     picture = write_png(docs / "harbour.png")
     sidecar = write(docs / "harbour.xmp", _xmp("Boats at dawn"))
@@ -289,7 +297,9 @@ def test_subtitles_belong_to_their_recording_and_a_changed_one_extracts_it_again
     assert holding(index, "dusk") == []
 
 
-def test_a_picture_keeps_its_sidecar_where_globs_leave_that_out(docs: Path, index: Path, tasks) -> None:
+def test_a_picture_keeps_its_sidecar_where_globs_leave_that_out(
+    docs: Path, index: Path, tasks: list[tuple[bytes, int | None]]
+) -> None:
     write_png(docs / "harbour.png")
     write(docs / "harbour.xmp", _xmp("Boats at dawn"))
     run(index, docs)
@@ -334,7 +344,9 @@ def test_files_over_the_size_limit_are_skipped_until_the_limit_is_raised(docs: P
     assert holding(index, "badger") == []
 
 
-def test_what_an_older_extractor_made_is_stale_and_refreshed(docs: Path, index: Path, tasks) -> None:
+def test_what_an_older_extractor_made_is_stale_and_refreshed(
+    docs: Path, index: Path, tasks: list[tuple[bytes, int | None]]
+) -> None:
     run(index, docs)
     change(index, "UPDATE assets SET extractor = 0, key = 'old ' || key WHERE id = 1")
     seal(index)
@@ -345,7 +357,7 @@ def test_what_an_older_extractor_made_is_stale_and_refreshed(docs: Path, index: 
     assert (len(tasks), Index.open(index).status().stale) == (1, 0)
 
 
-def _decode_in_spans_of(monkeypatch, size: int) -> None:
+def _decode_in_spans_of(monkeypatch: pytest.MonkeyPatch, size: int) -> None:
     """Let workers cut texts into short spans."""
     monkeypatch.setenv("SMALL_SPANS", str(size))
     monkeypatch.setattr("mmsearch.encoding.pipeline.LIGHT", replace(LIGHT, handler="small_spans:handle"))

@@ -5,9 +5,10 @@ import os
 import shutil
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import pytest
-from small_index import broken, counts, events, holding, rows, run, use_word_model, write
+from small_index import broken, counts, events, holding, record_of, rows, run, write
 
 from mmsearch.cli.program import run as command
 from mmsearch.config import Settings
@@ -19,10 +20,7 @@ from mmsearch.index import Index
 from mmsearch.run_record import Remark, RunRecord
 from mmsearch.types import ALL_FILES, FileRules
 
-
-@pytest.fixture(autouse=True)
-def word_model(monkeypatch):
-    use_word_model(monkeypatch.setattr)
+pytestmark = pytest.mark.usefixtures("word_model")
 
 
 @pytest.fixture
@@ -108,14 +106,18 @@ def test_many_excluded_files_are_no_mass_deletion(docs: Path, index: Path) -> No
     assert (record.outcome, record.removed, left(record)) == ("done", 2, 2)
 
 
-def test_a_dry_run_counts_what_would_leave_and_remembers_nothing(docs: Path, index: Path, capfd) -> None:
+def test_a_dry_run_counts_what_would_leave_and_remembers_nothing(
+    docs: Path, index: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     run(index, docs)
     assert command(["index", "--index", str(index), "--dry-run", "--exclude", "*.log", "--no-ocr", str(docs)]) == 0
     assert "2 to remove (left out now 2)" in capfd.readouterr().out
     assert (len(files(index)), rules(index, docs)) == (4, ALL_FILES)
 
 
-def test_status_shows_what_is_remembered_and_forgotten(docs: Path, index: Path, capfd) -> None:
+def test_status_shows_what_is_remembered_and_forgotten(
+    docs: Path, index: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     run(index, docs, exclude=("*.log", "a b"), hidden=True, max_bytes=5000)
     Index.forget(index, [os.fsencode(docs / "sub")], Settings())
     assert command(["status", "--index", str(index)]) == 0
@@ -161,25 +163,27 @@ def test_a_mount_table_is_read_as_the_kernel_writes_it() -> None:
     assert tables.type_in_statfs(bytes(72) + b"smbfs".ljust(16, b"\0") + bytes(2080)) == "smbfs"
 
 
-def mounted(monkeypatch, **points: str) -> None:
+def mounted(monkeypatch: pytest.MonkeyPatch, **points: str) -> None:
     """Let folders be mount points: path and type."""
     table = {b"/": "ext4"} | {os.fsencode(path): type_ for path, type_ in points.items()}
     monkeypatch.setattr("mmsearch.indexing.scope.mount_points", lambda: table)
     real = Walk.__init__
 
-    def init(self, *given, **options):
+    def init(self: Walk, *given: Any, **options: Any) -> None:
         real(self, *given, **options)
         self.points = table
 
     monkeypatch.setattr(Walk, "__init__", init)
 
 
-def test_pseudo_and_network_mounts_are_left_out_counted_and_said(docs: Path, index: Path, monkeypatch) -> None:
+def test_pseudo_and_network_mounts_are_left_out_counted_and_said(
+    docs: Path, index: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     write(docs / "nas" / "film.txt", "A film.\n")
     write(docs / "proc" / "cpuinfo.txt", "A processor.\n")
     mounted(monkeypatch, **{str(docs / "nas"): "fuse.sshfs", str(docs / "proc"): "proc"})
     said = events(index, docs)
-    record = said[-1].record
+    record = record_of(said)
     assert (record.excluded_by["network mount"], record.excluded_by["pseudo file system"]) == (1, 1)
     remarks = [event.sentence for event in said if isinstance(event, Remark)]
     assert f"Left out, since pseudo file systems keep no files: {docs / 'proc'} (proc)." in remarks
@@ -195,7 +199,7 @@ def test_pseudo_and_network_mounts_are_left_out_counted_and_said(docs: Path, ind
 
 @pytest.mark.parametrize("nas_first", [True, False])
 def test_a_network_mount_that_is_named_is_a_root_of_its_own(
-    docs: Path, index: Path, monkeypatch, nas_first: bool
+    docs: Path, index: Path, monkeypatch: pytest.MonkeyPatch, nas_first: bool
 ) -> None:
     write(docs / "nas" / "films" / "film.txt", "A film.\n")
     mounted(monkeypatch, **{str(docs / "nas"): "nfs4"})
@@ -210,7 +214,9 @@ def test_a_network_mount_that_is_named_is_a_root_of_its_own(
     assert counts(run(index, docs / "nas" / "films")) == {"seen": 2, "unchanged": 2}
 
 
-def test_a_pseudo_file_system_is_no_root(tmp_path: Path, docs: Path, index: Path, monkeypatch) -> None:
+def test_a_pseudo_file_system_is_no_root(
+    tmp_path: Path, docs: Path, index: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     mounted(monkeypatch, **{str(docs): "sysfs"})
     for target in (docs, docs / "sub", docs / "walrus.txt"):
         with pytest.raises(UsageError, match="pseudo file system"):
@@ -220,7 +226,7 @@ def test_a_pseudo_file_system_is_no_root(tmp_path: Path, docs: Path, index: Path
 
 
 @pytest.mark.skipif(not os.path.exists("/proc/self/mountinfo"), reason="there is no /proc here")
-def test_proc_is_refused_in_a_sentence(index: Path, capfd) -> None:
+def test_proc_is_refused_in_a_sentence(index: Path, capfd: pytest.CaptureFixture[str]) -> None:
     below = {os.path.join(top, name) for top in ("/dev", "/proc", "/sys") for name in os.listdir(top)}
     system = sorted(path for path in below if os.path.isdir(path) and not os.path.islink(path) and path != "/dev/shm")
     for target in ("/proc", "/proc/self", "/sys", "/dev", *system[:3], *system[-3:]):

@@ -5,19 +5,18 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
-from small_index import counts, rows, run, use_word_model, write
+from small_index import counts, rows, run, write
 
 from mmsearch.cli.program import run as command
 from mmsearch.discovery import walk as walking
 from mmsearch.indexing import guard
 
-
-@pytest.fixture(autouse=True)
-def word_model(monkeypatch):
-    use_word_model(monkeypatch.setattr)
+pytestmark = pytest.mark.usefixtures("word_model")
 
 
 @pytest.fixture
@@ -33,7 +32,7 @@ def lib(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def devices(monkeypatch) -> dict[Path, int]:
+def devices(monkeypatch: pytest.MonkeyPatch) -> dict[Path, int]:
     """Device numbers by folder: that of the nearest one above holds, else that of the disk."""
     numbers: dict[Path, int] = {}
     real = walking.device_of
@@ -63,10 +62,10 @@ def empty(folder: Path) -> None:
 
 
 def held(index: Path) -> int:
-    return rows(index, "SELECT count(*) FROM files")[0][0]
+    return int(rows(index, "SELECT count(*) FROM files")[0][0])
 
 
-def outcome(index: Path, *targets: Path, **settings) -> tuple[str, int, list[str]]:
+def outcome(index: Path, *targets: Path, **settings: Any) -> tuple[str, int, list[str]]:
     """How a run ended, how many files left the index, and its notes."""
     before = held(index)
     record = run(index, *targets, **settings)
@@ -74,7 +73,7 @@ def outcome(index: Path, *targets: Path, **settings) -> tuple[str, int, list[str
     return record.outcome, record.removed, record.notes
 
 
-def test_a_disk_that_is_not_mounted_keeps_its_files(lib: Path, index: Path, devices) -> None:
+def test_a_disk_that_is_not_mounted_keeps_its_files(lib: Path, index: Path, devices: dict[Path, int]) -> None:
     devices[lib / "usb"] = 4711
     run(index, lib)
     devices.clear()
@@ -88,7 +87,7 @@ def test_a_disk_that_is_not_mounted_keeps_its_files(lib: Path, index: Path, devi
 
 
 def test_another_file_in_the_empty_place_of_a_disk_is_taken_and_the_others_stay(
-    lib: Path, index: Path, devices
+    lib: Path, index: Path, devices: dict[Path, int]
 ) -> None:
     devices[lib / "usb"] = 4711
     run(index, lib)
@@ -100,7 +99,7 @@ def test_another_file_in_the_empty_place_of_a_disk_is_taken_and_the_others_stay(
     assert held(index) == 13
 
 
-def test_a_disk_that_comes_back_costs_nothing(lib: Path, index: Path, devices) -> None:
+def test_a_disk_that_comes_back_costs_nothing(lib: Path, index: Path, devices: dict[Path, int]) -> None:
     devices[lib / "usb"] = 4711
     run(index, lib)
     devices.clear()
@@ -116,7 +115,7 @@ def test_a_disk_that_comes_back_costs_nothing(lib: Path, index: Path, devices) -
     assert outcome(index)[0] == "guard"  # the new number was remembered
 
 
-def test_something_mounted_over_a_folder_hides_its_files(lib: Path, index: Path, devices) -> None:
+def test_something_mounted_over_a_folder_hides_its_files(lib: Path, index: Path, devices: dict[Path, int]) -> None:
     run(index, lib)
     empty(lib / "usb")
     devices[lib / "usb"] = 4711
@@ -125,7 +124,7 @@ def test_something_mounted_over_a_folder_hides_its_files(lib: Path, index: Path,
         assert outcome(index, *targets) == ("guard", 0, [said])
 
 
-def test_files_deleted_elsewhere_leave_while_a_disk_is_missed(lib: Path, index: Path, devices) -> None:
+def test_files_deleted_elsewhere_leave_while_a_disk_is_missed(lib: Path, index: Path, devices: dict[Path, int]) -> None:
     devices[lib / "usb"] = 4711
     run(index, lib)
     devices.clear()
@@ -135,7 +134,7 @@ def test_files_deleted_elsewhere_leave_while_a_disk_is_missed(lib: Path, index: 
     assert held(index) == 11
 
 
-def test_numbers_that_change_at_a_reboot_are_no_loss(lib: Path, index: Path, devices) -> None:
+def test_numbers_that_change_at_a_reboot_are_no_loss(lib: Path, index: Path, devices: dict[Path, int]) -> None:
     devices[lib] = 1
     devices[lib / "usb"] = 4711
     run(index, lib)
@@ -147,11 +146,11 @@ def test_numbers_that_change_at_a_reboot_are_no_loss(lib: Path, index: Path, dev
     assert outcome(index) == ("done", 1, [])  # the rest are the very same files: the same disk under another number
 
 
-def test_a_bind_mount_of_the_same_device_is_a_mount(lib: Path, index: Path, monkeypatch) -> None:
+def test_a_bind_mount_of_the_same_device_is_a_mount(lib: Path, index: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     table = {b"/": "ext4", os.fsencode(lib / "usb"): "ext4"}
     real = walking.Walk.__init__
 
-    def init(self, *given, **options):
+    def init(self: walking.Walk, *given: Any, **options: Any) -> None:
         real(self, *given, **options)
         self.points = dict(table)
 
@@ -162,7 +161,7 @@ def test_a_bind_mount_of_the_same_device_is_a_mount(lib: Path, index: Path, monk
     assert outcome(index)[0] == "guard"
 
 
-def test_single_files_of_a_disk_that_is_not_mounted_stay(lib: Path, index: Path, devices) -> None:
+def test_single_files_of_a_disk_that_is_not_mounted_stay(lib: Path, index: Path, devices: dict[Path, int]) -> None:
     devices[lib / "usb"] = 4711
     run(index, lib / "usb" / "deep" / "note000.md", lib / "note000.md")
     (lib / "note000.md").unlink()
@@ -272,11 +271,13 @@ def test_a_folder_that_lost_most_of_many_files_keeps_them(lib: Path, index: Path
     assert outcome(index, allow_mass_delete=True) == ("done", 20, [])
 
 
-def test_files_of_a_folder_that_can_not_be_listed_stay(lib: Path, index: Path, monkeypatch, capfd) -> None:
+def test_files_of_a_folder_that_can_not_be_listed_stay(
+    lib: Path, index: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
     run(index, lib)
     real = os.scandir
 
-    def refuse(path):
+    def refuse(path: bytes) -> Iterator[os.DirEntry[bytes]]:
         if path == os.fsencode(lib / "usb"):
             raise OSError(107, "Transport endpoint is not connected")
         return real(path)
@@ -290,12 +291,12 @@ def test_files_of_a_folder_that_can_not_be_listed_stay(lib: Path, index: Path, m
     assert held(index) == 13  # with the folder that failed
 
 
-def test_files_that_can_not_be_looked_at_stay(lib: Path, index: Path, monkeypatch) -> None:
+def test_files_that_can_not_be_looked_at_stay(lib: Path, index: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A folder may be listed and not entered: names without properties."""
     run(index, lib)
     real = walking.stat_of
 
-    def refuse(entry):
+    def refuse(entry: os.DirEntry[bytes]) -> os.stat_result:
         if b"/usb/deep/" in entry.path:
             raise PermissionError(13, "Permission denied")
         return real(entry)

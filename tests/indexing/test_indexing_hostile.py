@@ -3,6 +3,7 @@
 import json
 import os
 import socket
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -13,25 +14,23 @@ from small_index import (
     holding,
     rows,
     run,
-    use_word_model,
     write,
     write_png,
 )
 
 from mmsearch.config import Settings
+from mmsearch.encoding.extract import Task
 from mmsearch.errors import IndexUnusable, UsageError
 from mmsearch.index import Index
+from mmsearch.indexing.inspection import Inspector, Wanted
 from mmsearch.query import Query
 from mmsearch.store.layout import IndexFolder
 
-
-@pytest.fixture(autouse=True)
-def word_model(monkeypatch):
-    use_word_model(monkeypatch.setattr)
+pytestmark = pytest.mark.usefixtures("word_model")
 
 
 @pytest.fixture
-def index(tmp_path):
+def index(tmp_path: Path) -> Path:
     return tmp_path / "index"
 
 
@@ -94,7 +93,9 @@ def test_pipes_sockets_links_and_devices_cost_nothing(tmp_path: Path, index: Pat
             run(index, special)
 
 
-def test_a_file_that_becomes_a_pipe_or_a_link_is_not_opened(tmp_path: Path, index: Path, monkeypatch) -> None:
+def test_a_file_that_becomes_a_pipe_or_a_link_is_not_opened(
+    tmp_path: Path, index: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Between listing and looking, and between looking and decoding."""
     from mmsearch.encoding.extract import ExtractStage
     from mmsearch.indexing import inspection as looking
@@ -105,7 +106,7 @@ def test_a_file_that_becomes_a_pipe_or_a_link_is_not_opened(tmp_path: Path, inde
     secret = write(tmp_path / "outside.txt", "A secret.\n")
     real = looking.Inspector.__init__
 
-    def late(self, wanted):
+    def late(self: Inspector, wanted: Iterable[Wanted]) -> None:
         wanted = list(wanted)
         (docs / "pipe.txt").unlink()
         os.mkfifo(docs / "pipe.txt")
@@ -115,7 +116,7 @@ def test_a_file_that_becomes_a_pipe_or_a_link_is_not_opened(tmp_path: Path, inde
 
     submit = ExtractStage._submit
 
-    def later(self, task):
+    def later(self: ExtractStage, task: Task) -> None:
         (docs / "later.txt").unlink(missing_ok=True)
         (docs / "later.txt").symlink_to(secret)
         submit(self, task)

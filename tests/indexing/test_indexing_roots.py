@@ -2,8 +2,10 @@
 
 import os
 import shutil
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from small_index import (
@@ -14,7 +16,6 @@ from small_index import (
     holding,
     rows,
     run,
-    use_word_model,
     write,
 )
 
@@ -25,19 +26,16 @@ from mmsearch.store.roots import roots as stored_roots
 
 NO_OCR = Settings(ocr="never")
 
-
-@pytest.fixture(autouse=True)
-def word_model(monkeypatch):
-    use_word_model(monkeypatch.setattr)
+pytestmark = pytest.mark.usefixtures("word_model")
 
 
 @pytest.fixture
-def tasks(monkeypatch):
+def tasks(monkeypatch: pytest.MonkeyPatch) -> list[tuple[bytes, int | None]]:
     return count_tasks(monkeypatch.setattr)
 
 
 @pytest.fixture
-def docs(tmp_path):
+def docs(tmp_path: Path) -> Path:
     folder = tmp_path / "docs"
     write(folder / "walrus.txt", "A note about the walrus.\n")
     write(folder / "sub" / "otter.txt", "A note about the otter.\n")
@@ -46,7 +44,7 @@ def docs(tmp_path):
 
 
 @pytest.fixture
-def index(tmp_path):
+def index(tmp_path: Path) -> Path:
     return tmp_path / "index"
 
 
@@ -60,7 +58,7 @@ def forget(index: Path, *targets: Path) -> int:
     return Index.forget(index, [os.fsencode(target) for target in targets], NO_OCR)
 
 
-def test_a_part_of_a_root_is_no_root_of_its_own(docs: Path, index: Path, tasks) -> None:
+def test_a_part_of_a_root_is_no_root_of_its_own(docs: Path, index: Path, tasks: list[tuple[bytes, int | None]]) -> None:
     run(index, docs)
     before = files(index)
     tasks.clear()
@@ -71,7 +69,9 @@ def test_a_part_of_a_root_is_no_root_of_its_own(docs: Path, index: Path, tasks) 
 
 
 @pytest.mark.parametrize("together", [False, True])
-def test_a_folder_around_a_root_takes_its_files_over(docs: Path, index: Path, tasks, together: bool) -> None:
+def test_a_folder_around_a_root_takes_its_files_over(
+    docs: Path, index: Path, tasks: list[tuple[bytes, int | None]], together: bool
+) -> None:
     if together:
         run(index, docs / "sub", docs.parent / "docs", docs / "sub" / "deep")
     else:
@@ -85,14 +85,18 @@ def test_a_folder_around_a_root_takes_its_files_over(docs: Path, index: Path, ta
     assert broken(index, deep=True) == {}
 
 
-def test_a_folder_around_the_index_is_walked_without_the_index(docs: Path, tasks) -> None:
+def test_a_folder_around_the_index_is_walked_without_the_index(
+    docs: Path, tasks: list[tuple[bytes, int | None]]
+) -> None:
     index = docs / "sub" / "mine"
     run(index, docs)
     assert counts(run(index, docs.parent)) == {"seen": 4, "unchanged": 3, "excluded": 1}
     assert len(tasks) == 3
 
 
-def test_single_files_are_taken_one_by_one_and_refreshed(docs: Path, index: Path, tasks) -> None:
+def test_single_files_are_taken_one_by_one_and_refreshed(
+    docs: Path, index: Path, tasks: list[tuple[bytes, int | None]]
+) -> None:
     assert counts(run(index, docs / "walrus.txt", docs / "sub" / "otter.txt")) == {"seen": 2, "indexed": 2}
     assert counts(run(index)) == {"seen": 2, "unchanged": 2}
     (docs / "walrus.txt").unlink()
@@ -120,14 +124,16 @@ def test_a_missing_target_makes_no_index(docs: Path, index: Path) -> None:
     assert not index.exists()
 
 
-def test_targets_by_links_are_what_they_lead_to(docs: Path, index: Path, tasks) -> None:
+def test_targets_by_links_are_what_they_lead_to(docs: Path, index: Path, tasks: list[tuple[bytes, int | None]]) -> None:
     (docs.parent / "link").symlink_to(docs)
     run(index, docs)
     assert counts(run(index, docs.parent / "link")) == {"seen": 3, "unchanged": 3}
     assert len(tasks) == 3
 
 
-def test_an_index_moved_with_its_files_still_works(docs: Path, tmp_path: Path, tasks) -> None:
+def test_an_index_moved_with_its_files_still_works(
+    docs: Path, tmp_path: Path, tasks: list[tuple[bytes, int | None]]
+) -> None:
     run(docs / ".mmsearch", docs)
     tasks.clear()
     moved = tmp_path / "elsewhere"
@@ -188,7 +194,7 @@ def many(folder: Path, number: int) -> list[Path]:
     return [write(folder / f"note{n:03}.txt", f"This is note number {n}.\n") for n in range(number)]
 
 
-def guarded(index: Path, *targets: Path, **settings) -> bool:
+def guarded(index: Path, *targets: Path, **settings: Any) -> bool:
     """Run; whether the guard held, which is said in the record."""
     before = rows(index, "SELECT path FROM files ORDER BY path")
     record = run(index, *targets, **settings)
@@ -222,7 +228,7 @@ def test_an_empty_root_loses_nothing(docs: Path, index: Path) -> None:
 
 
 def test_a_root_on_another_device_loses_nothing_and_is_believed_when_whole(
-    docs: Path, index: Path, monkeypatch
+    docs: Path, index: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run(index, docs)
     real = stored_roots
@@ -264,7 +270,9 @@ def test_half_of_the_files_may_go(docs: Path, index: Path) -> None:
     assert not guarded(index)  # 23 of 46
 
 
-def test_moved_files_are_not_lost(docs: Path, index: Path, tmp_path: Path, tasks) -> None:
+def test_moved_files_are_not_lost(
+    docs: Path, index: Path, tmp_path: Path, tasks: list[tuple[bytes, int | None]]
+) -> None:
     many(docs / "here", 25)
     write(tmp_path / "archive" / "kept.txt", "Kept.\n")
     run(index, docs, tmp_path / "archive")
@@ -287,12 +295,12 @@ def test_files_that_are_only_left_out_now_are_not_lost(docs: Path, index: Path) 
     assert files(index) == []
 
 
-def test_an_unreadable_folder_keeps_its_files(docs: Path, index: Path, monkeypatch) -> None:
+def test_an_unreadable_folder_keeps_its_files(docs: Path, index: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run(index, docs)
     before = contents(index)
     real = os.scandir
 
-    def refuse(path):
+    def refuse(path: bytes) -> Iterator[os.DirEntry[bytes]]:
         if path == os.fsencode(docs / "sub"):
             raise PermissionError(13, "Permission denied")
         return real(path)
@@ -315,7 +323,7 @@ def test_an_unreadable_folder_keeps_its_files(docs: Path, index: Path, monkeypat
     assert broken(index, deep=True) == {}
 
 
-def test_an_unreadable_root_keeps_its_files(docs: Path, index: Path, monkeypatch) -> None:
+def test_an_unreadable_root_keeps_its_files(docs: Path, index: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run(index, docs)
     real = os.scandir
     monkeypatch.setattr(

@@ -5,8 +5,10 @@ import os
 import subprocess
 import sys
 import threading
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 from small_index import (
@@ -16,6 +18,7 @@ from small_index import (
     count_tasks,
     events,
     found,
+    record_of,
     rows,
     run,
     seal,
@@ -26,32 +29,38 @@ from small_index import (
 )
 
 from mmsearch.config import Settings
-from mmsearch.encoding.pipeline import Pipeline, first_pools
+from mmsearch.encoding.pipeline import Pipeline, Workers, first_pools
 from mmsearch.errors import ModelMismatch, ModelUnavailable, UsageError
+from mmsearch.extraction.pool import WorkerPool
 from mmsearch.extraction.worker_tasks import LIGHT
 from mmsearch.index import Index
 from mmsearch.indexing import backfill, model_selection, run_models
 from mmsearch.indexing import run as run_module
 from mmsearch.indexing.commits import Commits
-from mmsearch.run_record import Progress, Remark
+from mmsearch.models.model_catalogue import ModelSpec
+from mmsearch.models.model_options import ModelOptions
+from mmsearch.run_record import Event, Progress, Remark
+from mmsearch.store.segments import SpanResult
+from mmsearch.store.spaces import SpaceRow
+from mmsearch.trust import Grant
 
 
 @pytest.fixture(scope="module")
-def clip(tmp_path_factory):
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from replicas import tiny_clip
 
     return tiny_clip(tmp_path_factory.mktemp("models") / "tiny-clip")
 
 
 @pytest.fixture(scope="module")
-def minilm(tmp_path_factory):
+def minilm(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from replicas import tiny_minilm
 
     return tiny_minilm(tmp_path_factory.mktemp("models") / "tiny-minilm")
 
 
 @pytest.fixture
-def words(monkeypatch):
+def words(monkeypatch: pytest.MonkeyPatch) -> None:
     """The built-in model is one of words; all others are what they are."""
     load = run_models.load_embedder
     use_word_model(monkeypatch.setattr)
@@ -60,7 +69,7 @@ def words(monkeypatch):
 
 
 @pytest.fixture
-def docs(tmp_path):
+def docs(tmp_path: Path) -> Path:
     folder = tmp_path / "docs"
     write(folder / "ferry.txt", "The ferry leaves at nine.")
     write(folder / "boat.txt", "A boat of wood.")
@@ -69,17 +78,19 @@ def docs(tmp_path):
     return folder
 
 
-def spans(index):
+def spans(index: Path) -> dict[tuple[str, str], int]:
     """(space, view): how many embeddings."""
     sql = "SELECT s.name, e.view, count(*) FROM embeddings e JOIN spaces s ON s.id = e.space_id GROUP BY 1, 2"
     return {(name, view): count for name, view, count in rows(index, sql)}
 
 
-def said(happened):
+def said(happened: Iterable[Event]) -> list[str]:
     return [event.sentence for event in happened if isinstance(event, Remark)]
 
 
-def test_two_models_make_two_spaces_with_the_views_that_were_asked_for(tmp_path, docs, clip, words):
+def test_two_models_make_two_spaces_with_the_views_that_were_asked_for(
+    tmp_path: Path, docs: Path, clip: Path, words: None
+) -> None:
     index = tmp_path / "index"
     assert run(index, docs, models=("builtin:text", f"{clip}:image")).indexed == 4
     assert spans(index) == {("builtin", "text"): 2, ("tiny-clip", "image"): 2}
@@ -87,8 +98,8 @@ def test_two_models_make_two_spaces_with_the_views_that_were_asked_for(tmp_path,
 
 
 def test_an_added_model_takes_in_what_is_there_without_reading_it_again(
-    tmp_path, docs, clip, minilm, words, monkeypatch
-):
+    tmp_path: Path, docs: Path, clip: Path, minilm: Path, words: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
     index = tmp_path / "index"
     run(index, docs)
     before = rows(index, "SELECT segment_id, view, part, vector FROM embeddings")
@@ -105,7 +116,9 @@ def test_an_added_model_takes_in_what_is_there_without_reading_it_again(
     assert run(index).caught_up == 0
 
 
-def test_an_added_model_gives_the_vectors_that_it_would_have_given_at_first(tmp_path, docs, clip, minilm, words):
+def test_an_added_model_gives_the_vectors_that_it_would_have_given_at_first(
+    tmp_path: Path, docs: Path, clip: Path, minilm: Path, words: None
+) -> None:
     models = ("builtin", f"{clip}:image", str(minilm))
     run(tmp_path / "first", docs, models=models)
     run(tmp_path / "later", docs)
@@ -120,7 +133,9 @@ def test_an_added_model_gives_the_vectors_that_it_would_have_given_at_first(tmp_
     assert rows(tmp_path / "later", identity) == rows(tmp_path / "first", identity)
 
 
-def test_readings_are_the_words_of_a_new_space_and_are_not_made_again(tmp_path, docs, minilm, words, monkeypatch):
+def test_readings_are_the_words_of_a_new_space_and_are_not_made_again(
+    tmp_path: Path, docs: Path, minilm: Path, words: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
     index = tmp_path / "index"
     run(index, docs)
     (asset,) = rows(index, "SELECT asset_id FROM files WHERE path = ?", b"red.png")[0]
@@ -139,7 +154,9 @@ def test_readings_are_the_words_of_a_new_space_and_are_not_made_again(tmp_path, 
     assert rows(index, found, asset) == [(1,)]
 
 
-def test_a_stopped_catch_up_goes_on_where_it_was(tmp_path, docs, minilm, words, monkeypatch):
+def test_a_stopped_catch_up_goes_on_where_it_was(
+    tmp_path: Path, docs: Path, minilm: Path, words: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
     index = tmp_path / "index"
     for number in range(30):
         write(docs / f"note{number}.txt", f"Note number {number} of the ferry.")
@@ -148,7 +165,7 @@ def test_a_stopped_catch_up_goes_on_where_it_was(tmp_path, docs, minilm, words, 
         patch.setattr(backfill, "COMMIT_S", 0.0)
         patch.setattr(backfill, "_AHEAD", 3)
         stop = lambda: "interrupted" if spans(index).get(("tiny-minilm", "text"), 0) >= 4 else None  # noqa: E731
-        record = events(index, add_models=(str(minilm),), stop=stop)[-1].record
+        record = record_of(events(index, add_models=(str(minilm),), stop=stop))
     assert record.outcome == "interrupted" and 0 < record.caught_up < 34 and record.behind == 34 - record.caught_up
     assert found(index, "ferry note7")[0].endswith(b"note7.txt")  # by what is there
     status = Index.open(index).status()
@@ -159,17 +176,19 @@ def test_a_stopped_catch_up_goes_on_where_it_was(tmp_path, docs, minilm, words, 
     assert broken(index, deep=True) == {}
 
 
-def test_a_rebuild_is_beside_the_old_spaces_until_it_takes_their_place(tmp_path, docs, minilm, words):
+def test_a_rebuild_is_beside_the_old_spaces_until_it_takes_their_place(
+    tmp_path: Path, docs: Path, minilm: Path, words: None
+) -> None:
     index = tmp_path / "index"
     run(index, docs)
-    seen = []
+    seen: list[list[bytes]] = []
 
-    def stop():
+    def stop() -> None:
         seen.append(found(index, "ferry boat"))
         return None
 
     happened = events(index, models=(str(minilm),), rebuild=True, stop=stop)
-    assert happened[-1].record.caught_up == 4
+    assert record_of(happened).caught_up == 4
     assert "The rebuilt index is in use: tiny-minilm." in said(happened)
     assert len(seen) > 2 and all(len(paths) == 2 for paths in seen)  # at every moment of the run
     assert spans(index) == {("tiny-minilm", "text"): 2}
@@ -178,7 +197,9 @@ def test_a_rebuild_is_beside_the_old_spaces_until_it_takes_their_place(tmp_path,
     assert run(index).unchanged == 4
 
 
-def test_a_file_that_comes_during_a_rebuild_is_found_at_once_and_later_by_the_new_space(tmp_path, docs, minilm, words):
+def test_a_file_that_comes_during_a_rebuild_is_found_at_once_and_later_by_the_new_space(
+    tmp_path: Path, docs: Path, minilm: Path, words: None
+) -> None:
     index = tmp_path / "index"
     run(index, docs)
     events(index, models=(str(minilm),), rebuild=True, stop=lambda: "interrupted")
@@ -210,7 +231,9 @@ run(Path(sys.argv[2]), rebuild=True)
 """
 
 
-def test_a_killed_rebuild_leaves_the_old_spaces_in_use_and_the_next_run_goes_on(tmp_path, docs, words):
+def test_a_killed_rebuild_leaves_the_old_spaces_in_use_and_the_next_run_goes_on(
+    tmp_path: Path, docs: Path, words: None
+) -> None:
     index = tmp_path / "index"
     for number in range(8):
         write(docs / f"note{number}.txt", f"Note number {number}.")
@@ -225,12 +248,14 @@ def test_a_killed_rebuild_leaves_the_old_spaces_in_use_and_the_next_run_goes_on(
     assert 0 < done < 12
     happened = events(index)
     assert any("The rebuild with builtin goes on" in sentence for sentence in said(happened))
-    assert happened[-1].record.caught_up == 12 - done
+    assert record_of(happened).caught_up == 12 - done
     assert rows(index, "SELECT id FROM spaces") == [(old[0][0] + 1,)]
     assert broken(index, deep=True) == {}
 
 
-def test_a_rebuild_with_other_models_than_the_one_that_was_cut_off_starts_over(tmp_path, docs, minilm, words):
+def test_a_rebuild_with_other_models_than_the_one_that_was_cut_off_starts_over(
+    tmp_path: Path, docs: Path, minilm: Path, words: None
+) -> None:
     index = tmp_path / "index"
     run(index, docs)
     events(index, rebuild=True, stop=lambda: "interrupted")
@@ -240,18 +265,21 @@ def test_a_rebuild_with_other_models_than_the_one_that_was_cut_off_starts_over(t
     assert broken(index, deep=True) == {}
 
 
-def test_an_asset_that_was_half_done_when_a_model_was_added_ends_whole_in_both(tmp_path, minilm, words, monkeypatch):
+def test_an_asset_that_was_half_done_when_a_model_was_added_ends_whole_in_both(
+    tmp_path: Path, minilm: Path, words: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
     docs, index = tmp_path / "docs", tmp_path / "index"
     write(docs / "long.txt", "".join(f"Line {n} of a long note.\n\n" for n in range(60)))
     monkeypatch.setenv("SMALL_SPANS", "400")
     monkeypatch.setattr("mmsearch.encoding.pipeline.LIGHT", replace(LIGHT, handler="small_spans:handle"))
     with monkeypatch.context() as patch:
-        real, given = Pipeline.poll, []
+        given: list[SpanResult] = []
+        real = Pipeline.poll
 
-        def poll(self, wait_s):
+        def poll(self: Pipeline, wait_s: float) -> list[SpanResult] | None:
             if given:
                 raise InterruptedError
-            given.extend(real(self, wait_s)[:1])
+            given.extend(cast(list[SpanResult], real(self, wait_s))[:1])
             return list(given)
 
         patch.setattr(Pipeline, "poll", poll)
@@ -266,7 +294,9 @@ def test_an_asset_that_was_half_done_when_a_model_was_added_ends_whole_in_both(t
     assert broken(index, deep=True) == {}
 
 
-def test_other_models_than_the_index_was_made_with_are_refused_with_three_ways_out(tmp_path, docs, clip, minilm, words):
+def test_other_models_than_the_index_was_made_with_are_refused_with_three_ways_out(
+    tmp_path: Path, docs: Path, clip: Path, minilm: Path, words: None
+) -> None:
     index = tmp_path / "index"
     run(index, docs, models=("builtin", f"{clip}:image"))
     before = rows(index, "SELECT * FROM spaces")
@@ -289,22 +319,28 @@ def test_other_models_than_the_index_was_made_with_are_refused_with_three_ways_o
     assert rows(index, "SELECT * FROM spaces") == before
 
 
-def test_what_was_set_of_a_model_is_stored_and_used_again(tmp_path, docs, clip, words, monkeypatch):
+def test_what_was_set_of_a_model_is_stored_and_used_again(
+    tmp_path: Path, docs: Path, clip: Path, words: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
     index = tmp_path / "index"
     run(index, docs, models=("builtin", f"{clip}:image"), max_pixels=2000)
     (recorded,) = rows(index, "SELECT recorded FROM spaces WHERE name = 'tiny-clip'")[0]
     assert json.loads(recorded)["options"] == {"max_pixels": 2000}
     assert json.loads(recorded)["query_views"] == ["image", "text"]
     write_png(docs / "green.png", 77)
-    loaded = []
+    loaded: list[dict[str, Any]] = []
     load = run_models.load_embedder
-    monkeypatch.setattr(run_models, "load_embedder", lambda row, *how: loaded.append(row.recorded) or load(row, *how))
+    monkeypatch.setattr(
+        run_models,
+        "load_embedder",
+        lambda row, *how: loaded.append(row.recorded) or load(row, *how),  # type: ignore[func-returns-value]
+    )
     assert run(index).indexed == 1
     assert loaded[-1]["options"] == {"max_pixels": 2000}
     assert Index.open(index).status().spaces[1].options == {"max_pixels": 2000}
 
 
-def test_status_says_which_files_each_signal_finds(tmp_path, docs, clip, words):
+def test_status_says_which_files_each_signal_finds(tmp_path: Path, docs: Path, clip: Path, words: None) -> None:
     index = tmp_path / "index"
     write_wav(docs / "tone.wav")
     (docs / "thing.xyz").write_bytes(bytes(range(256)))
@@ -317,7 +353,9 @@ def test_status_says_which_files_each_signal_finds(tmp_path, docs, clip, words):
     assert status.by_words == {"text": 2}
 
 
-def test_a_vanished_file_waits_and_a_model_that_is_none_writes_nothing(tmp_path, docs, clip, words):
+def test_a_vanished_file_waits_and_a_model_that_is_none_writes_nothing(
+    tmp_path: Path, docs: Path, clip: Path, words: None
+) -> None:
     index = tmp_path / "index"
     run(index, docs)
     with pytest.raises(ModelUnavailable):
@@ -327,44 +365,56 @@ def test_a_vanished_file_waits_and_a_model_that_is_none_writes_nothing(tmp_path,
     assert rows(index, "SELECT name FROM spaces") == [("builtin",)]
     (docs / "red.png").unlink()  # it stays in the index as long as its folder is not walked
     happened = events(index, docs / "boat.txt", add_models=(f"{clip}:image",))
-    assert happened[-1].record.behind == 1 and spans(index)["tiny-clip", "image"] == 1
+    assert record_of(happened).behind == 1 and spans(index)["tiny-clip", "image"] == 1
     assert "1 file could not be opened for tiny-clip; searches find it by what is there." in said(happened)
     assert Index.open(index).status().spaces[1].behind == 1
     assert run(index).behind == 0  # the walk has seen that it is gone
     assert Index.open(index).status().spaces[1].behind == 0
 
 
-def test_a_model_that_nothing_asks_for_is_not_loaded(tmp_path, docs, clip, words, monkeypatch):
+def test_a_model_that_nothing_asks_for_is_not_loaded(
+    tmp_path: Path, docs: Path, clip: Path, words: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
     index = tmp_path / "index"
     run(index, docs, models=("builtin", f"{clip}:image"))
     write(docs / "more.txt", "More words.")
-    loaded = []
+    loaded: list[str] = []
     load = run_models.load_embedder
-    monkeypatch.setattr(run_models, "load_embedder", lambda row, *how: loaded.append(row.name) or load(row, *how))
+    monkeypatch.setattr(
+        run_models,
+        "load_embedder",
+        lambda row, *how: loaded.append(row.name) or load(row, *how),  # type: ignore[func-returns-value]
+    )
     assert run(index).indexed == 1 and loaded == ["builtin"]
     write_png(docs / "green.png", 77)
     assert run(index).indexed == 1 and loaded == ["builtin", "tiny-clip"]
 
 
 def test_a_model_that_was_loaded_to_describe_a_new_space_is_not_loaded_again_to_fill_it(
-    tmp_path, docs, clip, words, monkeypatch
-):
-    loaded = []
+    tmp_path: Path, docs: Path, clip: Path, words: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaded: list[str] = []
     load = run_models.load_embedder
-    monkeypatch.setattr(run_models, "load_embedder", lambda row, *how: loaded.append(row.name) or load(row, *how))
+    monkeypatch.setattr(
+        run_models,
+        "load_embedder",
+        lambda row, *how: loaded.append(row.name) or load(row, *how),  # type: ignore[func-returns-value]
+    )
     index = tmp_path / "index"
     assert run(index, docs, models=("builtin", f"{clip}:image")).failed == 0
     filled = "SELECT count(*) > 0 FROM embeddings e JOIN spaces s ON s.id = e.space_id WHERE s.name = 'tiny-clip'"
     assert (loaded, rows(index, filled)) == (["builtin"], [(1,)])
 
 
-def test_the_workers_of_a_new_index_end_where_its_model_is_refused(tmp_path, docs, clip, words, monkeypatch):
-    started = []
+def test_the_workers_of_a_new_index_end_where_its_model_is_refused(
+    tmp_path: Path, docs: Path, clip: Path, words: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[dict[str, WorkerPool]] = []
 
-    def load(spec, options):
+    def load(spec: ModelSpec, options: ModelOptions) -> WordModel:
         raise ModelUnavailable("It can't be loaded.", "Take another.")
 
-    def pools(workers):
+    def pools(workers: Workers) -> dict[str, WorkerPool]:
         started.append(first_pools(workers))
         return started[0]
 
@@ -378,10 +428,10 @@ def test_the_workers_of_a_new_index_end_where_its_model_is_refused(tmp_path, doc
         pool.submit({})
 
 
-def test_a_run_says_that_it_loads_its_model_while_it_does(tmp_path, monkeypatch):
+def test_a_run_says_that_it_loads_its_model_while_it_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     seen = threading.Event()
 
-    def load(row, grant, settings):
+    def load(row: SpaceRow, grant: Grant | None, settings: Settings) -> WordModel:
         assert seen.wait(60)
         return WordModel()
 

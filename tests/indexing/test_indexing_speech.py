@@ -2,14 +2,16 @@
 
 import wave
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pytest
 from replicas import tiny_whisper
 
 from mmsearch import Index, Query, Settings
+from mmsearch.errors import MmsearchError
 from mmsearch.models import speech
-from mmsearch.run_record import Finished
+from mmsearch.run_record import Finished, RunRecord
 from mmsearch.types import Cue
 
 RATE = 16_000
@@ -24,18 +26,18 @@ def write_sound(path: Path, seconds: int) -> None:
         file.writeframes(noise.astype("<i2").tobytes())
 
 
-def run(index: Path, folder: Path, settings: Settings):
+def run(index: Path, folder: Path, settings: Settings) -> RunRecord:
     *_, last = Index.update(index, [bytes(folder)], settings)
     assert isinstance(last, Finished)
     return last.record
 
 
 @pytest.fixture()
-def spoken(monkeypatch):
+def spoken(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, float]]:
     """What the replica would have said, and how often it was asked."""
     heard: list[tuple[int, float]] = []
 
-    def transcribe(self, sound, start_s=0.0):
+    def transcribe(self: speech.Transcriber, sound: np.ndarray, start_s: float = 0.0) -> list[Cue]:
         heard.append((len(sound), start_s))
         return [
             Cue(start_s + 3.0, start_s + 5.0, "The harbour master closed the northern quay."),
@@ -46,7 +48,9 @@ def spoken(monkeypatch):
     return heard
 
 
-def test_speech_is_found_at_its_second_and_added_later_without_repeating(tmp_path, spoken):
+def test_speech_is_found_at_its_second_and_added_later_without_repeating(
+    tmp_path: Path, spoken: list[tuple[int, float]]
+) -> None:
     media, index = tmp_path / "media", tmp_path / "index"
     media.mkdir()
     write_sound(media / "recording.wav", 35)
@@ -64,10 +68,10 @@ def test_speech_is_found_at_its_second_and_added_later_without_repeating(tmp_pat
     assert (again.indexed, again.unchanged, len(spoken)) == (0, 1, 1)
 
 
-def test_a_model_that_is_no_speech_model_stops_the_run_before_it_writes_words(tmp_path):
+def test_a_model_that_is_no_speech_model_stops_the_run_before_it_writes_words(tmp_path: Path) -> None:
     media = tmp_path / "media"
     media.mkdir()
     write_sound(media / "recording.wav", 3)
     with pytest.raises(Exception, match=r"speech|model") as error:
         run(tmp_path / "index", media, Settings(ocr="never", transcribe=str(tmp_path)))
-    assert error.value.exit_code == 2
+    assert cast(MmsearchError, error.value).exit_code == 2

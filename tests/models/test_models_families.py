@@ -1,17 +1,20 @@
 """Each family of embedders by a tiny real replica: its vectors equal the library's on inputs prepared as it asks."""
 
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import pytest
-from families import EXACT, TEXTS, clips, load, pictures, same, sounds
+from families import EXACT, TEXTS, Families, clips, load, pictures, same, sounds
 from replicas_chat import tiny_omni
 
+from mmsearch.models.embedder import Clip, Role
 from mmsearch.types import View
 
 pytestmark = pytest.mark.usefixtures("no_network")
 
 
-def in_library_form(clip):
+def in_library_form(clip: Clip) -> dict[str, Any]:
     import torch
 
     count = len(clip.frames)
@@ -22,7 +25,7 @@ def in_library_form(clip):
 
 @pytest.mark.parametrize("name", ["clip", "clap", "qwen", "omni", "minilm"])
 @pytest.mark.parametrize("role", ["document", "query"])
-def test_texts(name, role, families):
+def test_texts(name: str, role: Role, families: Families) -> None:
     model = families.plain_model(name)
     inputs = [{"text": text} for text in TEXTS] if len(model.modalities) > 1 else TEXTS
     encode = model.encode_query if role == "query" else model.encode_document
@@ -30,7 +33,7 @@ def test_texts(name, role, families):
 
 
 @pytest.mark.parametrize("name", ["clip", "siglip", "qwen", "omni"])
-def test_pictures(name, families):
+def test_pictures(name: str, families: Families) -> None:
     from PIL import Image
 
     inputs = [{"image": Image.fromarray(picture)} for picture in pictures()]
@@ -40,13 +43,13 @@ def test_pictures(name, families):
 
 
 @pytest.mark.parametrize(("name", "rate"), [("clap", 48_000), ("omni", 16_000)])
-def test_sounds(name, rate, families):
+def test_sounds(name: str, rate: int, families: Families) -> None:
     inputs = [{"audio": {"array": sound, "sampling_rate": rate}} for sound in sounds(rate)]
     same(families.embedder(name).embed(View.AUDIO, sounds(rate)), families.plain_model(name).encode_document(inputs))
 
 
 @pytest.mark.parametrize("name", ["qwen", "omni"])
-def test_films(name, families):
+def test_films(name: str, families: Families) -> None:
     settings = {"do_sample_frames": False, "size": {"shortest_edge": 1024, "longest_edge": 8 * 640 * 360}}
     if name == "qwen":
         settings["cap_pixels_per_frame"] = True
@@ -56,7 +59,7 @@ def test_films(name, families):
 
 
 @pytest.mark.parametrize("name", ["qwen", "omni"])
-def test_a_text_and_a_picture_in_one(name, families):
+def test_a_text_and_a_picture_in_one(name: str, families: Families) -> None:
     from PIL import Image
 
     picture, embedder = pictures()[0], families.embedder(name)
@@ -65,7 +68,7 @@ def test_a_text_and_a_picture_in_one(name, families):
     same(embedder.embed_pair("but in red", picture)[None], expected)
 
 
-def test_t12_the_multilingual_student_reads_and_its_pair_looks(families):
+def test_t12_the_multilingual_student_reads_and_its_pair_looks(families: Families) -> None:
     from PIL import Image
 
     student = families.embedder("student")
@@ -78,7 +81,7 @@ def test_t12_the_multilingual_student_reads_and_its_pair_looks(families):
     assert origin["image"]["pair"]["model"] == "clip" and origin["text"]["model"] == "student"
 
 
-def test_what_a_fingerprint_says_of_each_view(families):
+def test_what_a_fingerprint_says_of_each_view(families: Families) -> None:
     found = {name: families.embedder(name).fingerprint() for name in ("clip", "clap", "qwen", "omni")}
     limits = {name: {view: facts["limits"] for view, facts in views.items()} for name, views in found.items()}
     film = {"frames": 8, "max_pixels": 640 * 360}
@@ -100,14 +103,14 @@ def test_what_a_fingerprint_says_of_each_view(families):
     }
 
 
-def test_vectors_are_cut_before_they_get_their_length(families):
+def test_vectors_are_cut_before_they_get_their_length(families: Families) -> None:
     cut = load(families.folder("qwen"), replace(EXACT, dim=8))
     whole = families.embedder("qwen").embed(View.IMAGE, pictures())
     assert cut.dimension == 8 and cut.fingerprint()["image"]["dimension"] == 8
     same(cut.embed(View.IMAGE, pictures()), whole[:, :8])
 
 
-def test_lco_models_are_asked_for_one_word(tmp_path):
+def test_lco_models_are_asked_for_one_word(tmp_path: Path) -> None:
     folder = tiny_omni(tmp_path / "lco", files=False)
     embedder = load(folder)
     assert embedder.fingerprint()["audio"]["pooling"] == "lasttoken"

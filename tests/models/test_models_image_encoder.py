@@ -1,6 +1,7 @@
 """The image encoder: the network is the published one, its ONNX graph gives what torch gives, heads join it."""
 
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pytest
@@ -18,8 +19,9 @@ def network() -> efficientnet.Network:
     network = efficientnet.Network()
     for module in network.modules():
         if isinstance(module, torch.nn.BatchNorm2d):
-            module.running_mean.normal_(0, 0.1)
-            module.running_var.uniform_(0.5, 2)
+            mean, variance = cast(tuple[torch.Tensor, torch.Tensor], (module.running_mean, module.running_var))
+            mean.normal_(0, 0.1)
+            variance.uniform_(0.5, 2)
             module.weight.data.uniform_(0.8, 1.6)
             module.bias.data.normal_(0.2, 0.1)
     return network.eval()
@@ -38,7 +40,9 @@ def heads() -> Heads:
 
 
 @pytest.fixture(scope="module")
-def encoder(network, heads, tmp_path_factory: pytest.TempPathFactory) -> image_encoder.ImageEncoder:
+def encoder(
+    network: efficientnet.Network, heads: Heads, tmp_path_factory: pytest.TempPathFactory
+) -> image_encoder.ImageEncoder:
     file = tmp_path_factory.mktemp("encoder") / "encoder.onnx"
     image_heads.write_onnx(network, heads, file)
     return image_encoder.ImageEncoder(file)
@@ -49,7 +53,7 @@ def pictures(*sizes: tuple[int, int]) -> list[np.ndarray]:
     return [rng.integers(0, 256, (height, width, 3), np.uint8) for height, width in sizes]
 
 
-def test_the_network_has_the_published_sizes(network) -> None:
+def test_the_network_has_the_published_sizes(network: efficientnet.Network) -> None:
     classifier = network._fc.weight.numel() + network._fc.bias.numel()
     assert sum(parameter.numel() for parameter in network.parameters()) == 6_092_072
     assert classifier == 1_281_000
@@ -63,7 +67,9 @@ def test_a_convolution_pads_more_at_the_right_and_below() -> None:
     assert found.tolist() == [[9, 6], [6, 4]]
 
 
-def test_onnx_gives_what_torch_gives(network, heads, encoder) -> None:
+def test_onnx_gives_what_torch_gives(
+    network: efficientnet.Network, heads: Heads, encoder: image_encoder.ImageEncoder
+) -> None:
     images = pictures((256, 256), (224, 288))
     for picture in images:
         pixels = torch.from_numpy(picture.copy())[None].permute(0, 3, 1, 2)
@@ -100,7 +106,7 @@ def stage_features(network: efficientnet.Network, pixels: torch.Tensor) -> torch
     )
 
 
-def test_rows_keep_the_order_of_pictures_of_any_size(encoder) -> None:
+def test_rows_keep_the_order_of_pictures_of_any_size(encoder: image_encoder.ImageEncoder) -> None:
     images = pictures((30, 200), (64, 64), (1, 1), (300, 40), (64, 64), (200, 300))
     together = encoder.embed(images)
     assert [array.shape for array in together] == [(6, 12), (6, 5), (6, 1000)]
@@ -113,7 +119,7 @@ def test_rows_keep_the_order_of_pictures_of_any_size(encoder) -> None:
     assert [array.shape for array in encoder.embed([])] == [(0, 12), (0, 5), (0, 1000)]
 
 
-def test_vectors_hold_nothing_of_what_all_texts_share(heads, encoder) -> None:
+def test_vectors_hold_nothing_of_what_all_texts_share(heads: Heads, encoder: image_encoder.ImageEncoder) -> None:
     assert np.abs(encoder.embed(pictures((90, 90)))[0] @ heads.common.numpy()).max() < 1e-5
 
 
@@ -124,7 +130,7 @@ def test_a_picture_goes_to_the_shape_of_nearest_proportions(height: int, width: 
     assert image_encoder.nearest_shape(height, width) == shape
 
 
-def test_saved_heads_load_with_their_sizes(heads, tmp_path: Path) -> None:
+def test_saved_heads_load_with_their_sizes(heads: Heads, tmp_path: Path) -> None:
     image_heads.save(heads, tmp_path / "heads.safetensors")
     again = image_heads.load(tmp_path / "heads.safetensors")
     features, classes = torch.randn(3, FEATURES), torch.softmax(torch.randn(3, 1000), 1)

@@ -1,5 +1,7 @@
 """Late interaction by a tiny ColQwen2: token vectors and scores equal the library's."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from replicas_towers import tiny_colqwen2
@@ -18,17 +20,17 @@ EXACT = ModelOptions(device="cpu", dtype="float32")
 
 
 @pytest.fixture(scope="module")
-def late(tmp_path_factory):
+def late(tmp_path_factory: pytest.TempPathFactory) -> LateReranker:
     folder = tiny_colqwen2(tmp_path_factory.mktemp("late") / "colqwen2")
     return LateReranker(ModelSpec("colqwen2", str(folder), role="late"), EXACT)
 
 
-def pages():
+def pages() -> list[np.ndarray]:
     rng = np.random.default_rng(3)
     return [rng.integers(0, 256, (high, wide, 3), dtype=np.uint8) for high, wide in ((60, 40), (40, 90), (56, 56))]
 
 
-def test_t29_queries_are_words_and_candidates_pages(late):
+def test_t29_queries_are_words_and_candidates_pages(late: LateReranker) -> None:
     from PIL import Image
 
     assert late.views == {View.IMAGE}
@@ -45,7 +47,7 @@ def test_t29_queries_are_words_and_candidates_pages(late):
         late.score(Candidate(image=pages()[0]), [Candidate(image=pages()[1])])
 
 
-def test_scores_are_the_library_s_by_the_query_s_vector(late):
+def test_scores_are_the_library_s_by_the_query_s_vector(late: LateReranker) -> None:
     from PIL import Image
 
     model = late.model
@@ -57,18 +59,18 @@ def test_scores_are_the_library_s_by_the_query_s_vector(late):
     assert late.score(Candidate("revenue"), []).shape == (0,)
 
 
-def test_max_sim_by_hand():
+def test_max_sim_by_hand() -> None:
     query = np.array([[1.0, 0.0], [0.0, 1.0]], np.float32)
     document = np.array([[0.6, 0.8], [-1.0, 0.0]], np.float32)
     assert max_sim(query, document) == pytest.approx((0.6 + 0.8) / 2)
     assert max_sim(query, -np.ones((1, 2), np.float32) / np.sqrt(2).astype(np.float32)) == 0.0
 
 
-def test_a_control_token_in_a_query_is_no_picture(late):
+def test_a_control_token_in_a_query_is_no_picture(late: LateReranker) -> None:
     assert np.isfinite(late.score(Candidate("a <|image_pad|> b"), [Candidate(image=pages()[0])])).all()
 
 
-def test_a_folder_with_one_is_a_reranker(late, tmp_path):
+def test_a_folder_with_one_is_a_reranker(late: LateReranker, tmp_path: Path) -> None:
     folder = tiny_colqwen2(tmp_path / "col")
     found = load_reranker(resolve(str(folder)), EXACT)
     assert isinstance(found, LateReranker) and is_reranker(resolve(str(folder)), EXACT)
@@ -78,7 +80,7 @@ def test_a_folder_with_one_is_a_reranker(late, tmp_path):
     )
 
 
-def test_t18_an_embedder_is_no_late_interaction_model(tmp_path):
+def test_t18_an_embedder_is_no_late_interaction_model(tmp_path: Path) -> None:
     from replicas import tiny_minilm
 
     folder = tiny_minilm(tmp_path / "minilm")

@@ -1,6 +1,5 @@
 """Words in pictures, and the order in which people read them. Pictures are drawn here."""
 
-import socket
 import subprocess
 import sys
 from importlib.metadata import PackageNotFoundError
@@ -13,17 +12,10 @@ from mmsearch.errors import ModelUnavailable
 from mmsearch.models import ocr
 from mmsearch.models.ocr import join_words
 
-
-@pytest.fixture(autouse=True)
-def no_network(monkeypatch):
-    def refuse(*_):
-        raise AssertionError("network attempt")
-
-    monkeypatch.setattr(socket.socket, "connect", refuse)
-    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+pytestmark = pytest.mark.usefixtures("no_network")
 
 
-def drawn(lines, size=(900, 420), turn=0.0):
+def drawn(lines: list[tuple[int, int, str]], size: tuple[int, int] = (900, 420), turn: float = 0.0) -> np.ndarray:
     picture = Image.new("RGB", size, "white")
     draw = ImageDraw.Draw(picture)
     font = ImageFont.load_default(28)
@@ -32,11 +24,11 @@ def drawn(lines, size=(900, 420), turn=0.0):
     return np.asarray(picture.rotate(turn, expand=True, fillcolor="white"))
 
 
-def text_of(picture):
+def text_of(picture: np.ndarray) -> str:
     return join_words([(word.box, word.text) for word in ocr.recognize(picture)])
 
 
-def box(left, top, right, bottom):
+def box(left: float, top: float, right: float, bottom: float) -> np.ndarray:
     return np.array([(left, top), (right, top), (right, bottom), (left, bottom)], np.float32)
 
 
@@ -45,22 +37,22 @@ PAGE_TEXT = "Invoice number 48213\nLamp shade 19.95\nGarden chair"
 
 
 @pytest.mark.parametrize("turn", [0, 1])
-def test_a_page_is_read_line_by_line_also_when_it_lies_askew(turn):
+def test_a_page_is_read_line_by_line_also_when_it_lies_askew(turn: int) -> None:
     assert text_of(drawn(PAGE, turn=turn)) == PAGE_TEXT
 
 
 @pytest.mark.parametrize("turn", [90, 180, 270])
-def test_a_turned_page_gives_its_words(turn):
+def test_a_turned_page_gives_its_words(turn: int) -> None:
     assert sorted(text_of(drawn(PAGE, turn=turn)).split()) == sorted(PAGE_TEXT.split())
 
 
-def test_boxes_lie_on_the_words():
+def test_boxes_lie_on_the_words() -> None:
     (word,) = ocr.recognize(drawn([(300, 200, "Garden chair")]))
     assert (word.box.min(axis=0) < (302, 206)).all() and (word.box.max(axis=0) > (440, 222)).all()
     assert word.box.min() > 190 and word.score > 0.9
 
 
-def test_white_on_dark_and_chinese_free_noise_do_not_matter():
+def test_white_on_dark_and_chinese_free_noise_do_not_matter() -> None:
     assert text_of(255 - drawn(PAGE)) == PAGE_TEXT
 
 
@@ -74,18 +66,18 @@ def test_white_on_dark_and_chinese_free_noise_do_not_matter():
         np.full((300, 300, 3), 200, np.uint8),
     ],
 )
-def test_pictures_without_words_give_none(picture):
+def test_pictures_without_words_give_none(picture: np.ndarray) -> None:
     assert ocr.recognize(picture) == []
 
 
-def test_large_pictures_are_read_and_boxes_are_in_their_pixels():
+def test_large_pictures_are_read_and_boxes_are_in_their_pixels() -> None:
     small = drawn(PAGE)
     large = np.asarray(Image.fromarray(small).resize((3600, 1680), Image.Resampling.BICUBIC))
     assert text_of(large) == PAGE_TEXT
     assert max(word.box[:, 0].max() for word in ocr.recognize(large)) > 2500
 
 
-def test_the_worker_handler_answers_in_plain_json_one_object_a_picture():
+def test_the_worker_handler_answers_in_plain_json_one_object_a_picture() -> None:
     answer, arrays = ocr.handle({"threads": 1}, [drawn(PAGE), np.full((50, 50, 3), 9, np.uint8)])
     assert arrays == []
     assert [page["text"] for page in answer["pages"]] == [PAGE_TEXT, ""]
@@ -93,7 +85,7 @@ def test_the_worker_handler_answers_in_plain_json_one_object_a_picture():
     assert all(len(word["box"]) == 8 and 0.5 <= word["score"] <= 1 for word in answer["pages"][0]["words"])
 
 
-def test_reading_is_silent_and_imports_no_torch():
+def test_reading_is_silent_and_imports_no_torch() -> None:
     code = (
         "import sys, numpy as np; from mmsearch.models import ocr; print(ocr.engine().split()[0]); "
         "ocr.recognize(np.full((99, 99, 3), 255, np.uint8)); print('torch' in sys.modules)"
@@ -102,8 +94,8 @@ def test_reading_is_silent_and_imports_no_torch():
     assert (result.stdout, result.stderr) == ("rapidocr\nFalse\n", "")
 
 
-def test_a_missing_engine_is_one_sentence(monkeypatch):
-    def absent(name):
+def test_a_missing_engine_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    def absent(name: str) -> None:
         raise PackageNotFoundError(name)
 
     monkeypatch.setattr("importlib.metadata.version", absent)
@@ -112,7 +104,7 @@ def test_a_missing_engine_is_one_sentence(monkeypatch):
     assert caught.value.hint == "pip install rapidocr"
 
 
-def test_columns_of_a_table_are_read_row_by_row():
+def test_columns_of_a_table_are_read_row_by_row() -> None:
     rows = [("Lamp shade with a long description", "2", "19.95"), ("Garden chair in the green colour", "1", "7.00")] * 4
     words = []
     for n, (name, count, price) in enumerate(rows):
@@ -125,7 +117,7 @@ def test_columns_of_a_table_are_read_row_by_row():
     assert join_words(words[::-1]) == "\n".join(" ".join(row) for row in rows)
 
 
-def test_an_axis_title_is_read_where_it_stands():
+def test_an_axis_title_is_read_where_it_stands() -> None:
     title = np.array([(10, 100), (30, 100), (30, 300), (10, 300)], np.float32)
     words = [(box(100, 320, 160, 340), "2021"), (title, "Revenue"), (box(200, 320, 260, 340), "2022")]
     assert join_words(words) == "Revenue\n2021 2022"

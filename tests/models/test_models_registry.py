@@ -2,6 +2,8 @@
 
 import subprocess
 import sys
+from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
@@ -48,13 +50,13 @@ NAMED = {  # what the program promises to know
 
 
 @pytest.fixture(autouse=True)
-def cache(monkeypatch, tmp_path):
+def cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """An empty hub cache."""
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
     return tmp_path / "hub"
 
 
-def put(cache, source, revision="main", commit="a" * 40, **files):
+def put(cache: Path, source: str, revision: str = "main", commit: str = "a" * 40, **files: str) -> None:
     """A model in the cache, as huggingface_hub lays it out."""
     folder = cache / f"models--{source.replace('/', '--')}"
     for name, text in files.items():
@@ -66,37 +68,38 @@ def put(cache, source, revision="main", commit="a" * 40, **files):
     (folder / "refs" / revision).write_text(commit)
 
 
-def test_every_promised_model_has_its_short_name():
+def test_every_promised_model_has_its_short_name() -> None:
     assert {name: registry.resolve(name).source for name in NAMED} == NAMED
 
 
 @pytest.mark.parametrize("spec", registry.known_models(), ids=lambda spec: spec.name)
-def test_a_hub_id_in_any_case_is_the_short_name(spec):
+def test_a_hub_id_in_any_case_is_the_short_name(spec: ModelSpec) -> None:
     again = registry.resolve(spec.source.upper())
     assert again.source == spec.source
     assert again.name == spec.name or spec.name == "builtin" or again.name == "builtin"
 
 
-def test_short_names_are_unique_and_say_what_they_take():
+def test_short_names_are_unique_and_say_what_they_take() -> None:
     models = registry.known_models()
     assert len({spec.name for spec in models}) == len(models) == 47
     assert all(spec.views and spec.role in registry.ROLES for spec in models)
 
 
 @pytest.mark.parametrize("spec", registry.known_models(), ids=lambda spec: spec.name)
-def test_the_facts_of_the_catalogue_are_consistent(spec):
+def test_the_facts_of_the_catalogue_are_consistent(spec: ModelSpec) -> None:
     assert spec.tested in ("", "works", "replica", "stand-in")
     assert spec.name == spec.name.lower() and (registry.HUB_NAME.fullmatch(spec.source) or spec.source == spec.name)
     assert spec.pair is None or registry.HUB_NAME.fullmatch(spec.pair)
     assert spec.dimension is None or spec.role in ("embedder", "late")
     low, high = spec.matryoshka or (1, 1)
     assert 0 < low <= high and (spec.matryoshka is None or high == spec.dimension)
-    assert spec.weights_bytes is None or spec.parameters < spec.weights_bytes < 5 * spec.parameters
+    parameters = cast(int, spec.parameters)  # known of every model whose weights have a size
+    assert spec.weights_bytes is None or parameters < spec.weights_bytes < 5 * parameters
     assert {role for role, _ in spec.prompts} <= {"query", "document"}
     assert spec.limited_to is None and spec.licence != ""
 
 
-def test_a_fact_of_an_unknown_name_in_the_catalogue_is_an_error():
+def test_a_fact_of_an_unknown_name_in_the_catalogue_is_an_error() -> None:
     facts = {"source": "owner/x", "views": ["text", "image"], "libraries": ["timm"], "matryoshka": [64, 128]}
     expected = ModelSpec(
         "x", "owner/x", views=frozenset({View.TEXT, View.IMAGE}), libraries=("timm",), matryoshka=(64, 128)
@@ -108,7 +111,7 @@ def test_a_fact_of_an_unknown_name_in_the_catalogue_is_an_error():
         model_catalogue._spec("x", {**facts, "views": ["smell"]})
 
 
-def test_the_built_in_models_are_resolved_without_the_catalogue():
+def test_the_built_in_models_are_resolved_without_the_catalogue() -> None:
     code = (
         "import sys\nfrom mmsearch.models import model_catalogue, registry\n"
         "model_catalogue.CATALOGUE = None\n"
@@ -121,7 +124,9 @@ def test_the_built_in_models_are_resolved_without_the_catalogue():
     assert done.stdout.strip() == "False"
 
 
-def test_a_known_model_is_found_without_its_owner_and_a_folder_wins_by_its_slash(tmp_path, monkeypatch):
+def test_a_known_model_is_found_without_its_owner_and_a_folder_wins_by_its_slash(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert registry.resolve("clip-ViT-B-32").name == "clip"
     (tmp_path / "clip").mkdir()
     monkeypatch.chdir(tmp_path)
@@ -129,11 +134,15 @@ def test_a_known_model_is_found_without_its_owner_and_a_folder_wins_by_its_slash
     assert registry.resolve("./clip").source == str(tmp_path / "clip")
 
 
-def test_presets_are_taken_apart():
+def test_presets_are_taken_apart() -> None:
     photos = registry.resolve_all(["photos"])
-    assert [(spec.name, spec.limited_to) for spec in photos] == [("builtin", {View.TEXT}), ("clip", {View.IMAGE})]
+    assert [(spec.name, spec.limited_to) for spec in photos] == [
+        ("builtin", frozenset({View.TEXT})), ("clip", frozenset({View.IMAGE}))
+    ]  # fmt: skip
     sounds = registry.resolve_all(["sounds"])
-    assert [(spec.name, spec.limited_to) for spec in sounds] == [("builtin", {View.TEXT}), ("clap", {View.AUDIO})]
+    assert [(spec.name, spec.limited_to) for spec in sounds] == [
+        ("builtin", frozenset({View.TEXT})), ("clap", frozenset({View.AUDIO}))
+    ]  # fmt: skip
     assert [(spec.name, spec.limited_to) for spec in registry.resolve_all(["gpu"])] == [("qwen3-vl-2b", None)]
 
 
@@ -163,7 +172,9 @@ def test_presets_are_taken_apart():
         ({"add_models": ("owner/x",)}, "owner/x is not on this machine.", "mmsearch models pull owner/x"),
     ],
 )
-def test_what_can_not_be_meant_is_said_before_anything_is_loaded(settings, sentence, hint):
+def test_what_can_not_be_meant_is_said_before_anything_is_loaded(
+    settings: dict[str, Any], sentence: str, hint: str
+) -> None:
     with pytest.raises(MmsearchError) as caught:
         check_models(Settings(**settings), True)
     assert caught.value.exit_code == 2
@@ -183,13 +194,13 @@ def test_what_can_not_be_meant_is_said_before_anything_is_loaded(settings, sente
         ({"models": ("clap",), "add_models": ("clip",)}, "--add-model is for an index that is there"),
     ],
 )
-def test_settings_that_contradict_each_other_are_refused(settings, sentence):
+def test_settings_that_contradict_each_other_are_refused(settings: dict[str, Any], sentence: str) -> None:
     with pytest.raises(UsageError) as caught:
         Settings(**settings)
     assert caught.value.sentence.startswith(sentence) and caught.value.hint
 
 
-def test_matryoshka_bounds_are_inclusive():
+def test_matryoshka_bounds_are_inclusive() -> None:
     spec = registry.resolve("qwen3-vl-2b")
     for dim in (64, 512, 2048):
         registry.check_loadable(spec, ModelOptions(dim=dim))
@@ -198,7 +209,7 @@ def test_matryoshka_bounds_are_inclusive():
             registry.check_loadable(spec, ModelOptions(dim=dim))
 
 
-def test_options_go_to_the_models_that_they_are_meant_for(cache):
+def test_options_go_to_the_models_that_they_are_meant_for(cache: Path) -> None:
     put(cache, NAMED["qwen3-vl-2b"], "refs/pr/23")
     settings = Settings(models=("builtin", "qwen3-vl-2b"), dim=256, device="cpu", max_pixels=100)
     (_, plain), (_, cut) = named_models(settings)
@@ -219,7 +230,9 @@ def test_options_go_to_the_models_that_they_are_meant_for(cache):
         ({"transformers": "<5", "remote_code": True}, {"transformers": "4.57.1"}, "needs remote code"),
     ],
 )
-def test_the_state_is_honest_about_what_is_installed(monkeypatch, facts, installed, state):
+def test_the_state_is_honest_about_what_is_installed(
+    monkeypatch: pytest.MonkeyPatch, facts: dict[str, Any], installed: dict[str, str], state: str
+) -> None:
     import importlib.metadata
 
     real = importlib.metadata.version
@@ -228,13 +241,13 @@ def test_the_state_is_honest_about_what_is_installed(monkeypatch, facts, install
     assert found == state and reason
 
 
-def test_no_model_whose_weights_never_ran_here_is_said_to_work():
+def test_no_model_whose_weights_never_ran_here_is_said_to_work() -> None:
     working = {spec.source for spec in registry.known_models() if registry.state(spec)[0] == "works"}
     ours = set(builtin.SPECS) - {"builtin"}  # they come with the program
     assert working == {"sentence-transformers/all-MiniLM-L6-v2", *ours}
 
 
-def test_the_cache_is_read_as_huggingface_hub_writes_it(cache):
+def test_the_cache_is_read_as_huggingface_hub_writes_it(cache: Path) -> None:
     put(cache, "owner/x", "refs/pr/23", "b" * 40, config="{}")
     put(cache, "owner/x", "main", "c" * 40, config="{}", weights="1234")
     assert hub.commit_of("owner/x") == "c" * 40
@@ -244,7 +257,7 @@ def test_the_cache_is_read_as_huggingface_hub_writes_it(cache):
     assert hub.bytes_on_disk("owner/x") == 2 + 6 + 80  # files and references
 
 
-def test_a_revision_that_is_not_here_is_named(cache):
+def test_a_revision_that_is_not_here_is_named(cache: Path) -> None:
     put(cache, "owner/x")
     registry.check_here(registry.resolve("owner/x"), ModelOptions())
     with pytest.raises(ModelUnavailable, match=r"owner/x is not on this machine in revision v2\."):
@@ -252,7 +265,7 @@ def test_a_revision_that_is_not_here_is_named(cache):
     registry.check_here(registry.resolve("owner/x"), ModelOptions(revision="v2", allow_download=True))
 
 
-def test_the_picture_tower_of_a_pair_must_be_here_too(cache):
+def test_the_picture_tower_of_a_pair_must_be_here_too(cache: Path) -> None:
     put(cache, NAMED["clip-multilingual"])
     with pytest.raises(ModelUnavailable, match="clip-ViT-B-32 is not on this machine"):
         registry.check_here(registry.resolve("clip-multilingual"), ModelOptions())
@@ -269,12 +282,12 @@ def test_the_picture_tower_of_a_pair_must_be_here_too(cache):
         (Machine(8, 16 << 30, "Apple GPU", None), "photos"),
     ],
 )
-def test_the_preset_fits_the_machine(here, preset):
+def test_the_preset_fits_the_machine(here: Machine, preset: str) -> None:
     found, reason = advice.recommended(here)
     assert found == preset and reason and found in (*registry.presets(), "builtin")
 
 
-def test_an_nvidia_gpu_is_found_without_torch(tmp_path, monkeypatch):
+def test_an_nvidia_gpu_is_found_without_torch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     program = tmp_path / "nvidia-smi"
     program.write_text("#!/bin/sh\necho 'NVIDIA T400, 4096'\necho 'NVIDIA L4, with, commas, 23034'\n")
     program.chmod(0o755)
@@ -284,7 +297,7 @@ def test_an_nvidia_gpu_is_found_without_torch(tmp_path, monkeypatch):
     assert advice.probe()[2:] == ("", None)
 
 
-def test_naming_models_loads_no_library_of_models():
+def test_naming_models_loads_no_library_of_models() -> None:
     code = (
         "import sys\nfrom mmsearch.config import Settings\nfrom mmsearch.indexing.model_selection import check_models\n"
         "from mmsearch.models.advice import listing\nlisting()\n"

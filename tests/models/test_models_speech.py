@@ -1,7 +1,8 @@
 """Speech to timed words: a tiny Whisper with the real architecture, its files made here, its words forced."""
 
 import json
-import socket
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,50 +12,45 @@ from mmsearch.errors import ModelUnavailable
 from mmsearch.models import speech
 from mmsearch.types import Cue
 
-
-@pytest.fixture(autouse=True)
-def no_network(monkeypatch):
-    def refuse(*_):
-        raise AssertionError("network attempt")
-
-    monkeypatch.setattr(socket.socket, "connect", refuse)
-    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+pytestmark = pytest.mark.usefixtures("no_network")
 
 
 @pytest.fixture(scope="module")
-def tiny(tmp_path_factory):
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tiny_whisper(tmp_path_factory.mktemp("models") / "tiny-whisper")
 
 
 @pytest.fixture(scope="module")
-def transcriber(tiny):
+def transcriber(tiny: Path) -> speech.Transcriber:
     return speech.Transcriber(str(tiny), device="cpu")
 
 
-def noise(seconds):
+def noise(seconds: int) -> np.ndarray:
     return np.random.default_rng(0).normal(0, 0.1, int(seconds * speech.RATE)).astype(np.float32)
 
 
-def forced(transcriber, *parts):
+def forced(transcriber: speech.Transcriber, *parts: float | str) -> list[int]:
     """What the model would have to answer for these texts and times (in seconds)."""
     tokenizer = transcriber._processor.tokenizer
-    ids = []
+    ids: list[int] = []
     for part in parts:
         name = f"<|{part:.2f}|>" if isinstance(part, float) else None
         ids += [tokenizer.convert_tokens_to_ids(name)] if name else tokenizer(part, add_special_tokens=False).input_ids
     return ids
 
 
-def test_random_weights_give_cues_inside_the_sound(transcriber):
+def test_random_weights_give_cues_inside_the_sound(transcriber: speech.Transcriber) -> None:
     cues = transcriber.transcribe(noise(4), start_s=100.0)
     assert all(100 <= cue.start_s < cue.end_s <= 104 and cue.text.strip() == cue.text != "" for cue in cues)
 
 
-def test_the_real_generation_runs_greedily_with_the_language_and_times(transcriber, monkeypatch):
-    seen = []
+def test_the_real_generation_runs_greedily_with_the_language_and_times(
+    transcriber: speech.Transcriber, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[dict[str, Any]] = []
     real = transcriber._model.generate
 
-    def spy(**options):
+    def spy(**options: Any) -> Any:
         seen.append(options)
         return real(**options)
 
@@ -66,7 +62,9 @@ def test_the_real_generation_runs_greedily_with_the_language_and_times(transcrib
     assert (options["task"], options["language"]) == ("transcribe", None)
 
 
-def test_times_are_those_of_the_file_and_odd_ones_are_put_right(transcriber, monkeypatch):
+def test_times_are_those_of_the_file_and_odd_ones_are_put_right(
+    transcriber: speech.Transcriber, monkeypatch: pytest.MonkeyPatch
+) -> None:
     answer = forced(transcriber, 0.0, " Hello  there", 1.5, 1.5, " ", 2.0, 2.0, " General", 29.0)
     monkeypatch.setattr(transcriber, "_generate", lambda windows: [answer for _ in windows])
     assert transcriber.transcribe(noise(4), start_s=60.0) == [
@@ -75,13 +73,15 @@ def test_times_are_those_of_the_file_and_odd_ones_are_put_right(transcriber, mon
     ]
 
 
-def test_long_sound_is_heard_in_windows_cut_where_it_is_quiet(transcriber, monkeypatch):
+def test_long_sound_is_heard_in_windows_cut_where_it_is_quiet(
+    transcriber: speech.Transcriber, monkeypatch: pytest.MonkeyPatch
+) -> None:
     sound = noise(70)
     for quiet_s in (27.3, 55.0):
         sound[int(quiet_s * speech.RATE) : int((quiet_s + 0.2) * speech.RATE)] = 0
-    lengths = []
+    lengths: list[float] = []
 
-    def answer(windows):
+    def answer(windows: list[np.ndarray]) -> list[list[int]]:
         lengths.extend(len(window) / speech.RATE for window in windows)
         return [forced(transcriber, 0.0, " word", 1.0) for _ in windows]
 
@@ -92,26 +92,28 @@ def test_long_sound_is_heard_in_windows_cut_where_it_is_quiet(transcriber, monke
     assert 27.3 <= cues[1].start_s <= 27.5 and 55.0 <= cues[2].start_s <= 55.2
 
 
-def test_silence_and_nothing_are_not_sent_to_the_model(transcriber, monkeypatch):
+def test_silence_and_nothing_are_not_sent_to_the_model(
+    transcriber: speech.Transcriber, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(transcriber, "_generate", lambda windows: pytest.fail("the model was asked"))
     assert transcriber.transcribe(np.zeros(speech.RATE * 40, np.float32)) == []
     assert transcriber.transcribe(np.zeros(0, np.float32)) == []
 
 
-def test_the_fingerprint_names_model_and_weights(transcriber):
+def test_the_fingerprint_names_model_and_weights(transcriber: speech.Transcriber) -> None:
     name, digest = transcriber.fingerprint.split()
     assert name == "tiny-whisper" and len(digest) == len("sha256:") + 64
 
 
 @pytest.mark.parametrize("model", ["openai/whisper-not-here", "no-such-model"])
-def test_a_model_that_is_not_here_is_one_sentence_and_a_hint(model):
+def test_a_model_that_is_not_here_is_one_sentence_and_a_hint(model: str) -> None:
     with pytest.raises(ModelUnavailable) as caught:
         speech.Transcriber(model, device="cpu")
     assert caught.value.sentence == f"The speech model {model} is not on this machine or can't be loaded."
     assert caught.value.hint
 
 
-def test_a_model_of_another_kind_is_refused(tmp_path):
+def test_a_model_of_another_kind_is_refused(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text(json.dumps({"model_type": "bert"}))
     with pytest.raises(ModelUnavailable, match="of type bert"):
         speech.Transcriber(str(tmp_path), device="cpu")

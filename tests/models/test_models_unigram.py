@@ -58,19 +58,19 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> tuple[unigram.UnigramToken
     "text",
     ["", " ", "a", "ab abab", "  a   b ", "xyz", "axxbx", "bü 日本語", "aaaaaaa", "▁a", "e\u0301", "😀a😀😀", "a\nb"],
 )
-def test_ids_are_those_of_the_library(both, text: str) -> None:
+def test_ids_are_those_of_the_library(both: tuple[unigram.UnigramTokenizer, Tokenizer], text: str) -> None:
     ours, library = both
     assert ours.encode(text) == library.encode(text).ids
 
 
-def test_ids_of_many_random_texts_are_those_of_the_library(both) -> None:
+def test_ids_of_many_random_texts_are_those_of_the_library(both: tuple[unigram.UnigramTokenizer, Tokenizer]) -> None:
     ours, library = both
     draw = random.Random(0)
     texts = ["".join(draw.choices("aaabbü日本語 xé", k=draw.randrange(30))) for _ in range(500)]
     assert [ours.encode(text) for text in texts] == [library.encode(text).ids for text in texts]
 
 
-def test_a_long_text_is_cut_between_its_ends(both) -> None:
+def test_a_long_text_is_cut_between_its_ends(both: tuple[unigram.UnigramTokenizer, Tokenizer]) -> None:
     ours, library = both
     whole = library.encode("ab " * 40).ids
     assert ours.encode("ab " * 40, 12) == [*whole[:11], whole[-1]]

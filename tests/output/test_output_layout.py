@@ -3,6 +3,8 @@
 import os
 import re
 import sys
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -25,10 +27,10 @@ MANY = range(40, 201, 7)
 
 
 @pytest.fixture
-def columns(monkeypatch):
+def columns(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
     """Make stdout and stderr a terminal of so many columns."""
 
-    def set_to(number):
+    def set_to(number: int) -> None:
         monkeypatch.setattr(streams, "is_terminal", lambda stream: True)
         monkeypatch.setattr(table, "is_terminal", lambda stream: True)
         monkeypatch.setenv("COLUMNS", str(number))
@@ -37,7 +39,7 @@ def columns(monkeypatch):
     return set_to
 
 
-def path(name):
+def path(name: str) -> bytes:
     return os.fsencode(f"{FOLDER}/{name}")
 
 
@@ -75,8 +77,8 @@ CHECKS = [
 ]
 
 
-def facts(name, **more):
-    values = {field: None for field in ModelFacts.__dataclass_fields__}
+def facts(name: str, **more: Any) -> ModelFacts:
+    values: dict[str, Any] = {field: None for field in ModelFacts.__dataclass_fields__}
     values |= {"name": name, "source": name, "role": "embedder", "takes": ("text", "image"), "dimension": 2048,
                "licence": "Apache-2.0", "state": "not here", "weights_bytes": 4_260_000_000,
                "bytes_here": 0}  # fmt: skip
@@ -86,7 +88,7 @@ def facts(name, **more):
 MODELS = [facts("qwen3-vl-2b"), facts("some-owner/a-model-with-a-very-long-name-v2", state="here", bytes_here=10**9)]
 
 
-def escaped(capfd):
+def escaped(capfd: pytest.CaptureFixture[str]) -> list[str]:
     text = capfd.readouterr()
     plain = re.sub(r"\x1b\]8;[^\x1b]*\x1b\\|\x1b\[[0-9;]*m", "", text.out + text.err)
     return [line.rstrip() for line in plain.splitlines()]
@@ -107,7 +109,9 @@ PRINTED = {
 
 @pytest.mark.parametrize("what", PRINTED)
 @pytest.mark.parametrize("number", MANY)
-def test_no_line_is_wider_than_the_terminal(columns, capfd, what, number):
+def test_no_line_is_wider_than_the_terminal(
+    columns: Callable[[int], None], capfd: pytest.CaptureFixture[str], what: str, number: int
+) -> None:
     columns(number)
     PRINTED[what]()
     lines = escaped(capfd)
@@ -116,7 +120,9 @@ def test_no_line_is_wider_than_the_terminal(columns, capfd, what, number):
 
 @pytest.mark.parametrize("what", PRINTED)
 @pytest.mark.parametrize("number", MANY)
-def test_no_word_of_ours_is_cut(columns, capfd, what, number):
+def test_no_word_of_ours_is_cut(
+    columns: Callable[[int], None], capfd: pytest.CaptureFixture[str], what: str, number: int
+) -> None:
     columns(10_000)
     PRINTED[what]()
     whole = set(re.findall(r"[A-Za-z0-9.@%-]+", " ".join(escaped(capfd))))
@@ -128,7 +134,9 @@ def test_no_word_of_ours_is_cut(columns, capfd, what, number):
 
 @pytest.mark.parametrize("what", ["hits", "failed", "failures"])
 @pytest.mark.parametrize("number", [number for number in MANY if number >= 60])
-def test_a_file_name_is_never_cut(columns, capfd, what, number):
+def test_a_file_name_is_never_cut(
+    columns: Callable[[int], None], capfd: pytest.CaptureFixture[str], what: str, number: int
+) -> None:
     columns(number)
     PRINTED[what]()
     text = " ".join(line.strip() for line in escaped(capfd))
@@ -136,7 +144,9 @@ def test_a_file_name_is_never_cut(columns, capfd, what, number):
 
 
 @pytest.mark.parametrize("number", WIDTHS)
-def test_the_summary_is_the_same_words_at_each_width(columns, capfd, number):
+def test_the_summary_is_the_same_words_at_each_width(
+    columns: Callable[[int], None], capfd: pytest.CaptureFixture[str], number: int
+) -> None:
     columns(number)
     PRINTED["summary"]()
     assert " ".join(line.strip() for line in escaped(capfd)) == summary.run_summary(RECORD)[0]
@@ -186,19 +196,21 @@ warn     disk   /archive/projects/2025/customers/a very long folder name for one
         ("doctor", 80, DOCTOR_80),
     ],
 )
-def test_what_a_narrow_terminal_shows(columns, capfd, what, number, wanted):
+def test_what_a_narrow_terminal_shows(
+    columns: Callable[[int], None], capfd: pytest.CaptureFixture[str], what: str, number: int, wanted: str
+) -> None:
     columns(number)
     PRINTED[what]()
     assert escaped(capfd) == wanted.splitlines()
 
 
-def test_a_pipe_gets_every_line_whole(capfd):
+def test_a_pipe_gets_every_line_whole(capfd: pytest.CaptureFixture[str]) -> None:
     streams.write_message(*summary.run_summary(RECORD))
     summary.write_checks(CHECKS)
     assert len(escaped(capfd)) == 4
 
 
-def test_no_hits_are_no_table(columns, capfd):
+def test_no_hits_are_no_table(columns: Callable[[int], None], capfd: pytest.CaptureFixture[str]) -> None:
     columns(80)
     table.write_hits([])
     assert capfd.readouterr().out == ""
@@ -215,17 +227,17 @@ def test_no_hits_are_no_table(columns, capfd):
         ("no folder but a long name.txt", 10, "no folder but a long name.txt"),
     ],
 )
-def test_a_path_is_cut_in_its_middle(given_path, number, wanted):
+def test_a_path_is_cut_in_its_middle(given_path: str, number: int, wanted: str) -> None:
     assert text_layout.fitted_path(given_path, number) == wanted
 
 
 @given(st.text(alphabet="ab 收e\u0301🎉/`", max_size=120), st.integers(4, 60), st.integers(0, 8))
-def test_wrapping_keeps_every_sign_and_the_width(text, number, indent):
+def test_wrapping_keeps_every_sign_and_the_width(text: str, number: int, indent: int) -> None:
     lines = text_layout.wrapped(text, number, indent)
     assert "".join("".join(lines).split()) == "".join(text.split())
     assert all(cell_len(line) <= number for line in lines)
 
 
-def test_a_command_stays_on_one_line_where_it_fits():
+def test_a_command_stays_on_one_line_where_it_fits() -> None:
     lines = text_layout.wrapped("What is missing: see `mmsearch failed --index x`.", 34)
     assert lines == ["What is missing: see", "`mmsearch failed --index x`."]

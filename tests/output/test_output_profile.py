@@ -1,12 +1,15 @@
 """`index --profile`: how busy each stage was, and which one the others waited for."""
 
+from pathlib import Path
+
+import pytest
 from small_index import run, use_word_model
 
 from mmsearch.output.profile import profile_lines
 from mmsearch.run_record import StageProfile
 
 
-def test_the_table_names_every_stage_and_the_busiest_one():
+def test_the_table_names_every_stage_and_the_busiest_one() -> None:
     stages = [
         StageProfile("extract", 1200, 2, busy_s=6.0, elapsed_s=40.0, waiting=3.25),
         StageProfile("read", 90, 2, busy_s=72.0, elapsed_s=40.0, waiting=4.0),
@@ -22,14 +25,14 @@ def test_the_table_names_every_stage_and_the_busiest_one():
     ]
 
 
-def test_a_run_that_no_stage_held_up_says_so():
+def test_a_run_that_no_stage_held_up_says_so() -> None:
     stages = [StageProfile("encode", 10, 1, busy_s=4.0, elapsed_s=10.0, waiting=0.0)]
     assert profile_lines(stages)[-1] == (
         "No stage was the bottleneck: encode, the busiest, worked 40% of 10 s; start-up counts in."
     )
 
 
-def test_a_run_counts_what_its_stages_did(tmp_path, monkeypatch):
+def test_a_run_counts_what_its_stages_did(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     use_word_model(monkeypatch.setattr)
     (tmp_path / "files").mkdir()
     for number in range(5):

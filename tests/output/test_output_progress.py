@@ -1,6 +1,8 @@
 """A run on the screen: estimates, the early word about a long run, plain lines where there is no terminal."""
 
 import itertools
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pytest
@@ -8,20 +10,20 @@ import pytest
 from mmsearch.errors import FailureCode
 from mmsearch.output import progress
 from mmsearch.output.progress import ProgressRate, show_progress
-from mmsearch.run_record import FileFailed, Finished, Progress, Remark, RunRecord, Work
+from mmsearch.run_record import Event, FileFailed, Finished, Progress, Remark, RunRecord, Work
 from mmsearch.types import Failure
 
 
 class Clock:
-    def __init__(self):
+    def __init__(self) -> None:
         self.time = 100.0
 
-    def __call__(self):
+    def __call__(self) -> float:
         return self.time
 
 
 @pytest.fixture
-def clock(monkeypatch):
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     """Time that passes only when the test says so."""
     clock = Clock()
     monkeypatch.setattr(progress.time, "monotonic", clock)
@@ -29,19 +31,21 @@ def clock(monkeypatch):
     return clock
 
 
-def step(done, total, done_bytes=0, total_bytes=0, planned=True, **more):
+def step(
+    done: int, total: int, done_bytes: int = 0, total_bytes: int = 0, planned: bool = True, **more: Any
+) -> Progress:
     facts = {"seen": total, "failed": 0, "segments": 0, "embeddings": 0} | more
     return Progress(planned=planned, done=done, total=total, done_bytes=done_bytes, total_bytes=total_bytes, **facts)
 
 
-def worked(planned=True, **kinds):
+def worked(planned: bool = True, **kinds: tuple[float, float]) -> Progress:
     """Progress by work: (units done, units in all) of each kind."""
     work = tuple(Work(kind, done, total) for kind, (done, total) in kinds.items())
     files = int(any(one.done for one in work))
     return step(files, max(files, 10), planned=planned, work=work)
 
 
-def paced(clock, *steps):
+def paced(clock: Clock, *steps: tuple[float, Progress]) -> ProgressRate:
     """A pace that has seen steps of (seconds since the start, progress)."""
     clock.time = 100.0
     pace = ProgressRate(clock)
@@ -51,12 +55,12 @@ def paced(clock, *steps):
     return pace
 
 
-def test_loading_models_does_not_count_once_files_are_done(clock):
+def test_loading_models_does_not_count_once_files_are_done(clock: Clock) -> None:
     steps = [(60 + at, step(1 + at, 101)) for at in range(11)]
     assert paced(clock, *steps).remaining() == pytest.approx(90)
 
 
-def test_a_second_file_that_takes_for_ever_is_no_reason_to_be_silent(clock):
+def test_a_second_file_that_takes_for_ever_is_no_reason_to_be_silent(clock: Clock) -> None:
     pace = paced(clock, (80, step(1, 5)), (120, step(1, 5)))
     assert pace.remaining() is None
     assert pace.warning() == "At the pace so far this run will take about 8 min."
@@ -72,11 +76,11 @@ def test_a_second_file_that_takes_for_ever_is_no_reason_to_be_silent(clock):
         [(10, step(1, 40)), (12, step(2, 40)), (14, step(3, 40))],
     ],
 )
-def test_nothing_is_estimated_from_nothing_or_from_two_files(clock, steps):
+def test_nothing_is_estimated_from_nothing_or_from_two_files(clock: Clock, steps: list[tuple[float, Progress]]) -> None:
     assert paced(clock, *steps).remaining() is None
 
 
-def test_nothing_is_estimated_while_most_of_the_rest_is_of_a_kind_not_measured_yet(clock):
+def test_nothing_is_estimated_while_most_of_the_rest_is_of_a_kind_not_measured_yet(clock: Clock) -> None:
     steps = [(at, worked(text=(at * 1e6, 2e7), video=(0, 36_000))) for at in range(1, 20)]
     assert paced(clock, *steps).remaining() is None
 
@@ -100,14 +104,14 @@ def test_nothing_is_estimated_while_most_of_the_rest_is_of_a_kind_not_measured_y
         (18, step(0, 0), ""),
     ],
 )
-def test_a_long_run_is_announced_once_it_can_be_judged(clock, at, seen, warning):
+def test_a_long_run_is_announced_once_it_can_be_judged(clock: Clock, at: int, seen: Progress, warning: str) -> None:
     assert paced(clock, (at, seen)).warning() == warning
 
 
-def run(clock, steps, **options):
+def run(clock: Clock, steps: Sequence[tuple[float, Event]], **options: Any) -> RunRecord:
     """`show_progress` over events that take time."""
 
-    def events():
+    def events() -> Iterator[Event]:
         for at, event in steps:
             clock.time = 100.0 + at
             yield event
@@ -115,9 +119,11 @@ def run(clock, steps, **options):
     return show_progress(events(), **options)
 
 
-def test_without_a_terminal_a_plain_line_comes_every_ten_seconds(clock, capsys):
+def test_without_a_terminal_a_plain_line_comes_every_ten_seconds(
+    clock: Clock, capsys: pytest.CaptureFixture[str]
+) -> None:
     record = RunRecord(indexed=4)
-    steps = [
+    steps: list[tuple[float, Event]] = [
         (0, step(0, 0, planned=False)),
         (5, step(1, 4, 10, 40, planned=False)),
         (11, step(2, 4, 20, 40, failed=1, segments=1200, read_done=3, read_total=7)),
@@ -133,8 +139,8 @@ def test_without_a_terminal_a_plain_line_comes_every_ten_seconds(clock, capsys):
     )
 
 
-def test_a_run_that_waits_for_its_model_says_so(clock, capsys):
-    steps = [
+def test_a_run_that_waits_for_its_model_says_so(clock: Clock, capsys: pytest.CaptureFixture[str]) -> None:
+    steps: list[tuple[float, Event]] = [
         (11, step(0, 4, read_done=4, read_total=4, waits_for="loading builtin")),
         (22, step(2, 4, segments=2, read_done=4, read_total=4)),
         (23, Finished(RunRecord())),
@@ -146,7 +152,9 @@ def test_a_run_that_waits_for_its_model_says_so(clock, capsys):
     )
 
 
-def test_the_warning_comes_once_with_advice_and_before_twenty_seconds(clock, capsys):
+def test_the_warning_comes_once_with_advice_and_before_twenty_seconds(
+    clock: Clock, capsys: pytest.CaptureFixture[str]
+) -> None:
     steps = [(at, step(1, 100_000)) for at in range(0, 30, 3)]
     run(clock, [*steps, (31, Finished(RunRecord()))], advice="Try --no-ocr.")
     lines = capsys.readouterr().err.splitlines()
@@ -155,15 +163,20 @@ def test_the_warning_comes_once_with_advice_and_before_twenty_seconds(clock, cap
     ]
 
 
-def test_quiet_shows_failures_alone(clock, capsys):
+def test_quiet_shows_failures_alone(clock: Clock, capsys: pytest.CaptureFixture[str]) -> None:
     failure = FileFailed(b"/x/a\nb", Failure(FailureCode.CRASH, "The decoder crashed."))
-    steps = [(0, Remark("hello")), (15, step(1, 100_000)), (30, failure), (31, Finished(RunRecord()))]
+    steps: list[tuple[float, Event]] = [
+        (0, Remark("hello")),
+        (15, step(1, 100_000)),
+        (30, failure),
+        (31, Finished(RunRecord())),
+    ]
     run(clock, steps, quiet=True, advice="x")
     assert capsys.readouterr() == ("", "failed: /x/a\\nb: The decoder crashed. (crash)\n")
 
 
-def test_a_run_that_raises_leaves_its_error_to_the_caller(clock):
-    def events():
+def test_a_run_that_raises_leaves_its_error_to_the_caller(clock: Clock) -> None:
+    def events() -> Iterator[Event]:
         yield step(1, 2)
         raise OSError("gone")
 
@@ -174,7 +187,7 @@ def test_a_run_that_raises_leaves_its_error_to_the_caller(clock):
 # --- a simulated run: each kind's units take a time that the estimate is not told -------------------------------------
 
 
-def simulate(kinds, seed, order):
+def simulate(kinds: Mapping[str, tuple[int, float, float]], seed: int, order: str) -> list[tuple[float, Progress]]:
     """The progress of a run of files one after another, as (seconds, progress): `kinds` has for each kind its files,
     units of a file, and seconds a unit; a file's true cost spreads by half. `order` mixes or sorts the files."""
     random = np.random.default_rng(seed)
@@ -204,7 +217,7 @@ MIX = {
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_the_time_left_of_a_mixed_run_is_close_to_the_truth(clock, seed):
+def test_the_time_left_of_a_mixed_run_is_close_to_the_truth(clock: Clock, seed: int) -> None:
     steps = simulate(MIX, seed, "mixed")
     end = steps[-1][0]
     pace, told = ProgressRate(clock), []
@@ -220,7 +233,7 @@ def test_the_time_left_of_a_mixed_run_is_close_to_the_truth(clock, seed):
 
 
 @pytest.mark.parametrize("order", ["mixed", "sorted"])
-def test_the_share_never_falls_and_follows_the_time(clock, order):
+def test_the_share_never_falls_and_follows_the_time(clock: Clock, order: str) -> None:
     steps = simulate(MIX, 7, order)
     end = steps[-1][0]
     pace, shares = ProgressRate(clock), []
@@ -235,20 +248,23 @@ def test_the_share_never_falls_and_follows_the_time(clock, order):
         assert all(abs(share - truth) < 0.2 for truth, share in shares)
 
 
-def test_one_huge_file_does_not_make_a_third_of_the_files_nothing(clock):
+def test_one_huge_file_does_not_make_a_third_of_the_files_nothing(clock: Clock) -> None:
     """Bytes would say 0%: the film has nearly all of them, but its seconds are few."""
     film = [Work("image", 20, 68), Work("video", 0, 60)]
     steps = [(at, step(at, 69, at * 1000, 4_000_000_000, work=(Work("image", at, 68), film[1]))) for at in range(1, 21)]
     assert paced(clock, *steps).share() > 0.2
 
 
-def test_of_many_failures_the_first_ten_are_shown_and_the_others_counted(clock, capsys):
+def test_of_many_failures_the_first_ten_are_shown_and_the_others_counted(
+    clock: Clock, capsys: pytest.CaptureFixture[str]
+) -> None:
     broken = [FileFailed(b"/x/%d" % at, Failure(FailureCode.CRASH, "It crashed.")) for at in range(1234)]
     gone = [
         FileFailed(b"/y/%d" % at, Failure(FailureCode.VANISHED, "There is no such file."), missing=True)
         for at in range(3)
     ]
-    run(clock, [(0, one) for one in [*broken, *gone, Finished(RunRecord())]], quiet=True, lists="mmsearch failed")
+    happened: list[Event] = [*broken, *gone, Finished(RunRecord())]
+    run(clock, [(0, one) for one in happened], quiet=True, lists="mmsearch failed")
     lines = capsys.readouterr().err.splitlines()
     assert lines[:10] == [f"failed: /x/{at}: It crashed. (crash)" for at in range(10)]
     assert lines[10:] == [

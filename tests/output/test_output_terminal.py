@@ -7,6 +7,7 @@ import select
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any, cast
 
 import fake_index
 import pytest
@@ -33,7 +34,7 @@ LINK = re.compile(r"\x1b\]8;[^;]*;([^\x1b]*)\x1b\\")
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 
-def on_terminal(*arguments, columns=80, **environment):
+def on_terminal(*arguments: str, columns: int = 80, **environment: str) -> tuple[int, str]:
     """The exit code and everything that a terminal gets, stdout and stderr together."""
     keyboard, screen = pty.openpty()
     clean = {name: value for name, value in os.environ.items() if not name.startswith("MMSEARCH_")}
@@ -56,12 +57,12 @@ def on_terminal(*arguments, columns=80, **environment):
     return process.wait(timeout=20), seen.decode().replace("\r\n", "\n")
 
 
-def plain(text):
+def plain(text: str) -> list[str]:
     """What is left to read without colours and links, without the padding of a table."""
     return [line.rstrip() for line in COLOUR.sub("", LINK.sub("", text)).splitlines()]
 
 
-def test_a_table_shows_place_snippet_and_folded_copies():
+def test_a_table_shows_place_snippet_and_folded_copies() -> None:
     code, seen = on_terminal("query", "revenue chart", "--quiet")
     assert code == 0
     assert plain(seen) == [
@@ -74,7 +75,7 @@ def test_a_table_shows_place_snippet_and_folded_copies():
     ]
 
 
-def test_names_are_links_to_the_place_and_matched_words_stand_out():
+def test_names_are_links_to_the_place_and_matched_words_stand_out() -> None:
     _, seen = on_terminal("query", "revenue chart", "--quiet")
     assert [target for target in LINK.findall(seen) if target] == [
         "file:///data/report.pdf#page=3",
@@ -85,26 +86,26 @@ def test_names_are_links_to_the_place_and_matched_words_stand_out():
 
 
 @pytest.mark.parametrize("environment", [{"NO_COLOR": "1"}, {"TERM": "dumb"}])
-def test_without_colour_nothing_is_coloured(environment):
-    _, seen = on_terminal("query", "x", "--quiet", **environment)
+def test_without_colour_nothing_is_coloured(environment: dict[str, str]) -> None:
+    _, seen = on_terminal("query", "x", "--quiet", **cast(dict[str, Any], environment))
     assert not re.search(r"\x1b\[[0-9;]*3[0-7]m", seen)
 
 
-def test_a_narrow_terminal_wraps_long_snippets_and_keeps_every_word():
+def test_a_narrow_terminal_wraps_long_snippets_and_keeps_every_word() -> None:
     _, seen = on_terminal("query", "revenue chart", "--quiet", columns=40)
     assert all(len(line) <= 40 for line in plain(seen))
     assert "growth." in " ".join(plain(seen)) and "data/report.pdf" in " ".join(plain(seen))
 
 
 @pytest.mark.parametrize("form", ["table", "json", "jsonl", "paths", "csv"])
-def test_a_hostile_name_gives_the_terminal_no_orders(form):
+def test_a_hostile_name_gives_the_terminal_no_orders(form: str) -> None:
     _, seen = on_terminal("query", "evil", "--quiet", "--format", form)
     text = COLOUR.sub("", LINK.sub("", seen))
     assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e\u2028\ud800-\udfff]", text)
     assert "red" in text
 
 
-def test_the_bar_goes_away_and_the_summary_stays():
+def test_the_bar_goes_away_and_the_summary_stays() -> None:
     code, seen = on_terminal("index", ".", FAKE_SLOW="brief")
     assert code == 0
     assert "files" in seen and "\x1b[?25l" in seen and seen.rindex("\x1b[?25h") > seen.rindex("\x1b[?25l")
@@ -112,7 +113,7 @@ def test_the_bar_goes_away_and_the_summary_stays():
     assert any(line.endswith("ready") for line in plain(seen))
 
 
-def test_a_query_by_a_picture_says_meanwhile_what_it_does_and_takes_it_away(tmp_path):
+def test_a_query_by_a_picture_says_meanwhile_what_it_does_and_takes_it_away(tmp_path: Path) -> None:
     picture = tmp_path / "harbour at dawn.jpg"
     picture.write_bytes(b"")
     code, seen = on_terminal("query", "--image", str(picture))
@@ -129,20 +130,20 @@ def test_a_query_by_a_picture_says_meanwhile_what_it_does_and_takes_it_away(tmp_
 
 
 @given(st.binary(max_size=60))
-def test_any_name_is_shown_without_control_characters_and_escapes_what_it_hides(name):
+def test_any_name_is_shown_without_control_characters_and_escapes_what_it_hides(name: bytes) -> None:
     text = escaped(os.fsdecode(name))
     assert not re.search("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]", text)
     text.encode("utf-8")
 
 
 @given(st.text(max_size=60))
-def test_harmless_text_is_shown_as_it_is(text):
+def test_harmless_text_is_shown_as_it_is(text: str) -> None:
     harmless = re.sub("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff\ud800-\udfff]", "", text)
     assert escaped(harmless) == harmless
 
 
 @given(st.recursive(st.text() | st.floats(allow_nan=False, allow_infinity=False) | st.none(), st.lists))
-def test_json_text_reads_back_equal_and_stays_on_one_line(value):
+def test_json_text_reads_back_equal_and_stays_on_one_line(value: object) -> None:
     import json
 
     text = to_json(value)
@@ -152,7 +153,7 @@ def test_json_text_reads_back_equal_and_stays_on_one_line(value):
 
 
 @given(st.binary(min_size=1, max_size=40))
-def test_a_path_survives_json_byte_for_byte(path):
+def test_a_path_survives_json_byte_for_byte(path: bytes) -> None:
     import base64
 
     found = path_record(path)
@@ -160,7 +161,7 @@ def test_a_path_survives_json_byte_for_byte(path):
     assert exact == path
 
 
-def test_names_in_scripts_with_joiners_and_directions_stay_readable():
+def test_names_in_scripts_with_joiners_and_directions_stay_readable() -> None:
     assert escaped("می‌خواهم 👩‍🔬 שלום") == "می‌خواهم 👩‍🔬 שלום"
 
 
@@ -174,7 +175,7 @@ def test_names_in_scripts_with_joiners_and_directions_stay_readable():
         (b"/x/\xff\n", b"/y", "/x/\\xff\\n"),
     ],
 )
-def test_paths_are_relative_only_below_the_working_directory(path, base, text):
+def test_paths_are_relative_only_below_the_working_directory(path: bytes, base: bytes, text: str) -> None:
     assert display_path(path, base) == text
 
 
@@ -190,11 +191,11 @@ def test_paths_are_relative_only_below_the_working_directory(path, base, text):
         (Locator(), ""),
     ],
 )
-def test_places_read_as_people_write_them(locator, text):
+def test_places_read_as_people_write_them(locator: Locator, text: str) -> None:
     assert place(locator) == text
 
 
-def test_numbers_read_as_people_write_them():
+def test_numbers_read_as_people_write_them() -> None:
     assert [clock(9.96), clock(59.99), clock(12.5)] == ["0:10", "1:00", "0:12.5"]
     assert [duration(value) for value in (0.04, 9.96, 60, 192, 3600, 7500, 3_456_000)] == [
         "0.0 s", "10 s", "1 min", "3 min 12 s", "1 h", "2 h 5 min", "40 days",
@@ -209,6 +210,6 @@ def test_numbers_read_as_people_write_them():
     assert one_line(" a\n\n b\tc\x1b ") == "a b c\\x1b"
 
 
-def test_a_link_is_percent_encoded_from_the_exact_bytes():
+def test_a_link_is_percent_encoded_from_the_exact_bytes() -> None:
     hit = Hit(1, 1.0, b"/d/a b#\xff\n\x1b.pdf", "pdf", "text", Locator(page=2), "", ())
     assert file_url(hit) == "file:///d/a%20b%23%FF%0A%1B.pdf#page=2"

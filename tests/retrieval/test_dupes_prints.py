@@ -1,6 +1,7 @@
 """Prints: copies are known at other sizes and encodings, and what only looks alike is told apart."""
 
 import textwrap
+from collections.abc import Callable
 from itertools import combinations
 
 import numpy as np
@@ -24,7 +25,7 @@ from mmsearch.retrieval.fingerprint_matching import (
 )
 
 
-def chart(heights: list[int], colour="navy") -> Image.Image:
+def chart(heights: list[int], colour: str = "navy") -> Image.Image:
     image = Image.new("RGB", (640, 480), "white")
     draw = ImageDraw.Draw(image)
     draw.line((50, 30, 50, 430, 610, 430), fill="black", width=2)
@@ -41,7 +42,7 @@ def same(one: Image.Image, other: Image.Image) -> bool:
     return bool(near) and same_image(ImageFingerprint(a.body), ImageFingerprint(b.body))
 
 
-COPIES = {
+COPIES: dict[str, Callable[[Image.Image], Image.Image]] = {
     "jpeg 30": lambda image: encoded(image, "JPEG", quality=30),
     "jpeg 95": lambda image: encoded(image, "JPEG", quality=95),
     "webp": lambda image: encoded(image, "WEBP", quality=80),

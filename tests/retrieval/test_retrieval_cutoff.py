@@ -1,10 +1,14 @@
 """Nothing relevant is an answer: a query whose best hit is weak finds nothing, and says what it left out."""
 
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
 import pytest
 from small_index import run, use_word_model
 
 from mmsearch.index import Index
-from mmsearch.query import Part, Query
+from mmsearch.query import Answer, Part, Query
 from mmsearch.retrieval.query_encoding import QueryEncoders
 from mmsearch.retrieval.ranking import DEFAULT_CUTOFF, FAINT
 
@@ -20,7 +24,7 @@ WEAK = "quantum chromodynamics lattice gauge asymptotic confinement hadron plasm
 
 
 @pytest.fixture(scope="module")
-def index(tmp_path_factory):
+def index(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     with pytest.MonkeyPatch.context() as patch:
         use_word_model(patch.setattr)
         base = tmp_path_factory.mktemp("cutoff")
@@ -31,16 +35,16 @@ def index(tmp_path_factory):
         yield base / "index"
 
 
-def ask(index, text, **options):
+def ask(index: Path, text: str, **options: Any) -> Answer:
     return Index.open(index).search(Query(text, **options))
 
 
-def test_nonsense_finds_nothing(index):
+def test_nonsense_finds_nothing(index: Path) -> None:
     answer = ask(index, "zzzqq")
     assert answer.hits == ()
 
 
-def test_weak_hits_are_left_out_and_counted(index):
+def test_weak_hits_are_left_out_and_counted(index: Path) -> None:
     everything = ask(index, WEAK, min_score=0)
     best = everything.hits[0].score
     assert 0 < best < DEFAULT_CUTOFF, "the test needs a weak query"
@@ -51,7 +55,7 @@ def test_weak_hits_are_left_out_and_counted(index):
     assert f"Nothing above the cutoff; {which} below it scores {best:.3f} (--min-score 0 shows all)." in answer.notes
 
 
-def test_a_good_best_hit_brings_all_others_with_it(index, monkeypatch):
+def test_a_good_best_hit_brings_all_others_with_it(index: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     everything = ask(index, "the old harbour of Bremen", min_score=0)
     between = (everything.hits[0].score + everything.hits[1].score) / 2
     monkeypatch.setattr("mmsearch.retrieval.search.DEFAULT_CUTOFF", between)
@@ -61,14 +65,14 @@ def test_a_good_best_hit_brings_all_others_with_it(index, monkeypatch):
     assert len(told) > 1
 
 
-def test_everything_is_shown_on_demand_and_what_is_less_alike_than_usual_only_then(index):
+def test_everything_is_shown_on_demand_and_what_is_less_alike_than_usual_only_then(index: Path) -> None:
     everything = ask(index, "the old harbour of Bremen", min_score=0).hits
     assert len(everything) == len(TEXTS)
     assert [hit.score > FAINT for hit in ask(index, "the old harbour of Bremen").hits].count(False) == 0
     assert everything[-1].score <= FAINT
 
 
-def test_a_given_cutoff_is_held_by_every_hit(index):
+def test_a_given_cutoff_is_held_by_every_hit(index: Path) -> None:
     everything = ask(index, "the old harbour of Bremen", min_score=0).hits
     least = everything[1].score
     answer = ask(index, "the old harbour of Bremen", min_score=least)
@@ -78,7 +82,7 @@ def test_a_given_cutoff_is_held_by_every_hit(index):
     assert [note for note in above.notes if "Nothing above the cutoff" in note]
 
 
-def test_phrases_and_likeness_have_no_default_cutoff(index):
+def test_phrases_and_likeness_have_no_default_cutoff(index: Path) -> None:
     assert [hit.path.endswith(b"bread.txt") for hit in ask(index, '"hot oven" quantum lattice gauge qed').hits] == [
         True
     ]
@@ -86,7 +90,7 @@ def test_phrases_and_likeness_have_no_default_cutoff(index):
     assert near.hits
 
 
-def test_the_command_says_so_and_ends_with_1(index, capfd):
+def test_the_command_says_so_and_ends_with_1(index: Path, capfd: pytest.CaptureFixture[str]) -> None:
     from mmsearch.cli import program
 
     code = program.run(["query", "--index", str(index), WEAK])
@@ -95,7 +99,7 @@ def test_the_command_says_so_and_ends_with_1(index, capfd):
     assert "Nothing above the cutoff" in said.err and "--min-score 0 shows all" in said.err
 
 
-def test_an_empty_index_answers_without_a_model(tmp_path, monkeypatch):
+def test_an_empty_index_answers_without_a_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "files").mkdir()
     run(tmp_path / "index", tmp_path / "files")
     monkeypatch.setattr(QueryEncoders, "encode_text", lambda *_: pytest.fail("a model was asked"))

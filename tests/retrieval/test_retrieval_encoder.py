@@ -1,6 +1,8 @@
 """Many queries in one process: the exported encoder is loaded once, and again when its files change."""
 
 import os
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,14 +15,14 @@ ROW = SpaceRow(1, "toy", {"text": {"weights": "of a toy"}}, {}, 2, ("text",))
 
 
 @pytest.fixture
-def loaded(tmp_path, monkeypatch):
-    rows = []
+def loaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = []
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    monkeypatch.setattr(encoders, "opened", lambda row: rows.append(row.fingerprint) or object())
+    monkeypatch.setattr(encoders, "opened", lambda row: rows.append(row.fingerprint) or object())  # type: ignore[func-returns-value]
     return rows
 
 
-def test_the_same_files_are_loaded_once_and_changed_ones_again(loaded, tmp_path):
+def test_the_same_files_are_loaded_once_and_changed_ones_again(loaded: list[dict[str, Any]], tmp_path: Path) -> None:
     place = encoders.place_of(ROW.fingerprint["text"])
     place.mkdir(parents=True)
     for name in ("text.onnx", "encoder.json"):

@@ -2,7 +2,10 @@
 a known offset is indexed and asked, and must rank pictures and texts as it does without the push."""
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -13,6 +16,7 @@ from small_index import run, write
 from mmsearch.errors import ModelUnavailable
 from mmsearch.index import Index
 from mmsearch.models import export, registry
+from mmsearch.models.embedder import Embedder
 from mmsearch.models.model_options import ModelOptions
 from mmsearch.query import Query, RunOptions
 from mmsearch.retrieval.ranking import standardise_across
@@ -32,36 +36,38 @@ FILES, QUERIES = 60, 20  # of either kind
 WANTED = 0.95
 
 
-def chosen(count, random):
+def chosen(count: int, random: np.random.Generator) -> list[np.ndarray]:
     return [random.choice(len(THINGS), SHOWN, replace=False) for _ in range(count)]
 
 
-def drawn(things, random):
+def drawn(things: np.ndarray, random: np.random.Generator) -> np.ndarray:
     """A picture, uint8 (32, 32, 3), of 16 tiles; each thing has a pattern of four colours, on four of the tiles."""
     patterns = np.random.default_rng(0).integers(0, 256, (len(THINGS), 2, 2, 3))
     tiles = patterns[random.permutation(np.repeat(things, 16 // SHOWN))].reshape(4, 4, 2, 2, 3)
     plain = tiles.transpose(0, 2, 1, 3, 4).reshape(8, 8, 3).repeat(4, 0).repeat(4, 1)
-    return np.clip(plain + random.normal(0, 8, plain.shape), 0, 255).astype(np.uint8)
+    pixels: np.ndarray = np.clip(plain + random.normal(0, 8, plain.shape), 0, 255).astype(np.uint8)
+    return pixels
 
 
-def named(things, random):
+def named(things: np.ndarray, random: np.random.Generator) -> str:
     return " ".join(THINGS[one] for one in random.permutation(things))
 
 
-def mirrored(text):
+def mirrored(text: str) -> str:
     """The same in another language: no word is shared, so words decide nothing."""
     return " ".join(word[::-1] for word in text.split())
 
 
-def unit(rows):
-    return rows / np.linalg.norm(rows, axis=-1, keepdims=True)
+def unit(rows: np.ndarray) -> np.ndarray:
+    unit_rows: np.ndarray = rows / np.linalg.norm(rows, axis=-1, keepdims=True)
+    return unit_rows
 
 
 class Clip:
     """A CLIP of one layer that knows the things, in both languages, and has no gap: its towers are random, their
     projections are fitted so that a picture and the texts of the same things lie at one place."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         import torch
         from transformers import CLIPConfig, CLIPModel
 
@@ -84,7 +90,7 @@ class Clip:
         self.processor = _clip_processor(vocabulary, merges)
         self._fit()
 
-    def _fit(self):
+    def _fit(self) -> None:
         random = np.random.default_rng(0)
         shown = chosen(1200, random)
         axes = np.column_stack([np.ones(len(THINGS)), random.normal(size=(len(THINGS), DIMENSION))])
@@ -94,22 +100,23 @@ class Clip:
         self._project("text", [*texts, *map(mirrored, texts)], np.concatenate([wanted, wanted]))
         self._project("vision", [drawn(things, random) for things in shown], wanted)
 
-    def _parts(self, tower):
+    def _parts(self, tower: str) -> tuple[Any, Any]:
         """A tower's projection, and the norm before it, whose bias comes to everything."""
         if tower == "text":
             return self.model.text_projection, self.model.text_model.final_layer_norm
         return self.model.visual_projection, self.model.vision_model.post_layernorm
 
-    def _inner(self, tower, items):
+    def _inner(self, tower: str, items: Sequence[Any]) -> np.ndarray:
         """What goes into a projection, float64 (n, WIDTH)."""
         import torch
 
         given = {"text": items, "padding": True} if tower == "text" else {"images": items}
         with torch.no_grad():
             inputs = self.processor(**given, return_tensors="pt")
-            return getattr(self.model, f"{tower}_model")(**inputs).pooler_output.double().numpy()
+            pooled = getattr(self.model, f"{tower}_model")(**inputs).pooler_output
+            return cast(np.ndarray, pooled.double().numpy())
 
-    def _project(self, tower, items, wanted):
+    def _project(self, tower: str, items: Sequence[Any], wanted: np.ndarray) -> None:
         """Fits a projection by ridge regression; the norm before it takes off the mean."""
         import torch
 
@@ -122,11 +129,13 @@ class Clip:
             projection.weight.copy_(torch.tensor(np.linalg.solve(kernel + ridge, rows.T @ wanted).T))
             norm.bias -= torch.tensor(inner.mean(axis=0)).float()
 
-    def embedded(self, tower, items):
+    def embedded(self, tower: str, items: Sequence[Any]) -> np.ndarray:
         """Embeddings before they are brought to length 1, float64 (n, DIMENSION)."""
-        return self._inner(tower, items) @ self._parts(tower)[0].weight.detach().double().numpy().T
+        weight: np.ndarray = self._parts(tower)[0].weight.detach().double().numpy()
+        rows: np.ndarray = self._inner(tower, items) @ weight.T
+        return rows
 
-    def saved(self, folder, offset):
+    def saved(self, folder: Path, offset: np.ndarray) -> Path:
         """The folder of this model with an offset (DIMENSION,) on every picture's embedding. The projection has no
         bias, so what it makes the offset of comes to the bias of the norm before it."""
         import torch
@@ -146,18 +155,18 @@ class Found:
     """The first ten names for each query, by the program and by the plain cosines of its embeddings, and which signals
     gave anything."""
 
-    program: list
-    plain: list
-    signals: set
+    program: list[list[bytes]]
+    plain: list[list[bytes]]
+    signals: set[str]
 
 
 @pytest.fixture(scope="module")
-def clip():
+def clip() -> Clip:
     return Clip()
 
 
 @pytest.fixture(scope="module")
-def offsets(clip):
+def offsets(clip: Clip) -> dict[float, np.ndarray]:
     """By norm, several in random directions, and none."""
     random = np.random.default_rng(1)
     pictures = clip.embedded("vision", [drawn(things, random) for things in chosen(100, random)])
@@ -167,7 +176,9 @@ def offsets(clip):
 
 
 @pytest.fixture(scope="module")
-def found(clip, offsets, tmp_path_factory):
+def found(
+    clip: Clip, offsets: dict[float, np.ndarray], tmp_path_factory: pytest.TempPathFactory
+) -> dict[float, list[Found]]:
     """By norm, what an index of pictures and texts finds with each offset."""
     top, random = tmp_path_factory.mktemp("gap"), np.random.default_rng(2)
     (top / "files").mkdir()
@@ -177,10 +188,10 @@ def found(clip, offsets, tmp_path_factory):
         write(top / "files" / f"{number}.txt", mirrored(named(things, random)))
     queries = [named(things, random) for things in chosen(QUERIES, random)]
 
-    def refuse(embedder):
+    def refuse(embedder: Embedder) -> None:
         raise ModelUnavailable(f"{embedder.name} would take ten seconds to export.")
 
-    result = {}
+    result: dict[float, list[Found]] = {}
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(export, "check_exportable", refuse)
         for norm, some in offsets.items():
@@ -193,14 +204,14 @@ def found(clip, offsets, tmp_path_factory):
     return result
 
 
-def searched(index, queries):
+def searched(index: Path, queries: list[str]) -> Found:
     opened = Index.open(index)
     found = Found([], [], set())
     for text in queries:
         query = Query(text, k=2 * FILES, names=False, fold=False, min_score=0.0)
         hits = opened.search(query, RunOptions(query_encoder="torch")).hits
         assert len(hits) == 2 * FILES
-        cosines = {}
+        cosines: dict[bytes, float] = {}
         for hit in hits:
             (seen,) = [signal for signal in hit.signals if signal.contribution]
             cosines[os.path.basename(hit.path)] = seen.raw
@@ -210,16 +221,18 @@ def searched(index, queries):
     return found
 
 
-def overlap(rankings, others):
-    return np.mean([len(set(one) & set(other)) / 10 for one, other in zip(rankings, others, strict=True)])
+def overlap(rankings: list[list[bytes]], others: list[list[bytes]]) -> float:
+    return float(np.mean([len(set(one) & set(other)) / 10 for one, other in zip(rankings, others, strict=True)]))
 
 
-def pictures(rankings):
+def pictures(rankings: list[list[bytes]]) -> np.ndarray:
     """Their share of the first ten, for each query."""
     return np.array([sum(name.endswith(b".png") for name in ranking) / 10 for ranking in rankings])
 
 
-def test_the_offset_is_what_every_picture_gets_and_no_text(clip, offsets, tmp_path):
+def test_the_offset_is_what_every_picture_gets_and_no_text(
+    clip: Clip, offsets: dict[float, np.ndarray], tmp_path: Path
+) -> None:
     random = np.random.default_rng(3)
     images = [drawn(things, random) for things in chosen(10, random)]
     folder = clip.saved(tmp_path / "clip", offsets[1.0][0])
@@ -229,7 +242,7 @@ def test_the_offset_is_what_every_picture_gets_and_no_text(clip, offsets, tmp_pa
     assert model.embed(View.TEXT, THINGS) == pytest.approx(unit(clip.embedded("text", THINGS)), abs=1e-4)
 
 
-def test_without_a_push_pictures_and_texts_lie_together(clip, found):
+def test_without_a_push_pictures_and_texts_lie_together(clip: Clip, found: dict[float, list[Found]]) -> None:
     random = np.random.default_rng(4)
     shown = chosen(300, random)
     looks = unit(clip.embedded("vision", [drawn(things, random) for things in shown]))
@@ -244,14 +257,14 @@ def test_without_a_push_pictures_and_texts_lie_together(clip, found):
 
 
 @pytest.mark.parametrize(("count", "most"), [(10, 2.0), (60, 0.15), (1000, 0.003)])
-def test_what_is_usual_for_other_queries_counts_less_the_more_pictures_there_are(count, most):
+def test_what_is_usual_for_other_queries_counts_less_the_more_pictures_there_are(count: int, most: float) -> None:
     random = np.random.default_rng(count)
     usual = random.normal(0.2, 0.1, count)
     near, far = (standardise_across(usual, usual, random.normal(mean, 0.1, (40, count))).mean() for mean in (0.2, 0.6))
     assert abs(near) < 0.1 and 0 < near - far < most
 
 
-def test_the_program_ranks_as_it_does_without_the_gap(found):
+def test_the_program_ranks_as_it_does_without_the_gap(found: dict[float, list[Found]]) -> None:
     (free,) = found[0.0]
     program = {norm: float(np.mean([overlap(one.program, free.program) for one in found[norm]])) for norm in NORMS}
     plain = {norm: float(np.mean([overlap(one.plain, free.plain) for one in found[norm]])) for norm in NORMS}

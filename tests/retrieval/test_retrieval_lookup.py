@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import sqlite3
+from typing import Any
 
 import pytest
 
@@ -28,7 +29,7 @@ def table(rows: list[set[str]]) -> Vocabulary:
     return Vocabulary(connection, WORDS, False)
 
 
-def found(table: Vocabulary, words: list[str], **options) -> set[int]:
+def found(table: Vocabulary, words: list[str], **options: Any) -> set[int]:
     return table.matching(candidate_expression(words, table.frequency, **options))
 
 
@@ -36,17 +37,21 @@ def holding(rows: list[set[str]], *words: str) -> set[int]:
     return {number for number, row in enumerate(rows, 1) if row & set(words)}
 
 
-def test_in_a_small_index_every_row_with_one_of_the_words_is_brought_up(rows, table) -> None:
+def test_in_a_small_index_every_row_with_one_of_the_words_is_brought_up(
+    rows: list[set[str]], table: Vocabulary
+) -> None:
     assert found(table, ["report", "walrus", "annual"]) == holding(rows, "report", "walrus", "annual")
 
 
-def test_words_bring_up_their_families_too(table) -> None:
+def test_words_bring_up_their_families_too(table: Vocabulary) -> None:
     assert candidate_expression(["walrus", "1234567", "tax"], table.frequency) == (
         '"1234567" OR "tax" OR "walrus" OR "walru" *'
     )
 
 
-def test_in_a_large_index_the_rarest_words_count_and_pairs_of_the_others(rows, table, monkeypatch) -> None:
+def test_in_a_large_index_the_rarest_words_count_and_pairs_of_the_others(
+    rows: list[set[str]], table: Vocabulary, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(module, "CANDIDATE_ROWS", 100)
     every = list(COMMON)
     pairs = {number for number, row in enumerate(rows, 1) if len(row & {"report", "annual", "budget"}) > 1}
@@ -55,7 +60,7 @@ def test_in_a_large_index_the_rarest_words_count_and_pairs_of_the_others(rows, t
 
 
 def test_a_row_with_a_rare_and_a_common_word_stands_before_rows_with_the_rare_word_alone(
-    rows, table, monkeypatch
+    rows: list[set[str]], table: Vocabulary, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "CANDIDATE_ROWS", 100)
     best = table.best(candidate_expression(["walrus", "report"], table.frequency), 5)
@@ -63,11 +68,15 @@ def test_a_row_with_a_rare_and_a_common_word_stands_before_rows_with_the_rare_wo
     assert len(both) >= 5 and set(best) <= both
 
 
-def test_the_rarest_word_is_asked_for_however_common_it_is(rows, table, monkeypatch) -> None:
+def test_the_rarest_word_is_asked_for_however_common_it_is(
+    rows: list[set[str]], table: Vocabulary, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(module, "CANDIDATE_ROWS", 1)
     assert found(table, ["report"]) == holding(rows, "report")
 
 
-def test_under_a_filter_every_row_is_brought_up(rows, table, monkeypatch) -> None:
+def test_under_a_filter_every_row_is_brought_up(
+    rows: list[set[str]], table: Vocabulary, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(module, "CANDIDATE_ROWS", 1)
     assert found(table, list(COMMON), bounded=False) == holding(rows, *COMMON)

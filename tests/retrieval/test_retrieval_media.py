@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import tempfile
 from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -21,8 +22,9 @@ from mmsearch.errors import ModelUnavailable, UsageError
 from mmsearch.index import Index
 from mmsearch.indexing import run_models
 from mmsearch.models import builtin, export, registry
+from mmsearch.models.embedder import Embedder
 from mmsearch.models.model_options import ModelOptions
-from mmsearch.query import Part, Query, RunOptions
+from mmsearch.query import Answer, Part, Query, RunOptions
 from mmsearch.retrieval import query_encoding
 from mmsearch.retrieval.query_building import build_query
 from mmsearch.retrieval.query_encoding import QueryEncoders
@@ -35,10 +37,10 @@ EXACT = ModelOptions(device="cpu", dtype="float32")
 CACHE = tempfile.TemporaryDirectory(prefix="mmsearch-tests-")  # no other test may see that models were refused
 
 
-def use_words(patch):
+def use_words(patch: pytest.MonkeyPatch) -> None:
     """The built-in model is one of words; other models are what they are, but no exporter takes them."""
 
-    def refuse(embedder):
+    def refuse(embedder: Embedder) -> None:
         raise ModelUnavailable(f"{embedder.name} is too large to be exported.")
 
     load, provide = run_models.load_embedder, run_models.Models._export
@@ -55,13 +57,13 @@ def use_words(patch):
     patch.setattr(query_encoding, "load_embedder", plain)
 
 
-def film(path, source):
-    command = ["ffmpeg", "-nostdin", "-v", "error", "-y", "-f", "lavfi", "-i", f"{source}s=64x48:r=5:d=2", path]
-    subprocess.run([*command[:-1], "-pix_fmt", "yuv420p", path], check=True)
+def film(path: Path, source: str) -> Path:
+    command = ["ffmpeg", "-nostdin", "-v", "error", "-y", "-f", "lavfi", "-i", f"{source}s=64x48:r=5:d=2"]
+    subprocess.run([*command, "-pix_fmt", "yuv420p", path], check=True)
     return path
 
 
-def picture(path, seed):
+def picture(path: Path, seed: int) -> Path:
     from PIL import Image
 
     squares = np.random.default_rng(seed).integers(0, 255, (4, 4, 3))
@@ -70,7 +72,7 @@ def picture(path, seed):
 
 
 @pytest.fixture(scope="module")
-def media(tmp_path_factory):
+def media(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Pictures, sounds, films and a text."""
     folder = tmp_path_factory.mktemp("media")
     for seed in range(8):
@@ -83,7 +85,7 @@ def media(tmp_path_factory):
     return folder
 
 
-def built(media, top, models):
+def built(media: Path, top: Path, models: tuple[str, ...]) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         use_words(patch)
         assert run(top / "index", media, models=models, dtype="float32", device="cpu").indexed == 16
@@ -91,39 +93,39 @@ def built(media, top, models):
 
 
 @pytest.fixture(scope="module")
-def clip(tmp_path_factory):
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tiny_clip(tmp_path_factory.mktemp("models") / "clip")
 
 
 @pytest.fixture(scope="module")
-def clap(tmp_path_factory):
+def clap(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tiny_clap(tmp_path_factory.mktemp("models") / "clap")
 
 
 @pytest.fixture(scope="module")
-def qwen(tmp_path_factory):
+def qwen(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tiny_qwen3_vl(tmp_path_factory.mktemp("models") / "qwen")
 
 
 @pytest.fixture(scope="module")
-def specialists_once(media, tmp_path_factory, clip, clap):
+def specialists_once(media: Path, tmp_path_factory: pytest.TempPathFactory, clip: Path, clap: Path) -> Path:
     return built(media, tmp_path_factory.mktemp("a"), ("builtin:text", f"{clip}:image", f"{clap}:audio"))
 
 
 @pytest.fixture(scope="module")
-def whole_once(media, tmp_path_factory, qwen):
+def whole_once(media: Path, tmp_path_factory: pytest.TempPathFactory, qwen: Path) -> Path:
     return built(media, tmp_path_factory.mktemp("b"), (str(qwen),))
 
 
 @pytest.fixture
-def specialists(specialists_once, monkeypatch):
+def specialists(specialists_once: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An index with a space for words, one for looks and one for sounds."""
     use_words(monkeypatch)
     return specialists_once
 
 
 @pytest.fixture
-def whole(whole_once, monkeypatch):
+def whole(whole_once: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An index with one space for texts, pictures and films."""
     use_words(monkeypatch)
     return whole_once
@@ -133,15 +135,15 @@ BY_TORCH = RunOptions(query_encoder="torch")
 SHIPS = RunOptions(query_encoder="torch", instruct="Find ships.")
 
 
-def asked(index, text="", options=BY_TORCH, **query):
+def asked(index: Path, text: str = "", options: RunOptions = BY_TORCH, **query: Any) -> Answer:
     return Index.open(index).search(Query(text, **{"min_score": 0.0, "k": 50} | query), options)
 
 
-def names(answer):
+def names(answer: Answer) -> list[str]:
     return [os.path.basename(hit.path).decode() for hit in answer.hits]
 
 
-def raw(index, signal, name, text="", options=BY_TORCH, **query):
+def raw(index: Path, signal: str, name: str, text: str = "", options: RunOptions = BY_TORCH, **query: Any) -> float:
     """What a signal says of a file on its own scale, whether it is among the hits or not."""
     folder = IndexFolder(index)
     with Snapshot(folder) as snapshot:
@@ -151,17 +153,19 @@ def raw(index, signal, name, text="", options=BY_TORCH, **query):
         for number, segment in enumerate(scored.segments):
             files = snapshot.files_of([places[segment].asset_id]).values()
             if any(path.endswith(name.encode()) for of in files for _, path in of):
-                return scored.raw[signal][number]
+                return cast(float, scored.raw[signal][number])
     raise LookupError(name)
 
 
-def pixels(path):
+def pixels(path: Path) -> np.ndarray:
     from PIL import Image
 
     return np.asarray(Image.open(path).convert("RGB"))
 
 
-def test_a_text_is_compared_with_pictures_and_sounds_by_their_models(specialists, media, clip):
+def test_a_text_is_compared_with_pictures_and_sounds_by_their_models(
+    specialists: Path, media: Path, clip: Path
+) -> None:
     model = registry.load(registry.resolve(str(clip)), EXACT)
     text = model.embed(View.TEXT, ["a ferry"], role="query")[0]
     for seed in range(3):
@@ -171,7 +175,9 @@ def test_a_text_is_compared_with_pictures_and_sounds_by_their_models(specialists
     assert names(asked(specialists, "a ferry"))[0] == "ferry.txt"
 
 
-def test_the_command_line_finds_the_identical_picture_sound_and_film_first(specialists, whole, media, tmp_path, capfd):
+def test_the_command_line_finds_the_identical_picture_sound_and_film_first(
+    specialists: Path, whole: Path, media: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     for index, option, name in (
         (specialists, "--image", "p3.png"),
         (specialists, "--audio", "s2.wav"),
@@ -189,14 +195,16 @@ def test_the_command_line_finds_the_identical_picture_sound_and_film_first(speci
         assert err == ("elsewhere.mp4 is compared by its image (clip).\n" if by_frames else "")
 
 
-def test_a_picture_comes_from_standard_input_too(specialists, media, monkeypatch, capfd):
+def test_a_picture_comes_from_standard_input_too(
+    specialists: Path, media: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
     data = (media / "p6.png").read_bytes()
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(data)))
     assert mmsearch(["query", "--image", "-", "-k", "1", "--format", "paths", "--index", str(specialists)]) == 0
     assert capfd.readouterr() == (f"{media / 'p6.png'}\n", "")
 
 
-def test_text_and_picture_are_one_input_where_the_model_fuses_them(whole, media, qwen):
+def test_text_and_picture_are_one_input_where_the_model_fuses_them(whole: Path, media: Path, qwen: Path) -> None:
     model = registry.load(registry.resolve(str(qwen)), EXACT)
     fused = model.embed_pair("a red ferry", pixels(media / "p1.png"), role="query")
     stored = model.embed(View.IMAGE, [pixels(media / "p2.png")])[0]
@@ -204,17 +212,17 @@ def test_text_and_picture_are_one_input_where_the_model_fuses_them(whole, media,
     assert found == pytest.approx(fused @ stored, abs=5e-3)
 
 
-def test_text_and_picture_are_fused_by_score_elsewhere(specialists, media):
+def test_text_and_picture_are_fused_by_score_elsewhere(specialists: Path, media: Path) -> None:
     images = (bytes(media / "p1.png"),)
     text, picture, both = (
-        raw(specialists, "clip:image", "p4.png", *words, images=shown)
-        for words, shown in ((["the"], ()), ([], images), (["the"], images))
+        raw(specialists, "clip:image", "p4.png", words, images=shown)
+        for words, shown in (("the", ()), ("", images), ("the", images))
     )
     assert both == pytest.approx((text + picture) / 2, abs=1e-5)
     assert {"ferry.txt", "p1.png"} <= set(names(asked(specialists, "ferry", images=images))[:3])
 
 
-def test_several_pictures_are_one_query_of_their_sum(specialists, media, clip):
+def test_several_pictures_are_one_query_of_their_sum(specialists: Path, media: Path, clip: Path) -> None:
     model = registry.load(registry.resolve(str(clip)), EXACT)
     one, other, third = model.embed(View.IMAGE, [pixels(media / f"p{seed}.png") for seed in (1, 2, 3)])
     images = (bytes(media / "p1.png"), bytes(media / "p2.png"))
@@ -222,7 +230,9 @@ def test_several_pictures_are_one_query_of_their_sum(specialists, media, clip):
     assert raw(specialists, "clip:image", "p3.png", images=images) == pytest.approx(expected, abs=2e-3)
 
 
-def test_a_file_outside_is_compared_by_what_it_shows_and_by_its_words(specialists, media, tmp_path):
+def test_a_file_outside_is_compared_by_what_it_shows_and_by_its_words(
+    specialists: Path, media: Path, tmp_path: Path
+) -> None:
     from PIL import Image
 
     captioned = tmp_path / "outside.jpg"
@@ -234,7 +244,7 @@ def test_a_file_outside_is_compared_by_what_it_shows_and_by_its_words(specialist
     assert names(answer)[0] == "p4.png" and "ferry.txt" in names(answer)
 
 
-def test_what_no_model_sees_or_hears_is_said(specialists, whole, media, tmp_path):
+def test_what_no_model_sees_or_hears_is_said(specialists: Path, whole: Path, media: Path, tmp_path: Path) -> None:
     sound = bytes(media / "s1.wav")
     unheard = asked(whole, audios=(sound,))
     assert unheard.notes == ("qwen can't hear s1.wav, and there are no words to search by.",) and not unheard.hits
@@ -246,7 +256,9 @@ def test_what_no_model_sees_or_hears_is_said(specialists, whole, media, tmp_path
         asked(specialists, images=(bytes(broken),))
 
 
-def test_words_that_name_a_file_or_a_url_are_words(whole, media, qwen, monkeypatch):  # T1
+def test_words_that_name_a_file_or_a_url_are_words(
+    whole: Path, media: Path, qwen: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:  # T1
     model = registry.load(registry.resolve(str(qwen)), EXACT)
     stored = model.embed(View.IMAGE, [pixels(media / "p2.png")])[0]
     for text in (str(media / "p2.png"), "http://127.0.0.1:9/p2.png", "data:image/png;base64,AAAA"):
@@ -254,7 +266,9 @@ def test_words_that_name_a_file_or_a_url_are_words(whole, media, qwen, monkeypat
         assert raw(whole, "qwen:image", "p2.png", text) == pytest.approx(expected, abs=5e-3)
 
 
-def test_an_instruction_reaches_the_models_that_follow_one(specialists, whole, media, qwen):
+def test_an_instruction_reaches_the_models_that_follow_one(
+    specialists: Path, whole: Path, media: Path, qwen: Path
+) -> None:
     model = registry.load(registry.resolve(str(qwen)), EXACT)
     stored = model.embed(View.IMAGE, [pixels(media / "p2.png")])[0]
     told = model.embed(View.TEXT, ["ferry"], role="query", instruction="Find ships.")[0]
@@ -268,7 +282,7 @@ def test_an_instruction_reaches_the_models_that_follow_one(specialists, whole, m
     ]
 
 
-def test_the_encoder_of_words_can_be_chosen(specialists):
+def test_the_encoder_of_words_can_be_chosen(specialists: Path) -> None:
     with pytest.raises(ModelUnavailable) as raised:
         asked(specialists, "ferry", RunOptions(query_encoder="onnx"))
     assert raised.value.sentence == "clip can't answer without torch: clip is too large to be exported."
@@ -278,7 +292,7 @@ def test_the_encoder_of_words_can_be_chosen(specialists):
     assert chosen.notes == () and names(chosen)[0] == "ferry.txt"
 
 
-def test_a_missing_encoder_is_made_up_for_and_said(whole, tmp_path):
+def test_a_missing_encoder_is_made_up_for_and_said(whole: Path, tmp_path: Path) -> None:
     for part in (Path(CACHE.name) / "mmsearch" / "encoders").iterdir():
         shutil.rmtree(part)
     answer = asked(whole, "ferry", RunOptions())
@@ -290,7 +304,7 @@ def test_a_missing_encoder_is_made_up_for_and_said(whole, tmp_path):
     assert asked(whole, "ferry", RunOptions()).notes == ()  # that is noted, and not told again
 
 
-def test_unwanted_words_weigh_against_pictures_and_pictures_against_words(specialists, media):
+def test_unwanted_words_weigh_against_pictures_and_pictures_against_words(specialists: Path, media: Path) -> None:
     image = (bytes(media / "p3.png"),)
     plain, less = asked(specialists, images=image), asked(specialists, images=image, minus=(Part("ferry"),))
     assert names(plain)[0] == names(less)[0] == "p3.png"

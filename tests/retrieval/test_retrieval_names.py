@@ -3,6 +3,8 @@
 import itertools
 import random
 import string
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,14 +14,14 @@ from mmsearch.retrieval.names import close_words
 from mmsearch.retrieval.query_parsing import identifiers, is_name, names_meant, parse
 
 
-def found(searched, text, **query):
+def found(searched: Path, text: str, **query: Any) -> list[str]:
     """The paths of the hits, relative to the folder, best first."""
     hits = Index.open(searched / "index").search(Query(text, min_score=0.0, **query)).hits
     top = len(bytes(searched / "media")) + 1
     return [hit.path[top:].decode() for hit in hits]
 
 
-def terms(searched, text):
+def terms(searched: Path, text: str) -> tuple[str, ...]:
     """What the names signal of the first hit matched."""
     first = Index.open(searched / "index").search(Query(text, min_score=0.0)).hits[0]
     return next(signal.terms for signal in first.signals if signal.name == "names")
@@ -48,54 +50,56 @@ def terms(searched, text):
         ('"inv 0817 reminder"', "letters/inv_0817_reminder.txt"),
     ],
 )
-def test_the_one_file_that_is_meant_comes_first_among_those_that_share_parts(searched, typed, first):
+def test_the_one_file_that_is_meant_comes_first_among_those_that_share_parts(
+    searched: Path, typed: str, first: str
+) -> None:
     assert found(searched, typed)[0] == first
 
 
-def test_a_quoted_phrase_finds_only_what_holds_it_in_its_text_or_name(searched):
+def test_a_quoted_phrase_finds_only_what_holds_it_in_its_text_or_name(searched: Path) -> None:
     assert found(searched, '"silver moon"') == ["poem.txt"]
     assert found(searched, '"annual report"') == ["annual_report.txt"]
     assert found(searched, '"silver report"') == []
 
 
-def test_the_beginning_of_a_name_finds_it(searched):
+def test_the_beginning_of_a_name_finds_it(searched: Path) -> None:
     assert found(searched, "annu")[0] == "annual_report.txt"
     assert found(searched, "minu")[0] == "old/minutes.txt"
     assert terms(searched, "annu") == ("annu",)
 
 
-def test_a_misspelled_name_is_found_and_explained(searched):
+def test_a_misspelled_name_is_found_and_explained(searched: Path) -> None:
     assert found(searched, "anual reprot")[0] == "annual_report.txt"
     assert terms(searched, "anual reprot") == ("anual~annual", "reprot~report")
     assert found(searched, "remidner")[0] == "letters/inv_0817_reminder.txt"
 
 
-def test_a_misspelled_name_counts_less_than_a_right_one(searched):
+def test_a_misspelled_name_counts_less_than_a_right_one(searched: Path) -> None:
     index = Index.open(searched / "index")
     wrong, right = (index.search(Query(text, min_score=0.0)).hits[0] for text in ("anual reprot", "annual report"))
     assert wrong.path == right.path and wrong.score < right.score / 2
 
 
-def test_words_that_stand_somewhere_and_numbers_are_not_corrected(searched):
+def test_words_that_stand_somewhere_and_numbers_are_not_corrected(searched: Path) -> None:
     assert terms(searched, "annual report") == ("annual", "report")
     hits = Index.open(searched / "index").search(Query("inv_0871", min_score=0.0)).hits
     assert not any("~" in term for hit in hits for signal in hit.signals for term in signal.terms)
 
 
-def test_an_excluded_word_leaves_out_names_and_texts_with_it(searched):
+def test_an_excluded_word_leaves_out_names_and_texts_with_it(searched: Path) -> None:
     assert set(found(searched, "report board revenue")) >= {"annual_report.txt", "report_draft.txt", "old/minutes.txt"}
     left = found(searched, "report board revenue -draft", k=50)
     assert "annual_report.txt" in left and not {"report_draft.txt", "old/minutes.txt"} & set(left)
     assert "old/minutes.txt" not in found(searched, "minutes -draft", k=50)
 
 
-def test_contributions_sum_to_the_score_for_names_and_identifiers(searched):
+def test_contributions_sum_to_the_score_for_names_and_identifiers(searched: Path) -> None:
     for text in ("RB-2024/117 bakery", "inv_0817", "anual reprot board", "annu"):
         for hit in Index.open(searched / "index").search(Query(text, min_score=0.0)).hits:
             assert sum(signal.contribution for signal in hit.signals) == pytest.approx(hit.score)
 
 
-def distance(one, other):
+def distance(one: str, other: str) -> int:
     """Damerau-Levenshtein by the textbook recursion with adjacent transpositions."""
     table = {}
     for i, j in itertools.product(range(len(one) + 1), range(len(other) + 1)):
@@ -111,7 +115,7 @@ def distance(one, other):
     return table[len(one), len(other)]
 
 
-def slipped(word, chance):
+def slipped(word: str, chance: random.Random) -> str:
     """The word with one letter left out, doubled, changed, or exchanged with the next."""
     at = chance.randrange(len(word) - 1)
     letter = chance.choice(string.ascii_lowercase)
@@ -125,7 +129,7 @@ def slipped(word, chance):
     )
 
 
-def test_close_words_are_those_of_brute_force():
+def test_close_words_are_those_of_brute_force() -> None:
     chance = random.Random(4)
     vocabulary = sorted({"".join(chance.choices("abcd", k=chance.randint(3, 10))) for _ in range(400)})
     some = 0
@@ -140,21 +144,21 @@ def test_close_words_are_those_of_brute_force():
     assert some > 30
 
 
-def test_short_words_and_words_with_digits_have_no_slips():
+def test_short_words_and_words_with_digits_have_no_slips() -> None:
     assert close_words("cat", ["bat", "cats"]) == ()
     assert close_words("inv0871", ["inv0817"]) == ()
     assert close_words("reprot", ["report", "resort"]) == ("report",)
     assert close_words("documantaton", ["documentation", "document"]) == ("documentation",)
 
 
-def test_what_counts_as_an_identifier():
+def test_what_counts_as_an_identifier() -> None:
     typed = "Invoice RB-2024/117, of 2024 (no. 4711), 3 rolls, ISO9001: 19th"
     assert identifiers(parse(typed)) == {
         "rb 2024 117": "rb-2024/117", "4711": "4711", "iso9001": "iso9001", "19th": "19th",
     }  # fmt: skip
 
 
-def test_a_name_is_meant_with_or_without_its_ending_and_folder():
+def test_a_name_is_meant_with_or_without_its_ending_and_folder() -> None:
     meant = names_meant(parse("Old/Minutes"))
     assert is_name(b"old/minutes.txt", meant) and is_name(b"a/old/minutes.pdf", meant)
     assert not is_name(b"minutes.txt", meant) and not is_name(b"old/minutes/copy.txt", meant)

@@ -2,33 +2,36 @@
 
 import os
 import time
+from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from mmsearch.errors import UsageError
 from mmsearch.index import Index
-from mmsearch.query import Filter, Part, Query
+from mmsearch.query import Answer, Filter, Hit, Part, Query
 from mmsearch.retrieval.query_building import _summed
 from mmsearch.retrieval.signals import Vector
 from mmsearch.store.spaces import SpaceRow
 
 
-def search(searched, text="", **query):
+def search(searched: Path, text: str = "", **query: Any) -> Answer:
     return Index.open(searched / "index").search(Query(text, **{"min_score": 0.0} | query))
 
 
-def names(searched, answer):
+def names(searched: Path, answer: Answer) -> list[str]:
     top = len(bytes(searched / "media")) + 1
     return [hit.path[top:].decode() for hit in answer.hits]
 
 
-def file(searched, name, weight=1.0):
+def file(searched: Path, name: str, weight: float = 1.0) -> Part:
     return Part(file=bytes(searched / "media" / name), weight=weight)
 
 
-def test_similar_is_a_query_that_is_like_the_file(searched):
+def test_similar_is_a_query_that_is_like_the_file(searched: Path) -> None:
     index = Index.open(searched / "index")
     path = bytes(searched / "media" / "apple_pie.txt")
     wanted = Query(min_score=0.0)
@@ -37,19 +40,19 @@ def test_similar_is_a_query_that_is_like_the_file(searched):
     assert names(searched, alike)[0] == "pear_tart.txt" and "apple_pie.txt" not in names(searched, alike)
 
 
-def test_a_like_file_moves_an_ambiguous_word_its_way(searched):
+def test_a_like_file_moves_an_ambiguous_word_its_way(searched: Path) -> None:
     assert names(searched, search(searched, "apple", like=(file(searched, "pear_tart.txt"),)))[0] == "apple_pie.txt"
     towards = search(searched, "apple", like=(file(searched, "pear_tart.txt"),)).hits
     plain = search(searched, "apple").hits
     assert gap(towards, b"apple_pie.txt", b"apple_computer.txt") > gap(plain, b"apple_pie.txt", b"apple_computer.txt")
 
 
-def gap(hits, one, other):
+def gap(hits: Sequence[Hit], one: bytes, other: bytes) -> float:
     scores = {os.path.basename(hit.path): hit.score for hit in hits}
     return scores.get(one, 0.0) - scores.get(other, 0.0)
 
 
-def test_minus_words_and_minus_files_take_off_and_do_not_exclude(searched):
+def test_minus_words_and_minus_files_take_off_and_do_not_exclude(searched: Path) -> None:
     plain = gap(search(searched, "apple").hits, b"apple_computer.txt", b"apple_pie.txt")
     for minus in (Part("sweet dessert"), file(searched, "pear_tart.txt")):
         hits = search(searched, "apple", minus=(minus,)).hits
@@ -57,13 +60,13 @@ def test_minus_words_and_minus_files_take_off_and_do_not_exclude(searched):
         assert gap(hits, b"apple_computer.txt", b"apple_pie.txt") > plain
 
 
-def test_a_heavier_minus_takes_off_more(searched):
+def test_a_heavier_minus_takes_off_more(searched: Path) -> None:
     answers = [search(searched, "apple", minus=(Part("dessert", weight=weight),)) for weight in (0.1, 0.5, 1.0)]
     gaps = [gap(answer.hits, b"apple_computer.txt", b"apple_pie.txt") for answer in answers]
     assert gaps == sorted(gaps) and gaps[0] < gaps[2]
 
 
-def test_contributions_of_every_part_sum_to_the_score(searched):
+def test_contributions_of_every_part_sum_to_the_score(searched: Path) -> None:
     like, minus = file(searched, "pear_tart.txt", 0.5), Part("company laptops", weight=0.1)
     hits = search(searched, "apple number 4711", like=(like,), minus=(minus,)).hits
     spoken = {signal.name for hit in hits for signal in hit.signals}
@@ -75,7 +78,7 @@ def test_contributions_of_every_part_sum_to_the_score(searched):
     assert taken.contribution < 0 and taken.terms == ("company", "laptops")
 
 
-def test_a_file_that_is_not_in_the_index_is_compared_by_its_words(searched, tmp_path):
+def test_a_file_that_is_not_in_the_index_is_compared_by_its_words(searched: Path, tmp_path: Path) -> None:
     outside = tmp_path / "outside.txt"
     outside.write_text("We baked fruit with sugar in the oven for dessert.")
     answer = search(searched, like=(Part(file=bytes(outside)),))
@@ -83,14 +86,14 @@ def test_a_file_that_is_not_in_the_index_is_compared_by_its_words(searched, tmp_
     assert answer.notes == ("outside.txt is not in the index: it is compared by the words in it.",)
 
 
-def test_all_like_files_are_left_out_of_the_hits_even_by_name(searched):
+def test_all_like_files_are_left_out_of_the_hits_even_by_name(searched: Path) -> None:
     answer = search(
         searched, "apple", like=(file(searched, "apple_pie.txt"), file(searched, "apple_computer.txt")), k=50
     )
     assert not {"apple_pie.txt", "apple_computer.txt"} & set(names(searched, answer)) and answer.hits
 
 
-def test_what_cannot_be_a_part_is_refused_with_a_hint(searched, tmp_path):
+def test_what_cannot_be_a_part_is_refused_with_a_hint(searched: Path, tmp_path: Path) -> None:
     (tmp_path / "odd.bin").write_bytes(bytes(range(256)) * 8)
     (tmp_path / "empty.txt").write_text(" \n")
     picture(tmp_path / "plain.png")
@@ -104,13 +107,13 @@ def test_what_cannot_be_a_part_is_refused_with_a_hint(searched, tmp_path):
             search(searched, like=(file(searched, place),))
 
 
-def picture(path):
+def picture(path: Path) -> None:
     from PIL import Image
 
     Image.new("RGB", (64, 64), (200, 30, 30)).save(path)
 
 
-def test_a_picture_without_words_goes_with_text_and_alone_finds_nothing(searched, tmp_path):
+def test_a_picture_without_words_goes_with_text_and_alone_finds_nothing(searched: Path, tmp_path: Path) -> None:
     picture(tmp_path / "plain.png")
     images = (bytes(tmp_path / "plain.png"),)
     said = "builtin can't see plain.png, and there are no words to search by."
@@ -120,7 +123,7 @@ def test_a_picture_without_words_goes_with_text_and_alone_finds_nothing(searched
     assert (alone.hits, alone.notes) == ((), (said,))
 
 
-def test_a_query_of_nothing_wanted_is_refused(searched):
+def test_a_query_of_nothing_wanted_is_refused(searched: Path) -> None:
     for query in (
         Query(), Query("  "), Query("-apple"), Query('-"apple pie"'), Query(minus=(Part("apple"),)),
         Query("!!! ... ---"), Query("apple", minus=(Part("  "),)),
@@ -139,7 +142,7 @@ def test_a_query_of_nothing_wanted_is_refused(searched):
         "🍎 apple", "-", 'apple -"never there"',
     ],
 )  # fmt: skip
-def test_signs_of_query_languages_are_only_signs(searched, typed):
+def test_signs_of_query_languages_are_only_signs(searched: Path, typed: str) -> None:
     if typed == "-":
         with pytest.raises(UsageError):
             search(searched, typed)
@@ -147,23 +150,23 @@ def test_signs_of_query_languages_are_only_signs(searched, typed):
         assert {"apple_pie.txt", "apple_computer.txt"} & set(names(searched, search(searched, typed))[:2])
 
 
-def test_right_to_left_text_finds_its_file(searched):
+def test_right_to_left_text_finds_its_file(searched: Path) -> None:
     assert names(searched, search(searched, "گربه"))[0] == "persian.txt"
     assert names(searched, search(searched, '"روی دیوار"')) == ["persian.txt"]
 
 
-def test_signs_that_no_model_reads_find_nothing_and_say_so(searched):
+def test_signs_that_no_model_reads_find_nothing_and_say_so(searched: Path) -> None:
     answer = search(searched, "🦄")
     assert (answer.hits, answer.notes) == ((), ("The model builtin can't read the signs of this query.",))
 
 
-def test_stop_words_alone_find_what_holds_them(searched):
+def test_stop_words_alone_find_what_holds_them(searched: Path) -> None:
     hits = search(searched, "the of and").hits
     assert hits and all(0 < hit.score <= 1 for hit in hits)
 
 
 @pytest.mark.parametrize("unit", ["apple ", "x", '"', "-a ", "apple-1/2 ", "🍎", "漢字", '"apple" ', "a\n"])
-def test_a_query_of_100_000_characters_takes_less_than_two_seconds(searched, unit):
+def test_a_query_of_100_000_characters_takes_less_than_two_seconds(searched: Path, unit: str) -> None:
     typed = ("apple pie " + unit * 100_000)[:100_000]
     search(searched, "warm up")
     began = time.process_time()
@@ -171,7 +174,7 @@ def test_a_query_of_100_000_characters_takes_less_than_two_seconds(searched, uni
     assert time.process_time() - began < 2
 
 
-def test_100_000_different_words_take_less_than_two_seconds(searched):
+def test_100_000_different_words_take_less_than_two_seconds(searched: Path) -> None:
     typed = "apple pie " + " ".join(f"word{number}" for number in range(10_000))
     search(searched, "warm up")
     began = time.process_time()
@@ -191,28 +194,28 @@ def test_100_000_different_words_take_less_than_two_seconds(searched):
         Filter(languages=("xx",)),
     ],
 )
-def test_a_filter_that_nothing_passes_gives_no_hit_and_says_so(searched, where):
+def test_a_filter_that_nothing_passes_gives_no_hit_and_says_so(searched: Path, where: Filter) -> None:
     answer = search(searched, "apple", where=where)
     assert (answer.hits, answer.notes) == ((), ("No file of the index passes the filters.",))
 
 
-def vector(*numbers, token_coverage=1.0):
+def vector(*numbers: float, token_coverage: float = 1.0) -> Vector:
     space = SpaceRow(1, "toy", {}, {}, len(numbers), ("text", "image"))
     return Vector(space, "text", np.array(numbers, np.float32), token_coverage)
 
 
-def test_vectors_are_added_by_weight_and_brought_back_to_length_one():
+def test_vectors_are_added_by_weight_and_brought_back_to_length_one() -> None:
     (one,) = _summed([(1.0, vector(1, 0)), (0.5, vector(0, 1)), (-0.5, vector(1, 0))])
     np.testing.assert_allclose(one.vector, np.array([0.5, 0.5]) / np.sqrt(0.5), atol=1e-6)
     (alone,) = _summed([(3.0, vector(0, 1))])
     np.testing.assert_array_equal(alone.vector, [0, 1])
 
 
-def test_a_view_with_nothing_wanted_or_nothing_left_is_not_asked():
+def test_a_view_with_nothing_wanted_or_nothing_left_is_not_asked() -> None:
     assert _summed([(-1.0, vector(1, 0))]) == []
     assert _summed([(1.0, vector(1, 0)), (-1.0, vector(1, 0))]) == []
 
 
-def test_a_text_counts_as_far_as_the_model_can_read_it():
+def test_a_text_counts_as_far_as_the_model_can_read_it() -> None:
     (one,) = _summed([(1.0, vector(1, 0, token_coverage=0.0)), (1.0, vector(0, 1))])
     assert one.vector[1] > 0.999 and one.token_coverage == 0.5

@@ -23,14 +23,16 @@ from mmsearch.retrieval.ranking import (
 )
 
 
-def plain_strength(z):
+def plain_strength(z: float | None) -> float:
     """A z counts as itself; below 0.05 it fades to nothing without losing its order."""
     if z is None:
         return 0.0
     return z if z > 0.05 else 0.05 * math.exp(z - 0.05)
 
 
-def plain_score(found, coverage, words, views):
+def plain_score(
+    found: list[float], coverage: list[float], words: list[bool], views: list[tuple[list[float | None], float]]
+) -> list[float]:
     """The docstring's formula for one query, without numpy: views are (z or None by candidate, readable)."""
     token_coverage = max((share for z, share in views if any(one is not None for one in z)), default=0.0)
     explained = max(coverage, default=0.0)
@@ -44,7 +46,7 @@ def plain_score(found, coverage, words, views):
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_scores_are_the_formula_in_0_to_1_and_contributions_sum_to_them(seed):
+def test_scores_are_the_formula_in_0_to_1_and_contributions_sum_to_them(seed: int) -> None:
     rng = np.random.default_rng(seed)
     count = int(rng.integers(1, 12))
     coverage = rng.random(count)
@@ -62,7 +64,7 @@ def test_scores_are_the_formula_in_0_to_1_and_contributions_sum_to_them(seed):
     assert ((ranking.score >= 0) & (ranking.score <= 1)).all()
 
 
-def test_a_photo_without_words_beats_mediocre_passages_when_its_look_is_strong():
+def test_a_photo_without_words_beats_mediocre_passages_when_its_look_is_strong() -> None:
     nan = math.nan
     found = Found(np.array([0.2, 0.15, 0.0]), np.array([0.4, 0.3, 0.0]), [()] * 3)
     views = [ViewScores("a:text", np.array([2.0, 1.0, nan])), ViewScores("b:image", np.array([nan, nan, 8.0]))]
@@ -70,7 +72,7 @@ def test_a_photo_without_words_beats_mediocre_passages_when_its_look_is_strong()
     assert score.argmax() == 2
 
 
-def test_a_missing_view_changes_nothing():
+def test_a_missing_view_changes_nothing() -> None:
     found = Found(np.array([0.5, 0.1]), np.array([0.6, 0.2]), [()] * 2)
     text = ViewScores("a:text", np.array([3.0, 5.0]))
     absent = ViewScores("b:image", np.full(2, math.nan))
@@ -78,13 +80,13 @@ def test_a_missing_view_changes_nothing():
     assert fuse(found, words, [text, absent]).score == pytest.approx(fuse(found, words, [text]).score)
 
 
-def test_a_query_that_the_model_cannot_read_is_ranked_by_its_words():
+def test_a_query_that_the_model_cannot_read_is_ranked_by_its_words() -> None:
     found = Found(np.array([0.1, 0.5, 0.3]), np.array([0.2, 0.6, 0.4]), [()] * 3)
     views = [ViewScores("a:text", np.array([9.0, 0.0, 3.0]), token_coverage=0.0)]
     assert fuse(found, np.ones(3, bool), views).score == pytest.approx(found.found)
 
 
-def test_one_kind_is_ranked_as_by_its_cosines():
+def test_one_kind_is_ranked_as_by_its_cosines() -> None:
     rng = np.random.default_rng(1)
     vectors = rng.normal(size=(50, 32)) + 1
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
@@ -96,7 +98,7 @@ def test_one_kind_is_ranked_as_by_its_cosines():
 
 
 @pytest.mark.parametrize("count", [1, 2, 5])
-def test_small_views_give_finite_steady_figures(count):
+def test_small_views_give_finite_steady_figures(count: int) -> None:
     background = np.eye(8)[:count]
     spread = view_spread(background)
     assert spread == pytest.approx(1.0)
@@ -117,7 +119,7 @@ def test_small_views_give_finite_steady_figures(count):
         ("", [], 1.0),
     ],
 )
-def test_the_readable_share_counts_letters_in_pieces_of_two_or_more(text, tokens, share):
+def test_the_readable_share_counts_letters_in_pieces_of_two_or_more(text: str, tokens: list[str], share: float) -> None:
     offsets, at = [], 0
     for token in tokens:
         length = 1 if token == "[UNK]" else len(token.removeprefix("##"))
@@ -141,12 +143,14 @@ def test_the_readable_share_counts_letters_in_pieces_of_two_or_more(text, tokens
         ("猫", [("çĮ", 0, 1), ("«", 0, 1)], True, 0.0),  # and here two
     ],
 )
-def test_what_can_be_read_is_told_for_every_kind_of_tokenizer(text, tokens, single_characters, share):
+def test_what_can_be_read_is_told_for_every_kind_of_tokenizer(
+    text: str, tokens: list[tuple[str, int, int]], single_characters: bool, share: float
+) -> None:
     offsets = [(start, end) for _, start, end in tokens]
     assert token_coverage(text, [token for token, _, _ in tokens], offsets, single_characters) == pytest.approx(share)
 
 
-def test_similarities_across_the_modality_gap_are_measured_by_their_own_spread():
+def test_similarities_across_the_modality_gap_are_measured_by_their_own_spread() -> None:
     rng = np.random.default_rng(0)
     photos = rng.normal(0.2, 0.03, 400)  # what CLIP gives an unrelated text and photos
     z = standardise_across(np.array([0.32, 0.2]), photos, np.empty(0))
@@ -156,7 +160,7 @@ def test_similarities_across_the_modality_gap_are_measured_by_their_own_spread()
         assert np.isfinite(standardise_across(np.array([0.3]), few, np.empty(0))).all()
 
 
-def test_the_query_itself_is_found_among_others_that_are_nearly_the_same():
+def test_the_query_itself_is_found_among_others_that_are_nearly_the_same() -> None:
     cosines = np.array([1.0, 0.999, 0.96, 0.9, 0.2, np.nan])
     z = identical_media(cosines)
     assert z[0] ** 2 / (z[0] ** 2 + HALF**2) == pytest.approx(0.9)
@@ -164,7 +168,7 @@ def test_the_query_itself_is_found_among_others_that_are_nearly_the_same():
 
 
 @pytest.mark.parametrize("count", [1, 2, 5])
-def test_in_a_small_view_other_texts_say_what_is_usual(count):
+def test_in_a_small_view_other_texts_say_what_is_usual(count: int) -> None:
     rng = np.random.default_rng(count)
     usual, others = rng.normal(0.2, 0.03, count), rng.normal(0.2, 0.03, (40, count))
     right, wrong = standardise_across(np.array([0.32, 0.2]), usual, others)

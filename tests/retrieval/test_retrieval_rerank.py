@@ -1,7 +1,9 @@
 """The reranking seat: neighbouring words count, scores stay on their scale and are explained to the last digit."""
 
 import math
+from collections.abc import Iterator
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,7 +18,7 @@ from mmsearch.retrieval.term_matching import REACH, term_proximity
 WEIGHTS = {"red": 2.0, "car": 1.0, "show": 3.0}
 
 
-def defined(words, weights, text):
+def defined(words: list[str], weights: dict[str, float], text: list[str]) -> float:
     """The definition, word for word."""
     reached = total = 0.0
     for one, other in pairwise(words):
@@ -40,14 +42,14 @@ def defined(words, weights, text):
         [],
     ],
 )
-def test_nearness_is_what_it_says(text):
+def test_nearness_is_what_it_says(text: list[str]) -> None:
     judged = term_proximity(["red", "car", "show"], WEIGHTS, [text])
     assert judged == pytest.approx([defined(["red", "car", "show"], WEIGHTS, text)])
     assert 0 <= judged[0] <= 1
 
 
 @pytest.mark.parametrize("words", [[], ["red"], ["red", "red"]])
-def test_a_query_without_pairs_says_nothing(words):
+def test_a_query_without_pairs_says_nothing(words: list[str]) -> None:
     assert term_proximity(words, WEIGHTS, [["red", "car"], []]) == [0.0, 0.0]
 
 
@@ -63,27 +65,29 @@ def test_a_query_without_pairs_says_nothing(words):
         ([0.9, 0.5, 0.4, 0.3, 0.2], [0.1, None, 0.8, None, 0.7], [(2, 0.8), (1, 0.5), (4, 0.5), (3, 0.3), (0, 0.1)]),
     ],
 )
-def test_judged_places_change_seats_among_themselves(scores, said, wanted):
+def test_judged_places_change_seats_among_themselves(
+    scores: list[float], said: list[float | None], wanted: list[tuple[int, float]]
+) -> None:
     assert merge_into_ranks(scores, said) == wanted
 
 
-def test_whatever_a_model_says_the_others_keep_their_place_and_scores_fall():
+def test_whatever_a_model_says_the_others_keep_their_place_and_scores_fall() -> None:
     draw = np.random.default_rng(5)
     for _ in range(300):
         count = int(draw.integers(1, 12))
         scores = sorted(draw.random(count).tolist(), reverse=True)
-        said = [None if draw.random() < 0.4 else float(draw.random()) for _ in range(count)]
+        said: list[float | None] = [None if draw.random() < 0.4 else float(draw.random()) for _ in range(count)]
         order = merge_into_ranks(scores, said)
         new = [score for _, score in order]
         assert sorted(number for number, _ in order) == list(range(count))
         assert all(order[at] == (at, scores[at]) for at in range(count) if said[at] is None)
         assert new == sorted(new, reverse=True) and all(0 <= score <= 1 for score in new)
-        judged = [said[number] for number, _ in order if said[number] is not None]
+        judged = [score for score in (said[number] for number, _ in order) if score is not None]
         assert judged == sorted(judged, reverse=True)
 
 
 @pytest.fixture(scope="module")
-def index(tmp_path_factory):
+def index(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     with pytest.MonkeyPatch.context() as patch:
         use_word_model(patch.setattr)
         base = tmp_path_factory.mktemp("rerank")
@@ -96,7 +100,7 @@ def index(tmp_path_factory):
         yield base / "index"
 
 
-def test_words_that_stand_together_come_first_and_scores_are_explained(index):
+def test_words_that_stand_together_come_first_and_scores_are_explained(index: Path) -> None:
     plain = Index.open(index).search(Query("salt lake", min_score=0, names=False)).hits
     again = Index.open(index).search(Query("salt lake", min_score=0, names=False), RunOptions(rerank="builtin")).hits
     assert again[0].path.endswith(b"together.txt")
@@ -108,7 +112,7 @@ def test_words_that_stand_together_come_first_and_scores_are_explained(index):
         assert 0 <= before[hit.path] <= hit.score <= 1
 
 
-def test_what_is_not_judged_keeps_its_place_below(index):
+def test_what_is_not_judged_keeps_its_place_below(index: Path) -> None:
     plain = Index.open(index).search(Query("salt lake", min_score=0, names=False)).hits
     again = (
         Index.open(index)
@@ -120,14 +124,14 @@ def test_what_is_not_judged_keeps_its_place_below(index):
     assert judged == [True] + [False] * (len(again) - 1)
 
 
-def test_reranking_does_not_lift_a_query_over_the_cutoff(index):
+def test_reranking_does_not_lift_a_query_over_the_cutoff(index: Path) -> None:
     text = "lake quantum salt chromodynamics lattice gauge boson"
     assert bool(Index.open(index).search(Query(text)).hits) == bool(
         Index.open(index).search(Query(text), RunOptions(rerank="builtin")).hits
     )
 
 
-def test_a_cutoff_holds_for_the_scores_that_are_shown(index):
+def test_a_cutoff_holds_for_the_scores_that_are_shown(index: Path) -> None:
     every = Index.open(index).search(Query("salt lake", min_score=0, names=False), RunOptions(rerank="builtin")).hits
     least = every[0].score
     kept = Index.open(index).search(Query("salt lake", min_score=least, names=False), RunOptions(rerank="builtin"))

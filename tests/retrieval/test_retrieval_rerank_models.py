@@ -5,6 +5,9 @@ import os
 import shutil
 import socket
 import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -20,7 +23,7 @@ from mmsearch.models.model_options import ModelOptions
 from mmsearch.models.registry import resolve
 from mmsearch.models.reranker import Candidate
 from mmsearch.models.rerankers import load_reranker
-from mmsearch.query import Part, Query, RunOptions
+from mmsearch.query import Answer, Part, Query, RunOptions
 from mmsearch.retrieval import model_reranking
 from mmsearch.retrieval.ad_hoc_files import Files, source_of
 from mmsearch.retrieval.model_reranking import with_image
@@ -36,7 +39,7 @@ TEXTS = {
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory):
+def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A folder with an index over text, a PDF and pictures, and two rerankers."""
     with pytest.MonkeyPatch.context() as patch:
         use_word_model(patch.setattr)
@@ -51,7 +54,7 @@ def place(tmp_path_factory):
         yield base
 
 
-def asked(place, model="marco", **query):
+def asked(place: Path, model: str = "marco", **query: Any) -> Answer:
     given = {name: query.pop(name) for name in ("rerank_top", "rerank_seconds", "instruct") if name in query}
     options = RunOptions(rerank=str(place / model) if "/" not in model else model, **given)
     return Index.open(place / "index").search(
@@ -59,11 +62,11 @@ def asked(place, model="marco", **query):
     )
 
 
-def names(answer) -> list[str]:
+def names(answer: Answer) -> list[str]:
     return [os.fsdecode(os.path.basename(hit.path)) for hit in answer.hits]
 
 
-def said(answer) -> dict[str, float]:
+def said(answer: Answer) -> dict[str, float]:
     """What the model said of each hit that it judged."""
     return {
         os.fsdecode(os.path.basename(hit.path)): signal.score
@@ -74,7 +77,7 @@ def said(answer) -> dict[str, float]:
 
 
 @pytest.mark.parametrize("model", ["marco", "qwen"])
-def test_the_order_and_the_scores_are_the_models(place, model):
+def test_the_order_and_the_scores_are_the_models(place: Path, model: str) -> None:
     reranker = load_reranker(resolve(str(place / model)))
     wanted = dict(zip(TEXTS, reranker.score(Candidate("ferry"), [Candidate(t) for t in TEXTS.values()]), strict=True))
     answer = asked(place, model, all_segments=True)
@@ -88,7 +91,7 @@ def test_the_order_and_the_scores_are_the_models(place, model):
     assert [hit.score for hit in answer.hits] == sorted((hit.score for hit in answer.hits), reverse=True)
 
 
-def test_only_the_best_are_judged(place):
+def test_only_the_best_are_judged(place: Path) -> None:
     answer = asked(place, rerank_top=2, all_segments=True)
     every = Index.open(place / "index").search(Query("ferry", min_score=0.0, names=False, all_segments=True)).hits
     assert len(said(answer)) == 2
@@ -96,7 +99,7 @@ def test_only_the_best_are_judged(place):
     assert {hit.segment_id for hit in answer.hits[:2]} == {hit.segment_id for hit in every[:2]}
 
 
-def test_no_batch_is_begun_that_can_not_end_in_time(place, monkeypatch):
+def test_no_batch_is_begun_that_can_not_end_in_time(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     slow = Slow()
     monkeypatch.setattr(model_reranking, "_loaded", lambda name, options: slow)
     answer = asked(place, all_segments=True, rerank_seconds=0.5)
@@ -114,13 +117,13 @@ class Slow:
     query_views = views
     judged = 0
 
-    def score(self, query, candidates, instruction=None):
+    def score(self, query: Candidate, candidates: Sequence[Candidate], instruction: str | None = None) -> np.ndarray:
         time.sleep(0.2 * len(candidates))
         self.judged += len(candidates)
         return np.linspace(1, 0.5, len(candidates), dtype=np.float32)
 
 
-def test_what_was_typed_exactly_stays_first(place):
+def test_what_was_typed_exactly_stays_first(place: Path) -> None:
     answer = asked(place, text="three.txt", names=True)
     assert names(answer)[0] == "three.txt"
     assert "three.txt" not in said(answer)
@@ -132,10 +135,12 @@ class Watching:
     name, max_pixels, frames, frame_pixels, takes_instruction = "watching", 600, 2, 300, True
     views = query_views = frozenset({View.TEXT, View.IMAGE, View.VIDEO})
 
-    def __init__(self):
-        self.queries, self.seen, self.instructions = [], [], []
+    def __init__(self) -> None:
+        self.queries: list[Candidate] = []
+        self.seen: list[Candidate] = []
+        self.instructions: list[str | None] = []
 
-    def score(self, query, candidates, instruction=None):
+    def score(self, query: Candidate, candidates: Sequence[Candidate], instruction: str | None = None) -> np.ndarray:
         self.queries.append(query)
         self.seen += candidates
         self.instructions.append(instruction)
@@ -143,24 +148,25 @@ class Watching:
 
 
 @pytest.fixture
-def watching(monkeypatch):
+def watching(monkeypatch: pytest.MonkeyPatch) -> Watching:
     model = Watching()
     monkeypatch.setattr(model_reranking, "_loaded", lambda name, options: model)
     return model
 
 
-def test_a_seeing_reranker_gets_the_page_and_the_query_its_picture(place, watching):
+def test_a_seeing_reranker_gets_the_page_and_the_query_its_picture(place: Path, watching: Watching) -> None:
     asked(place, all_segments=True, images=(os.fsencode(place / "files" / "ferry.png"),), instruct="Find ships.")
     pages = {one.text: one.image for one in watching.seen}
     assert {text for text, image in pages.items() if image is None} == set(TEXTS.values()) & set(pages)
-    second = pages["The ferry of the second page"]
+    first = cast(np.ndarray, pages["Ferry times, first page"])
+    second = cast(np.ndarray, pages["The ferry of the second page"])
     assert second.dtype == np.uint8 and 0 < second.shape[0] * second.shape[1] <= 600
-    assert (pages["Ferry times, first page"] != second[: len(pages["Ferry times, first page"])]).any()
-    assert watching.queries[0].text == "ferry" and watching.queries[0].image.shape[2] == 3
+    assert (first != second[: len(first)]).any()
+    assert watching.queries[0].text == "ferry" and cast(np.ndarray, watching.queries[0].image).shape[2] == 3
     assert set(watching.instructions) == {"Find ships."}
 
 
-def test_files_that_changed_are_judged_by_their_words(place, watching, tmp_path):
+def test_files_that_changed_are_judged_by_their_words(place: Path, watching: Watching, tmp_path: Path) -> None:
     shutil.copytree(place / "files", tmp_path / "files")
     run(tmp_path / "index", tmp_path / "files")
     (tmp_path / "files" / "time.pdf").write_bytes(b"gone to the dogs")
@@ -171,7 +177,7 @@ def test_files_that_changed_are_judged_by_their_words(place, watching, tmp_path)
     ]
 
 
-def test_a_file_that_was_put_back_is_the_same(place, watching, tmp_path):
+def test_a_file_that_was_put_back_is_the_same(place: Path, watching: Watching, tmp_path: Path) -> None:
     shutil.copytree(place / "files", tmp_path / "files")
     run(tmp_path / "index", tmp_path / "files")
     pdf = tmp_path / "files" / "time.pdf"
@@ -182,7 +188,7 @@ def test_a_file_that_was_put_back_is_the_same(place, watching, tmp_path):
     assert sum(one.image is not None for one in watching.seen) == 2
 
 
-def test_a_text_only_reranker_says_what_it_could_not_judge(place):
+def test_a_text_only_reranker_says_what_it_could_not_judge(place: Path) -> None:
     folder = Index.open(place / "index").folder
     with Snapshot(folder) as snapshot:
         photo = snapshot.connection.execute(
@@ -195,15 +201,17 @@ def test_a_text_only_reranker_says_what_it_could_not_judge(place):
     assert judged.notes == ["marco could not judge 1 of them, which have no words for it; they keep their place."]
 
 
-def test_a_query_without_words_is_none_for_a_text_only_reranker(place):
+def test_a_query_without_words_is_none_for_a_text_only_reranker(place: Path) -> None:
     path = os.fsencode(place / "files" / "one.txt")
     answer = asked(place, text="", like=(Part(file=path),))
     assert not said(answer)
     assert "There is nothing in the query that marco could judge by." in answer.notes
 
 
-def test_unknown_and_absent_rerankers_are_one_sentence_without_a_network(place, monkeypatch):
-    def refuse(*_, **__):
+def test_unknown_and_absent_rerankers_are_one_sentence_without_a_network(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
         raise AssertionError("a network attempt")
 
     monkeypatch.setattr(socket.socket, "connect", refuse)
@@ -217,16 +225,16 @@ def test_unknown_and_absent_rerankers_are_one_sentence_without_a_network(place, 
         Index.open(place / "index").search(Query("ferry"), RunOptions(rerank="clip"))
 
 
-def test_frames_come_with_the_length_of_their_scene():
+def test_frames_come_with_the_length_of_their_scene() -> None:
     frames = np.zeros((2, 4, 4, 3), np.uint8)
     scene = Extracted(Segment(0, Locator(start_s=3.0, end_s=7.5)), image=frames[0], frames=frames)
     seen = with_image(Candidate("words"), scene, frozenset({View.IMAGE, View.VIDEO}))
     assert isinstance(seen.frames, Clip) and seen.frames.seconds == 4.5 and seen.image is None
     seen = with_image(Candidate("words"), scene, frozenset({View.IMAGE}))
-    assert (seen.frames is None and seen.image is frames[0]) or seen.image.shape == (4, 4, 3)
+    assert (seen.frames is None and seen.image is frames[0]) or cast(np.ndarray, seen.image).shape == (4, 4, 3)
 
 
-def test_a_late_interaction_model_judges_pages_by_their_looks(place, tmp_path):
+def test_a_late_interaction_model_judges_pages_by_their_looks(place: Path, tmp_path: Path) -> None:
     tiny_colqwen2(tmp_path / "late")
     answer = asked(place, f"{tmp_path}/late", all_segments=True)
     judged = {hit.locator.page: one.score for hit in answer.hits for one in hit.signals if one.name == "rerank"}
@@ -240,7 +248,9 @@ def test_a_late_interaction_model_judges_pages_by_their_looks(place, tmp_path):
     assert "late could not judge 4 of them, which show nothing that it takes; they keep their place." in answer.notes
 
 
-def test_the_whole_program_reranks(place, monkeypatch, capfd):
+def test_the_whole_program_reranks(
+    place: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.chdir(place)
     arguments = ["query", "ferry", "--index", "./index", "--format", "jsonl", "--min-score", "0"]
     assert run_program([*arguments, "--rerank", "./marco", "--rerank-top", "3", "--rerank-seconds", "1m"]) == 0
@@ -269,12 +279,14 @@ def test_the_whole_program_reranks(place, monkeypatch, capfd):
         ("jina-reranker-m0", (), False),
     ],
 )
-def test_trust_goes_by_the_model_and_not_by_how_it_is_called(rerank, trusted, wanted):
+def test_trust_goes_by_the_model_and_not_by_how_it_is_called(
+    rerank: str, trusted: tuple[str, ...], wanted: bool
+) -> None:
     options = model_reranking._model_options(RunOptions(rerank=rerank, trust_remote_code=trusted, device="cpu"))
     assert options == ModelOptions(device="cpu", trust_remote_code=wanted)
 
 
-def test_code_of_a_publisher_is_not_run_unasked(place):
+def test_code_of_a_publisher_is_not_run_unasked(place: Path) -> None:
     with pytest.raises(ModelUnavailable, match="code of its own") as caught:
         asked(place, "jinaai/jina-reranker-m0")
     assert "--trust-remote-code" in caught.value.hint

@@ -2,6 +2,8 @@
 
 import subprocess
 import wave
+from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -26,7 +28,7 @@ torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="module")
-def weights(tmp_path_factory):
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A tower of random weights, exported."""
     torch.manual_seed(1)
     folder = tmp_path_factory.mktemp("eyes")
@@ -35,7 +37,7 @@ def weights(tmp_path_factory):
 
 
 @pytest.fixture
-def senses_here(weights, monkeypatch):
+def senses_here(weights: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """The built-in reader is a model of words, eyes and ears are what they are."""
     load = run_models.load_embedder
     use_word_model(monkeypatch.setattr)
@@ -51,7 +53,7 @@ def senses_here(weights, monkeypatch):
 
 
 @pytest.fixture
-def docs(tmp_path):
+def docs(tmp_path: Path) -> Path:
     folder = tmp_path / "docs"
     write(folder / "ferry.txt", "The ferry leaves at nine.")
     rng = np.random.default_rng(0)
@@ -65,7 +67,7 @@ def docs(tmp_path):
     return folder
 
 
-def asked(index, text):
+def asked(index: Path, text: str) -> set[str]:
     """What a text query is compared with."""
     query = Query(text)
     with Snapshot(IndexFolder(index), query.where) as snapshot:
@@ -75,7 +77,7 @@ def asked(index, text):
         }
 
 
-def test_a_preset_makes_a_space_of_each_sense(tmp_path, docs, senses_here):
+def test_a_preset_makes_a_space_of_each_sense(tmp_path: Path, docs: Path, senses_here: None) -> None:
     index = tmp_path / "index"
     assert run(index, docs, models=("senses",)).indexed == 8
     sql = "SELECT s.name, e.view, count(*) FROM embeddings e JOIN spaces s ON s.id = e.space_id GROUP BY 1, 2"
@@ -88,7 +90,9 @@ def test_a_preset_makes_a_space_of_each_sense(tmp_path, docs, senses_here):
     assert broken(index, deep=True) == {}
 
 
-def test_a_new_index_has_eyes_without_being_told(tmp_path, docs, senses_here, monkeypatch):
+def test_a_new_index_has_eyes_without_being_told(
+    tmp_path: Path, docs: Path, senses_here: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(model_selection, "DEFAULT", registry.DEFAULT)
     index = tmp_path / "index"
     said = [event.sentence for event in events(index, docs) if isinstance(event, Remark)]
@@ -97,14 +101,14 @@ def test_a_new_index_has_eyes_without_being_told(tmp_path, docs, senses_here, mo
     assert asked(index, "a bar chart of ferry tickets") == {"builtin:text", f"{builtin.EYES}:image"}
 
 
-def test_the_eyes_are_asked_only_about_looks(tmp_path, docs, senses_here):
+def test_the_eyes_are_asked_only_about_looks(tmp_path: Path, docs: Path, senses_here: None) -> None:
     index = tmp_path / "index"
     run(index, docs, models=("senses",))
     assert asked(index, "a bar chart of ferry tickets") == {"builtin:text", f"{builtin.EYES}:image"}
     assert asked(index, "when does the ferry leave") == {"builtin:text"}
 
 
-def test_senses_are_added_to_an_index_that_has_none(tmp_path, docs, senses_here):
+def test_senses_are_added_to_an_index_that_has_none(tmp_path: Path, docs: Path, senses_here: None) -> None:
     index = tmp_path / "index"
     run(index, docs)
     assert asked(index, "ferry chart") == {"builtin:text"}
@@ -112,7 +116,7 @@ def test_senses_are_added_to_an_index_that_has_none(tmp_path, docs, senses_here)
     assert asked(index, "ferry chart") == {"builtin:text", f"{builtin.EYES}:image"}
 
 
-def test_a_changed_copy_of_a_picture_finds_it(tmp_path, docs, senses_here):
+def test_a_changed_copy_of_a_picture_finds_it(tmp_path: Path, docs: Path, senses_here: None) -> None:
     index = tmp_path / "index"
     run(index, docs, models=("senses",))
     copy = tmp_path / "copy.jpg"
@@ -121,14 +125,16 @@ def test_a_changed_copy_of_a_picture_finds_it(tmp_path, docs, senses_here):
     assert hits[0].path == bytes(docs / "two.png")
 
 
-def test_a_sound_finds_what_sounds_like_it(tmp_path, docs, senses_here):
+def test_a_sound_finds_what_sounds_like_it(tmp_path: Path, docs: Path, senses_here: None) -> None:
     index = tmp_path / "index"
     run(index, docs, models=("senses",))
     hits = Index.open(index).similar(bytes(docs / "low.wav"), Query()).hits
     assert hits[0].path == bytes(docs / "also low.wav")
 
 
-def test_the_words_of_a_picture_are_searched_beside_its_likeness(tmp_path, docs, senses_here, monkeypatch):
+def test_the_words_of_a_picture_are_searched_beside_its_likeness(
+    tmp_path: Path, docs: Path, senses_here: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
     index = tmp_path / "index"
     run(index, docs, models=("senses",))
     monkeypatch.setattr(
@@ -143,7 +149,7 @@ def test_the_words_of_a_picture_are_searched_beside_its_likeness(tmp_path, docs,
     assert notes == []
 
 
-def test_a_film_is_found_by_a_picture_of_one_of_its_scenes(tmp_path, docs, senses_here):
+def test_a_film_is_found_by_a_picture_of_one_of_its_scenes(tmp_path: Path, docs: Path, senses_here: None) -> None:
     inputs = [part for name in ("one", "two") for part in ("-loop", "1", "-t", "4", "-i", docs / f"{name}.png")]
     joined = "[0:v][1:v]concat=n=2:v=1,fps=10,format=yuv420p"
     film = docs.parent / "films" / "film.mp4"
@@ -159,14 +165,14 @@ def test_a_film_is_found_by_a_picture_of_one_of_its_scenes(tmp_path, docs, sense
         assert hit.locator.start_s == pytest.approx(begins, abs=0.5)
 
 
-def save(path, samples):
+def save(path: Path, samples: np.ndarray) -> None:
     """A recording, float samples in -1..1."""
     with wave.open(str(path), "wb") as file:
         file.setparams((1, 2, 16_000, 0, "NONE", ""))
         file.writeframes((samples * 32_000).astype("<i2").tobytes())
 
 
-def test_recordings_are_found_by_what_kind_of_sound_they_are(tmp_path, docs, senses_here):
+def test_recordings_are_found_by_what_kind_of_sound_they_are(tmp_path: Path, docs: Path, senses_here: None) -> None:
     for kind in ("speech", "noise", "music"):
         save(docs / f"{kind[:1]}.wav", audio_probes.made(kind, 1000))
     save(docs / "empty.wav", np.zeros(32_000))

@@ -11,11 +11,6 @@ from mmsearch.store import ann
 
 
 @pytest.fixture
-def word_model(monkeypatch: pytest.MonkeyPatch) -> None:
-    use_word_model(monkeypatch.setattr)
-
-
-@pytest.fixture
 def small_ann_files(monkeypatch: pytest.MonkeyPatch) -> None:
     """Ten embeddings are enough for an ann file."""
     monkeypatch.setattr(ann, "REBUILD_ROWS", 10)

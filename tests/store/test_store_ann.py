@@ -2,7 +2,9 @@
 
 import contextlib
 import sqlite3
+from collections.abc import Iterator
 from pathlib import Path
+from typing import cast
 
 import faiss
 import numpy as np
@@ -13,7 +15,7 @@ from mmsearch.errors import StoppedEarly
 from mmsearch.query import Filter
 from mmsearch.store import ann, ann_build, files
 from mmsearch.store.catalogue import open_writer, transaction
-from mmsearch.store.layout import IndexFolder
+from mmsearch.store.layout import IndexFolder, Signature
 from mmsearch.store.meta import index_id
 from mmsearch.store.segments import SpanResult, Vectors, commit_span, refresh_background
 from mmsearch.store.snapshot import Snapshot
@@ -43,7 +45,8 @@ class Small:
 
     def unit(self, rows: int) -> np.ndarray:
         matrix = self.lots.standard_normal((rows, DIMENSION)).astype(np.float32)
-        return matrix / np.linalg.norm(matrix, axis=1, keepdims=True)
+        rows_of_length_1: np.ndarray = matrix / np.linalg.norm(matrix, axis=1, keepdims=True)
+        return rows_of_length_1
 
     def add(self, count: int, hidden: bool = False) -> list[int]:
         added = []
@@ -103,14 +106,14 @@ class Small:
 
 
 @pytest.fixture
-def small(tmp_path: Path):
+def small(tmp_path: Path) -> Iterator[Small]:
     one = Small(tmp_path)
     with contextlib.closing(one.connection):
         yield one
 
 
 @pytest.fixture(params=["no file", "flat", "ivf"])
-def built(request, small: Small, monkeypatch):
+def built(request: pytest.FixtureRequest, small: Small, monkeypatch: pytest.MonkeyPatch) -> Small:
     """150 assets in the file (if any), some of them gone since, some rows after it, some not visible yet."""
     monkeypatch.setattr(ann, "FLAT_UP_TO", 100 if request.param == "ivf" else 100_000)
     first = small.add(150)
@@ -163,7 +166,8 @@ def test_a_new_generation_keeps_the_one_before_for_its_readers(small: Small) -> 
     assert reader.nearest(1, "text", query, 20) == before
     assert dict(late.nearest(1, "text", query, 20)) == pytest.approx(dict(before), abs=1e-3)
     small.agrees()
-    reader.close(), late.close()
+    reader.close()
+    late.close()
 
 
 def test_tombstones_go_with_their_generation(small: Small) -> None:
@@ -177,7 +181,7 @@ def test_tombstones_go_with_their_generation(small: Small) -> None:
     small.agrees()
 
 
-def test_a_build_is_due_when_readers_have_much_to_scan(small: Small, monkeypatch) -> None:
+def test_a_build_is_due_when_readers_have_much_to_scan(small: Small, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ann, "REBUILD_ROWS", 100)
 
     def due(end: bool) -> bool:
@@ -197,19 +201,22 @@ def test_a_build_is_due_when_readers_have_much_to_scan(small: Small, monkeypatch
     assert (due(True), due(False)) == (True, False)
 
 
-def test_recall_is_measured_and_kept(small: Small, monkeypatch) -> None:
+def test_recall_is_measured_and_kept(small: Small, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ann, "FLAT_UP_TO", 100)
     small.add(400)
     small.build()
     found = ann.generations(small.connection, 1, "text")[0]
-    assert (found.recall is not None and found.recall >= ann_build.WANTED_RECALL, found.nprobe >= 1) == (True, True)
+    assert (found.recall is not None and found.recall >= ann_build.WANTED_RECALL, cast(int, found.nprobe) >= 1) == (
+        True,
+        True,
+    )
     ann.build(small.connection, small.folder, 1, "text", DIMENSION, lambda: np.empty((0, DIMENSION), np.float32))
     small.agrees()
 
 
 @pytest.mark.parametrize("shape", ["flat", "ivf"])
 def test_queries_use_the_file_that_was_built_and_not_a_scan_of_the_catalogue(
-    small: Small, monkeypatch, shape: str
+    small: Small, monkeypatch: pytest.MonkeyPatch, shape: str
 ) -> None:
     monkeypatch.setattr(ann, "FLAT_UP_TO", 100 if shape == "ivf" else 100_000)
     small.add(400)
@@ -232,7 +239,9 @@ def test_files_of_killed_runs_are_swept_and_others_left(small: Small) -> None:
     assert {path.name for path in small.folder.path.iterdir()} == kept | {"notes.txt"}
 
 
-def test_a_file_that_can_not_be_written_stops_the_run_and_leaves_the_old_one(small: Small, monkeypatch) -> None:
+def test_a_file_that_can_not_be_written_stops_the_run_and_leaves_the_old_one(
+    small: Small, monkeypatch: pytest.MonkeyPatch
+) -> None:
     small.add(20)
     small.build()
     before = ann.generations(small.connection, 1, "text")
@@ -249,7 +258,7 @@ def test_a_file_that_can_not_be_written_stops_the_run_and_leaves_the_old_one(sma
     small.agrees()
 
 
-def test_the_background_is_the_smallest_draws(small: Small, monkeypatch) -> None:
+def test_the_background_is_the_smallest_draws(small: Small, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("mmsearch.store.segments.BACKGROUND_SIZE", 25)
     first = small.add(40)
     small.remove(first[::3])
@@ -291,7 +300,9 @@ def test_a_reader_writes_nothing(small: Small) -> None:
         snapshot.connection.execute("DELETE FROM files")
 
 
-def test_the_files_of_an_index_that_is_not_the_users_own_are_never_given_to_faiss(small: Small, monkeypatch) -> None:
+def test_the_files_of_an_index_that_is_not_the_users_own_are_never_given_to_faiss(
+    small: Small, monkeypatch: pytest.MonkeyPatch
+) -> None:
     small.add(60)
     small.build()
     query = small.unit(1)[0]
@@ -311,7 +322,7 @@ def test_the_files_of_an_index_that_is_not_the_users_own_are_never_given_to_fais
 
 
 @pytest.mark.parametrize("shape", ["flat", "ivf"])
-def test_a_file_cut_anywhere_is_not_used(small: Small, monkeypatch, shape: str) -> None:
+def test_a_file_cut_anywhere_is_not_used(small: Small, monkeypatch: pytest.MonkeyPatch, shape: str) -> None:
     monkeypatch.setattr(ann, "FLAT_UP_TO", 100 if shape == "ivf" else 100_000)
     small.add(120)
     small.build()
@@ -321,7 +332,7 @@ def test_a_file_cut_anywhere_is_not_used(small: Small, monkeypatch, shape: str) 
     for kept in (0, 4, 67, 100, len(whole) // 2, len(whole) - 100, len(whole) - 8):
         path.unlink()  # it may be mapped
         path.write_bytes(whole[:kept])
-        recorded = {path.name: small.folder.signature(path.name)}
+        recorded = {path.name: cast(Signature, small.folder.signature(path.name))}
         index = ann.load(small.folder, generation, DIMENSION, recorded)
         assert index is None or not ann.agrees(small.connection, generation, index)
     small.agrees()

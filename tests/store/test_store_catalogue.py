@@ -8,7 +8,10 @@ import sqlite3
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator
+from multiprocessing.queues import Queue
 from pathlib import Path
+from typing import IO, Any, NoReturn, cast
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -78,17 +81,17 @@ def test_a_folder_with_other_files_becomes_no_index(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["letter.txt", "new"]
 
 
-def test_a_read_only_index_is_read_as_it_is(folder: IndexFolder, monkeypatch) -> None:
+def test_a_read_only_index_is_read_as_it_is(folder: IndexFolder, monkeypatch: pytest.MonkeyPatch) -> None:
     """As root every folder can be written to, so SQLite's refusal is simulated. The file is opened as immutable."""
     real = sqlite3.connect
 
     class Refusing(sqlite3.Connection):
-        def execute(self, sql, *rest):
+        def execute(self, sql: str, *rest: Any) -> NoReturn:
             error = sqlite3.OperationalError("unable to open database file")
             error.sqlite_errorname = "SQLITE_CANTOPEN"
             raise error
 
-    def connect(name, **options):
+    def connect(name: str, **options: Any) -> sqlite3.Connection:
         return real(name, **options) if "immutable" in name else real(name, factory=Refusing, **options)
 
     monkeypatch.setattr(sqlite3, "connect", connect)
@@ -99,7 +102,7 @@ def test_a_read_only_index_is_read_as_it_is(folder: IndexFolder, monkeypatch) ->
         open_reader(folder)
 
 
-def test_a_catalogue_that_can_not_be_written_is_said(folder: IndexFolder, monkeypatch) -> None:
+def test_a_catalogue_that_can_not_be_written_is_said(folder: IndexFolder, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("mmsearch.store.catalogue.sqlite3.connect", _read_only(sqlite3.connect))
     with (
         contextlib.closing(open_writer(folder)) as connection,
@@ -109,7 +112,7 @@ def test_a_catalogue_that_can_not_be_written_is_said(folder: IndexFolder, monkey
         set_meta(connection, "a", "1")
 
 
-def _read_only(real):
+def _read_only(real: Callable[..., sqlite3.Connection]) -> Callable[..., sqlite3.Connection]:
     return lambda name, **options: real(f"file:{name}?mode=ro", uri=True, **options)
 
 
@@ -181,15 +184,16 @@ with writer_lock(IndexFolder(Path(sys.argv[1])), "index docs"):
 
 
 @contextlib.contextmanager
-def another_holder(folder: IndexFolder):
+def another_holder(folder: IndexFolder) -> Iterator[subprocess.Popen[bytes]]:
     process = subprocess.Popen([sys.executable, "-c", HOLD, str(folder.path)], stdout=subprocess.PIPE)
+    output = cast(IO[bytes], process.stdout)
     try:
-        assert process.stdout.readline() == b"held\n"
+        assert output.readline() == b"held\n"
         yield process
     finally:
         process.kill()
         process.wait()
-        process.stdout.close()
+        output.close()
 
 
 def test_the_lock_names_its_holder_and_dies_with_it(folder: IndexFolder) -> None:
@@ -209,7 +213,7 @@ def test_the_lock_names_its_holder_and_dies_with_it(folder: IndexFolder) -> None
     assert lock_holder(folder) == ""
 
 
-def _try_lock(path: str, answer) -> None:
+def _try_lock(path: str, answer: "Queue[str]") -> None:
     try:
         with writer_lock(IndexFolder(Path(path)), "other"):
             answer.put("got it")
@@ -219,7 +223,7 @@ def _try_lock(path: str, answer) -> None:
 
 def _is_held(folder: IndexFolder) -> bool:
     context = multiprocessing.get_context("spawn")
-    answer = context.Queue()
+    answer: Queue[str] = context.Queue()
     process = context.Process(target=_try_lock, args=(str(folder.path), answer))
     process.start()
     found = answer.get(timeout=60)
@@ -261,14 +265,14 @@ DETAILS = [
 
 
 @pytest.fixture(scope="module")
-def filtered(tmp_path_factory):
+def filtered(tmp_path_factory: pytest.TempPathFactory) -> tuple[IndexFolder, dict[bytes, tuple[Any, ...]]]:
     """Files of all sorts, and what each is."""
     import itertools
     import json
 
     place = IndexFolder(tmp_path_factory.mktemp("filtered") / "index")
     place.create()
-    facts: dict[bytes, tuple] = {}
+    facts: dict[bytes, tuple[Any, ...]] = {}
     with contextlib.closing(open_writer(place)) as connection:
         connection.execute("INSERT INTO roots (path, relative, walked, device) VALUES (CAST('/d' AS BLOB), 0, 1, 0)")
         shapes = itertools.product(KINDS, DETAILS, (10, 5_000), (100, 200))
@@ -306,10 +310,10 @@ filters = st.builds(
 )  # fmt: skip
 
 
-def is_let_through(path: bytes, kind: str | None, details: dict, size: int, day: int, where: Filter) -> bool:
+def is_let_through(path: bytes, kind: str | None, details: dict[str, Any], size: int, day: int, where: Filter) -> bool:
     import fnmatch
 
-    def inside(value, low, high) -> bool:
+    def inside(value: float | None, low: float | None, high: float | None) -> bool:
         if low is None and high is None:
             return True
         return value is not None and (low is None or value >= low) and (high is None or value <= high)
@@ -338,7 +342,9 @@ def is_let_through(path: bytes, kind: str | None, details: dict, size: int, day:
 
 @given(filters)
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_filters_let_through_what_they_say(filtered, where: Filter) -> None:
+def test_filters_let_through_what_they_say(
+    filtered: tuple[IndexFolder, dict[bytes, tuple[Any, ...]]], where: Filter
+) -> None:
     place, facts = filtered
     wanted = {path for path, (kind, details, size, day) in facts.items() if
               is_let_through(path, kind, details, size, day, where)}  # fmt: skip

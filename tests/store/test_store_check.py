@@ -6,6 +6,7 @@ import os
 import random
 import shutil
 import sqlite3
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -81,7 +82,7 @@ def another_ann(index: Path) -> None:
 
 
 LONELY = "INSERT INTO assets (key, kind, format, extractor, state, visible) VALUES ('k', 'text', 't', 1, 'complete', 0)"
-DERIVED = {
+DERIVED: dict[str, Callable[[Path], object]] = {
     "What is visible is shown by a file, and the other way round": lambda index: change(
         index, "UPDATE assets SET visible = 0 WHERE id = 2"
     ),
@@ -102,7 +103,7 @@ DERIVED = {
     "The ann files' bytes are as they were written": flip_ann,
     "No left-over files lie in the index folder": lambda index: (index / "ann-1-text-99.faiss").write_bytes(b"x"),
 }
-TRUE_DAMAGE = {
+TRUE_DAMAGE: dict[str, Callable[[Path], object]] = {
     "Every row refers to one that is there": lambda index: change(index, "DELETE FROM segments WHERE id = 2"),
     "Every embedding is a unit vector of its space": lambda index: change(
         index, "UPDATE embeddings SET vector = zeroblob(768) WHERE id = 5"
@@ -164,7 +165,7 @@ def test_an_ann_file_of_another_index_is_not_believed(index: Path) -> None:
 
 
 @pytest.mark.parametrize("make", [lambda p: p.unlink(), lambda p: p.write_bytes(b""), lambda p: p.write_bytes(b"junk")])
-def test_without_its_ann_file_an_index_answers_the_same(index: Path, make) -> None:
+def test_without_its_ann_file_an_index_answers_the_same(index: Path, make: Callable[[Path], object]) -> None:
     wanted = [hit.path for hit in Index.open(index).search(Query("number 7 otters")).hits]
     make(ann_file(index))
     assert [hit.path for hit in Index.open(index).search(Query("number 7 otters")).hits] == wanted

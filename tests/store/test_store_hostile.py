@@ -8,6 +8,7 @@ import sqlite3
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from small_index import run, write
@@ -181,7 +182,7 @@ def variants() -> list[tuple[str, Callable[[Path, Path], None]]]:
     return made
 
 
-COMMANDS = {
+COMMANDS: dict[str, Callable[[Path], object]] = {
     "status": lambda index: Index.open(index).status(),
     "query": lambda index: Index.open(index).search(Query("a note about the walrus", min_score=0.0)),
     "dupes": lambda index: Index.open(index).duplicates(),
@@ -216,13 +217,13 @@ def test_a_hundred_planted_indexes_run_nothing_and_write_nothing_outside(
     used: list[object] = []
     real = socket.socket
 
-    class Guarded(real):  # workers talk over pairs of Unix sockets
-        def __init__(self, family=-1, *rest, **named):
+    class Guarded(real):  # type: ignore[valid-type, misc]  # workers talk over pairs of Unix sockets
+        def __init__(self, family: int = -1, *rest: Any, **named: Any) -> None:
             used.extend([family] if family in (socket.AF_INET, socket.AF_INET6) else [])
             super().__init__(family, *rest, **named)
 
     monkeypatch.setattr(socket, "socket", Guarded)
-    monkeypatch.setattr(socket, "getaddrinfo", lambda *names, **_: used.append(names) or [])
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *names, **_: used.append(names) or [])  # type: ignore[func-returns-value]
     monkeypatch.setattr(os, "system", used.append)
     before, planted, wrong = seen(home), variants(), []
     assert len(planted) >= VARIANTS

@@ -5,6 +5,7 @@ import socket
 import sqlite3
 import stat
 import struct
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -21,7 +22,7 @@ from mmsearch.store.layout import IndexFolder
 
 PARTS = ["catalogue.db", "catalogue.db-wal", "catalogue.db-shm", "catalogue.db-journal", "catalogue.sums",
          "writer.lock", "ann-1-text-1.faiss", ".ann-1-text-2.faiss.7.tmp", ".catalogue.sums.7.tmp"]  # fmt: skip
-COMMANDS = {
+COMMANDS: dict[str, Callable[[Path], object]] = {
     "index": lambda index: run(index),
     "query": lambda index: Index.open(index).search(Query("walrus")),
     "status": lambda index: Index.open(index).status(),
@@ -71,7 +72,9 @@ def as_socket(part: Path, canary: Path) -> None:
 
 @pytest.mark.parametrize("part", PARTS)
 @pytest.mark.parametrize("make", [as_link, as_dangling_link, as_hard_link, as_pipe, as_folder, as_socket])
-def test_no_command_follows_or_writes_what_stands_in_for_a_part(index: Path, tmp_path: Path, part: str, make) -> None:
+def test_no_command_follows_or_writes_what_stands_in_for_a_part(
+    index: Path, tmp_path: Path, part: str, make: Callable[[Path, Path], object]
+) -> None:
     (index / part).unlink(missing_ok=True)
     make(index / part, tmp_path / "canary")
     kind = stat.S_IFMT(os.lstat(index / part).st_mode)
@@ -94,7 +97,7 @@ def rollback_journal(super_journal: Path) -> bytes:
 
 @pytest.mark.parametrize("part", ["catalogue.db-journal", "catalogue.db-mj1234ABCD", "Catalogue.DB-Journal"])
 def test_a_planted_rollback_journal_makes_no_command_unlink_a_file(index: Path, tmp_path: Path, part: str) -> None:
-    more = {
+    more: dict[str, Callable[[Path], object]] = {
         "dry": lambda index: run(index, dry_run=True),
         "retry": lambda index: run(index, retry_failed=True),
         "trust": adopt,
@@ -149,7 +152,7 @@ def test_a_new_index_is_not_made_through_a_link(tmp_path: Path) -> None:
     assert not (tmp_path / "elsewhere.db").exists()
 
 
-def test_another_users_index_is_theirs(index: Path, monkeypatch) -> None:
+def test_another_users_index_is_theirs(index: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(layout.os, "geteuid", lambda: os.getuid() + 4242)
     for command in COMMANDS.values():
         with pytest.raises(IndexUnusable, match="belongs to") as caught:

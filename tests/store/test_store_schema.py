@@ -7,6 +7,7 @@ import sqlite3
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from made_media import photo
@@ -191,7 +192,7 @@ def test_an_index_of_the_third_schema_answers_the_same_and_keeps_its_fingerprint
     assert all(kept.values())
     sums.seal(IndexFolder(index), None)
     before = broken(index)
-    answers = [found(index, "gull"), Index.open(index).duplicates(), Index.open(index).status()]
+    answers = (found(index, "gull"), Index.open(index).duplicates(), Index.open(index).status())
     for sql in TO_THIRD:
         change(index, sql)
     sums.seal(IndexFolder(index), None)  # as the earlier mmsearch left it
@@ -199,27 +200,27 @@ def test_an_index_of_the_third_schema_answers_the_same_and_keeps_its_fingerprint
     notes = ("An earlier mmsearch wrote this index; the next `mmsearch index` brings it up to date.",)
     same = (opened.status().read, opened.status().stale, opened.status().notes)
     assert (version(index), same) == (3, (answers[2].read, 0, notes))
-    assert [found(index, "gull"), opened.duplicates()] == answers[:2]
+    assert (found(index, "gull"), opened.duplicates()) == answers[:2]
     assert broken(index) == before
     assert counts(run(index)) == {"seen": 3, "unchanged": 3}
     order = {"background": "sampling_hash"}
     assert {table: rows(index, f"SELECT * FROM {table} ORDER BY {order.get(table, 'id')}") for table in kept} == kept
     assert (version(index), Index.open(index).status().notes) == (schema.SCHEMA_VERSION, ())
-    assert [found(index, "gull"), Index.open(index).duplicates()] == answers[:2]
+    assert (found(index, "gull"), Index.open(index).duplicates()) == answers[:2]
     fresh = tmp_path / "fresh"
     IndexFolder(fresh).create()
     open_writer(IndexFolder(fresh)).close()
     assert shape(index) == shape(fresh)
 
 
-def shape(index: Path) -> list[tuple]:
+def shape(index: Path) -> list[tuple[Any, ...]]:
     """The schema of a catalogue, past comments and line breaks."""
     found = rows(index, "SELECT type, name, sql FROM sqlite_master WHERE name NOT LIKE 'sqlite_%'")
     return sorted((kind, name, re.sub(r'[\s()"]+', " ", re.sub(r"--.*", "", sql))) for kind, name, sql in found)
 
 
 def version(index: Path) -> int:
-    return rows(index, "PRAGMA user_version")[0][0]
+    return int(rows(index, "PRAGMA user_version")[0][0])
 
 
 def test_an_older_index_is_read_as_it_is(old: Path, capfd: pytest.CaptureFixture[str]) -> None:

@@ -2,7 +2,9 @@
 
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
+from typing import cast
 
 import pytest
 from small_index import contents, events, found, run, write
@@ -24,7 +26,7 @@ def index(own_index: Path) -> Path:
     return own_index
 
 
-COMMANDS = {
+COMMANDS: dict[str, Callable[[Path], object]] = {
     "index": lambda index: run(index, index.parent / "docs"),
     "query": lambda index: Index.open(index).search(Query("walrus")),
     "status": lambda index: Index.open(index).status(),
@@ -60,9 +62,9 @@ def test_one_flipped_bit_of_a_vector_is_told_by_every_command(index: Path, comma
     assert caught.value.exit_code == 3 and "delete it" in caught.value.hint
 
 
-def test_verify_sees_a_bit_that_flipped_without_a_change_of_time(index: Path, monkeypatch) -> None:
+def test_verify_sees_a_bit_that_flipped_without_a_change_of_time(index: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     flip(index / "catalogue.db", vector_place(index))
-    known = sums.read(IndexFolder(index))
+    known = cast(sums.Sums, sums.read(IndexFolder(index)))
     known.catalogue = IndexFolder(index).signature("catalogue.db")
     sums.write(IndexFolder(index), known)
     assert Index.open(index).search(Query("walrus")).hits  # nothing tells it
@@ -153,7 +155,9 @@ def test_damaged_sums_are_told_and_made_again(index: Path) -> None:
 @pytest.mark.parametrize(
     "harm", [lambda path: flip(path, 200), lambda path: path.unlink(), lambda path: path.open("w")]
 )
-def test_a_damaged_ann_file_is_not_loaded_and_is_built_again_by_the_next_run(index: Path, harm) -> None:
+def test_a_damaged_ann_file_is_not_loaded_and_is_built_again_by_the_next_run(
+    index: Path, harm: Callable[[Path], object]
+) -> None:
     (path,) = index.glob("ann-*.faiss")
     before = found(index, "number 7 otters")
     harm(path)
@@ -166,17 +170,22 @@ def test_a_damaged_ann_file_is_not_loaded_and_is_built_again_by_the_next_run(ind
     assert Index.open(index).search(Query("number 7 otters")).notes == ()
 
 
-def test_a_run_without_changes_sums_only_what_it_wrote(index: Path, monkeypatch) -> None:
+def test_a_run_without_changes_sums_only_what_it_wrote(index: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sums, "BLOCK", 4096)
     IndexFolder(index).sums.unlink()
     run(index, index.parent / "docs")  # no block of this size is known: all are summed
     summed: list[int] = []
     real = sums._summed
-    monkeypatch.setattr(sums, "_summed", lambda folder, numbers: real(folder, [summed.append(n) or n for n in numbers]))
+    monkeypatch.setattr(
+        sums,
+        "_summed",
+        lambda folder, numbers: real(folder, [summed.append(n) or n for n in numbers]),  # type: ignore[func-returns-value]
+    )
     run(index)
-    blocks = len(sums.read(IndexFolder(index)).blocks)
+    known = cast(sums.Sums, sums.read(IndexFolder(index)))
+    blocks = len(known.blocks)
     assert 0 < len(set(summed)) < blocks / 3
-    assert sums.damaged_blocks(IndexFolder(index), sums.read(IndexFolder(index))) == []
+    assert sums.damaged_blocks(IndexFolder(index), known) == []
 
 
 def killed(index: Path) -> None:

@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -56,7 +57,7 @@ def other_vector(index: Path) -> None:
     ],
 )
 def test_rows_that_differ_from_their_copy_are_damage_where_no_checksum_says_which_is_right(
-    index: Path, harm, invariant: str, said: str
+    index: Path, harm: Callable[[Path], object], invariant: str, said: str
 ) -> None:
     harm(index)
     copies = "SELECT rowid, words FROM words_fts", "SELECT embedding_id, vector FROM background"
@@ -90,11 +91,11 @@ def test_damage_in_an_index_without_runs_and_checksums_is_not_a_new_index(index:
         run(index)
 
 
-def killed(index: Path, monkeypatch) -> None:
+def killed(index: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Leave an index as a run leaves it that is killed before it moves its log into the catalogue."""
     copy, close = index.with_name("copy"), writing._close
 
-    def copied(folder, writer) -> None:
+    def copied(folder: IndexFolder, writer: writing.Writer) -> None:
         if not copy.exists():
             shutil.copytree(folder.path, copy)
         close(folder, writer)
@@ -121,7 +122,9 @@ def flip(log: Path) -> None:
 
 
 @pytest.mark.parametrize("harm", [Path.unlink, cut, zero_head, flip])
-def test_commits_that_went_with_the_log_are_told_and_done_again(index: Path, monkeypatch, harm) -> None:
+def test_commits_that_went_with_the_log_are_told_and_done_again(
+    index: Path, monkeypatch: pytest.MonkeyPatch, harm: Callable[[Path], object]
+) -> None:
     killed(index, monkeypatch)
     harm(index / "catalogue.db-wal")
     (index / "catalogue.db-shm").unlink(missing_ok=True)
@@ -135,7 +138,7 @@ def test_commits_that_went_with_the_log_are_told_and_done_again(index: Path, mon
     assert run(index).notes == [] and broken(index, deep=True) == {}
 
 
-def test_a_log_that_is_whole_loses_no_commit(index: Path, monkeypatch) -> None:
+def test_a_log_that_is_whole_loses_no_commit(index: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     killed(index, monkeypatch)
     assert not any("lost" in note for one in said_notes(index) for note in one)
     assert COMMITS not in broken(index)
@@ -213,7 +216,7 @@ VALUES = [
 def test_a_value_that_no_run_writes_is_the_same_damage_to_every_command(index: Path, value: str) -> None:
     change(index, f"UPDATE {value}")
     table = value.split(" ")[0]
-    commands = {
+    commands: dict[str, Callable[[], object]] = {
         "query": lambda: Index.open(index).search(Query("walrus")),
         "status": lambda: Index.open(index).status(),
         "failed": lambda: Index.open(index).failed(),
@@ -229,7 +232,7 @@ def test_a_value_that_no_run_writes_is_the_same_damage_to_every_command(index: P
 
 
 def test_an_error_in_the_users_record_of_trust_is_no_damage_of_the_catalogue(
-    index: Path, tmp_path: Path, monkeypatch
+    index: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     record = trust.record_file()

@@ -4,6 +4,7 @@ import contextlib
 import random
 import sqlite3
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -26,7 +27,7 @@ PIECES = [
 
 
 @pytest.fixture
-def words(tmp_path: Path):
+def words(tmp_path: Path) -> Iterator[sqlite3.Connection]:
     folder = IndexFolder(tmp_path)
     folder.create()
     with contextlib.closing(open_writer(folder)) as connection:
@@ -74,7 +75,7 @@ def test_every_character_is_cut_as_the_table_cuts_it() -> None:
         ("the IMG2041 file", "img2041"), ("don’t say", "don"), ("full ２０２４ year", "2024"),
     ],
 )  # fmt: skip
-def test_words_of_every_script_are_found(words, written: str, asked: str) -> None:
+def test_words_of_every_script_are_found(words: sqlite3.Connection, written: str, asked: str) -> None:
     put(words, 1, written)
     put(words, 2, "something else entirely")
     table = Vocabulary(words, WORDS, False)
@@ -86,7 +87,7 @@ def test_words_of_every_script_are_found(words, written: str, asked: str) -> Non
     ["AND", "OR NOT", "NEAR(a b)", "a* b", "^a", "words:a", '"', '""', 'a"b', "(", ")", "-", "+a", "{a}", "a:b", "😀",
      "'; DROP TABLE words_fts; --", "*", "NOT"],
 )  # fmt: skip
-def test_nothing_that_is_typed_is_syntax(words, typed: str) -> None:
+def test_nothing_that_is_typed_is_syntax(words: sqlite3.Connection, typed: str) -> None:
     put(words, 1, "and or not near a b")
     table = Vocabulary(words, WORDS, False)
     assert table.matching(quoted(typed)) <= {1}
@@ -95,7 +96,7 @@ def test_nothing_that_is_typed_is_syntax(words, typed: str) -> None:
         assert table.best(f"{quoted(family(word))} *", 5) in ([], [1])
 
 
-def test_counts_are_those_of_a_scan_also_after_deletions(words) -> None:
+def test_counts_are_those_of_a_scan_also_after_deletions(words: sqlite3.Connection) -> None:
     lots = random.Random(2)
     pool = ["walrus", "otter", "heron", "中文", "straße", "walruses", "a", "2024"]
     rows: dict[int, list[str]] = {}
@@ -133,7 +134,7 @@ def test_counts_are_those_of_a_scan_also_after_deletions(words) -> None:
     check()
 
 
-def test_best_are_those_with_the_rare_words_and_filters_hold(words) -> None:
+def test_best_are_those_with_the_rare_words_and_filters_hold(words: sqlite3.Connection) -> None:
     for row in range(1, 60):
         put(words, row, "common words here" + (" walrus" if row in (7, 33) else "") + (" extra" * row))
     table = Vocabulary(words, WORDS, False)
@@ -147,7 +148,9 @@ def test_best_are_those_with_the_rare_words_and_filters_hold(words) -> None:
     assert few.frequency("walrus") == 2
 
 
-def test_common_words_find_no_candidates_unless_there_are_no_others(words, monkeypatch) -> None:
+def test_common_words_find_no_candidates_unless_there_are_no_others(
+    words: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("mmsearch.store.vocabulary.COMMON_ROWS", 3)
     for row in range(1, 21):
         put(words, row, "the" + (" walrus" if row < 3 else ""))
@@ -168,7 +171,7 @@ def test_common_words_find_no_candidates_unless_there_are_no_others(words, monke
         (b"HTMLParser2.py", "html parser 2 htmlparser2 py"),
     ],
 )
-def test_names_are_found_by_their_parts(words, path: bytes, asked: str) -> None:
+def test_names_are_found_by_their_parts(words: sqlite3.Connection, path: bytes, asked: str) -> None:
     words.execute("INSERT INTO roots (path, relative, walked, device) VALUES (x'2f64', 0, 1, 0)")
     files.put_file(words, 1, files.FileFacts(b"other/thing.bin", 1, 1, 1, None, "binary"))
     number = files.put_file(words, 1, files.FileFacts(path, 1, 1, 1, None, "binary"))

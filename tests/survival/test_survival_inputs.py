@@ -10,7 +10,7 @@ from small_index import found, run, use_word_model, write
 
 from mmsearch.cli import option_values
 from mmsearch.errors import FailureCode, UsageError
-from mmsearch.index_status import FailedFile
+from mmsearch.index_status import FailedFile, FailedFileState
 from mmsearch.output import records
 from mmsearch.query import Filter
 from mmsearch.types import Failure
@@ -42,7 +42,7 @@ def test_a_size_that_no_file_has_is_refused(text: str) -> None:
     ],
 )
 def test_years_beyond_what_a_file_can_have_are_before_or_after_all(
-    tmp_path: Path, monkeypatch, where: Filter, passes: bool
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: Filter, passes: bool
 ) -> None:
     use_word_model(monkeypatch.setattr)
     write(tmp_path / "docs" / "a.txt", "A walrus.\n")
@@ -51,10 +51,11 @@ def test_years_beyond_what_a_file_can_have_are_before_or_after_all(
 
 
 @pytest.mark.parametrize("name", [b"/a\rb", b"/a\r\nb", b'/a",\nb', b"/a b", b'/"'])
-def test_a_name_with_a_carriage_return_stays_in_its_cell_of_csv(name: bytes, monkeypatch) -> None:
+def test_a_name_with_a_carriage_return_stays_in_its_cell_of_csv(name: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     sent: list[bytes] = []
     monkeypatch.setattr(records, "write_stdout", sent.append)
-    rows = [records.failed_record(FailedFile(name, "failed", Failure(FailureCode.CRASH, 'It said "no",\r twice.')))]
+    failure = Failure(FailureCode.CRASH, 'It said "no",\r twice.')
+    rows = [records.failed_record(FailedFile(name, FailedFileState.FAILED, failure))]
     records.write_csv(rows, records.FAILED_COLUMNS)
     read = list(csv.reader(io.StringIO(sent[0].decode(), newline="")))
     assert read == [list(records.FAILED_COLUMNS), [name.decode(), "", "failed", "crash", 'It said "no",\r twice.']]

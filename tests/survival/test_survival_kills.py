@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import cast
 
 ROOT = Path(__file__).parents[2]
 
@@ -19,13 +20,15 @@ def ran(*arguments: str) -> str:
 
 def test_killed_anywhere_nothing_is_lost_and_the_next_run_completes() -> None:
     told = ran("benchmarks.torture", "--each", "1", "--random", "2", "--real", "0", "--versions", "2", "--seed", "39")
-    kills, problems = map(int, re.search(r"(\d+) kills, (\d+) problems", told).groups())
+    counts = cast(re.Match[str], re.search(r"(\d+) kills, (\d+) problems", told))
+    kills, problems = map(int, counts.groups())
     assert (kills >= 7, problems) == (True, 0), told
 
 
 def test_readers_beside_a_writer_see_one_moment_each() -> None:
     told = ran("benchmarks.readers", "--seconds", "3", "--readers", "4")
-    assert int(re.search(r"([\d,]+) queries", told)[1].replace(",", "")) > 4
+    queries = cast(re.Match[str], re.search(r"([\d,]+) queries", told))
+    assert int(queries[1].replace(",", "")) > 4
     assert " 0 errors or inconsistent answers" in told
 
 

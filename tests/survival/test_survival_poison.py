@@ -9,14 +9,11 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from small_index import broken, counts, found, holding, rows, run, use_word_model, write, write_pdf
+from small_index import broken, counts, found, holding, rows, run, write, write_pdf
 
 from mmsearch.index import Index
 
-
-@pytest.fixture(autouse=True)
-def word_model(monkeypatch):
-    use_word_model(monkeypatch.setattr)
+pytestmark = pytest.mark.usefixtures("word_model")
 
 
 def hundred_megapixels(path: Path) -> None:

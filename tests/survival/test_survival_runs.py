@@ -8,9 +8,10 @@ import sys
 import threading
 import time
 from pathlib import Path
+from typing import IO, cast
 
 import pytest
-from small_index import broken, contents, counts, events, found, holding, rows, run, use_word_model, write, write_png
+from small_index import broken, contents, counts, events, found, holding, rows, run, write, write_png
 
 from mmsearch.config import Settings
 from mmsearch.errors import MmsearchError
@@ -18,35 +19,34 @@ from mmsearch.extraction.forkserver import WorkerKind
 from mmsearch.index import Index
 from mmsearch.indexing import inspection as looking
 from mmsearch.query import Query
-from mmsearch.run_record import Progress
+from mmsearch.run_record import FileFailed, Progress
+from mmsearch.store.ann import Generation
 from mmsearch.store.layout import IndexFolder
+from mmsearch.types import View
 
 HERE = Path(__file__).parents[1] / "helpers"
 
-
-@pytest.fixture(autouse=True)
-def word_model(monkeypatch):
-    use_word_model(monkeypatch.setattr)
+pytestmark = pytest.mark.usefixtures("word_model")
 
 
 @pytest.fixture
-def docs(tmp_path):
+def docs(tmp_path: Path) -> Path:
     for n in range(6):
         write(tmp_path / "docs" / f"note{n}.md", f"A note about the walrus, number {n}.\n")
     return tmp_path / "docs"
 
 
 @pytest.fixture
-def index(tmp_path):
+def index(tmp_path: Path) -> Path:
     return tmp_path / "index"
 
 
-def test_a_huge_file_does_not_hold_up_who_stops(docs: Path, index: Path, monkeypatch) -> None:
+def test_a_huge_file_does_not_hold_up_who_stops(docs: Path, index: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """One that takes a minute to hash: neither the run nor the end of the process waits for it."""
     read = threading.Event()
 
     class Slow(looking.FileIO):
-        def read(self, size=-1):
+        def read(self, size: int | None = -1) -> bytes:
             read.set()
             if self.tell() >= looking.HEAD_BYTES:
                 time.sleep(0.05)
@@ -73,7 +73,9 @@ def test_a_budget_that_is_too_short_is_enough_for_files_known_by_their_contents(
 
 
 @pytest.mark.parametrize("again", [(), ("docs",)])
-def test_what_was_walked_hidden_or_ignored_stays_walked(tmp_path: Path, index: Path, docs: Path, again) -> None:
+def test_what_was_walked_hidden_or_ignored_stays_walked(
+    tmp_path: Path, index: Path, docs: Path, again: tuple[str, ...]
+) -> None:
     write(docs / ".hidden" / "otter.txt", "A hidden otter.\n")
     write(docs / ".gitignore", "*.log\n")
     write(docs / "heron.log", "A heron in a log.\n")
@@ -130,7 +132,7 @@ def test_another_programs_half_written_file_is_taken_up_when_it_is_whole(docs: P
 
 
 def test_an_index_that_is_copied_while_a_run_goes_on_answers_or_says_that_it_is_damaged(
-    docs: Path, index: Path, tmp_path: Path, monkeypatch
+    docs: Path, index: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """File by file, as `cp -r` does it, at every moment that the run tells of. No copy may answer with what is not."""
     monkeypatch.setattr("mmsearch.encoding.encode.GATHER_ITEMS", 2)
@@ -218,7 +220,7 @@ def test_a_fork_server_that_still_imports_ends_with_its_run(tmp_path: Path) -> N
         f"server = ForkServer({worker_kind!r})\nprint(server.pid, flush=True)\ntime.sleep(60)"
     )
     with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True) as child:
-        server = int(child.stdout.readline())
+        server = int(cast(IO[str], child.stdout).readline())
         time.sleep(1.0)  # it has begun to import by now
         assert alive(server)
         child.kill()
@@ -236,7 +238,9 @@ def alive(pid: int) -> bool:
         return False
 
 
-def test_a_query_that_comes_while_an_ann_file_is_swapped_is_answered(docs: Path, index: Path, monkeypatch) -> None:
+def test_a_query_that_comes_while_an_ann_file_is_swapped_is_answered(
+    docs: Path, index: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Its generation's file is gone by the time it looks: it takes what there is."""
     monkeypatch.setattr("mmsearch.store.ann.REBUILD_ROWS", 2)
     run(index, docs)
@@ -245,7 +249,7 @@ def test_a_query_that_comes_while_an_ann_file_is_swapped_is_answered(docs: Path,
 
     real = ann.generations
 
-    def late(connection, space_id, view):
+    def late(connection: sqlite3.Connection, space_id: int, view: View) -> list[Generation]:
         rows = real(connection, space_id, view)
         for path in index.glob("ann-*.faiss"):
             path.unlink()
@@ -258,7 +262,7 @@ def test_a_query_that_comes_while_an_ann_file_is_swapped_is_answered(docs: Path,
 def test_events_say_of_each_failed_file_its_path_and_reason_once(docs: Path, index: Path) -> None:
     (docs / "broken.pdf").write_bytes(b"%PDF-1.4\nbroken")
     (docs / "cut.png").write_bytes(write_png(docs / "whole.png").read_bytes()[:40])
-    said = [event for event in events(index, docs) if type(event).__name__ == "FileFailed"]
+    said = [event for event in events(index, docs) if isinstance(event, FileFailed)]
     assert sorted(os.path.basename(event.path) for event in said) == [b"broken.pdf", b"cut.png"]
     for event in said:
         assert str(docs) not in event.failure.sentence and "\n" not in event.failure.sentence

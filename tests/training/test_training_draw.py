@@ -1,6 +1,7 @@
 """The drawn pictures: the same every time, labelled with labels that exist, of every kind."""
 
 import ast
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from training import dataset, measure, vocabulary
 @pytest.mark.parametrize(
     "kind", list(dataset.KINDS), ids=lambda kind: f"{kind.__module__.rsplit('.', 1)[1]}.{kind.__name__}"
 )
-def test_every_kind_draws_a_picture_with_known_labels(kind: Any) -> None:
+def test_every_kind_draws_a_picture_with_known_labels(kind: Callable[[np.random.Generator], Any]) -> None:
     for seed in range(3):
         picture, found, _, details = kind(np.random.default_rng(seed))
         assert picture.mode == "RGB"

@@ -1,6 +1,7 @@
 """The exported tower is the trained one: folded, in safetensors, in ONNX, and as a Sentence Transformers model."""
 
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pytest
@@ -18,8 +19,9 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> tuple[picture_network.
     tower = picture_network.PictureTower()
     for module in tower.modules():
         if isinstance(module, torch.nn.BatchNorm2d):
-            module.running_mean.normal_(0, 0.1)
-            module.running_var.uniform_(0.5, 2)
+            mean, variance = cast(tuple[torch.Tensor, torch.Tensor], (module.running_mean, module.running_var))
+            mean.normal_(0, 0.1)
+            variance.uniform_(0.5, 2)
             module.weight.data.uniform_(0.3, 1)
     folder = tmp_path_factory.mktemp("model")
     export(tower.eval(), folder)

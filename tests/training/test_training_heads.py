@@ -1,7 +1,9 @@
 """Heads of the image encoder: features are computed once, what is trained is learnt, languages are taken out."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pytest
@@ -10,6 +12,7 @@ from PIL import Image
 
 from mmsearch.models.image_heads import FEATURES
 from training import canvas, dataset, heads, vocabulary
+from training.dataset import TextTargets
 from training.heads import Features, HeadPlan
 from training.train import Loss
 
@@ -17,7 +20,8 @@ torch.set_num_threads(1)
 
 
 def unit(array: np.ndarray) -> np.ndarray:
-    return (array / np.linalg.norm(array, axis=-1, keepdims=True)).astype(np.float32)
+    rows: np.ndarray = (array / np.linalg.norm(array, axis=-1, keepdims=True)).astype(np.float32)
+    return rows
 
 
 class Targets:
@@ -32,7 +36,7 @@ class Targets:
 
 
 @pytest.mark.parametrize("change", canvas.CHANGES, ids=lambda change: change.__name__)
-def test_a_changed_picture_stays_a_picture(change) -> None:
+def test_a_changed_picture_stays_a_picture(change: Callable[..., Image.Image]) -> None:
     picture = Image.fromarray(np.random.default_rng(0).integers(0, 256, (40, 60, 3), np.uint8))
     changed = change(np.random.default_rng(1), picture)
     assert changed.mode == "RGB"
@@ -74,7 +78,7 @@ def features() -> Features:
 
 
 def test_heads_learn_kinds_the_gate_and_copies(features: Features, monkeypatch: pytest.MonkeyPatch) -> None:
-    targets = Targets()
+    targets = cast(TextTargets, Targets())
     owner = np.array([vocabulary.LABELS.index("bar"), vocabulary.LABELS.index("photo")])
     bank = targets.embed(["bar chart", "photo"])[None]
     monkeypatch.setattr(heads, "bank_vectors", lambda _: (bank, owner))
@@ -93,7 +97,7 @@ def test_heads_learn_kinds_the_gate_and_copies(features: Features, monkeypatch: 
 
 
 def test_objects_do_not_vote_on_kinds() -> None:
-    targets = Targets()
+    targets = cast(TextTargets, Targets())
     names = targets.embed([f"object {i}" for i in range(40)])
     found = heads.object_vectors(names, targets)
     np.testing.assert_allclose(np.linalg.norm(found, axis=1), 1, atol=1e-5)

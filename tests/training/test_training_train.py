@@ -15,7 +15,8 @@ torch.set_num_threads(1)
 
 
 def unit(array: np.ndarray) -> np.ndarray:
-    return (array / np.linalg.norm(array, axis=-1, keepdims=True)).astype(np.float32)
+    rows: np.ndarray = (array / np.linalg.norm(array, axis=-1, keepdims=True)).astype(np.float32)
+    return rows
 
 
 def test_the_rate_rises_stays_and_falls_and_pictures_grow() -> None:
@@ -83,7 +84,7 @@ def test_a_stopped_run_goes_on_from_its_checkpoint(
     monkeypatch.setattr(Plan, "size_at", lambda self, step, shape: (32, 32))
     taken: list[int] = []
     step = train.one_step
-    monkeypatch.setattr(train, "one_step", lambda *args: taken.append(1) or step(*args))
+    monkeypatch.setattr(train, "one_step", lambda *args: taken.append(1) or step(*args))  # type: ignore[func-returns-value]
     out = tmp_path / "out"
     out.mkdir()
     train.train(pictures, out, Plan(steps=100, warmup=5))

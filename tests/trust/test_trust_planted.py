@@ -248,10 +248,10 @@ def test_a_run_over_a_foreign_index_takes_in_what_lies_beside_it_or_is_named(clo
     index = clone / ".mmsearch"
     (index / "catalogue.sums").unlink(missing_ok=True)  # made anew below, else the change is told as damage
     with contextlib.closing(sqlite3.connect(index / "catalogue.db")) as one, one:
-        for path, relative in ((private, 0), ("link", 1)):  # one with `..` is refused as damage
+        for target, relative in ((private, 0), ("link", 1)):  # one with `..` is refused as damage
             one.execute(
                 "INSERT INTO roots (path, relative, walked, device) VALUES (?, ?, 1, 0)",
-                (os.fsencode(path), relative),
+                (os.fsencode(target), relative),
             )
         single = one.execute(
             "INSERT INTO roots (path, relative, walked, device) VALUES (?, 1, 0, 0)", (b"./",)
