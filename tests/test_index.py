@@ -89,7 +89,7 @@ def test_vectors_are_unit_and_those_of_the_model(collection: tuple[Path, RunReco
         ("turbine drawing", b"drawing-turbine.dwg", ""),
         ("siren", b"siren.wav", None),
     ],
-)  # fmt: skip
+)
 def test_questions_find_their_place(index: Index, docs: bytes, text: str, path: bytes, place: str | None) -> None:
     hit = index.search(Query(text, min_score=0.0)).hits[0]
     assert docs + b"/" + path in (hit.path, *hit.same)
@@ -110,8 +110,9 @@ def test_filters_narrow(index: Index, docs: bytes) -> None:
 
     assert paths(Filter(kinds=("pdf",))) == {docs + b"/report.pdf"}
     assert paths(Filter(within=(os.fsdecode(docs) + "/deep",))) <= {
-        docs + b"/deep/garden.txt", docs + b"/deep/money copy.txt"
-    }  # fmt: skip
+        docs + b"/deep/garden.txt",
+        docs + b"/deep/money copy.txt",
+    }
     assert paths(Filter(within=("/nowhere",))) == set()
 
 

@@ -56,9 +56,7 @@ def test_a_query_prints_plain_columns_in_a_pipe_and_notes_on_stderr(capfd: pytes
 def test_the_words_of_a_query_are_one_text_and_options_become_one_request(index: type[fake_index.Index]) -> None:
     arguments = "query revenue chart -k 3 --all-segments --no-fold --min-score -1.5 --kind pdf --kind IMAGE"
     assert run([*arguments.split(), "--in", "sub/../x", "--in", "*.pdf", "--size", "1k..2MiB", "--pages", "+3"]) == 0
-    where = q.Filter(
-        ("pdf", "image"), (f"{Path.cwd()}/x", "*.pdf"), min_bytes=1000, max_bytes=2 << 20, min_pages=3
-    )  # fmt: skip
+    where = q.Filter(("pdf", "image"), (f"{Path.cwd()}/x", "*.pdf"), min_bytes=1000, max_bytes=2 << 20, min_pages=3)
     assert asked(index) == [q.Query("revenue chart", k=3, all_segments=True, fold=False, min_score=-1.5, where=where)]
 
 
@@ -76,25 +74,43 @@ def test_jsonl_has_the_versioned_schema_one_object_a_hit(capfd: pytest.CaptureFi
     assert run(["query", "x", "--format", "jsonl", "-k", "1"]) == 0
     assert [json.loads(line) for line in capfd.readouterr().out.splitlines()] == [
         {
-            "schema": "mmsearch.hit/1", "path": "/data/report.pdf", "kind": "pdf", "view": "words", "rank": 1,
-            "score": 2.25, "page": 3, "start_s": None, "end_s": None, "line_start": None, "line_end": None,
+            "schema": "mmsearch.hit/1",
+            "path": "/data/report.pdf",
+            "kind": "pdf",
+            "view": "words",
+            "rank": 1,
+            "score": 2.25,
+            "page": 3,
+            "start_s": None,
+            "end_s": None,
+            "line_start": None,
+            "line_end": None,
             "snippet": "The revenue\nchart shows growth.",
             "signals": [
-                {"name": "words", "raw": 7.5, "score": 2.0, "rank": 1, "contribution": 1.5,
-                 "terms": ["revenue", "chart"]},
+                {
+                    "name": "words",
+                    "raw": 7.5,
+                    "score": 2.0,
+                    "rank": 1,
+                    "contribution": 1.5,
+                    "terms": ["revenue", "chart"],
+                },
                 {"name": "builtin:image", "raw": 0.31, "score": 1.0, "rank": 4, "contribution": 0.75, "terms": []},
             ],
             "same": [{"path": "/data/copy.pdf"}, {"path": "/data/old/report.pdf"}],
             "more": [{"page": 9, "start_s": None, "end_s": None, "line_start": None, "line_end": None}],
         }
-    ]  # fmt: skip
+    ]
 
 
 def test_json_is_one_document_with_notes(capfd: pytest.CaptureFixture[str]) -> None:
     assert run(["query", "nothing", "--format", "json"]) == 1
     assert json.loads(capfd.readouterr().out) == {
-        "schema": "mmsearch.answer/1", "hits": [], "notes": ["Answered from memory."], "seconds": 0.01,
-    }  # fmt: skip
+        "schema": "mmsearch.answer/1",
+        "hits": [],
+        "notes": ["Answered from memory."],
+        "seconds": 0.01,
+    }
 
 
 def test_csv_has_a_header_and_plain_line_ends(capfd: pytest.CaptureFixture[str]) -> None:
@@ -138,8 +154,9 @@ def test_queries_from_a_file_are_all_asked_and_named_in_the_answers(
     assert run(["query", "--queries-from", "q.txt", "--format", "jsonl", "-k", "1"]) == 0
     lines = [json.loads(line) for line in capfd.readouterr().out.splitlines()]
     assert [(line["query"], line["path"]) for line in lines] == [
-        ("revenue", "/data/report.pdf"), ("中文ÿ", "/data/report.pdf"),
-    ]  # fmt: skip
+        ("revenue", "/data/report.pdf"),
+        ("中文ÿ", "/data/report.pdf"),
+    ]
     assert [query.text for query in asked(index)] == ["revenue", "nothing", "中文ÿ"]
 
 
@@ -248,9 +265,12 @@ def test_failed_speaks_json_and_nul(capfdbinary: pytest.CaptureFixture[bytes]) -
     assert capfdbinary.readouterr().out == b"".join(file.path + b"\0" for file in FAILED)
     assert run(["failed", "--format", "jsonl"]) == 0
     assert json.loads(capfdbinary.readouterr().out.splitlines()[0]) == {
-        "schema": "mmsearch.failed/1", "path": "/data/broken.pdf", "state": "failed", "code": "encrypted",
+        "schema": "mmsearch.failed/1",
+        "path": "/data/broken.pdf",
+        "state": "failed",
+        "code": "encrypted",
         "sentence": "The PDF is protected by a password.",
-    }  # fmt: skip
+    }
 
 
 def test_failed_retry_runs_the_index_with_the_failed_files(index: type[fake_index.Index]) -> None:

@@ -17,9 +17,14 @@ from mmsearch.cli.program import run
 
 COMMANDS = {name: program._options(command) for name, command in program._program(program._COMMANDS).commands.items()}
 CALLS = {
-    "index": ["index", "."], "query": ["query", "x"], "similar": ["similar", "x"], "forget": ["forget", "x"],
-    "eval": ["eval", "q.jsonl"], "embed": ["embed", "x"], "rank": ["rank", "x", "y"],
-}  # fmt: skip
+    "index": ["index", "."],
+    "query": ["query", "x"],
+    "similar": ["similar", "x"],
+    "forget": ["forget", "x"],
+    "eval": ["eval", "q.jsonl"],
+    "embed": ["embed", "x"],
+    "rank": ["rank", "x", "y"],
+}
 # Every option that does not take any text, with a value that it can't take.
 TYPED = [
     (command, name)
@@ -165,7 +170,7 @@ def test_an_index_that_is_not_there_is_told_with_the_variable_that_names_it(
         ('[query]\nkind = [\n  "text",\n  [1],\n]\n', "{}, line 2: kind can't be [1]."),
         ("k = \n", "The config file {} is not valid TOML: Invalid value (at line 1, column 5)."),
     ],
-)  # fmt: skip
+)
 def test_a_bad_config_file_is_told_with_the_line(
     config: Path, capfd: pytest.CaptureFixture[str], text: str, sentence: str
 ) -> None:
@@ -218,12 +223,16 @@ def test_a_default_config_file_may_be_missing_but_not_unreadable(
 @pytest.mark.parametrize(
     ("name", "nearest"),
     [
-        ("MMSEARCH_DEVCIE", "MMSEARCH_QUERY_DEVICE"), ("MMSEARCH_QUERY_DEVCIE", "MMSEARCH_QUERY_DEVICE"),
-        ("MMSEARCH_INDX", "MMSEARCH_INDEX"), ("MMSEARCH_CONFG", "MMSEARCH_CONFIG"), ("MMSEARCH_K", "MMSEARCH_QUERY_K"),
-        ("MMSEARCH_INDEX_NO_ORC", "MMSEARCH_INDEX_NO_OCR"), ("MMSEARCH_NO_OCR", "MMSEARCH_INDEX_NO_OCR"),
+        ("MMSEARCH_DEVCIE", "MMSEARCH_QUERY_DEVICE"),
+        ("MMSEARCH_QUERY_DEVCIE", "MMSEARCH_QUERY_DEVICE"),
+        ("MMSEARCH_INDX", "MMSEARCH_INDEX"),
+        ("MMSEARCH_CONFG", "MMSEARCH_CONFIG"),
+        ("MMSEARCH_K", "MMSEARCH_QUERY_K"),
+        ("MMSEARCH_INDEX_NO_ORC", "MMSEARCH_INDEX_NO_OCR"),
+        ("MMSEARCH_NO_OCR", "MMSEARCH_INDEX_NO_OCR"),
         ("MMSEARCH_ZZZZZZZ", ""),
     ],
-)  # fmt: skip
+)
 def test_a_misspelt_variable_is_refused_with_the_nearest_name(
     name: str, nearest: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -234,9 +243,22 @@ def test_a_misspelt_variable_is_refused_with_the_nearest_name(
     assert capfd.readouterr() == ("", f"{name} is not the variable of an option.\n\nhint: {first} {tail}\n")
 
 
-@pytest.mark.parametrize("name", [*(f"MMSEARCH_{command}_{option}".upper() for command, option in (
-    ("index", "no_ocr"), ("similar", "k"), ("embed", "device"), ("query", "in"), ("forget", "wait"),
-)), "MMSEARCH_QUIET"])  # fmt: skip
+@pytest.mark.parametrize(
+    "name",
+    [
+        *(
+            f"MMSEARCH_{command}_{option}".upper()
+            for command, option in (
+                ("index", "no_ocr"),
+                ("similar", "k"),
+                ("embed", "device"),
+                ("query", "in"),
+                ("forget", "wait"),
+            )
+        ),
+        "MMSEARCH_QUIET",
+    ],
+)
 def test_a_variable_of_another_command_is_no_misspelt_one(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(name, "1")
     assert run(["query", "x"]) == 0
@@ -253,7 +275,7 @@ def test_an_empty_variable_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("text", "line"),
     [
-        ('a.b = 1\n', 1),
+        ("a.b = 1\n", 1),
         ('[a]\n"b" = 1\n', 2),
         ('x = """\n[a]\nb = 1\n"""\n[a]\nb = 2\n', 6),
         ("[c]\nb = 1\n[a]\nb = 1\n", 4),
@@ -263,7 +285,7 @@ def test_an_empty_variable_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
         ("[a]\nc = 1\n", None),
         ("", None),
     ],
-)  # fmt: skip
+)
 def test_the_line_of_a_value_is_where_its_statement_begins(text: str, line: int | None) -> None:
     assert line_of(text, ["a", "b"]) == line
 

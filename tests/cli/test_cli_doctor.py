@@ -119,8 +119,13 @@ def test_the_exit_code_is_3_only_where_something_needed_is_missing(
     assert run(["doctor", "--format", "json"]) == code
     found = json.loads(capfd.readouterr().out)
     assert [check["state"] for check in found] == ["ok", "warn", "missing"][:number]
-    assert found[0] == {"schema": "mmsearch.check/1", "name": "PDF", "state": "ok", "found": "pypdfium2 5",
-                        "remedy": ""}  # fmt: skip
+    assert found[0] == {
+        "schema": "mmsearch.check/1",
+        "name": "PDF",
+        "state": "ok",
+        "found": "pypdfium2 5",
+        "remedy": "",
+    }
 
 
 def test_each_check_is_a_line_with_its_remedy_below(

@@ -138,9 +138,14 @@ def test_what_the_system_refuses_is_no_bug(
 
 @pytest.mark.parametrize(
     ("named", "problem"),
-    [("x" * 300 + "/", "File name too long"), ("file/", "there is a file of that name"), ("file/in/", "Not a dir"),
-     ("loop/", "Too many levels of symbolic links"), ("./" + "d/" * 3000, "File name too long")],
-)  # fmt: skip
+    [
+        ("x" * 300 + "/", "File name too long"),
+        ("file/", "there is a file of that name"),
+        ("file/in/", "Not a dir"),
+        ("loop/", "Too many levels of symbolic links"),
+        ("./" + "d/" * 3000, "File name too long"),
+    ],
+)
 @pytest.mark.parametrize(
     "command", [["query", "x"], ["index", "."], ["status"], ["verify"], ["forget", "x"], ["doctor"]]
 )

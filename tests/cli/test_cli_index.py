@@ -110,9 +110,12 @@ def test_a_text_query_never_imports_torch(program: Program) -> None:
 def test_what_failed_is_listed_with_its_reason(program: Program) -> None:
     out, _ = program("failed", "--format", "jsonl")
     assert json.loads(out) == {
-        "schema": "mmsearch.failed/1", "path": f"{program.docs}/broken.pdf", "state": "failed",
-        "code": "decode-error", "sentence": "The PDF is damaged and can't be opened.",
-    }  # fmt: skip
+        "schema": "mmsearch.failed/1",
+        "path": f"{program.docs}/broken.pdf",
+        "state": "failed",
+        "code": "decode-error",
+        "sentence": "The PDF is damaged and can't be opened.",
+    }
     program("status", "--check", "--quiet")
 
 

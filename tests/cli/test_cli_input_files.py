@@ -21,8 +21,13 @@ def pipe(tmp_path: Path) -> Path:
     return tmp_path / "pipe"
 
 
-READ = [["query", "--queries-from"], ["index", "--files-from"], ["eval"], ["eval", "q.jsonl", "--qrels"],
-        ["eval", "q.jsonl", "--compare"]]  # fmt: skip
+READ = [
+    ["query", "--queries-from"],
+    ["index", "--files-from"],
+    ["eval"],
+    ["eval", "q.jsonl", "--qrels"],
+    ["eval", "q.jsonl", "--compare"],
+]
 
 
 @pytest.mark.parametrize("words", READ, ids=" ".join)
@@ -54,10 +59,15 @@ def test_a_pipe_with_a_writer_is_read_without_a_word(
 
 @pytest.mark.parametrize(
     "words",
-    [["query", "--image"], ["query", "--audio"], ["query", "--video"], ["trust"],
-     ["status", "--index", "./x", "--format"]],
+    [
+        ["query", "--image"],
+        ["query", "--audio"],
+        ["query", "--video"],
+        ["trust"],
+        ["status", "--index", "./x", "--format"],
+    ],
     ids=" ".join,
-)  # fmt: skip
+)
 def test_where_a_medium_is_expected_a_pipe_is_refused(
     pipe: Path, words: list[str], capfd: pytest.CaptureFixture[str]
 ) -> None:

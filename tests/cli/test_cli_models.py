@@ -36,11 +36,17 @@ def model(tmp_path: Path) -> Path:
     """The files of a model, weights and what must not be fetched, without anything that could be loaded."""
     folder = tmp_path / "model"
     for name, data in {
-        "config.json": b"{}", "modules.json": b"[]", "model.safetensors": bytes(300_000),
-        "1_Pooling/config.json": b"{}", "pytorch_model.bin": bytes(500_000), "onnx/model.onnx": bytes(9),
+        "config.json": b"{}",
+        "modules.json": b"[]",
+        "model.safetensors": bytes(300_000),
+        "1_Pooling/config.json": b"{}",
+        "pytorch_model.bin": bytes(500_000),
+        "onnx/model.onnx": bytes(9),
         "code.py": b"raise SystemExit",
-        "model.fp32-00001-of-00002.safetensors": bytes(7), "tokenizer.json": b"{}", "README.md": b"x",
-    }.items():  # fmt: skip
+        "model.fp32-00001-of-00002.safetensors": bytes(7),
+        "tokenizer.json": b"{}",
+        "README.md": b"x",
+    }.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(data)
     return folder
@@ -140,9 +146,14 @@ def test_what_a_pull_told_is_recorded_and_shown_and_removed_again(tmp_path: Path
         session(tmp_path, url, "models pull owner/x --revision v2 --quiet")
         asked = len(hub.asked)
         shown, listed, gone, after, again = session(
-            tmp_path, url, "models show owner/x --format json", "models --format jsonl -q", "models rm owner/x",
-            "models --format jsonl -q", "models rm owner/x",
-        )  # fmt: skip
+            tmp_path,
+            url,
+            "models show owner/x --format json",
+            "models --format jsonl -q",
+            "models rm owner/x",
+            "models --format jsonl -q",
+            "models rm owner/x",
+        )
         assert len(hub.asked) == asked  # after a pull no command asks the hub
     (facts,) = json.loads(shown[1])
     assert facts["commit"] == hub.commit("owner/x") and facts["revision"] == "v2" and facts["loads"] is True
@@ -161,9 +172,14 @@ def test_a_pull_that_can_not_be_says_why_and_keeps_nothing_half(tmp_path: Path, 
     hub = Hub({"owner/x": model, "owner/bin": bare})
     with hub.serving() as url:
         none, revision, pickled, broken = session(
-            tmp_path, url, "models pull owner/none", "models pull owner/x --revision v9", "models pull owner/bin",
-            "models pull owner/x", told={"loads": False, "reason": "it is of no kind that is known"},
-        )  # fmt: skip
+            tmp_path,
+            url,
+            "models pull owner/none",
+            "models pull owner/x --revision v9",
+            "models pull owner/bin",
+            "models pull owner/x",
+            told={"loads": False, "reason": "it is of no kind that is known"},
+        )
     assert none[2].startswith("The hub has no model owner/none.") and none[0] == 2
     assert revision[2].startswith("owner/x has no revision v9.")
     assert pickled[2].startswith("owner/bin has no weights in safetensors")
@@ -176,9 +192,12 @@ def test_a_pull_that_can_not_be_says_why_and_keeps_nothing_half(tmp_path: Path, 
 def test_a_model_that_does_not_load_is_listed_as_such(tmp_path: Path, model: Path) -> None:
     with Hub({"owner/x": model}).serving() as url:
         _, shown = session(
-            tmp_path, url, "models pull owner/x", "models show owner/x --format json",
+            tmp_path,
+            url,
+            "models pull owner/x",
+            "models show owner/x --format json",
             told={"loads": False, "reason": "it is of no kind that is known"},
-        )  # fmt: skip
+        )
     (facts,) = json.loads(shown[1])
     assert (facts["state"], facts["reason"]) == ("does not load", "it is of no kind that is known")
 

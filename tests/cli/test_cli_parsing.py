@@ -21,10 +21,20 @@ NOW = datetime(2024, 5, 31, 14, 30)
 @pytest.mark.parametrize(
     "text, value",
     [
-        ("90", 90), ("90s", 90), ("20m", 1200), ("20 min", 1200), ("1h30m", 5400), ("1.5h", 5400), ("2d", 172_800),
-        ("1w", 604_800), ("1:30", 90), ("1:02:03", 3723), (" 5M ", 300), ("0", 0),
+        ("90", 90),
+        ("90s", 90),
+        ("20m", 1200),
+        ("20 min", 1200),
+        ("1h30m", 5400),
+        ("1.5h", 5400),
+        ("2d", 172_800),
+        ("1w", 604_800),
+        ("1:30", 90),
+        ("1:02:03", 3723),
+        (" 5M ", 300),
+        ("0", 0),
     ],
-)  # fmt: skip
+)
 def test_times(text: str, value: int) -> None:
     assert option_values.seconds(text, "--x") == value
 
@@ -40,13 +50,18 @@ def test_sizes(text: str, value: int) -> None:
 @pytest.mark.parametrize(
     "text, value",
     [
-        ("2024", datetime(2024, 1, 1)), ("2024-05", datetime(2024, 5, 1)), ("2024-05-31", datetime(2024, 5, 31)),
-        ("2024-05-31T14:00", datetime(2024, 5, 31, 14)), ("2024-05-31 14:00:05", datetime(2024, 5, 31, 14, 0, 5)),
-        ("2024-05-31T14:00Z", datetime(2024, 5, 31, 14, tzinfo=UTC)), ("today", datetime(2024, 5, 31)),
-        ("yesterday", datetime(2024, 5, 30)), ("7d", datetime(2024, 5, 24, 14, 30)),
+        ("2024", datetime(2024, 1, 1)),
+        ("2024-05", datetime(2024, 5, 1)),
+        ("2024-05-31", datetime(2024, 5, 31)),
+        ("2024-05-31T14:00", datetime(2024, 5, 31, 14)),
+        ("2024-05-31 14:00:05", datetime(2024, 5, 31, 14, 0, 5)),
+        ("2024-05-31T14:00Z", datetime(2024, 5, 31, 14, tzinfo=UTC)),
+        ("today", datetime(2024, 5, 31)),
+        ("yesterday", datetime(2024, 5, 30)),
+        ("7d", datetime(2024, 5, 24, 14, 30)),
         ("90min", datetime(2024, 5, 31, 13, 0)),
     ],
-)  # fmt: skip
+)
 def test_moments(text: str, value: datetime) -> None:
     assert option_values.timestamp(text, "--since", NOW) == value.timestamp()
 
@@ -54,11 +69,13 @@ def test_moments(text: str, value: datetime) -> None:
 @pytest.mark.parametrize(
     ("text", "value"),
     [
-        ("0001-01-01", datetime(1, 1, 1, tzinfo=UTC)), ("0001", datetime(1, 1, 1, tzinfo=UTC)),
-        ("9999-12-31T23:59", datetime(9999, 12, 31, 23, 59, tzinfo=UTC)), ("1000000w", datetime(1, 1, 1, tzinfo=UTC)),
+        ("0001-01-01", datetime(1, 1, 1, tzinfo=UTC)),
+        ("0001", datetime(1, 1, 1, tzinfo=UTC)),
+        ("9999-12-31T23:59", datetime(9999, 12, 31, 23, 59, tzinfo=UTC)),
+        ("1000000w", datetime(1, 1, 1, tzinfo=UTC)),
         ("400000d", datetime(2024, 5, 31, 14, 30, tzinfo=UTC) - timedelta(days=400_000)),
     ],
-)  # fmt: skip
+)
 def test_moments_at_the_ends_of_the_calendar_are_right_to_a_day(text: str, value: datetime) -> None:
     found = option_values.timestamp(text, "--since", NOW)
     assert abs(found - (value - datetime(1970, 1, 1, tzinfo=UTC)).total_seconds()) <= 86400
@@ -173,13 +190,22 @@ def test_a_hit_opens_at_its_place_where_its_program_takes_one(
 @pytest.mark.parametrize(
     ("name", "content", "mode"),
     [
-        ("x.txt", b"words", 0o755), ("x.md", b"words", 0o645), ("x.desktop", b"", 0o644), ("x.DESKTOP", b"", 0o644),
-        ("x.jar", b"", 0o644), ("x.exe", b"", 0o644), ("x.command", b"", 0o644), ("x.url", b"", 0o644),
-        ("x", b"#!/bin/sh\n", 0o644), ("x.py", b"#!/usr/bin/env python3\n", 0o644), ("x", b"\x7fELF", 0o644),
-        ("x.txt", b"MZ\x90", 0o644), ("x", b"# a note\n\n[Desktop Entry]\nExec=sh\n", 0o644),
+        ("x.txt", b"words", 0o755),
+        ("x.md", b"words", 0o645),
+        ("x.desktop", b"", 0o644),
+        ("x.DESKTOP", b"", 0o644),
+        ("x.jar", b"", 0o644),
+        ("x.exe", b"", 0o644),
+        ("x.command", b"", 0o644),
+        ("x.url", b"", 0o644),
+        ("x", b"#!/bin/sh\n", 0o644),
+        ("x.py", b"#!/usr/bin/env python3\n", 0o644),
+        ("x", b"\x7fELF", 0o644),
+        ("x.txt", b"MZ\x90", 0o644),
+        ("x", b"# a note\n\n[Desktop Entry]\nExec=sh\n", 0o644),
         ("x.txt", b"\xef\xbb\xbf[Desktop Entry]\n", 0o644),
     ],
-)  # fmt: skip
+)
 def test_what_a_desktop_might_run_is_shown_in_its_folder(
     desktop: list[list[str]], tmp_path: Path, capfd: pytest.CaptureFixture[str], name: str, content: bytes, mode: int
 ) -> None:
@@ -189,8 +215,9 @@ def test_what_a_desktop_might_run_is_shown_in_its_folder(
     desktop_open.open_hit([found], 1, anything)
     assert desktop == [["xdg-open", str(tmp_path)]]
     assert capfd.readouterr() == (
-        "", f"{tmp_path / name} is a program or could start one: its folder was opened.\n",
-    )  # fmt: skip
+        "",
+        f"{tmp_path / name} is a program or could start one: its folder was opened.\n",
+    )
 
 
 def test_what_is_of_no_known_kind_is_shown_in_its_folder(
@@ -253,9 +280,12 @@ def test_parts_of_a_query_have_weights_and_a_minus_is_a_file_where_there_is_one(
     ]
     either = ("crowd", "crowd@3", "crowds at 10:30@0.5", "r.pdf#page=3", "a@b.com")
     assert [query_parts.minus_part(typed) for typed in either] == [
-        Part(file=here + b"/crowd"), Part(file=here + b"/crowd", weight=3), Part("crowds at 10:30", weight=0.5),
-        Part(file=here + b"/r.pdf#page=3"), Part("a@b.com"),
-    ]  # fmt: skip
+        Part(file=here + b"/crowd"),
+        Part(file=here + b"/crowd", weight=3),
+        Part("crowds at 10:30", weight=0.5),
+        Part(file=here + b"/r.pdf#page=3"),
+        Part("a@b.com"),
+    ]
 
 
 @pytest.mark.parametrize("typed", ["a@0", "a@101", "a@0.0", "", "  "])

@@ -23,8 +23,11 @@ from mmsearch.types import View
 @pytest.fixture(scope="module")
 def models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     base = tmp_path_factory.mktemp("models")
-    return {"marco": tiny_ms_marco(base / "marco"), "qwen": tiny_qwen3_reranker(base / "qwen"),
-            "clip": tiny_clip(base / "clip")}  # fmt: skip
+    return {
+        "marco": tiny_ms_marco(base / "marco"),
+        "qwen": tiny_qwen3_reranker(base / "qwen"),
+        "clip": tiny_clip(base / "clip"),
+    }
 
 
 @pytest.fixture

@@ -44,8 +44,11 @@ def test_patterns_mean_what_git_makes_of_them(tmp_path: Path, pattern: str) -> N
     (tmp_path / ".gitignore").write_text(pattern + "\n")
     told = subprocess.run(
         ["git", "-C", tmp_path, "check-ignore", "--no-index", "--stdin"],
-        input="\n".join(names), capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        input="\n".join(names),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert [name for name in names if spec_of([pattern]).match_file(name)] == told.stdout.split()
 
 

@@ -77,7 +77,7 @@ def test_pictures_of_pillow_are_pictures(name: str) -> None:
         (b"P5 was a battleship", b"x.txt", (Kind.TEXT, "text")),
         (b"GIF is a format", b"x.txt", (Kind.TEXT, "text")),
     ],
-)  # fmt: skip
+)
 def test_signatures_before_extensions(head: bytes, name: bytes, expected: tuple[Kind | None, str]) -> None:
     assert sniff(head, name) == expected
 

@@ -68,9 +68,24 @@ def test_links_are_never_followed_and_special_files_never_opened(tmp_path: Path)
         assert single(os.fsencode(tmp_path), name) is None
 
 
-HOSTILE = [b"new\nline.txt", b"\x1b[31mred.txt", b"\xff\xfe.txt", b"-rf", b"--include", b"x" * 251 + b".txt",
-           b" ", b"a\tb", b"*.txt", b"[x].txt", b"\\",
-           b"!keep", b"#note", b"a\r.txt", b"caf\xe9.md", b"trailing "]  # fmt: skip
+HOSTILE = [
+    b"new\nline.txt",
+    b"\x1b[31mred.txt",
+    b"\xff\xfe.txt",
+    b"-rf",
+    b"--include",
+    b"x" * 251 + b".txt",
+    b" ",
+    b"a\tb",
+    b"*.txt",
+    b"[x].txt",
+    b"\\",
+    b"!keep",
+    b"#note",
+    b"a\r.txt",
+    b"caf\xe9.md",
+    b"trailing ",
+]
 
 
 def test_hostile_names_are_names_like_others(tmp_path: Path) -> None:
@@ -126,9 +141,16 @@ def test_ignore_files_are_read_as_git_reads_them(tmp_path: Path) -> None:
     for path, text in RULES.items():
         write(tmp_path / path, text)
     expected = {
-        "keep.log", "sub/build/x.txt", "docs/a.md", "sub/special.log", "x.tmp", "sub/deep/only-here.txt",
-        "private/p.txt", "[bad", "sub/private.txt",
-    }  # fmt: skip
+        "keep.log",
+        "sub/build/x.txt",
+        "docs/a.md",
+        "sub/special.log",
+        "x.tmp",
+        "sub/deep/only-here.txt",
+        "private/p.txt",
+        "[bad",
+        "sub/private.txt",
+    }
     assert set(names(walk(tmp_path))) == expected
     assert set(names(walk(tmp_path, below=b"sub"))) == {path for path in expected if path.startswith("sub/")}
     assert set(names(walk(tmp_path, ignore_files=False))) == set(FILES)
@@ -195,14 +217,33 @@ def owners(walked: Iterable[Entry]) -> dict[str, str]:
 
 def test_sidecars_belong_to_their_file(tmp_path: Path) -> None:
     make(
-        tmp_path, "talk.mp4", "talk.srt", "talk.en.vtt", "talk.mp4.srt", "talk.xmp", "alone.srt", "photo.jpg",
-        "photo.xmp", "photo.jpg.xmp", "photo.srt", "song.mp3", "SONG.SRT", "sub/talk.srt", "talk.mp4.xmp", "x.y.mp4",
-        "x.y.srt", "x.srt",
-    )  # fmt: skip
+        tmp_path,
+        "talk.mp4",
+        "talk.srt",
+        "talk.en.vtt",
+        "talk.mp4.srt",
+        "talk.xmp",
+        "alone.srt",
+        "photo.jpg",
+        "photo.xmp",
+        "photo.jpg.xmp",
+        "photo.srt",
+        "song.mp3",
+        "SONG.SRT",
+        "sub/talk.srt",
+        "talk.mp4.xmp",
+        "x.y.mp4",
+        "x.y.srt",
+        "x.srt",
+    )
     assert owners(walk(tmp_path).entries()) == {
-        "talk.srt": "talk.mp4", "talk.en.vtt": "talk.mp4", "talk.mp4.srt": "talk.mp4", "photo.xmp": "photo.jpg",
-        "photo.jpg.xmp": "photo.jpg", "x.y.srt": "x.y.mp4",
-    }  # fmt: skip
+        "talk.srt": "talk.mp4",
+        "talk.en.vtt": "talk.mp4",
+        "talk.mp4.srt": "talk.mp4",
+        "photo.xmp": "photo.jpg",
+        "photo.jpg.xmp": "photo.jpg",
+        "x.y.srt": "x.y.mp4",
+    }
     entries = {os.fsdecode(entry.path): entry for entry in walk(tmp_path).entries()}
     facts = (tmp_path / "talk.srt").stat()
     assert [name for name, *_ in entries["talk.mp4"].sidecars] == [b"talk.en.vtt", b"talk.mp4.srt", b"talk.srt"]

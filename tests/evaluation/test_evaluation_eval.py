@@ -85,10 +85,14 @@ def paths(record: dict[str, Any]) -> list[list[str]]:
 
 def test_rankings_hold_only_what_the_labels_judge(capfd: pytest.CaptureFixture[str]) -> None:
     asked(
-        {"query": "g/t.txt h/x.txt g/a.txt ../out.txt g/b.txt", "relevant": ["g/b.txt"], "gallery": "g/",
-         "translations": ["g/t.txt"]},
+        {
+            "query": "g/t.txt h/x.txt g/a.txt ../out.txt g/b.txt",
+            "relevant": ["g/b.txt"],
+            "gallery": "g/",
+            "translations": ["g/t.txt"],
+        },
         {"query": "h/x.txt g/a.txt@3", "relevant": ["h/x.txt"]},
-    )  # fmt: skip
+    )
     code, record = measured(capfd)
     assert code == 0
     assert paths(record) == [["g/a.txt", "g/b.txt"], ["h/x.txt", "g/a.txt#page=3"]]
@@ -155,8 +159,11 @@ def test_the_table_has_a_row_for_all_each_gallery_and_each_modality(capfd: pytes
         "100.0 [100.0 100.0] 10 ms 10 ms"
     )
     assert [line.split()[:3] for line in lines[2:6]] == [
-        ["gallery", "g/", "1"], ["gallery", "h/", "1"], ["modality", "pdf", "1"], ["modality", "text", "1"],
-    ]  # fmt: skip
+        ["gallery", "g/", "1"],
+        ["gallery", "h/", "1"],
+        ["modality", "pdf", "1"],
+        ["modality", "text", "1"],
+    ]
     assert lines[6:] == ["", "builtin:text: exact", "names switched off for the measurement"]
 
 
@@ -167,8 +174,15 @@ def test_a_saved_run_can_be_compared_with(capfd: pytest.CaptureFixture[str]) -> 
     capfd.readouterr()
     changes = {row["measure"]: row for row in measured(capfd, "--compare", "before.json")[1]["changes"]}
     assert changes["hit@1"] == {
-        "measure": "hit@1", "queries": 2, "before": 0.5, "now": 1.0, "low": 0.0, "high": 1.0, "p": 1.0, "change": 0.5,
-    }  # fmt: skip
+        "measure": "hit@1",
+        "queries": 2,
+        "before": 0.5,
+        "now": 1.0,
+        "low": 0.0,
+        "high": 1.0,
+        "p": 1.0,
+        "change": 0.5,
+    }
 
 
 def test_a_figure_below_its_floor_is_exit_code_1(capfd: pytest.CaptureFixture[str]) -> None:
@@ -183,9 +197,10 @@ def test_queries_without_an_answer_in_the_index_count_as_false_hits_and_nothing_
 ) -> None:
     monkeypatch.setattr(Index, "gone", {"h/a"})
     asked(
-        {"query": "g/a", "relevant": ["g/a"], "gallery": "g/"}, {"query": "g/a", "relevant": ["h/a"], "gallery": "h/"},
+        {"query": "g/a", "relevant": ["g/a"], "gallery": "g/"},
+        {"query": "g/a", "relevant": ["h/a"], "gallery": "h/"},
         {"query": "g/b", "relevant": [], "gallery": "g/"},
-    )  # fmt: skip
+    )
     record = measured(capfd)[1]
     figures = {group["name"]: group["figures"] for group in record["groups"]}
     assert (figures["g/"]["MRR"]["mean"], figures["g/"]["MRR"]["queries"]) == (1.0, 1)

@@ -21,11 +21,21 @@ def written(tmp_path: Path, *rows: object, name: str = "queries.jsonl") -> Path:
 
 def test_a_line_becomes_a_query_with_graded_answers_and_their_places(tmp_path: Path) -> None:
     row = {
-        "qid": "q1", "query": "hull plates", "gallery": "paper/", "modality": "pdf", "kind": "subject",
-        "relevant": ["paper/a.pdf#page=2", "paper/a.pdf#page=5", "paper/b#1.mp4#t=1.5,4", "paper/c.mp4#t=75",
-                     "paper/d.txt"],
-        "grades": {"paper/d.txt": 3}, "translations": ["paper/e.txt", "paper/d.txt"],
-    }  # fmt: skip
+        "qid": "q1",
+        "query": "hull plates",
+        "gallery": "paper/",
+        "modality": "pdf",
+        "kind": "subject",
+        "relevant": [
+            "paper/a.pdf#page=2",
+            "paper/a.pdf#page=5",
+            "paper/b#1.mp4#t=1.5,4",
+            "paper/c.mp4#t=75",
+            "paper/d.txt",
+        ],
+        "grades": {"paper/d.txt": 3},
+        "translations": ["paper/e.txt", "paper/d.txt"],
+    }
     assert read_queries(written(tmp_path, row)) == [
         JudgedQuery(
             qid="q1",
@@ -54,8 +64,12 @@ def test_a_picture_query_names_its_file_and_the_labels_do_not_judge_it(tmp_path:
     (judged,) = read_queries(written(tmp_path, {"query": "image:p/a.png", "relevant": ["p/b.png"], "gallery": "p"}))
     assert (judged.image, judged.text, judged.gallery) == ("p/a.png", "", "p/")
     assert [judged.judges(path) for path in ("p/a.png", "p/b.png", "p/c.png", "q/b.png", "pb.png")] == [
-        False, True, True, False, False,
-    ]  # fmt: skip
+        False,
+        True,
+        True,
+        False,
+        False,
+    ]
 
 
 @pytest.mark.parametrize(
@@ -89,7 +103,7 @@ def test_a_place_is_right_on_its_page_or_within_two_seconds(wanted: Locator, fou
         ([{"query": "x", "relevant": ["a"], "grades": {"a": 0.5}}], GRADES),
         ([{"qid": 7, "query": "x"}, {"qid": "7", "query": "y"}], "queries.jsonl: two queries are called '7'."),
     ],
-)  # fmt: skip
+)
 def test_a_file_that_cannot_be_meant_is_told_by_its_line(
     tmp_path: Path, rows: list[str | dict[str, Any]], sentence: str
 ) -> None:

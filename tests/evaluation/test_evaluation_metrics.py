@@ -77,9 +77,12 @@ def test_what_the_default_cutoff_keeps_and_lets_through() -> None:
     )
     shares = {qid: {key: row[key] for key in ("kept", "false hits") if key in row} for qid, row in found.items()}
     assert shares == {
-        "kept": {"kept": 1.0}, "lost": {"kept": 0.0}, "never found": {}, "false": {"false hits": 1.0},
+        "kept": {"kept": 1.0},
+        "lost": {"kept": 0.0},
+        "never found": {},
+        "false": {"false hits": 1.0},
         "rightly empty": {"false hits": 0.0},
-    }  # fmt: skip
+    }
     assert found["rightly empty"].keys() == {"false hits"}, "no other figure is lowered by what can't be found"
 
 
@@ -97,8 +100,10 @@ def test_the_right_file_at_the_wrong_page_is_a_hit_but_not_right() -> None:
     elsewhere = ranked("e", ["b.txt"], {"a.pdf": 1, "b.txt": 1}, places=places)
     found = scores([wrong, right, elsewhere], 10)
     assert {qid: (row["hit@1"], row["right@1"], row["place@1"]) for qid, row in found.items()} == {
-        "w": (1, 0, 0), "r": (1, 1, 1), "e": (1, 1, 1),
-    }  # fmt: skip
+        "w": (1, 0, 0),
+        "r": (1, 1, 1),
+        "e": (1, 1, 1),
+    }
 
 
 def test_groups_are_overall_galleries_and_modalities_with_their_latency() -> None:

@@ -137,8 +137,10 @@ def test_lyrics_with_times_fall_into_their_windows_and_others_stand_first(tmp_pa
     wav = write_wav(tmp_path / "a.wav", steps(25))
     ffmpeg("-i", wav, "-metadata", "lyrics=[00:03.00]one\n[00:12.50]two", tmp_path / "timed.flac")
     ffmpeg("-i", wav, "-metadata", "lyrics=la la la", tmp_path / "plain.flac")
-    texts = [[one.segment.text for one in everything(source(tmp_path / f"{name}.flac"), Needs())[1]]
-             for name in ("timed", "plain")]  # fmt: skip
+    texts = [
+        [one.segment.text for one in everything(source(tmp_path / f"{name}.flac"), Needs())[1]]
+        for name in ("timed", "plain")
+    ]
     assert texts == [["one", "two", ""], ["la la la", "", ""]]
 
 

@@ -19,10 +19,22 @@ from mmsearch.types import Extracted, Kind, Needs, Probe, Source
 
 NEEDS = Needs(image_pixels=10_000)
 FORMATS = {
-    "png": "PNG", "jpeg": "JPEG", "webp": "WEBP", "gif": "GIF", "tiff": "TIFF", "bmp": "BMP", "avif": "AVIF",
-    "ppm": "PPM", "jpeg2000": "JPEG2000", "tga": "TGA", "ico": "ICO", "pcx": "PCX", "sgi": "SGI", "dds": "DDS",
+    "png": "PNG",
+    "jpeg": "JPEG",
+    "webp": "WEBP",
+    "gif": "GIF",
+    "tiff": "TIFF",
+    "bmp": "BMP",
+    "avif": "AVIF",
+    "ppm": "PPM",
+    "jpeg2000": "JPEG2000",
+    "tga": "TGA",
+    "ico": "ICO",
+    "pcx": "PCX",
+    "sgi": "SGI",
+    "dds": "DDS",
     "qoi": "QOI",
-}  # fmt: skip
+}
 XMP = """<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
 <rdf:Description xmlns:dc="http://purl.org/dc/elements/1.1/" xmlns:photoshop="http://ns.adobe.com/photoshop/1.0/"
  photoshop:City="Bergen"><dc:title><rdf:Alt><rdf:li xml:lang="x-default">The old harbour</rdf:li></rdf:Alt></dc:title>

@@ -106,8 +106,19 @@ def test_segments_do_not_depend_on_what_is_wanted(tmp_path: Path) -> None:
     assert [one.segment for one in much] == [one.segment for one in little]
 
 
-@pytest.mark.parametrize("box", [b"0 0 2147483648 2147483648", b"0 0 2147483648 1", b"0 0 0 0", b"0 0 0.001 0.001",
-                                 b"5 5 -7 -9", b"0 0 nan inf", b"", b"0 0 14400 3"])  # fmt: skip
+@pytest.mark.parametrize(
+    "box",
+    [
+        b"0 0 2147483648 2147483648",
+        b"0 0 2147483648 1",
+        b"0 0 0 0",
+        b"0 0 0.001 0.001",
+        b"5 5 -7 -9",
+        b"0 0 nan inf",
+        b"",
+        b"0 0 14400 3",
+    ],
+)
 def test_absurd_pages_are_segments_within_the_limits(tmp_path: Path, box: bytes) -> None:
     build(tmp_path / "a.pdf", [b"0 0 1 rg 0 0 100 100 re f"], box)
     (one,) = read(tmp_path / "a.pdf", Needs(image_pixels=40_000, ocr="always"))[1]

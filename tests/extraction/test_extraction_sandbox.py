@@ -329,8 +329,11 @@ def test_an_asset_without_spans_is_opened(monkeypatch: pytest.MonkeyPatch, tmp_p
 
 def test_a_nonsensical_answer_is_a_crash_of_that_file() -> None:
     replies: list[dict[str, Any]] = [
-        {}, {"probe": {}, "segments": []}, {"probe": 1}, {"segments": [{}], "failure": None}
-    ]  # fmt: skip
+        {},
+        {"probe": {}, "segments": []},
+        {"probe": 1},
+        {"segments": [{}], "failure": None},
+    ]
     for reply in replies:
         with pytest.raises(ExtractionError) as caught:
             worker_tasks.parse_open_reply(reply, [])

@@ -59,10 +59,16 @@ def test_garbage_has_no_cues(data: bytes | str) -> None:
 
 @pytest.mark.parametrize(
     "data",
-    ["00:00:01,000 --> 00:00:02,000\n" * 50_000, "00:00:01,000 --> 00:00:02,000\n" + "<" * 1_000_000,
-     "0" * 1_000_000, "00:" * 500_000, "1\n" * 300_000, "00:00:01,000 --> 00:00:02,000\n" + "{\\" * 500_000],
+    [
+        "00:00:01,000 --> 00:00:02,000\n" * 50_000,
+        "00:00:01,000 --> 00:00:02,000\n" + "<" * 1_000_000,
+        "0" * 1_000_000,
+        "00:" * 500_000,
+        "1\n" * 300_000,
+        "00:00:01,000 --> 00:00:02,000\n" + "{\\" * 500_000,
+    ],
     ids=["times", "tags", "digits", "parts", "numbers", "styles"],
-)  # fmt: skip
+)
 def test_hostile_files_take_linear_time(data: str) -> None:
     begin = time.thread_time()
     parse_subtitles(data)

@@ -142,8 +142,19 @@ def test_slides_that_differ_in_a_few_words_are_scenes(tmp_path: Path) -> None:
 def test_a_dissolve_is_one_cut_near_its_middle(tmp_path: Path) -> None:
     graph = "[0][1]xfade=transition=fade:duration=1:offset=6,format=yuv420p"
     size = "s=160x90:r=25"
-    ffmpeg("-f", "lavfi", "-i", f"smptebars={size}:d=7", "-f", "lavfi", "-i", f"testsrc={size}:d=7", "-filter_complex",
-           graph, tmp_path / "a.mp4")  # fmt: skip
+    ffmpeg(
+        "-f",
+        "lavfi",
+        "-i",
+        f"smptebars={size}:d=7",
+        "-f",
+        "lavfi",
+        "-i",
+        f"testsrc={size}:d=7",
+        "-filter_complex",
+        graph,
+        tmp_path / "a.mp4",
+    )
     _, segments = everything(source(tmp_path / "a.mp4"))
     assert starts(segments) == pytest.approx([0, 6.5], abs=1.0)
 
@@ -157,9 +168,12 @@ def test_a_still_is_read_once_however_long_it_stands(tmp_path: Path) -> None:
 
 
 def test_split_keeps_scenes_under_the_limit() -> None:
-    assert split(0, 50, [6.0]) == [(0, 6.0), (6.0, pytest.approx(20.667, abs=0.01)),
-                                   (pytest.approx(20.667, abs=0.01), pytest.approx(35.333, abs=0.01)),
-                                   (pytest.approx(35.333, abs=0.01), 50)]  # fmt: skip
+    assert split(0, 50, [6.0]) == [
+        (0, 6.0),
+        (6.0, pytest.approx(20.667, abs=0.01)),
+        (pytest.approx(20.667, abs=0.01), pytest.approx(35.333, abs=0.01)),
+        (pytest.approx(35.333, abs=0.01), 50),
+    ]
 
 
 def test_media_has_the_promised_shapes_and_shows_its_scene(tmp_path: Path) -> None:
@@ -210,8 +224,21 @@ CUES = (Cue(1.0, 4.5, "Guten Tag"), Cue(4.5, 6.0, "über die Brücke"))
 def test_embedded_subtitles_become_the_words_of_their_scenes(tmp_path: Path, ending: str, codec: str) -> None:
     (tmp_path / "a.srt").write_text(SUBTITLES)
     film = make_film(tmp_path / f"b.{ending}", ("color=c=red", 4), ("testsrc2", 4))
-    ffmpeg("-i", film, "-i", tmp_path / "a.srt", "-map", "0:v", "-map", "1", "-c:v", "copy", "-c:s", codec,
-           tmp_path / f"c.{ending}")  # fmt: skip
+    ffmpeg(
+        "-i",
+        film,
+        "-i",
+        tmp_path / "a.srt",
+        "-map",
+        "0:v",
+        "-map",
+        "1",
+        "-c:v",
+        "copy",
+        "-c:s",
+        codec,
+        tmp_path / f"c.{ending}",
+    )
     _, segments = everything(source(tmp_path / f"c.{ending}"))
     assert [(one.segment.text, one.segment.cues) for one in segments] == [
         ("Guten Tag", CUES[:1]),

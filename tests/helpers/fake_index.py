@@ -39,12 +39,22 @@ FAILED = [
     FailedFile(HOSTILE, FailedFileState.PARTIAL, t.Failure(FailureCode.TIMEOUT, "A part took too long.")),
 ]
 STATUS = Status(
-    folder="/data/.mmsearch", roots=(BASE,), files=7, by_kind={"text": 2, "pdf": 1, "video": 1}, skipped={"zip": 2},
-    segments=40, read={"ocr": 3}, failed=1, partial=0, pending=0, stale=0,
-    spaces=(SpaceStatus("builtin", "builtin", 384, {"text": 38}, {"text": "exact"}),), bytes_on_disk=2_345_678,
+    folder="/data/.mmsearch",
+    roots=(BASE,),
+    files=7,
+    by_kind={"text": 2, "pdf": 1, "video": 1},
+    skipped={"zip": 2},
+    segments=40,
+    read={"ocr": 3},
+    failed=1,
+    partial=0,
+    pending=0,
+    stale=0,
+    spaces=(SpaceStatus("builtin", "builtin", 384, {"text": 38}, {"text": "exact"}),),
+    bytes_on_disk=2_345_678,
     last_run={"started": 1_700_000_000.0, "ended": 1_700_000_012.0, "outcome": "done", "indexed": 4, "failed": 1},
     failed_by={"encrypted": 1},
-)  # fmt: skip
+)
 
 
 class Index:

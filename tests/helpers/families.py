@@ -14,9 +14,14 @@ from mmsearch.models.model_options import ModelOptions
 from mmsearch.models.sentence_transformer import SentenceTransformerEmbedder
 
 MAKERS = {
-    "clip": tiny_clip, "siglip": tiny_siglip, "clap": tiny_clap, "qwen": tiny_qwen3_vl, "omni": tiny_omni,
-    "minilm": tiny_minilm, "student": tiny_student,
-}  # fmt: skip
+    "clip": tiny_clip,
+    "siglip": tiny_siglip,
+    "clap": tiny_clap,
+    "qwen": tiny_qwen3_vl,
+    "omni": tiny_omni,
+    "minilm": tiny_minilm,
+    "student": tiny_student,
+}
 TEXTS = ["A dog in the rain", "invoice 4711", "/etc/passwd", "https://example.org/cat.jpg", "a " * 30]
 EXACT = ModelOptions(device="cpu", dtype="float32")
 

@@ -8,10 +8,14 @@ from typing import Any
 CONTROLS = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
 VISION = ["<|vision_start|>", "<|vision_end|>", "<|image_pad|>", "<|video_pad|>"]
 OMNI = {
-    "audio_token": "<|AUDIO|>", "audio_bos_token": "<|audio_bos|>", "audio_eos_token": "<|audio_eos|>",
-    "image_token": "<|IMAGE|>", "vision_bos_token": "<|vision_bos|>", "vision_eos_token": "<|vision_eos|>",
+    "audio_token": "<|AUDIO|>",
+    "audio_bos_token": "<|audio_bos|>",
+    "audio_eos_token": "<|audio_eos|>",
+    "image_token": "<|IMAGE|>",
+    "vision_bos_token": "<|vision_bos|>",
+    "vision_eos_token": "<|vision_eos|>",
     "video_token": "<|VIDEO|>",
-}  # fmt: skip
+}
 CHAT = (
     "{%- macro parts(content) -%}{%- if content is string -%}{{ content }}{%- else -%}{%- for part in content -%}"
     "{%- if part.type == 'image' -%}IMAGE{%- elif part.type == 'video' -%}VIDEO{%- elif part.type == 'audio' -%}AUDIO"
@@ -31,9 +35,14 @@ OMNI_CHAT = (
 )
 SIZES: dict[str, Any] = {"size": {"shortest_edge": 32 * 32, "longest_edge": 64 * 64}}
 TEXT: dict[str, Any] = dict(
-    hidden_size=32, intermediate_size=48, num_hidden_layers=2, num_attention_heads=2, num_key_value_heads=1,
-    max_position_embeddings=4096, initializer_range=0.4,
-)  # fmt: skip
+    hidden_size=32,
+    intermediate_size=48,
+    num_hidden_layers=2,
+    num_attention_heads=2,
+    num_key_value_heads=1,
+    max_position_embeddings=4096,
+    initializer_range=0.4,
+)
 
 
 def tiny_qwen3_vl(folder: Path, seed: int = 0, dtype: str = "float32", files: bool = True) -> Path:
@@ -52,12 +61,21 @@ def tiny_qwen3_vl(folder: Path, seed: int = 0, dtype: str = "float32", files: bo
     config = Qwen3VLConfig(
         text_config=TEXT | dict(vocab_size=len(tokenizer), head_dim=16, rope_parameters=rope),
         vision_config=dict(
-            depth=2, hidden_size=32, intermediate_size=48, num_heads=2, out_hidden_size=32, patch_size=16,
-            num_position_embeddings=64, deepstack_visual_indexes=[0], initializer_range=0.4,
+            depth=2,
+            hidden_size=32,
+            intermediate_size=48,
+            num_heads=2,
+            out_hidden_size=32,
+            patch_size=16,
+            num_position_embeddings=64,
+            deepstack_visual_indexes=[0],
+            initializer_range=0.4,
         ),
-        image_token_id=ids["<|image_pad|>"], video_token_id=ids["<|video_pad|>"],
-        vision_start_token_id=ids["<|vision_start|>"], vision_end_token_id=ids["<|vision_end|>"],
-    )  # fmt: skip
+        image_token_id=ids["<|image_pad|>"],
+        video_token_id=ids["<|video_pad|>"],
+        vision_start_token_id=ids["<|vision_start|>"],
+        vision_end_token_id=ids["<|vision_end|>"],
+    )
     raw = folder / "raw" if files else folder
     Qwen3VLForConditionalGeneration(config).to(getattr(torch, dtype)).save_pretrained(raw)
     _qwen_processor(tokenizer).save_pretrained(raw)
@@ -129,10 +147,14 @@ def _tokenizer(controls: Iterable[str], named: dict[str, str] | None = None) -> 
     core = Tokenizer(BPE({token: number for number, token in enumerate(tokens)}, []))
     core.pre_tokenizer, core.decoder = ByteLevel(add_prefix_space=False), Decoder()
     tokenizer = Qwen2TokenizerFast(
-        vocab={token: number for number, token in enumerate(tokens)}, merges=[], pad_token="<|endoftext|>",
-        eos_token="<|im_end|>", model_max_length=4096, padding_side="left",
+        vocab={token: number for number, token in enumerate(tokens)},
+        merges=[],
+        pad_token="<|endoftext|>",
+        eos_token="<|im_end|>",
+        model_max_length=4096,
+        padding_side="left",
         extra_special_tokens=named or {},
-    )  # fmt: skip
+    )
     tokenizer.add_special_tokens(
         {"additional_special_tokens": [*CONTROLS[1:], *controls]}, replace_extra_special_tokens=False
     )

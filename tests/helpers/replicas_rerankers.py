@@ -39,9 +39,15 @@ def tiny_ms_marco(folder: Path, labels: int = 1, seed: int = 0) -> Path:
     letters = "abcdefghijklmnopqrstuvwxyz0123456789.,:;?!-|<>"
     tokens = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *letters, *(f"##{letter}" for letter in letters)]
     config = BertConfig(  # type: ignore[call-arg]
-        vocab_size=len(tokens), hidden_size=32, num_hidden_layers=2, num_attention_heads=2, intermediate_size=48,
-        max_position_embeddings=128, num_labels=labels, initializer_range=0.6,
-    )  # fmt: skip
+        vocab_size=len(tokens),
+        hidden_size=32,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        intermediate_size=48,
+        max_position_embeddings=128,
+        num_labels=labels,
+        initializer_range=0.6,
+    )
     raw = folder / "raw"
     BertForSequenceClassification(config).save_pretrained(raw)
     vocabulary = {token: number for number, token in enumerate(tokens)}
@@ -79,10 +85,18 @@ def _causal(folder: Path, config: Any, model: Any, answers: tuple[str, str], tem
     tokenizer.chat_template = template
     tokenizer.save_pretrained(raw)
     small = config(
-        vocab_size=len(tokenizer), hidden_size=32, intermediate_size=48, num_hidden_layers=2, num_attention_heads=2,
-        num_key_value_heads=1, head_dim=16, max_position_embeddings=512, initializer_range=0.4,
-        eos_token_id=tokenizer.convert_tokens_to_ids("<|im_end|>"), pad_token_id=0,
-    )  # fmt: skip
+        vocab_size=len(tokenizer),
+        hidden_size=32,
+        intermediate_size=48,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        num_key_value_heads=1,
+        head_dim=16,
+        max_position_embeddings=512,
+        initializer_range=0.4,
+        eos_token_id=tokenizer.convert_tokens_to_ids("<|im_end|>"),
+        pad_token_id=0,
+    )
     model(small).save_pretrained(raw)
     transformer = Transformer(str(raw), transformer_task="text-generation", max_seq_length=256)
     judge = LogitScore(*(tokenizer.convert_tokens_to_ids(word) for word in answers))
@@ -105,9 +119,13 @@ def tiny_tokenizer(controls: tuple[str, ...], longest: int) -> Any:
     core = Tokenizer(BPE({token: number for number, token in enumerate(tokens)}, merges))
     core.pre_tokenizer, core.decoder = ByteLevel(add_prefix_space=False), Decoder()
     return PreTrainedTokenizerFast(
-        tokenizer_object=core, additional_special_tokens=[one for one in controls if one != "<|endoftext|>"],
-        pad_token="<|endoftext|>", eos_token="<|im_end|>", model_max_length=longest, padding_side="left",
-    )  # fmt: skip
+        tokenizer_object=core,
+        additional_special_tokens=[one for one in controls if one != "<|endoftext|>"],
+        pad_token="<|endoftext|>",
+        eos_token="<|im_end|>",
+        model_max_length=longest,
+        padding_side="left",
+    )
 
 
 def tiny_qwen3_vl_reranker(folder: Path, seed: int = 0) -> Path:
@@ -125,19 +143,34 @@ def tiny_qwen3_vl_reranker(folder: Path, seed: int = 0) -> Path:
     ids = {name: tokenizer.convert_tokens_to_ids(name) for name in VISION}
     config = Qwen3VLConfig(
         text_config=dict(
-            vocab_size=len(tokenizer), hidden_size=32, intermediate_size=48, num_hidden_layers=2,
-            num_attention_heads=2, num_key_value_heads=1, head_dim=16, max_position_embeddings=4096,
-            initializer_range=0.4, rope_parameters=dict(
+            vocab_size=len(tokenizer),
+            hidden_size=32,
+            intermediate_size=48,
+            num_hidden_layers=2,
+            num_attention_heads=2,
+            num_key_value_heads=1,
+            head_dim=16,
+            max_position_embeddings=4096,
+            initializer_range=0.4,
+            rope_parameters=dict(
                 rope_type="default", rope_theta=10_000.0, mrope_section=[4, 2, 2], mrope_interleaved=True
             ),
         ),
         vision_config=dict(
-            depth=2, hidden_size=32, intermediate_size=48, num_heads=2, out_hidden_size=32, patch_size=16,
-            num_position_embeddings=64, deepstack_visual_indexes=[0],
+            depth=2,
+            hidden_size=32,
+            intermediate_size=48,
+            num_heads=2,
+            out_hidden_size=32,
+            patch_size=16,
+            num_position_embeddings=64,
+            deepstack_visual_indexes=[0],
         ),
-        image_token_id=ids["<|image_pad|>"], video_token_id=ids["<|video_pad|>"],
-        vision_start_token_id=ids["<|vision_start|>"], vision_end_token_id=ids["<|vision_end|>"],
-    )  # fmt: skip
+        image_token_id=ids["<|image_pad|>"],
+        video_token_id=ids["<|video_pad|>"],
+        vision_start_token_id=ids["<|vision_start|>"],
+        vision_end_token_id=ids["<|vision_end|>"],
+    )
     Qwen3VLForConditionalGeneration(config).save_pretrained(raw)
     _vl_processor(tokenizer).save_pretrained(raw)
     transformer = Transformer(str(raw), transformer_task="any-to-any", max_seq_length=2048)

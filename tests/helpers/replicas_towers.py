@@ -45,20 +45,37 @@ def tiny_clap(folder: Path, seed: int = 0) -> Path:
     tokenizer = RobertaTokenizerFast(vocab=vocabulary, merges=[], model_max_length=77)
     config = ClapConfig(
         text_config=dict(
-            vocab_size=len(tokens), hidden_size=32, intermediate_size=48, num_hidden_layers=2, num_attention_heads=2,
-            max_position_embeddings=80, projection_dim=16,
+            vocab_size=len(tokens),
+            hidden_size=32,
+            intermediate_size=48,
+            num_hidden_layers=2,
+            num_attention_heads=2,
+            max_position_embeddings=80,
+            projection_dim=16,
         ),
         audio_config=dict(
-            patch_embeds_hidden_size=8, depths=[1, 1, 1, 1], num_attention_heads=[1, 1, 2, 2], hidden_size=64,
-            projection_dim=16, num_mel_bins=64, spec_size=256,
+            patch_embeds_hidden_size=8,
+            depths=[1, 1, 1, 1],
+            num_attention_heads=[1, 1, 2, 2],
+            hidden_size=64,
+            projection_dim=16,
+            num_mel_bins=64,
+            spec_size=256,
         ),
         projection_dim=16,
-    )  # fmt: skip
+    )
     ClapModel(config).save_pretrained(folder)
     sounds = ClapFeatureExtractor(
-        feature_size=64, sampling_rate=48_000, hop_length=480, max_length_s=10, fft_window_size=1024,
-        frequency_min=50, frequency_max=14_000, truncation="rand_trunc", padding="repeatpad",
-    )  # fmt: skip
+        feature_size=64,
+        sampling_rate=48_000,
+        hop_length=480,
+        max_length_s=10,
+        fft_window_size=1024,
+        frequency_min=50,
+        frequency_max=14_000,
+        truncation="rand_trunc",
+        padding="repeatpad",
+    )
     ClapProcessor(sounds, tokenizer).save_pretrained(folder)
     return folder
 
@@ -104,9 +121,11 @@ def tiny_colqwen2(folder: Path, seed: int = 0) -> Path:
         vision_config=dict(
             depth=2, embed_dim=32, hidden_size=32, num_heads=2, mlp_ratio=2, patch_size=14, initializer_range=0.4
         ),
-        image_token_id=ids["<|image_pad|>"], video_token_id=ids["<|video_pad|>"],
-        vision_start_token_id=ids["<|vision_start|>"], vision_end_token_id=ids["<|vision_end|>"],
-    )  # fmt: skip
+        image_token_id=ids["<|image_pad|>"],
+        video_token_id=ids["<|video_pad|>"],
+        vision_start_token_id=ids["<|vision_start|>"],
+        vision_end_token_id=ids["<|vision_end|>"],
+    )
     config = ColQwen2Config(vlm_config=backbone.to_dict(), embedding_dim=128, initializer_range=0.4)
     ColQwen2ForRetrieval(config).save_pretrained(folder)
     pictures = Qwen2VLImageProcessor(**SIZES, patch_size=14, merge_size=2)

@@ -23,9 +23,16 @@ from mmsearch.output import records, summary
 from mmsearch.run_record import FileFailed, RunRecord
 
 EXCLUDED = {
-    "link": 3, "hidden": 2, "hidden folder": 1, "ignored": 1, "ignored folder": 1, "excluded": 1, "excluded folder": 1,
-    "special file": 2, "index folder": 1,
-}  # fmt: skip
+    "link": 3,
+    "hidden": 2,
+    "hidden folder": 1,
+    "ignored": 1,
+    "ignored folder": 1,
+    "excluded": 1,
+    "excluded folder": 1,
+    "special file": 2,
+    "index folder": 1,
+}
 SKIPPED = {".dwg": 1, "empty file": 1, "sidecar": 1, "larger than --max-size": 1, "sparse file": 1, "no extension": 1}
 FAILED = {"decode-error": 2, "encrypted": 1, "permission": 2, "vanished": 2}
 SETTINGS: dict[str, Any] = {"exclude": ("*.log", "/drafts/"), "max_bytes": 2_000_000_000}

@@ -267,8 +267,11 @@ def test_a_file_in_the_place_of_a_folder_and_the_other_way_round(docs: Path, ind
     write(docs / "heron.txt" / "nest.txt", "A grebe.\n")
     run(index, docs)
     assert [holding(index, word) for word in ("kingfisher", "cormorant", "grebe", "heron")] == [
-        [], ["thing"], ["heron.txt/nest.txt"], []
-    ]  # fmt: skip
+        [],
+        ["thing"],
+        ["heron.txt/nest.txt"],
+        [],
+    ]
     assert broken(index, deep=True) == {}
 
 

@@ -126,10 +126,17 @@ def test_status_shows_what_is_remembered_and_forgotten(
     assert "forgotten: sub\n" in shown
     assert command(["status", "--index", str(index), "--format", "json"]) == 0
     found = json.loads(capfd.readouterr().out)
-    assert found["rules"] == [{
-        "path": str(docs), "include": [], "exclude": ["*.log", "a b"], "hidden": True, "ignore_files": True,
-        "max_bytes": 5000, "network": False,
-    }]  # fmt: skip
+    assert found["rules"] == [
+        {
+            "path": str(docs),
+            "include": [],
+            "exclude": ["*.log", "a b"],
+            "hidden": True,
+            "ignore_files": True,
+            "max_bytes": 5000,
+            "network": False,
+        }
+    ]
     assert found["forgotten"] == [{"path": str(docs / "sub")}]
 
 
@@ -151,10 +158,17 @@ damaged
 def test_a_mount_table_is_read_as_the_kernel_writes_it() -> None:
     points = tables.parsed(TABLE)
     assert points == {
-        b"/proc": "proc", b"/home/a b/Nas": "fuse.sshfs", b"/dev": "devtmpfs", b"/media/disk": "fuseblk", b"/": "ext4",
-        b"/dev/shm": "tmpfs", b"/dev/mqueue": "mqueue", b"/proc/acpi": "proc", b"/sys/firmware": "sysfs",
+        b"/proc": "proc",
+        b"/home/a b/Nas": "fuse.sshfs",
+        b"/dev": "devtmpfs",
+        b"/media/disk": "fuseblk",
+        b"/": "ext4",
+        b"/dev/shm": "tmpfs",
+        b"/dev/mqueue": "mqueue",
+        b"/proc/acpi": "proc",
+        b"/sys/firmware": "sysfs",
         b"/devices": "tmpfs",
-    }  # fmt: skip
+    }
     assert tables.type_at(b"/home/a b/Nas/x/y", points) == "fuse.sshfs"
     assert tables.type_at(b"/home/a b/Nasty", points) == "ext4"
     assert tables.moved_points(points, b"/home", b"/h")[b"/h/a b/Nas"] == "fuse.sshfs"

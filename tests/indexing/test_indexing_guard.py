@@ -323,8 +323,10 @@ def test_a_real_mount_that_is_gone(tmp_path: Path) -> None:
     (tmp_path / "lib" / "drawing.dwg").write_bytes(b"AC1032\0")
     done = subprocess.run(
         ["unshare", "-m", "sh", "-c", MOUNTED, "sh", str(tmp_path / "lib"), sys.executable, str(tmp_path / "index")],
-        capture_output=True, text=True, timeout=200,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        timeout=200,
+    )
     assert done.stdout == "first 0\nsecond 5\nthird 0\n", done.stderr
     assert f"{tmp_path / 'lib' / 'usb'} is not mounted any more and lacks 6 of its 6 files" in done.stderr
 

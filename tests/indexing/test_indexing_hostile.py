@@ -34,9 +34,16 @@ def index(tmp_path: Path) -> Path:
     return tmp_path / "index"
 
 
-NAMES = [b"new\nline walrus.txt", b"\x1b[31mred otter.txt", b"caf\xe9 heron.txt", b"-rf lynx.txt",
-         b"x" * 245 + b"badger.txt",
-         b" crane ", b"* stoat.txt", b"\xff\xff\xff"]  # fmt: skip
+NAMES = [
+    b"new\nline walrus.txt",
+    b"\x1b[31mred otter.txt",
+    b"caf\xe9 heron.txt",
+    b"-rf lynx.txt",
+    b"x" * 245 + b"badger.txt",
+    b" crane ",
+    b"* stoat.txt",
+    b"\xff\xff\xff",
+]
 
 
 def test_hostile_names_go_through_a_whole_life(tmp_path: Path, index: Path) -> None:

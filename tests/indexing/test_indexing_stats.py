@@ -57,9 +57,21 @@ def test_every_value_has_a_place_in_64_bits_and_stays_there(given: dict[str, int
     facts = stat_result(os.stat("/"), given)
     size, mtime_ns, inode, ctime_ns = values = stat_values(facts)
     assert all(LOWEST <= value <= HIGHEST for value in values)
-    assert stat_values(stat_result(facts, given | {
-        "size": size, "mtime_ns": mtime_ns, "inode": inode, "ctime_ns": ctime_ns,
-    })) == values  # fmt: skip
+    assert (
+        stat_values(
+            stat_result(
+                facts,
+                given
+                | {
+                    "size": size,
+                    "mtime_ns": mtime_ns,
+                    "inode": inode,
+                    "ctime_ns": ctime_ns,
+                },
+            )
+        )
+        == values
+    )
     assert (inode - given["inode"]) % (1 << 64) == 0
     assert mtime_ns == min(max(given["mtime_ns"], LOWEST), HIGHEST)
 

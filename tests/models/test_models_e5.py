@@ -45,9 +45,13 @@ def written(tmp_path: Path) -> tuple[Path, dict[str, np.ndarray]]:
         vector(name, count)
     for number in range(LAYERS):
         for short, rows, columns in (
-            ("q", HIDDEN, HIDDEN), ("k", HIDDEN, HIDDEN), ("v", HIDDEN, HIDDEN), ("ao", HIDDEN, HIDDEN),
-            ("fi", INNER, HIDDEN), ("fo", HIDDEN, INNER),
-        ):  # fmt: skip
+            ("q", HIDDEN, HIDDEN),
+            ("k", HIDDEN, HIDDEN),
+            ("v", HIDDEN, HIDDEN),
+            ("ao", HIDDEN, HIDDEN),
+            ("fi", INNER, HIDDEN),
+            ("fo", HIDDEN, INNER),
+        ):
             matrix(f"l{number}.{short}.w", rows, columns)
             vector(f"l{number}.{short}.b", rows)
         for short in ("aln", "oln"):

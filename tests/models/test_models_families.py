@@ -91,10 +91,12 @@ def test_what_a_fingerprint_says_of_each_view(families: Families) -> None:
         "clap": {"text": {"max_tokens": 77}, "audio": {"rate": 48_000, "seconds": 10.0}},
         "qwen": {"text": {"max_tokens": 4096}, "image": chat_picture, "video": film},
         "omni": {
-            "text": {"max_tokens": 4096}, "image": chat_picture, "video": film,
+            "text": {"max_tokens": 4096},
+            "image": chat_picture,
+            "video": film,
             "audio": {"rate": 16_000, "seconds": 30.0},
         },
-    }  # fmt: skip
+    }
     assert {(name, facts["pooling"], facts["class"]) for name, views in found.items() for facts in views.values()} == {
         ("clip", "own", "CLIPModel"),
         ("clap", "own", "ClapModel"),

@@ -137,12 +137,14 @@ def test_a_known_model_is_found_without_its_owner_and_a_folder_wins_by_its_slash
 def test_presets_are_taken_apart() -> None:
     photos = registry.resolve_all(["photos"])
     assert [(spec.name, spec.limited_to) for spec in photos] == [
-        ("builtin", frozenset({View.TEXT})), ("clip", frozenset({View.IMAGE}))
-    ]  # fmt: skip
+        ("builtin", frozenset({View.TEXT})),
+        ("clip", frozenset({View.IMAGE})),
+    ]
     sounds = registry.resolve_all(["sounds"])
     assert [(spec.name, spec.limited_to) for spec in sounds] == [
-        ("builtin", frozenset({View.TEXT})), ("clap", frozenset({View.AUDIO}))
-    ]  # fmt: skip
+        ("builtin", frozenset({View.TEXT})),
+        ("clap", frozenset({View.AUDIO})),
+    ]
     assert [(spec.name, spec.limited_to) for spec in registry.resolve_all(["gpu"])] == [("qwen3-vl-2b", None)]
 
 

@@ -153,8 +153,11 @@ def test_t08_frames_carry_their_times_and_stay_below_a_rate(families: Families) 
     film = Clip(np.zeros((16, 36, 64, 3), np.uint8), 6.0)
     made = slow._inputs.prepared(View.VIDEO, [film])[0]["video"]
     assert made["video_metadata"] == {
-        "fps": 1.0, "total_num_frames": 6, "duration": 6.0, "frames_indices": [0, 1, 2, 3, 4, 5],
-    }  # fmt: skip
+        "fps": 1.0,
+        "total_num_frames": 6,
+        "duration": 6.0,
+        "frames_indices": [0, 1, 2, 3, 4, 5],
+    }
     made = families.embedder("qwen")._inputs.prepared(View.VIDEO, clips()[:1])[0]["video"]
     assert made["video_metadata"]["fps"] == 1.0 and tuple(made["array"].shape) == (4, 3, 36, 64)
 

@@ -44,10 +44,18 @@ def path(name: str) -> bytes:
 
 
 HITS = [
-    Hit(at, 2.5 / at, path(name), Kind.PDF, "words", Locator(page=3), "The revenue chart shows growth in all regions "
-        "and 收入增长 in the east, as the board reported.", (Signal("words", 7.5, 2.0, 1, 1.5, ("revenue", "chart")),))
+    Hit(
+        at,
+        2.5 / at,
+        path(name),
+        Kind.PDF,
+        "words",
+        Locator(page=3),
+        "The revenue chart shows growth in all regions and 收入增长 in the east, as the board reported.",
+        (Signal("words", 7.5, 2.0, 1, 1.5, ("revenue", "chart")),),
+    )
     for at, name in enumerate(NAMES, 1)
-]  # fmt: skip
+]
 FAILED = [
     FailedFile(
         path(name),
@@ -67,10 +75,19 @@ STATUS = Status(
     "failed": 3, "excluded": 12, "excluded_by": {"hidden": 8, "link": 4}}, failed_by={"encrypted": 3},
 )  # fmt: skip
 RECORD = RunRecord(
-    seen=171, indexed=144, unchanged=2, skipped=3, excluded=18, failed=3, partial=1, segments=4000, seconds=192.0,
-    skipped_by={".dwg": 2, "empty file": 1}, excluded_by={"hidden": 8, "link": 6, "hidden folder": 4},
+    seen=171,
+    indexed=144,
+    unchanged=2,
+    skipped=3,
+    excluded=18,
+    failed=3,
+    partial=1,
+    segments=4000,
+    seconds=192.0,
+    skipped_by={".dwg": 2, "empty file": 1},
+    excluded_by={"hidden": 8, "link": 6, "hidden folder": 4},
     failed_by={"encrypted": 3},
-)  # fmt: skip
+)
 CHECKS = [
     ("ok", "model", "The model builtin computes in bfloat16 on this CPU (avx512_bf16), cosine 0.99994 to float32.", ""),
     ("warn", "disk", f"{FOLDER}/{NAMES[0]} is nearly full.", "Make room, or put the index elsewhere: --index DIR"),
@@ -79,9 +96,17 @@ CHECKS = [
 
 def facts(name: str, **more: Any) -> ModelFacts:
     values: dict[str, Any] = {field: None for field in ModelFacts.__dataclass_fields__}
-    values |= {"name": name, "source": name, "role": "embedder", "takes": ("text", "image"), "dimension": 2048,
-               "licence": "Apache-2.0", "state": "not here", "weights_bytes": 4_260_000_000,
-               "bytes_here": 0}  # fmt: skip
+    values |= {
+        "name": name,
+        "source": name,
+        "role": "embedder",
+        "takes": ("text", "image"),
+        "dimension": 2048,
+        "licence": "Apache-2.0",
+        "state": "not here",
+        "weights_bytes": 4_260_000_000,
+        "bytes_here": 0,
+    }
     return ModelFacts(**(values | more))
 
 
@@ -101,10 +126,10 @@ PRINTED = {
     "models": lambda: model_tables.write_models(MODELS),
     "failed": lambda: table.write_failed(FAILED),
     "doctor": lambda: summary.write_checks(CHECKS),
-    "failures": lambda: streams.write_message(*(
-        failure_line(FileFailed(one.path, one.failure), streams.width(sys.stderr)) for one in FAILED
-    )),
-}  # fmt: skip
+    "failures": lambda: streams.write_message(
+        *(failure_line(FileFailed(one.path, one.failure), streams.width(sys.stderr)) for one in FAILED)
+    ),
+}
 
 
 @pytest.mark.parametrize("what", PRINTED)

@@ -39,8 +39,11 @@ def test_a_run_counts_what_its_stages_did(tmp_path: Path, monkeypatch: pytest.Mo
         (tmp_path / "files" / f"{number}.txt").write_text(f"note {number} about ferries")
     first = run(tmp_path / "index", tmp_path / "files")
     assert {stage.name: (stage.items, stage.workers) for stage in first.profile} == {
-        "extract": (5, 1), "prepare": (5, 2), "encode": (5, 1), "commit": (5, 1),
-    }  # fmt: skip
+        "extract": (5, 1),
+        "prepare": (5, 2),
+        "encode": (5, 1),
+        "commit": (5, 1),
+    }
     assert all(0 <= stage.share <= 1 for stage in first.profile)
     again = run(tmp_path / "index")
     assert (again.profile, profile_lines(again.profile)) == ([], ["profile: there was nothing to do."])

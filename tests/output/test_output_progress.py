@@ -212,8 +212,11 @@ def simulate(kinds: Mapping[str, tuple[int, float, float]], seed: int, order: st
 
 
 MIX = {
-    "text": (300, 20_000, 3e-6), "image": (120, 1, 0.4), "pdf": (20, 12, 0.9), "video": (6, 600, 0.05),
-}  # fmt: skip
+    "text": (300, 20_000, 3e-6),
+    "image": (120, 1, 0.4),
+    "pdf": (20, 12, 0.9),
+    "video": (6, 600, 0.05),
+}
 
 
 @pytest.mark.parametrize("seed", range(4))

@@ -198,15 +198,36 @@ def test_places_read_as_people_write_them(locator: Locator, text: str) -> None:
 def test_numbers_read_as_people_write_them() -> None:
     assert [clock(9.96), clock(59.99), clock(12.5)] == ["0:10", "1:00", "0:12.5"]
     assert [duration(value) for value in (0.04, 9.96, 60, 192, 3600, 7500, 3_456_000)] == [
-        "0.0 s", "10 s", "1 min", "3 min 12 s", "1 h", "2 h 5 min", "40 days",
-    ]  # fmt: skip
+        "0.0 s",
+        "10 s",
+        "1 min",
+        "3 min 12 s",
+        "1 h",
+        "2 h 5 min",
+        "40 days",
+    ]
     assert [approximate_duration(value) for value in (5, 12, 44, 58, 100, 560, 2700, 7200, 3_456_000)] == [
-        "a few seconds", "about 10 s", "about 40 s", "about a minute", "about 2 min", "about 9 min", "about 45 min",
-        "about 2 h", "about 40 days",
-    ]  # fmt: skip
+        "a few seconds",
+        "about 10 s",
+        "about 40 s",
+        "about a minute",
+        "about 2 min",
+        "about 9 min",
+        "about 45 min",
+        "about 2 h",
+        "about 40 days",
+    ]
     assert [size(value) for value in (0, 1, 999, 1000, 999_499, 999_500, 2_345_678, 5 * 10**9, 3 * 10**15)] == [
-        "0 bytes", "1 byte", "999 bytes", "1.0 kB", "999 kB", "1.0 MB", "2.3 MB", "5.0 GB", "3,000 TB",
-    ]  # fmt: skip
+        "0 bytes",
+        "1 byte",
+        "999 bytes",
+        "1.0 kB",
+        "999 kB",
+        "1.0 MB",
+        "2.3 MB",
+        "5.0 GB",
+        "3,000 TB",
+    ]
     assert one_line(" a\n\n b\tc\x1b ") == "a b c\\x1b"
 
 

@@ -106,9 +106,7 @@ def distance(one: str, other: str) -> int:
         if not i or not j:
             table[i, j] = i + j
             continue
-        choices = [
-            table[i - 1, j] + 1, table[i, j - 1] + 1, table[i - 1, j - 1] + (one[i - 1] != other[j - 1])
-        ]  # fmt: skip
+        choices = [table[i - 1, j] + 1, table[i, j - 1] + 1, table[i - 1, j - 1] + (one[i - 1] != other[j - 1])]
         if i > 1 and j > 1 and one[i - 1] == other[j - 2] and one[i - 2] == other[j - 1]:
             choices.append(table[i - 2, j - 2] + 1)
         table[i, j] = min(choices)
@@ -154,8 +152,11 @@ def test_short_words_and_words_with_digits_have_no_slips() -> None:
 def test_what_counts_as_an_identifier() -> None:
     typed = "Invoice RB-2024/117, of 2024 (no. 4711), 3 rolls, ISO9001: 19th"
     assert identifiers(parse(typed)) == {
-        "rb 2024 117": "rb-2024/117", "4711": "4711", "iso9001": "iso9001", "19th": "19th",
-    }  # fmt: skip
+        "rb 2024 117": "rb-2024/117",
+        "4711": "4711",
+        "iso9001": "iso9001",
+        "19th": "19th",
+    }
 
 
 def test_a_name_is_meant_with_or_without_its_ending_and_folder() -> None:

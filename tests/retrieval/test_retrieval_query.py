@@ -125,9 +125,14 @@ def test_a_picture_without_words_goes_with_text_and_alone_finds_nothing(searched
 
 def test_a_query_of_nothing_wanted_is_refused(searched: Path) -> None:
     for query in (
-        Query(), Query("  "), Query("-apple"), Query('-"apple pie"'), Query(minus=(Part("apple"),)),
-        Query("!!! ... ---"), Query("apple", minus=(Part("  "),)),
-    ):  # fmt: skip
+        Query(),
+        Query("  "),
+        Query("-apple"),
+        Query('-"apple pie"'),
+        Query(minus=(Part("apple"),)),
+        Query("!!! ... ---"),
+        Query("apple", minus=(Part("  "),)),
+    ):
         with pytest.raises(UsageError) as raised:
             Index.open(searched / "index").search(query)
         assert raised.value.hint

@@ -134,12 +134,17 @@ def test_the_nearest_are_those_of_a_scan(built: Small) -> None:
 
 
 def test_filters_hold_within_the_search(built: Small) -> None:
-    built.agrees(where="f.path LIKE CAST('even%' AS BLOB) OR CAST(f.path AS TEXT) LIKE 'even%'",
-                 wanted=Filter(within=("/d/even",)), k=60)  # fmt: skip
+    built.agrees(
+        where="f.path LIKE CAST('even%' AS BLOB) OR CAST(f.path AS TEXT) LIKE 'even%'",
+        wanted=Filter(within=("/d/even",)),
+        k=60,
+    )
     few = built.connection.execute("SELECT path FROM files WHERE asset_id > 20 ORDER BY id LIMIT 3").fetchall()
     paths = tuple(f"/d/{row[0].decode()}" for row in few)
-    built.agrees(where=f"f.path IN (SELECT path FROM files WHERE asset_id > 20 ORDER BY id LIMIT {len(paths)})",
-                 wanted=Filter(within=paths))  # fmt: skip
+    built.agrees(
+        where=f"f.path IN (SELECT path FROM files WHERE asset_id > 20 ORDER BY id LIMIT {len(paths)})",
+        wanted=Filter(within=paths),
+    )
     with Snapshot(built.folder, Filter(within=("/nowhere",))) as snapshot:
         assert snapshot.nearest(1, "text", built.unit(1)[0], 10) == []
 

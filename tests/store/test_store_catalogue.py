@@ -147,11 +147,18 @@ def test_roots_beside_the_index_move_with_it(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("path", "place", "below"),
     [
-        (b"/a/b", b"/a", True), (b"/a", b"/a", True), (b"/ab", b"/a", False), (b"/a", b"/", True), (b"a/b", b"", True),
-        (b"a/b", b"a", True), (b"ab", b"a", False), (b"/a", b"/a/b", False), (b"/a\n/b", b"/a\n", True),
+        (b"/a/b", b"/a", True),
+        (b"/a", b"/a", True),
+        (b"/ab", b"/a", False),
+        (b"/a", b"/", True),
+        (b"a/b", b"", True),
+        (b"a/b", b"a", True),
+        (b"ab", b"a", False),
+        (b"/a", b"/a/b", False),
+        (b"/a\n/b", b"/a\n", True),
         (b"", b"", True),
     ],
-)  # fmt: skip
+)
 def test_what_is_below(path: bytes, place: bytes, below: bool) -> None:
     assert is_below(path, place) is below
 
@@ -260,8 +267,12 @@ def test_a_folder_without_the_right_to_write_is_said(tmp_path: Path) -> None:
 
 KINDS = ("text", "pdf", "video", None)
 DETAILS = [
-    {}, {"language": "de"}, {"language": "en", "pages": 3}, {"duration_s": 12.5}, {"duration_s": 3600, "language": "de"}
-]  # fmt: skip
+    {},
+    {"language": "de"},
+    {"language": "en", "pages": 3},
+    {"duration_s": 12.5},
+    {"duration_s": 3600, "language": "de"},
+]
 
 
 @pytest.fixture(scope="module")
@@ -302,12 +313,16 @@ filters = st.builds(
         ),
         max_size=2,
     ).map(tuple),
-    since=bounds, before=bounds,
-    min_bytes=st.none() | st.sampled_from([0, 10, 11]), max_bytes=st.none() | st.sampled_from([9, 10, 5_000]),
+    since=bounds,
+    before=bounds,
+    min_bytes=st.none() | st.sampled_from([0, 10, 11]),
+    max_bytes=st.none() | st.sampled_from([9, 10, 5_000]),
     languages=st.lists(st.sampled_from(["de", "en", "fr"]), max_size=2).map(tuple),
-    min_duration_s=bounds, max_duration_s=bounds,
-    min_pages=st.none() | st.integers(1, 4), max_pages=st.none() | st.integers(1, 4),
-)  # fmt: skip
+    min_duration_s=bounds,
+    max_duration_s=bounds,
+    min_pages=st.none() | st.integers(1, 4),
+    max_pages=st.none() | st.integers(1, 4),
+)
 
 
 def is_let_through(path: bytes, kind: str | None, details: dict[str, Any], size: int, day: int, where: Filter) -> bool:
@@ -346,8 +361,11 @@ def test_filters_let_through_what_they_say(
     filtered: tuple[IndexFolder, dict[bytes, tuple[Any, ...]]], where: Filter
 ) -> None:
     place, facts = filtered
-    wanted = {path for path, (kind, details, size, day) in facts.items() if
-              is_let_through(path, kind, details, size, day, where)}  # fmt: skip
+    wanted = {
+        path
+        for path, (kind, details, size, day) in facts.items()
+        if is_let_through(path, kind, details, size, day, where)
+    }
     with Snapshot(place, where) as snapshot:
         assert snapshot.filtered == bool(where)
         if not where:

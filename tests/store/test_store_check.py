@@ -150,7 +150,7 @@ def test_true_damage_is_said_and_not_papered_over(index: Path, invariant: str) -
         ("DELETE FROM words_fts_data WHERE id > 10", "The word tables find what they hold"),
         ("UPDATE files SET asset_id = 777 WHERE id = 1", "Every row refers to one that is there"),
     ],
-)  # fmt: skip
+)
 def test_other_damage_is_seen(index: Path, damage: str, seen: str) -> None:
     change(index, damage)
     assert seen in broken(index, deep=True)

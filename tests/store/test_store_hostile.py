@@ -191,8 +191,14 @@ COMMANDS: dict[str, Callable[[Path], object]] = {
 }
 
 
-CALLS = [["similar", "planted/docs/note01.md"], ["failed"], ["eval", "planted/docs/queries.jsonl"], ["doctor"],
-         ["query", "walrus", "--rerank", "builtin"], ["forget", "planted/docs/note02.md"]]  # fmt: skip
+CALLS = [
+    ["similar", "planted/docs/note01.md"],
+    ["failed"],
+    ["eval", "planted/docs/queries.jsonl"],
+    ["doctor"],
+    ["query", "walrus", "--rerank", "builtin"],
+    ["forget", "planted/docs/note02.md"],
+]
 
 
 def seen(folder: Path) -> dict[str, tuple[int, bytes]]:

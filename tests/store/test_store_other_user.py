@@ -13,10 +13,22 @@ import pytest
 
 NOBODY = 65534
 COMMANDS = [
-    ["index"], ["index", "docs"], ["index", "--rebuild"], ["query", "walrus"], ["query", "--like", "docs/note01.md"],
-    ["similar", "docs/note01.md"], ["dupes"], ["status"], ["status", "--check"], ["failed"], ["failed", "--retry"],
-    ["verify"], ["verify", "--repair"], ["forget", "docs/note01.md"], ["eval", "docs/queries.jsonl"],
-]  # fmt: skip
+    ["index"],
+    ["index", "docs"],
+    ["index", "--rebuild"],
+    ["query", "walrus"],
+    ["query", "--like", "docs/note01.md"],
+    ["similar", "docs/note01.md"],
+    ["dupes"],
+    ["status"],
+    ["status", "--check"],
+    ["failed"],
+    ["failed", "--retry"],
+    ["verify"],
+    ["verify", "--repair"],
+    ["forget", "docs/note01.md"],
+    ["eval", "docs/queries.jsonl"],
+]
 CALLS = """
 import contextlib, io, json, sys
 from mmsearch.cli.program import run
@@ -31,9 +43,18 @@ def as_nobody(place: Path, *command: str, given: str = "") -> "subprocess.Comple
     folders = {"HOME": place / "home", **{f"XDG_{name}_HOME": place / "home" for name in ("DATA", "CONFIG", "CACHE")}}
     environment = os.environ | {name: str(path) for name, path in folders.items()}
     return subprocess.run(
-        [sys.executable, *command], input=given, capture_output=True, text=True, timeout=240, check=False, cwd=place,
-        env=environment, user=NOBODY, group=NOBODY, extra_groups=[],
-    )  # fmt: skip
+        [sys.executable, *command],
+        input=given,
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+        cwd=place,
+        env=environment,
+        user=NOBODY,
+        group=NOBODY,
+        extra_groups=[],
+    )
 
 
 @pytest.fixture

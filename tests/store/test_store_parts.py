@@ -20,8 +20,17 @@ from mmsearch.query import Query
 from mmsearch.store import layout
 from mmsearch.store.layout import IndexFolder
 
-PARTS = ["catalogue.db", "catalogue.db-wal", "catalogue.db-shm", "catalogue.db-journal", "catalogue.sums",
-         "writer.lock", "ann-1-text-1.faiss", ".ann-1-text-2.faiss.7.tmp", ".catalogue.sums.7.tmp"]  # fmt: skip
+PARTS = [
+    "catalogue.db",
+    "catalogue.db-wal",
+    "catalogue.db-shm",
+    "catalogue.db-journal",
+    "catalogue.sums",
+    "writer.lock",
+    "ann-1-text-1.faiss",
+    ".ann-1-text-2.faiss.7.tmp",
+    ".catalogue.sums.7.tmp",
+]
 COMMANDS: dict[str, Callable[[Path], object]] = {
     "index": lambda index: run(index),
     "query": lambda index: Index.open(index).search(Query("walrus")),

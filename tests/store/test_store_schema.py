@@ -71,9 +71,21 @@ CREATE TABLE runs (id INTEGER PRIMARY KEY AUTOINCREMENT, command TEXT NOT NULL, 
 PRAGMA user_version = 1;
 """.replace("{TOKENIZE}", TOKENIZE)
 TABLES = (
-    "meta", "roots", "files", "assets", "spans", "segments", "readings", "spaces", "encoded", "embeddings",
-    "background", "generations", "tombstones", "runs",
-)  # fmt: skip
+    "meta",
+    "roots",
+    "files",
+    "assets",
+    "spans",
+    "segments",
+    "readings",
+    "spaces",
+    "encoded",
+    "embeddings",
+    "background",
+    "generations",
+    "tombstones",
+    "runs",
+)
 NOW = {"readings": "recognized_text", "draw": "sampling_hash"}  # what the first schema calls otherwise
 TO_THIRD = (
     "ALTER TABLE fingerprints RENAME TO prints",

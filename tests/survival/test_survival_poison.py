@@ -81,11 +81,19 @@ def hole(path: Path) -> None:
 
 
 ABSURD = {
-    "plain.jpg": (hundred_megapixels, "indexed"), "dot.png": (one_pixel, "indexed"), "bomb.png": (bomb, ""),
-    "frames.gif": (a_thousand_frames, ""), "two_days.wav": (two_days, "indexed"), "page.pdf": (huge_page, "indexed"),
-    "line.txt": (one_line, "indexed"), "deep.json": (deep_json, "indexed"), "deep.html": (deep_markup, "indexed"),
-    "laughs.xml": (laughs, "indexed"), "zips.docx": (nested, "skipped"), "hole.txt": (hole, "skipped"),
-}  # fmt: skip
+    "plain.jpg": (hundred_megapixels, "indexed"),
+    "dot.png": (one_pixel, "indexed"),
+    "bomb.png": (bomb, ""),
+    "frames.gif": (a_thousand_frames, ""),
+    "two_days.wav": (two_days, "indexed"),
+    "page.pdf": (huge_page, "indexed"),
+    "line.txt": (one_line, "indexed"),
+    "deep.json": (deep_json, "indexed"),
+    "deep.html": (deep_markup, "indexed"),
+    "laughs.xml": (laughs, "indexed"),
+    "zips.docx": (nested, "skipped"),
+    "hole.txt": (hole, "skipped"),
+}
 
 
 def test_absurd_files_have_a_verdict_each_and_cost_nobody_else(tmp_path: Path) -> None:

@@ -204,8 +204,12 @@ def test_an_index_on_a_read_only_disk_answers_and_says_that_it_cannot_be_written
     other = ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups"] if os.getuid() == 0 else []
     done = subprocess.run(
         [*other, sys.executable, "-c", script, str(HERE), str(index), str(docs)],
-        capture_output=True, text=True, cwd=HERE.parent, env={"PATH": os.environ["PATH"]}, check=False,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        cwd=HERE.parent,
+        env={"PATH": os.environ["PATH"]},
+        check=False,
+    )
     first, second = done.stdout.splitlines()
     assert (first, second[:2], "can't be written" in second) == ("6", "3 ", True), done.stderr
 

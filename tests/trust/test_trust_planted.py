@@ -202,9 +202,13 @@ def test_other_things_by_that_name_are_refused(
 
 @pytest.mark.parametrize("source", ["folder", "owner/name", "relative/model", "../model", "jinaai/jina-clip-v1"])
 def test_named_it_is_searched_as_data_without_the_models_it_names(
-    clone: Path, tmp_path: Path, source: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
+    clone: Path,
+    tmp_path: Path,
+    source: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
     no_network: None,
-) -> None:  # fmt: skip
+) -> None:
     evil = evil_model(clone / "relative" / "model", tmp_path / "canary")
     for name in ("owner/name", "jinaai/jina-clip-v1"):  # a hub id, and a folder of that name where the user stands
         evil_model(clone / name, tmp_path / "canary")
@@ -459,10 +463,18 @@ def test_the_old_encoders_folder_goes_and_a_link_of_that_name_is_not_followed(tm
 
 @pytest.mark.parametrize(
     "facts",
-    [{"recorded": []}, {"recorded": {"options": [1]}}, {"recorded": {"model": 7}}, {"fingerprint": [1]},
-     {"fingerprint": {"text": 1}}, {"views": {"text": 1}}, {"views": ["smell"]}, {"recorded": {"query_views": 3}}],
+    [
+        {"recorded": []},
+        {"recorded": {"options": [1]}},
+        {"recorded": {"model": 7}},
+        {"fingerprint": [1]},
+        {"fingerprint": {"text": 1}},
+        {"views": {"text": 1}},
+        {"views": ["smell"]},
+        {"recorded": {"query_views": 3}},
+    ],
     ids=json.dumps,
-)  # fmt: skip
+)
 def test_a_space_that_makes_no_sense_is_damage_and_no_bug(
     clone: Path, facts: dict[str, object], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

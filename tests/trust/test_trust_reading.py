@@ -25,9 +25,17 @@ from mmsearch.store.snapshot import Snapshot
 from mmsearch.types import View
 
 COMMANDS = [
-    ["query", "ferry"], ["similar", "notes.txt"], ["query", "x", "--like", "notes.txt"], ["dupes"], ["status"],
-    ["failed"], ["verify"], ["verify", "--deep"], ["query", "ferry", "--rerank", "builtin"], ["doctor"],
-]  # fmt: skip
+    ["query", "ferry"],
+    ["similar", "notes.txt"],
+    ["query", "x", "--like", "notes.txt"],
+    ["dupes"],
+    ["status"],
+    ["failed"],
+    ["verify"],
+    ["verify", "--deep"],
+    ["query", "ferry", "--rerank", "builtin"],
+    ["doctor"],
+]
 
 
 @pytest.fixture(autouse=True)
