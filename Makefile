@@ -100,11 +100,16 @@ clean:
 	rm -rf build dist mmsearch.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find mmsearch training tests benchmarks sample_corpus -name __pycache__ -prune -exec rm -rf {} +
 
+BOX := languages eyes
+
 # The build runs inside .venv, so that a repeated installation needs no network.
 .venv/ready-demo .venv/ready-test: .venv/ready-%: .venv/bin/python pyproject.toml constraints.txt | ffmpeg
 	@echo "Installing into .venv: about 2 GB the first time, a minute or more."
 	@$(RUN) pip install -c constraints.txt setuptools
 	@$(RUN) pip install -c constraints.txt --no-build-isolation -e '.$(if $(filter test,$*),[dev])'
+	@$(RUN) pip install -c constraints.txt --no-build-isolation -e '.[box]' || for extra in $(BOX); do \
+	  $(RUN) pip install -c constraints.txt --no-build-isolation -e ".[$$extra]" || \
+	  echo "[$$extra] is not to be had here: mmsearch works without it, and mmsearch doctor says what is missing."; done
 	@.venv/bin/python -c "import torchcodec" 2>/dev/null || { \
 	  echo "The FFmpeg on this machine has no shared libraries that torchcodec can load (FFmpeg 4 to 8)."; exit 1; }
 	@touch .venv/ready-demo $@

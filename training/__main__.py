@@ -114,7 +114,7 @@ def run_languages(options: argparse.Namespace) -> None:
     from training import heads
 
     plain = options.work / "e5-plain"
-    e5.convert(e5.locate(), e5.locate(e5.TOKENIZER), plain)
+    e5.convert(e5.locate(), plain)
     sentences = json.loads((Path(__file__).parent / "languages.json").read_text("utf-8"))
     save_file({"directions": heads.language_directions(plain, sentences)}, e5.LANGUAGES)
 

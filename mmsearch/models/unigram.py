@@ -11,15 +11,24 @@ import json
 import mmap
 import re
 from bisect import bisect_left
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
 SPACE = "\u2581"  # stands for a space in pieces
 UNKNOWN_PENALTY = 10.0  # below the least score of a piece
+FILES = ("charsmap.bin", "pieces.bin", "starts.npy", "scores.npy", "ids.npy", "least.npy", "unigram.json")
+
+
+class Piece(NamedTuple):
+    """A token: its id and its text, as it stands in the normalised text."""
+
+    id: int
+    text: str
 
 
 class UnigramTokenizer:
@@ -29,7 +38,12 @@ class UnigramTokenizer:
         from tokenizers.normalizers import Precompiled
 
         self.normalizer = Precompiled((folder / "charsmap.bin").read_bytes())
-        self.settings: dict[str, int] = json.loads((folder / "unigram.json").read_text())
+        settings: dict[str, Any] = json.loads((folder / "unigram.json").read_text())
+        self.most = int(settings["most"])
+        self.begin, self.end = int(settings["begin"]), int(settings["end"])
+        self.padding, self.unknown = int(settings["padding"]), int(settings["unknown"])
+        self.special: dict[str, int] = settings["special"]
+        self.cut = re.compile("|".join(f"({re.escape(name)})" for name in self.special))
         with (folder / "pieces.bin").open("rb") as stream:
             self.pieces = mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
         self.starts = np.load(folder / "starts.npy", mmap_mode="r")
@@ -38,12 +52,21 @@ class UnigramTokenizer:
         self.places = range(len(self.ids))
         self.unknown_score = float(np.load(folder / "least.npy")) - UNKNOWN_PENALTY
 
-    def encode(self, text: str, most: int = 512) -> list[int]:
-        """Ids of a text between those of its begin and end, at most so many with these."""
-        found: list[int] = []
-        for word in self.words(text):
-            found += self.segment(word)
-        return [self.settings["begin"], *found[: most - 2], self.settings["end"]]
+    def encode(self, text: str) -> list[int]:
+        """Ids of a text between those of its begin and end, with these at most as many as the model reads."""
+        return [self.begin, *(piece.id for piece in self.split(text)[: self.most - 2]), self.end]
+
+    def split(self, text: str) -> list[Piece]:
+        """The tokens of a text without those of its begin and end. Their texts joined are the normalised text, with
+        `SPACE` for each space and one more in front."""
+        found: list[Piece] = []
+        for part in filter(None, self.cut.split(text)):
+            if part in self.special:
+                found.append(Piece(self.special[part], part))
+            else:
+                for word in self.words(part):
+                    found += self.segment(word)
+        return found
 
     def words(self, text: str) -> list[str]:
         """The normalised text cut before each space, spaces replaced by `SPACE`, one more in front."""
@@ -55,11 +78,11 @@ class UnigramTokenizer:
         """A piece in sorted order, as UTF-8."""
         return self.pieces[int(self.starts[place]) : int(self.starts[place + 1])]
 
-    def segment(self, word: str) -> list[int]:
-        """Ids of the segmentation with the greatest sum of scores; neighbours that are unknown become one."""
-        count, unknown = len(word), self.settings["unknown"]
+    def segment(self, word: str) -> list[Piece]:
+        """The segmentation with the greatest sum of scores; neighbours that are unknown become one."""
+        count = len(word)
         best = [0.0] + [-np.inf] * count
-        back: list[tuple[int, int]] = [(0, unknown)] * (count + 1)
+        back: list[tuple[int, int]] = [(0, self.unknown)] * (count + 1)
         for start in range(count):
             single = False
             for length, place in self.beginning(word, start):
@@ -68,41 +91,43 @@ class UnigramTokenizer:
                     best[start + length], back[start + length] = score, (start, int(self.ids[place]))
                 single = single or length == 1
             if not single and best[start] + self.unknown_score > best[start + 1]:
-                best[start + 1], back[start + 1] = best[start] + self.unknown_score, (start, unknown)
-        ids: list[int] = []
+                best[start + 1], back[start + 1] = best[start] + self.unknown_score, (start, self.unknown)
+        found: list[Piece] = []
         end = count
         while end:
-            end, number = back[end]
-            if not (number == unknown and ids and ids[-1] == unknown):
-                ids.append(number)
-        return ids[::-1]
+            start, number = back[end]
+            if number == self.unknown and found and found[-1].id == self.unknown:
+                found[-1] = Piece(number, word[start:end] + found[-1].text)
+            else:
+                found.append(Piece(number, word[start:end]))
+            end = start
+        return found[::-1]
 
-    def beginning(self, word: str, start: int) -> list[tuple[int, int]]:
+    def beginning(self, word: str, start: int) -> Iterator[tuple[int, int]]:
         """Length in characters and place of each piece that a word continues with."""
-        low, high, found = 0, len(self.places), []
+        low, high = 0, len(self.places)
         for length in range(1, len(word) - start + 1):
             wanted = word[start : start + length].encode()
             low = bisect_left(self.places, wanted, low, high, key=self.piece)
             high = bisect_left(self.places, wanted + b"\xff", low, high, key=self.piece)
             if low == high:
-                break
+                return
             if self.piece(low) == wanted:
-                found.append((length, low))
-        return found
+                yield length, low
 
 
-def write(tokenizer: Path, folder: Path) -> None:
+def write(content: Mapping[str, Any], folder: Path, most: int = 512) -> None:
     """Write the files of a `tokenizer.json` of the tokenizers library: a unigram model with XLM-RoBERTa's normaliser.
+    `most` is how many tokens of a text a model reads.
 
     Raises `ValueError` where it is of another kind.
     """
     import base64
 
-    content = json.loads(tokenizer.read_text("utf-8"))
     model = content["model"]
     normalizers = content["normalizer"].get("normalizers", [content["normalizer"]])
     if model.get("type", "Unigram") != "Unigram" or normalizers[0]["type"] != "Precompiled":
-        raise ValueError(f"{tokenizer.name} is no unigram tokenizer with a precompiled normaliser")
+        raise ValueError("this is no unigram tokenizer with a precompiled normaliser")
     special = {token["content"]: token["id"] for token in content["added_tokens"]}
     pieces = sorted(
         (piece.encode(), score, number) for number, (piece, score) in enumerate(model["vocab"]) if piece not in special
@@ -114,5 +139,12 @@ def write(tokenizer: Path, folder: Path) -> None:
     np.save(folder / "scores.npy", np.array([score for _, score, _ in pieces], np.float64))
     np.save(folder / "ids.npy", np.array([number for _, _, number in pieces], np.uint32))
     np.save(folder / "least.npy", np.float64(min(score for _, score in model["vocab"])))
-    ids = {"begin": special["<s>"], "end": special["</s>"], "unknown": int(model["unk_id"])}
-    (folder / "unigram.json").write_text(json.dumps(ids))
+    settings = {
+        "most": most,
+        "begin": special["<s>"],
+        "end": special["</s>"],
+        "padding": special["<pad>"],
+        "unknown": int(model["unk_id"]),
+        "special": special,
+    }
+    (folder / "unigram.json").write_text(json.dumps(settings))

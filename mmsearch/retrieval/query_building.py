@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 from mmsearch.errors import UsageError
 from mmsearch.models import builtin
 from mmsearch.query import Part, Query, RunOptions, file_paths
-from mmsearch.retrieval.query_encoding import QueryEncoders, is_unknown, query_views, token_coverage
+from mmsearch.retrieval.query_encoding import QueryEncoders, is_unknown, query_views
 from mmsearch.retrieval.query_parsing import Parsed, parse
 from mmsearch.retrieval.signals import LEAST_COVERAGE, EncodedQuery, Vector, Wording
 from mmsearch.store.snapshot import Snapshot
@@ -105,7 +105,7 @@ def _add_words(parts: _Parts, parsed: Parsed, weight: float) -> None:
             parts.notes.append(f"The model {space.name} can't read the signs of this query.")
             continue
         parts.notes += encoded.notes
-        coverage = token_coverage(parsed.text, encoded.tokens, encoded.offsets, encoded.single_characters)
+        coverage = encoded.coverage(parsed.text)
         parts.vectors += [(weight, one) for one in _for_views(space, {View.TEXT: encoded.vector}, coverage)]
     parts.vectors += [(weight, one) for one in _concept_vectors(parts, parsed.text)]
 

@@ -48,6 +48,12 @@ class EncodedText(NamedTuple):
     offsets: list[tuple[int, int]]
     single_characters: bool
     notes: tuple[str, ...] = ()  # what the user should know about how it was encoded
+    normalized: str | None = None  # the text to which the offsets belong, where it is not the typed one
+
+    def coverage(self, text: str) -> float:
+        """The share of the typed text that the model can read: see `token_coverage`."""
+        read = text if self.normalized is None else self.normalized
+        return token_coverage(read, self.tokens, self.offsets, self.single_characters)
 
 
 class QueryEncoders:
@@ -68,8 +74,8 @@ class QueryEncoders:
     def encode_text(self, row: SpaceRow, text: str, options: RunOptions) -> EncodedText:
         """Encode a text for a space, with the options' instruction and query encoder. Raises `ModelMismatch` when the
         installed model is not the space's, and `ModelUnavailable` when there is none."""
-        if row.name == "builtin":
-            check_identity(row, builtin.fingerprint())
+        if row.name in builtin.TEXT_MODELS:
+            check_identity(row, builtin.fingerprint(row.name))
         if options.query_encoder == "torch":
             return self._by_torch(row, text, options)
         remake = ""
@@ -79,9 +85,8 @@ class QueryEncoders:
                 raise ModelUnavailable("Only the whole model takes an instruction.")
             tokenized = encoder.tokenize([text])[0]
             notes = _uninstructed(row, options)
-            return EncodedText(
-                encoder.embed([text])[0], tokenized.pieces, tokenized.offsets, encoder.single_characters, notes
-            )
+            vector, single = encoder.embed([text])[0], encoder.single_characters
+            return EncodedText(vector, tokenized.pieces, tokenized.offsets, single, notes, tokenized.normalized)
         except encoders.EncoderUnusable as error:
             problem = remake = error.sentence
         except ModelUnavailable as error:  # the cache notes that the model can't have one: there is nothing to remake
@@ -238,7 +243,7 @@ def _query_settings(row: SpaceRow, settings: Settings) -> Settings:
     """The settings that a space's model is loaded with for queries."""
     from mmsearch.models.device import preferred
 
-    device, torchless = settings.device, row.name != "builtin" and builtin.is_builtin(row.name)
+    device, torchless = settings.device, row.name not in builtin.TEXT_MODELS and builtin.is_builtin(row.name)
     if torchless or settings.dtype != "auto" or preferred(None if device == "auto" else device).device != "cpu":
         return settings
     return replace(settings, dtype="float32")

@@ -18,7 +18,7 @@ from mmsearch.encoding.extract import ExtractStage, Task
 from mmsearch.errors import ModelUnavailable
 from mmsearch.index import Index
 from mmsearch.indexing import model_selection, run_models
-from mmsearch.models import builtin, query_encoder, registry
+from mmsearch.models import builtin, e5, query_encoder, registry
 from mmsearch.models.device import Precision
 from mmsearch.models.embedder import Throughput
 from mmsearch.query import Query
@@ -95,7 +95,10 @@ def opened_word_encoder(row: SpaceRow) -> WordEncoder:
 
 
 def use_word_model(patch: Patch) -> None:
-    """Put it where runs and queries take their model from; `patch` sets attributes (`monkeypatch.setattr`)."""
+    """Put it where runs and queries take their model from; `patch` sets attributes (`monkeypatch.setattr`). The text
+    encoder for a hundred languages, which a rebuild would take in its place, is not there."""
+    patch(e5, "available", lambda: False)
+    patch(e5, "find", lambda: Path(e5.FILE))
     patch(model_selection, "DEFAULT", ("builtin",))
     patch(run_models, "load_embedder", lambda row, grant, settings: WordModel())
     patch(run_models.Models, "_export", lambda self, row: None)

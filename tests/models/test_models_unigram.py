@@ -65,13 +65,33 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> tuple[unigram.UnigramToken
     }
     file = folder / "tokenizer.json"
     file.write_text(json.dumps(content))
-    unigram.write(file, folder / "files")
+    unigram.write(content, folder / "files")
     return unigram.UnigramTokenizer(folder / "files"), Tokenizer.from_file(str(file))
 
 
 @pytest.mark.parametrize(
     "text",
-    ["", " ", "a", "ab abab", "  a   b ", "xyz", "axxbx", "bü 日本語", "aaaaaaa", "▁a", "e\u0301", "😀a😀😀", "a\nb"],
+    [
+        "",
+        " ",
+        "a",
+        "ab abab",
+        "  a   b ",
+        "xyz",
+        "axxbx",
+        "bü 日本語",
+        "aaaaaaa",
+        "▁a",
+        "e\u0301",
+        "😀a😀😀",
+        "a\nb",
+        "a<s>b",
+        "<s>",
+        " <unk> a",
+        "ab</s></s> ",
+        "a <pad>",
+        "< s>",
+    ],
 )
 def test_ids_are_those_of_the_library(both: tuple[unigram.UnigramTokenizer, Tokenizer], text: str) -> None:
     ours, library = both
@@ -87,12 +107,11 @@ def test_ids_of_many_random_texts_are_those_of_the_library(both: tuple[unigram.U
 
 def test_a_long_text_is_cut_between_its_ends(both: tuple[unigram.UnigramTokenizer, Tokenizer]) -> None:
     ours, library = both
-    whole = library.encode("ab " * 40).ids
-    assert ours.encode("ab " * 40, 12) == [*whole[:11], whole[-1]]
+    whole = library.encode("ab " * 600).ids
+    assert ours.encode("ab " * 600) == [*whole[:511], whole[-1]]
 
 
 def test_another_kind_of_tokenizer_is_refused(tmp_path: Path) -> None:
     content = {"normalizer": {"type": "NFC"}, "model": {"type": "BPE", "vocab": {}}, "added_tokens": []}
-    (tmp_path / "tokenizer.json").write_text(json.dumps(content))
     with pytest.raises(ValueError, match="no unigram tokenizer"):
-        unigram.write(tmp_path / "tokenizer.json", tmp_path / "files")
+        unigram.write(content, tmp_path / "files")

@@ -1,0 +1,108 @@
+"""The language of a text by its script and, in Latin letters, by its function words.
+
+Good for what ranking needs to know: whether a query and a passage can share words at all. A name, a number or two words
+without an article among them are of no known language.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from functools import lru_cache
+
+MOST_WORDS = 60  # of a text that are looked at
+LEAST = 0.9  # score of a language: one word that no other has, or two that few others have
+AHEAD = 1.5  # times the score of the next language
+# The last letter of each script's range, in order, with its name; Latin and what is no letter have none.
+SCRIPTS = (
+    (0x036F, ""), (0x03FF, "greek"), (0x052F, "cyrillic"), (0x058F, "armenian"), (0x05FF, "hebrew"),
+    (0x06FF, "arabic"), (0x074F, "syriac"), (0x077F, "arabic"), (0x08FF, "arabic"), (0x097F, "devanagari"),
+    (0x09FF, "bengali"), (0x0A7F, "gurmukhi"), (0x0AFF, "gujarati"), (0x0B7F, "oriya"), (0x0BFF, "tamil"),
+    (0x0C7F, "telugu"), (0x0CFF, "kannada"), (0x0D7F, "malayalam"), (0x0DFF, "sinhala"), (0x0E7F, "thai"),
+    (0x0EFF, "lao"), (0x0FFF, "tibetan"), (0x109F, "burmese"), (0x10FF, "georgian"), (0x11FF, "hangul"),
+    (0x139F, "ethiopic"), (0x177F, ""), (0x17FF, "khmer"), (0x1F00, ""), (0x1FFF, "greek"), (0x2E7F, ""),
+    (0x303F, ""), (0x30FF, "kana"), (0x33FF, ""), (0x9FFF, "han"), (0xABFF, ""), (0xD7FF, "hangul"), (0xF8FF, ""),
+    (0xFAFF, "han"), (0x1FFFF, ""), (0x3FFFF, "han"),
+)  # fmt: skip
+# As `tokens` of the word tables gives them: in lower case, without accents, ligature letters written out.
+FUNCTION_WORDS = {
+    "en": "the of and to in is was were are that which for with by from this what who when where how did does at it be"
+    " not has have had his their its an as on or if but they she would could into than",
+    "de": "der die das und ist war waren den dem des ein eine einer eines einem einen von mit fur auf nicht sich auch"
+    " wurde wurden wer wie wann wo welche welcher welches warum zu zum zur im am bei nach aus als oder sind hat hatte"
+    " durch uber wird werden kann es man dass",
+    "fr": "le la les des du et est un une dans pour que qui ne pas sur par avec au aux ce cette ces son ses quel quelle"
+    " quels etait ont ete sont il elle ou comment quand pourquoi plus leur",
+    "es": "el la los las del y es un una en por para que con se su al lo como mas fue era son cual cuando donde quien"
+    " cuantos este esta sus pero entre no ha",
+    "it": "il lo la gli le di del della dei delle e un una in per che con non si al alla da dal nel nella sono era come"
+    " quando dove quale chi piu questo questa ha e stato anche",
+    "pt": "o os as do da dos das e um uma em no na nos nas por para que com nao se ao foi era como quando onde qual"
+    " quem mais sao seu sua pelo pela este esta",
+    "nl": "de het een en van is was in op te dat die voor met niet zijn aan er om ook als bij wat wie wanneer waar hoe"
+    " welke werd worden naar uit door over heeft hun",
+    "sv": "och att det som en ett ar var av for pa med till den de inte om har hade vad vem nar hur vilken fran vid"
+    " eller men sig blev",
+    "da": "og at det som en et er var af for pa med til den de ikke om har havde hvad hvem hvornar hvor hvordan hvilken"
+    " fra ved eller men sig blev efter",
+    "no": "og at det som en et er var av for pa med til den de ikke om har hadde hva hvem nar hvor hvordan hvilken fra"
+    " ved eller men seg ble etter",
+    "fi": "ja on oli ei se että etta joka mika kuka milloin missa miten kun ovat olivat tai mutta sen hanen kuin myos"
+    " jonka jotka han ole olla",
+    "et": "ja on oli ei see et kes mis millal kus kuidas kui olid voi aga tema ning ka mida oma",
+    "pl": "i w na z do jest byl byla byly nie sie ze co kto kiedy gdzie jak ktory ktora ktore dla od przez po o oraz"
+    " jego sa to za ich",
+    "cs": "a v na z do je byl byla byly se ze co kdo kdy kde jak ktery ktera ktere pro od po o jeho jsou to za nebo i"
+    " jako byl",
+    "sk": "a v na z do je bol bola boli sa ze co kto kedy kde ako ktory ktora ktore pre od po o jeho su to za alebo aj",
+    "hr": "i u na s iz je bio bila su se da sto tko kada gdje kako koji koja koje za od po o ili nije kao to bi biti",
+    "hu": "a az es egy hogy nem is volt van ki mi mikor hol hogyan melyik mely aki ami meg de vagy mint el ez ezt"
+    " voltak",
+    "ro": "si de la in un o ale al a fost este sunt care ce cine cand unde cum din pe cu pentru nu se lui sau mai au"
+    " era prin dintre",
+    "tr": "ve bir bu da de ile icin ne kim nerede nasil hangi olarak olan oldu var daha gibi kadar sonra mi tarafindan"
+    " cok ya ise",
+    "id": "yang dan di ke dari adalah untuk dengan pada ini itu tidak apa siapa kapan mana bagaimana oleh sebagai dalam"
+    " telah atau juga akan ada",
+    "vi": "va la cua cac mot co duoc trong cho khong nguoi nay voi nhung da den gi ai khi nao dau nhu tai tu o ve sau"
+    " bao nhieu hay bi vao",
+    "sw": "ya wa na kwa ni katika la za cha hii huo nini nani lini wapi vipi alikuwa ilikuwa kuwa au pia",
+    "ca": "el la els les del i es un una en per que amb no al com mes va era son qual quan on qui aquest aquesta seva",
+    "eu": "eta da zen dira ziren bat ez zer nor noiz non nola zein du zuen izan edo hau",
+}  # fmt: skip
+
+
+def language_of(words: Sequence[str]) -> str:
+    """The language of a text, given as prepared words: a code for those in Latin letters, the name of the script for
+    others; empty where it can't be told."""
+    some = [word for word in words[:MOST_WORDS] if not word[0].isdigit()]
+    scripts = Counter(map(script_of, some))
+    latin = scripts.pop("", 0)
+    if scripts and max(scripts.values()) >= latin:
+        if scripts["kana"] and scripts["kana"] * 10 >= scripts["han"]:
+            return "kana"
+        return max(scripts, key=lambda name: scripts[name])
+    scores: Counter[str] = Counter()
+    for word in some:
+        for language, weight in _table().get(word, ()):
+            scores[language] += weight
+    best, second = [*scores.most_common(2), ("", 0.0), ("", 0.0)][:2]
+    return best[0] if best[1] >= max(LEAST, AHEAD * second[1]) else ""
+
+
+def script_of(word: str) -> str:
+    """The script of a word's first letter; empty for Latin."""
+    code = ord(word[0])
+    if code <= SCRIPTS[0][0]:
+        return ""
+    return next((name for last, name in SCRIPTS if code <= last), "")
+
+
+@lru_cache(maxsize=1)
+def _table() -> dict[str, tuple[tuple[str, float], ...]]:
+    """The languages of each function word, each with one share of the word."""
+    owners: dict[str, list[str]] = {}
+    for language, words in FUNCTION_WORDS.items():
+        for word in dict.fromkeys(words.split()):
+            owners.setdefault(word, []).append(language)
+    return {word: tuple((one, 1.0 / len(every)) for one in every) for word, every in owners.items()}
