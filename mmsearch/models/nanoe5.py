@@ -112,19 +112,20 @@ class Reader:
 
     def matrix(self, name: str, rows: int, columns: int) -> np.ndarray:
         """float32 (rows, columns): a quantised tensor."""
+        return dequantize(self.blocks(name, rows, columns), columns)
+
+    def blocks(self, name: str, rows: int, columns: int) -> np.ndarray:
+        """uint8 (bytes,): a tensor as it is quantised."""
         offset, _ = self.entries[name]
-        size = rows * columns // BLOCK * BLOCK_BYTES
-        return dequantize(self.data[offset : offset + size], columns)
+        return self.data[offset : offset + rows * columns // BLOCK * BLOCK_BYTES]
 
 
 def write_words(reader: Reader, file: Path) -> None:
     """Write the word embeddings as they are, in blocks of 4 bits (54 MB), for queries that need few of their rows."""
-    offset, _ = reader.entries["emb.word"]
-    size = reader.shape["vocabulary"] * reader.shape["hidden"] // BLOCK * BLOCK_BYTES
-    file.write_bytes(reader.data[offset : offset + size].tobytes())
+    file.write_bytes(reader.blocks("emb.word", reader.shape["vocabulary"], reader.shape["hidden"]).tobytes())
 
 
-def read_words(file: Path, ids: Sequence[int], columns: int) -> np.ndarray:
+def read_words(file: Path, ids: Sequence[int] | np.ndarray, columns: int) -> np.ndarray:
     """float32 (n, columns): rows of a file that `write_words` wrote, which is mapped into memory."""
     row_bytes = columns // BLOCK * BLOCK_BYTES
     rows = np.memmap(file, np.uint8, "r").reshape(-1, row_bytes)

@@ -44,8 +44,9 @@ class TextGraph:
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
         options.log_severity_level = 4
-        options.add_session_config_entry("session.disable_prepacking", "1")  # takes longer than it saves in one query
         self._words = folder / WORDS if (folder / WORDS).is_file() else None
+        if self._words is None:  # else there are weights of 4 bits, which are slow without
+            options.add_session_config_entry("session.disable_prepacking", "1")  # takes longer than it saves once
         self._tokenizer = _tokenizer(folder, self._words is not None)
         self._session = onnxruntime.InferenceSession(str(folder / GRAPH), options, providers=["CPUExecutionProvider"])
         self._prompt = prompt

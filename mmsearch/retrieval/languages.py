@@ -75,18 +75,18 @@ FUNCTION_WORDS = {
 def language_of(words: Sequence[str]) -> str:
     """The language of a text, given as prepared words: a code for those in Latin letters, the name of the script for
     others; empty where it can't be told."""
-    some = [word for word in words[:MOST_WORDS] if not word[0].isdigit()]
+    some = [word for word in words[:MOST_WORDS] if word and not word[0].isdigit()]
     scripts = Counter(map(script_of, some))
     latin = scripts.pop("", 0)
     if scripts and max(scripts.values()) >= latin:
         if scripts["kana"] and scripts["kana"] * 10 >= scripts["han"]:
             return "kana"
         return max(scripts, key=lambda name: scripts[name])
-    scores: Counter[str] = Counter()
+    scores: dict[str, float] = {}
     for word in some:
         for language, weight in _table().get(word, ()):
-            scores[language] += weight
-    best, second = [*scores.most_common(2), ("", 0.0), ("", 0.0)][:2]
+            scores[language] = scores.get(language, 0.0) + weight
+    best, second, *_ = sorted([*scores.items(), ("", 0.0), ("", 0.0)], key=lambda one: -one[1])
     return best[0] if best[1] >= max(LEAST, AHEAD * second[1]) else ""
 
 

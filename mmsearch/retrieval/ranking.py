@@ -19,6 +19,9 @@ weight. Parts of different modalities have one z in a view: their mean, by weigh
 an exclusion: what they find is taken off at the same rate, as a contribution below 0. An identifier that stands as it
 was typed lifts the score by EXACT of what is missing to 1.
 
+A text in another language than the query's, in a space of many languages, has the score of its meaning alone where that
+is more (`cross_language.py`).
+
 The z against a background is centring by modality (GR-CLIP, arXiv 2507.19054) with a scale and with what an offset does
 to lengths undone (`Offset`); the fusion is our own, chosen on the galleries that `benchmarks/RESULTS.md` lists beside
 what was tried and lost. Nothing here reads the index.
@@ -250,12 +253,14 @@ def fuse(
     views: Sequence[ViewScores],
     penalty: Floats | None = None,
     exact: Floats | None = None,
+    foreign: npt.NDArray[np.bool_] | None = None,
 ) -> Ranking:
     """Join the signals over n candidates.
 
     `found` is None for a query without words (a picture). `has_words` (n,) marks the segments that own any: a photo
     without words is not scaled by what the words of others explain. `penalty` (n,), 0 or more, is what unwanted words
-    found; `exact` (n,), in 0..1, the share of the query that stands there as it was typed.
+    found; `exact` (n,), in 0..1, the share of the query that stands there as it was typed. `foreign` (n,) marks the
+    segments in another language than the query.
     """
     count = len(has_words)
     token_coverage = max((view.token_coverage for view in views if not np.isnan(view.z).all()), default=0.0)
@@ -265,12 +270,17 @@ def fuse(
         for view in views
     }
     together = sum(power.values(), np.zeros(count))
-    explained = float(found.coverage.max()) if found is not None and count else 0.0
+    native = np.ones(count, bool) if foreign is None else ~foreign
+    explained = float(found.coverage[native].max()) if found is not None and native.any() else 0.0
     divisor = ((found is not None) + token_coverage) or 1.0
     rest = np.where(has_words, 1.0 - explained, 1.0)
     parts = {name: rest * token_coverage * share / (together + HALF**2) / divisor for name, share in power.items()}
     if found is not None:
         parts = {"words": np.where(has_words, found.found, 0.0) / divisor, **parts}
+    if not native.all():
+        alone = {name: share / (together + HALF**2) for name, share in power.items()}
+        better = ~native & (sum(alone.values(), np.zeros(count)) > sum(parts.values(), np.zeros(count)))
+        parts = {name: np.where(better, alone.get(name, 0.0), part) for name, part in parts.items()}
     if exact is not None:
         parts["exact"] = EXACT * exact * (1.0 - np.minimum(sum(parts.values(), np.zeros(count)), 1.0))
     if penalty is not None:

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING
 
+from mmsearch.retrieval.cross_language import SCALES, background_languages, foreign, standardise_by_language
+from mmsearch.retrieval.languages import language_of
 from mmsearch.retrieval.query_parsing import Parsed, candidate_expression, folded, identifiers, stands_in
 from mmsearch.retrieval.ranking import (
     HALF,
@@ -59,6 +61,11 @@ class Vector:
     def name(self) -> str:
         """The signal's name."""
         return f"{self.space.name}:{self.view}"
+
+    @property
+    def across_languages(self) -> bool:
+        """Whether this is a text, compared with texts in a space of many languages."""
+        return self.space.name in SCALES and self.view == View.TEXT and self.made_of in ("", View.TEXT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,9 +130,11 @@ def score(snapshot: Snapshot, encoded: EncodedQuery, words: Words, extra: Sequen
     held = words.table.words(ids)
     texts = [held.get(i, []) for i in ids]
     has_words = np.array([i in held for i in ids], bool)
+    many = any(vector.across_languages for vector in encoded.vectors)
+    languages = [language_of(text) for text in texts] if many else []
     views, raw, calibrated = [], {}, {}
     for name in dict.fromkeys(vector.name for vector in encoded.vectors):
-        cosines, scores = _view(snapshot, [vector for vector in encoded.vectors if vector.name == name], ids)
+        cosines, scores = _view(snapshot, [vector for vector in encoded.vectors if vector.name == name], ids, languages)
         views.append(scores)
         raw[name] = cosines
         calibrated[name] = [None if np.isnan(z) else _certainty(z) for z in scores.z]
@@ -145,7 +154,7 @@ def score(snapshot: Snapshot, encoded: EncodedQuery, words: Words, extra: Sequen
     weights = {term.word: term.idf for _, part in wanted for term in part.terms}
     return Scored(
         segments=ids,
-        ranking=fuse(found, has_words, views, penalty, exact),
+        ranking=fuse(found, has_words, views, penalty, exact, foreign(_language(encoded), languages) if many else None),
         raw=raw,
         calibrated=calibrated,
         terms=found.matched if found is not None else none,
@@ -203,9 +212,18 @@ def _admitted(table: Vocabulary, encoded: EncodedQuery, ids: list[int]) -> list[
     return [i for i in ids if i not in encoded.without]
 
 
-def _view(snapshot: Snapshot, vectors: Sequence[Vector], ids: list[int]) -> tuple[list[float | None], ViewScores]:
+def _language(encoded: EncodedQuery) -> str:
+    """The language of a query, by its typed words and those of the files that it names."""
+    wanted = [encoded.parsed.words, *(one.words for one in encoded.wordings if one.weight > 0)]
+    return language_of([word for words in wanted for word in words])
+
+
+def _view(
+    snapshot: Snapshot, vectors: Sequence[Vector], ids: list[int], languages: Sequence[str]
+) -> tuple[list[float | None], ViewScores]:
     """The scores of the candidates by one view: cosines (None where a segment has no such view), and z calibrated
-    against the view's background. Vectors of a text and of a picture are compared and calibrated separately."""
+    against the view's background. Vectors of a text and of a picture are compared and calibrated separately. The
+    `languages` of the candidates' texts matter in a space of many languages."""
     import numpy as np
 
     first = vectors[0]
@@ -220,13 +238,16 @@ def _view(snapshot: Snapshot, vectors: Sequence[Vector], ids: list[int]) -> tupl
         weight = vector.weight * max(vector.token_coverage, LEAST_COVERAGE) / whole
         across = vector.made_of not in ("", vector.view)
         # A picture shares the offset of pictures: by plain cosines nothing is more similar to it than itself.
-        beside, factors = view.plain if vector.view != View.TEXT and not across else view.centred
+        plain = vector.across_languages or (vector.view != View.TEXT and not across)
+        beside, factors = view.plain if plain else view.centred
         usual = (background @ vector.vector) * factors if len(background) else np.empty(0)
         known = snapshot.similarities(vector.space.id, vector.view, vector.vector, ids, beside.factor)
         own, even = np.array([known.get(i, (np.nan, np.nan)) for i in ids], np.float64).reshape(-1, 2).T
         if vector.scale is not None:
             nothing, half = vector.scale
             share = (own - nothing) * (HALF / (half - nothing))
+        elif vector.across_languages:
+            share = standardise_by_language(even, languages, usual, view.languages, SCALES[vector.space.name])
         elif across:
             others = _others(snapshot, vector) @ background.T * factors if len(background) else np.empty(0)
             share = standardise_across(even, usual, others)
@@ -249,6 +270,7 @@ class _ViewStatistics:
     spread: float
     centred: tuple[Offset, np.ndarray]
     plain: tuple[Offset, np.ndarray]
+    languages: list[str]  # of the first texts of the sample, in a space of many languages
 
 
 def _statistics(snapshot: Snapshot, vector: Vector) -> _ViewStatistics:
@@ -261,6 +283,7 @@ def _statistics(snapshot: Snapshot, vector: Vector) -> _ViewStatistics:
         view_spread(background),
         (offset, offset.factor(background)),
         (none, none.factor(background)),
+        background_languages(snapshot, vector.space.id, vector.view) if vector.across_languages else [],
     )
 
 

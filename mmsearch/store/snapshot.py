@@ -22,6 +22,7 @@ from mmsearch.store.meta import commits, is_own
 from mmsearch.store.roots import Root, is_plain_path, roots
 from mmsearch.store.segments import cues_of
 from mmsearch.store.spaces import SpaceRow, spaces
+from mmsearch.store.vocabulary import WORDS
 from mmsearch.store.words import chunks
 from mmsearch.trust import record_signature
 from mmsearch.types import Cue, Locator
@@ -161,6 +162,17 @@ class Snapshot:
             "SELECT vector FROM background WHERE space_id = ? AND view = ? ORDER BY sampling_hash", (space_id, view)
         ).fetchall()
         return _matrix([row[0] for row in rows])
+
+    def background_words(self, space_id: int, view: str, count: int, letters: int) -> list[str]:
+        """The first prepared words, up to so many letters, of the first texts of a view's background sample."""
+        rows = self.connection.execute(
+            f"SELECT coalesce(substr(w.{WORDS.column}, 1, ?), '') FROM background b"
+            " JOIN embeddings e ON e.id = b.embedding_id"
+            f" LEFT JOIN {WORDS.name} w ON w.rowid = e.segment_id"
+            " WHERE b.space_id = ? AND b.view = ? ORDER BY b.sampling_hash LIMIT ?",
+            (letters, space_id, view, count),
+        ).fetchall()
+        return [row[0] for row in rows]
 
     def holds(self, space_id: int) -> bool:
         """Whether a space has any embedding."""
