@@ -122,7 +122,7 @@ def write(reader: Reader, project: np.ndarray, target: Path) -> None:
     total = graph.add("ReduceSum", graph.add("Mul", states, mask), axis, keepdims=0)
     mean = graph.add("Div", total, graph.add("ReduceSum", mask, axis, keepdims=0))
     mean = graph.add("MatMul", mean, graph.constant(project.T))
-    found = {
+    found: dict[str, tuple[str, list[str | int]]] = {
         "vectors": (graph.add("LpNormalization", mean, axis=1, p=2), ["n", graph.hidden]),
         "tokens": (graph.add("LpNormalization", states, axis=2, p=2), ["n", "length", graph.hidden]),
     }

@@ -53,7 +53,7 @@ def standardise_by_language(
     for language in set(languages) - {""}:
         own = usual[: len(known)][known == language]
         means[language] = (float(own.sum()) + PRIOR_COUNT * mean) / (len(own) + PRIOR_COUNT)
-    return (similarities - np.array([means[language] for language in languages])) / scale.unit
+    return np.asarray((similarities - np.array([means[language] for language in languages])) / scale.unit, np.float64)
 
 
 def foreign(query: str, languages: Sequence[str]) -> npt.NDArray[np.bool_]:
