@@ -71,7 +71,7 @@ def written(tmp_path: Path) -> Written:
     text = b"".join(pieces)
     head += struct.pack("<5iQ", len(pieces), 0, 2, 1, 3, len(text))
     head += np.cumsum([0, *map(len, pieces)]).astype("<u4").tobytes()
-    head += np.arange(0, -len(pieces), -1, "<f4").tobytes()
+    head += (-np.arange(len(pieces))).astype("<f4").tobytes()
     head += text + struct.pack("<iI", 1, 9) + struct.pack("<IBI", 65, 1, 97)
     sizes = sum(2 + len(name) + 21 for name in data)
     offset, directory, body = len(head) + 4 + sizes, struct.pack("<i", len(data)), b""
@@ -226,7 +226,7 @@ def embedder(languages_here: None) -> Embedder:
 
 def test_the_model_is_known_without_being_loaded(embedder: Embedder) -> None:
     assert embedder.fingerprint() == builtin.fingerprint(builtin.LANGUAGES)
-    assert (embedder.dimension, embedder.max_tokens, embedder.views) == (384, 512, {View.TEXT})
+    assert (embedder.dimension, embedder.max_tokens, embedder.views) == (384, 512, frozenset({View.TEXT}))
 
 
 def test_a_text_is_nearest_to_its_translation(embedder: Embedder) -> None:
