@@ -7,6 +7,7 @@ relative to a descriptor of the folder.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import stat
 from collections.abc import Iterator
@@ -96,7 +97,19 @@ class IndexFolder:
                         raise self._rollback_journal(entry.name)
                     if entry.name.startswith(_OURS) and entry.name != "encoders":  # no longer read
                         with contextlib.suppress(FileNotFoundError):  # a writer has replaced it this moment
-                            self._check_part(entry.name, entry.stat(follow_symlinks=False), owner)
+                            self._check_entry(entry, owner, folder)
+
+    def _check_entry(self, entry: os.DirEntry[str], owner: int, folder: int) -> None:
+        try:
+            self._check_part(entry.name, entry.stat(follow_symlinks=False), owner)
+            if not os.access(entry.name, os.R_OK, dir_fd=folder):
+                os.lstat(entry.name, dir_fd=folder)  # it may be gone
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        except PermissionError as error:
+            raise IndexUnusable(
+                f"{self.path / entry.name} can't be read ({error.strerror}).",
+                "Give yourself the right to read it, or choose another place with --index.",
+            ) from error
 
     def _rollback_journal(self, name: str) -> IndexUnusable:
         return IndexUnusable(

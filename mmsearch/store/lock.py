@@ -22,10 +22,12 @@ _held: set[tuple[int, int]] = set()  # device and inode of the lock files that t
 def writer_lock(folder: IndexFolder, command: str, wait_s: float = 0.0) -> Iterator[None]:
     """Hold the index's writer lock. Waits at most `wait_s` seconds (infinity: until it is free).
 
-    Raises `LockHeld` with who holds it since when. The lock file stays: removing it would let two writers in.
+    Raises `LockHeld` with who holds it since when, `IndexUnusable` as `IndexFolder.check` does for writing. The lock
+    file stays: removing it would let two writers in.
     """
     if _is_ours(folder):
         raise LockHeld("Another run of this process is writing this index.", "Wait for it to end.")
+    folder.check(writing=True)
     try:
         descriptor = folder.open_part(folder.lock.name, os.O_RDWR | os.O_CREAT)
     except OSError as error:

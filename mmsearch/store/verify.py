@@ -26,6 +26,7 @@ _NEXT_RUN = "The next `mmsearch index` checks the catalogue and sums it."
 def verify(folder: IndexFolder, repair: bool, deep: bool) -> list[Finding]:
     """Check all invariants; with `repair` rebuild derived data. Raises `NoIndex`, `LockHeld` (with `repair`),
     `DamagedIndex` for an index that can't be opened."""
+    folder.check()
     with contextlib.ExitStack() as held:
         if repair:
             open_reader(folder, values=False).close()  # raises `NoIndex` before a folder is touched

@@ -13,6 +13,7 @@ from typing import IO, Any, cast
 import fake_index
 import pytest
 
+from mmsearch import config
 from mmsearch.cli.exit_codes import EXIT_CODES
 from mmsearch.cli.program import run
 from mmsearch.config import Settings
@@ -409,3 +410,10 @@ def test_a_text_query_imports_no_heavy_library(tmp_path: Path) -> None:
     for arguments in (["--help"], ["query", "--help"], ["query", "x"], ["status"], ["query", "x", "--format", "json"]):
         done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, env=environment)
         assert (done.returncode, done.stderr.replace("Answered from memory.\n", "")) == (0, ""), arguments
+
+
+@pytest.mark.parametrize("name", ["HOME", "XDG_DATA_HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME"])
+def test_a_relative_folder_is_not_made_in_the_working_directory(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(name, "relative/place")
+    for place in (config.data_home(), config.config_home(), config.cache_home()):
+        assert place.is_absolute() and "relative" not in place.parts

@@ -195,7 +195,6 @@ CALLS = [
     ["similar", "planted/docs/note01.md"],
     ["failed"],
     ["eval", "planted/docs/queries.jsonl"],
-    ["doctor"],
     ["query", "walrus", "--rerank", "builtin"],
     ["forget", "planted/docs/note02.md"],
 ]

@@ -34,7 +34,6 @@ COMMANDS = [
     ["verify"],
     ["verify", "--deep"],
     ["query", "ferry", "--rerank", "builtin"],
-    ["doctor"],
 ]
 
 
