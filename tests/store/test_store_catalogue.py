@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 from mmsearch.durable import replaced
 from mmsearch.errors import DamagedIndex, IndexUnusable, LockHeld, NewerSchema, NoIndex
 from mmsearch.index import Index
+from mmsearch.indexing.adoption import adopt
 from mmsearch.query import Filter
 from mmsearch.store import files
 from mmsearch.store.catalogue import open_reader, open_writer, transaction
@@ -83,6 +84,7 @@ def test_a_folder_with_other_files_becomes_no_index(tmp_path: Path) -> None:
 
 def test_a_read_only_index_is_read_as_it_is(folder: IndexFolder, monkeypatch: pytest.MonkeyPatch) -> None:
     """As root every folder can be written to, so SQLite's refusal is simulated. The file is opened as immutable."""
+    adopt(folder.path)
     real = sqlite3.connect
 
     class Refusing(sqlite3.Connection):
