@@ -25,7 +25,6 @@ _GROUPS = {  # as `mmsearch --help` lists the commands
     "Models": ("models", "embed"),
 }
 _COMMANDS = tuple(name for names in _GROUPS.values() for name in names)
-_GLOBAL = ("index", "quiet", "debug")  # options that one environment variable sets for all commands
 
 
 @dataclass(slots=True)
@@ -161,7 +160,7 @@ def _program(names: Sequence[str]) -> Any:
     for name, command in group.commands.items():  # type: ignore[attr-defined]
         for option, parameter in _options(command).items():
             names = [f"MMSEARCH_{name}_{option}".upper()]
-            parameter.envvar = names + ([f"MMSEARCH_{option}".upper()] if option in _GLOBAL else [])
+            parameter.envvar = names + ([f"MMSEARCH_{option}".upper()] if option in variables.GLOBAL else [])
             parameter.show_envvar = False  # a rule that the epilog states once
     return group
 

@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterable, Mapping
 from mmsearch.errors import UsageError
 
 _PREFIX = "MMSEARCH_"
-_OTHERS = frozenset({"MMSEARCH_CONFIG"})  # variables that are no option's
+GLOBAL = ("index", "quiet", "debug")  # options that one variable sets for all commands, of those that have them
+_OTHERS = frozenset({"MMSEARCH_CONFIG", *(f"{_PREFIX}{option.upper()}" for option in GLOBAL)})
 
 Variables = Mapping[str, Iterable[str]]  # of options: by command the names of its variables
 

@@ -264,6 +264,14 @@ def test_a_variable_of_another_command_is_no_misspelt_one(name: str, monkeypatch
     assert run(["query", "x"]) == 0
 
 
+def test_a_variable_for_all_commands_is_known_to_one_without_the_option(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("MMSEARCH_INDEX", "photos")
+    assert run(["rank", "x"]) == 2  # for another reason
+    assert "variable" not in capfd.readouterr().err
+
+
 def test_an_empty_variable_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MMSEARCH_DEVCIE", "")
     assert run(["query", "x"]) == 0
