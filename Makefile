@@ -100,7 +100,7 @@ clean:
 	rm -rf build dist mmsearch.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find mmsearch training tests benchmarks sample_corpus -name __pycache__ -prune -exec rm -rf {} +
 
-BOX := languages eyes
+BOX := languages eyes speech
 
 # The build runs inside .venv, so that a repeated installation needs no network.
 .venv/ready-demo .venv/ready-test: .venv/ready-%: .venv/bin/python pyproject.toml constraints.txt | ffmpeg

@@ -30,7 +30,7 @@ def _row(setting: Setting, film: Path, work: str) -> Row:
     place = setting.folder / "index-film"
     mine, plain = [], []
     for _ in range(max(1, setting.turns - 1)):
-        mine.append(ours.index(place, [film], setting.env, "--no-ocr", "--model", f"{model}:image"))
+        mine.append(ours.index(place, [film], setting.env, "--no-ocr", "--no-speech", "--model", f"{model}:image"))
         count = str(mine[-1].record["embeddings"])
         plain.append(measure.told("benchmarks.plain_encode", setting.env, "film", str(model), str(film), count))
     seconds, _ = ours.median(mine)

@@ -34,9 +34,9 @@ def rows(setting: Setting) -> list[Row]:
     models = {"built-in": "builtin", "CLIP ViT-B/32": f"{clip}:image"}  # it would read texts letter by letter
     found = []
     for name, model in models.items():
-        least, _ = _peak(setting, page, model)
+        least, _ = peak(setting, page, model, "--no-speech")
         for what, path in ((f"{HOURS:g}-hour video", film), (f"{PAGES:,}-page PDF", book)):
-            most, seconds = _peak(setting, path, model)
+            most, seconds = peak(setting, path, model, "--no-speech")
             print(f"{what}, {name}: {most:.0f} MB at its peak, a page {least:.0f} MB", file=sys.stderr, flush=True)
             note = f"peak {most:.0f} MB, a one-page PDF {least:.0f} MB; {seconds:.0f} s"
             found.append(
@@ -45,23 +45,23 @@ def rows(setting: Setting) -> list[Row]:
     return found
 
 
-def _peak(setting: Setting, path: Path, model: str) -> tuple[float, float]:
+def peak(setting: Setting, path: Path, model: str, *flags: str) -> tuple[float, float]:
     """The peak of a run over one file in MB, and its seconds. Raises `CommandFailed`."""
     place = setting.folder / "index-memory"
     shutil.rmtree(place, ignore_errors=True)
-    command = [sys.executable, "-m", "mmsearch", "index", "--quiet", "--no-ocr", "--model", model]
+    command = [sys.executable, "-m", "mmsearch", "index", "--quiet", "--no-ocr", "--model", model, *flags]
     command += ["--index", str(place), str(path)]
-    began, peak = time.monotonic(), 0.0
+    began, most = time.monotonic(), 0.0
     running = subprocess.Popen(
         command, env=setting.env, cwd=ROOT, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True
     )
     while running.poll() is None:
-        peak = max(peak, _pss(running.pid))
+        most = max(most, _pss(running.pid))
         time.sleep(POLL_S)
     if running.returncode:
         said = running.stderr.read().decode(errors="replace") if running.stderr else ""
         raise CommandFailed(command, running.returncode, said)
-    return peak, time.monotonic() - began
+    return most, time.monotonic() - began
 
 
 def _pss(root: int) -> float:

@@ -21,6 +21,7 @@ from benchmarks import (
     photos,
     picture_query,
     second_query,
+    speech,
 )
 from benchmarks.measure import Setting
 from benchmarks.table import Row, times
@@ -52,6 +53,7 @@ ROWS: dict[str, Callable[[Setting], list[Row]]] = {
     "pdf-pages": documents.rows,
     "video": films.rows,
     "ocr": ocr_pages.rows,
+    "speech": speech.rows,
     "memory": memory.rows,
     "search-100k": partial(million.rows, passages=100_000),
     "search-1m": partial(million.rows, passages=1_000_000),

@@ -76,7 +76,7 @@ def update(index: Path, docs: Path, log: str) -> int:
     from mmsearch.run_record import Finished
 
     try:
-        last = list(Index.update(index, [os.fsencode(docs)], Settings(workers=2)))[-1]
+        last = list(Index.update(index, [os.fsencode(docs)], Settings(workers=2, speech=False)))[-1]
     except MmsearchError as error:
         print(error, file=sys.stderr)
         return error.exit_code

@@ -26,7 +26,7 @@ class Settings:
 
     models: tuple[str, ...] = ()  # or one preset; empty: the index's own, or the built-in model for a new index
     ocr: str = "auto"  # auto | always | never
-    transcribe: str = ""  # a Whisper-class model; empty: no speech recognition
+    transcribe: str = ""  # recordings by this Whisper-class model; empty: by the built-in one
     include: tuple[str, ...] = ()  # globs, gitignore syntax; empty, and None below: as stored for the root
     exclude: tuple[str, ...] = ()
     hidden: bool | None = None  # walk into hidden files and folders
@@ -56,6 +56,7 @@ class Settings:
     fps: float = 0.0
     dim: int = 0
     trust_remote_code: tuple[str, ...] = ()  # models that may run code of their own
+    speech: bool | None = None  # transcribe recordings; None: as stored for the index, at first yes
 
     def __post_init__(self) -> None:
         if self.ocr not in ("auto", "always", "never"):

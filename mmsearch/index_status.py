@@ -65,6 +65,32 @@ class SpaceStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class Transcribed:
+    """A recording with its transcript: files of that content, how far it has come, and what wrote it."""
+
+    paths: tuple[bytes, ...]
+    until_s: float
+    duration_s: float
+    is_whole: bool
+    languages: Mapping[str, float]  # seconds by language code
+    engine: str
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechStatus:
+    """What an index holds of the speech in recordings. Recordings with captions of their own count only once they are
+    transcribed."""
+
+    done: int = 0  # recordings
+    left: int = 0  # recordings that lack a transcript, or a part of it
+    left_s: float = 0.0
+    is_off: bool = False  # `--no-speech` is remembered
+    languages: Mapping[str, int] = field(default_factory=dict)  # recordings by main language, the commonest first
+    engines: Mapping[str, int] = field(default_factory=dict)  # recordings by what transcribed them
+    recordings: tuple[Transcribed, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Status:
     """What an index holds, what is missing from it, and how its last run ended. `files` is the sum of `by_kind`,
     `skipped`, `failed` and `pending`; `partial`, `outdated` and `noted` count files of `by_kind`."""
@@ -91,3 +117,4 @@ class Status:
     failed_by: Mapping[str, int] = field(default_factory=dict)  # files of which no content is held, by failure code
     outdated: int = 0  # files of which an older content is held
     noted: int = 0  # files of which something was left out
+    speech: SpeechStatus = field(default_factory=SpeechStatus)

@@ -61,6 +61,11 @@ class RunRecord:
     caught_up: int = 0  # assets that were encoded for a space that was added later
     caught_up_partly: int = 0  # of these, with a part missing
     behind: int = 0  # assets that such a space still lacks
+    transcribed: int = 0  # recordings whose transcript was completed
+    transcribed_partly: int = 0  # recordings of which a part could not be transcribed
+    untranscribed: int = 0  # recordings that still lack one, though a speech model is installed
+    untranscribed_s: float = 0.0  # seconds of these
+    speech_remaining_s: float = 0.0  # that they will take at the pace of this run; 0 where that is not known
     segments: int = 0
     embeddings: int = 0
     seconds: float = 0.0
@@ -140,9 +145,11 @@ class Progress:
     failed: int
     segments: int
     embeddings: int
-    read_done: int = 0  # pictures and stretches of sound put through OCR or speech recognition
+    read_done: int = 0  # pictures put through OCR
     read_total: int = 0
     work: tuple[Work, ...] = ()  # by kind; empty where it is not known
+    speech_left_s: float = 0.0  # seconds of recordings that are not transcribed yet, once that is the work
+    speech_remaining_s: float = 0.0  # that they will take; 0 while that is not known
     waits_for: str = ""  # what holds up the files at present: `loading builtin`
 
 

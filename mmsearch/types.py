@@ -206,6 +206,17 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True)
+class KnownText:
+    """Text that an index holds of a place in a file. `origin` is `file` (its own text), `captions`, `ocr` or `speech`;
+    `engine` names what recognized it."""
+
+    locator: Locator
+    origin: str
+    text: str
+    engine: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Copy:
     """A file of a group of copies. Those of a group with the same `content` number have the same bytes."""
 

@@ -29,6 +29,7 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 _LEFT_OUT = str(Path(__file__).parent / "helpers" / "left_out")
 sys.path.insert(0, _LEFT_OUT)
 os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (_LEFT_OUT, os.environ.get("PYTHONPATH"))))
+os.environ["MMSEARCH_INDEX_SPEECH"] = "0"  # of programs that tests start: recordings would take most of the time
 os.environ["OMP_NUM_THREADS"] = "1"  # tiny models on shared cores run ten times slower with more
 
 
@@ -44,6 +45,23 @@ class _BeforeTransformers:
 
 
 sys.meta_path.insert(0, _BeforeTransformers())
+
+
+@pytest.fixture(scope="session", autouse=True)
+def without_speech() -> Iterator[None]:
+    """Runs within a test leave speech out, unless it takes the fixture `with_speech`."""
+    from speech_stage import switched_off
+
+    with switched_off():
+        yield
+
+
+@pytest.fixture
+def with_speech(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Runs of this test transcribe recordings, also those of programs that it starts."""
+    from speech_stage import switch_on
+
+    switch_on(monkeypatch)
 
 
 @pytest.fixture(scope="session")

@@ -30,6 +30,7 @@ def index(
     null: index_options.Null = False,
     ocr: index_options.Ocr = "auto",
     no_ocr: index_options.NoOcr = False,
+    speech: index_options.Speech = None,
     transcribe: index_options.Transcribe = "",
     include: index_options.Include = None,
     exclude: index_options.Exclude = None,
@@ -80,6 +81,7 @@ def index(
     settings = Settings(
         models=tuple(model or ()),
         ocr="never" if no_ocr else ocr,
+        speech=speech,
         transcribe=transcribe,
         include=tuple(include or ()),
         exclude=tuple(exclude or ()),

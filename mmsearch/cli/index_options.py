@@ -20,9 +20,11 @@ Ocr = Annotated[
     str, typer.Option("--ocr", metavar="auto|always|never", help="OCR: words in pictures and scanned pages.")
 ]
 NoOcr = Annotated[bool, typer.Option("--no-ocr", help="The same as --ocr never.")]
-Transcribe = Annotated[
-    str, typer.Option("--transcribe", metavar="MODEL", help="Recognise speech with this Whisper-class model.")
+Speech = Annotated[
+    bool | None,
+    typer.Option("--speech/--no-speech", help="Transcribe recordings, as the last stage. Remembered."),
 ]
+Transcribe = Annotated[str, typer.Option("--transcribe", metavar="MODEL", help="Transcribe with this Whisper instead.")]
 Include = Annotated[
     list[str] | None,
     typer.Option("--include", metavar="GLOB", help="Only files that match. Repeatable. Remembered."),

@@ -66,9 +66,12 @@ def exit_code(record: RunRecord, interrupted: int, dry_run: bool = False) -> int
     """The exit code of a run's record: stopped early wins over failures, both over success."""
     if record.outcome == RunOutcome.INTERRUPTED:
         return interrupted
-    if record.outcome != RunOutcome.DONE or ((record.pending or record.behind) and not dry_run):
+    left = record.pending or record.behind or record.untranscribed
+    if record.outcome != RunOutcome.DONE or (left and not dry_run):
         return exit_codes.STOPPED_EARLY
-    some_failed = record.failed or record.missing or record.partial or record.caught_up_partly
+    some_failed = (
+        record.failed or record.missing or record.partial or record.caught_up_partly or record.transcribed_partly
+    )
     return exit_codes.SOME_FAILED if some_failed else exit_codes.DONE
 
 

@@ -33,9 +33,8 @@ class Space:
         return float(self.fingerprint[view].get("limits", {}).get(name) or 0)
 
 
-def needs_of(fingerprints: Iterable[Mapping[str, Mapping[str, Any]]], ocr: str, sound_rate: int = 0) -> Needs:
-    """The needs of extraction for all these models: at least `sound_rate` Hz of sound, and the rest by the limits of
-    the views in their fingerprints."""
+def needs_of(fingerprints: Iterable[Mapping[str, Mapping[str, Any]]], ocr: str) -> Needs:
+    """The needs of extraction for all these models, by the limits of the views in their fingerprints."""
     limits: dict[str, list[Mapping[str, Any]]] = {view.value: [] for view in View}
     for fingerprint in fingerprints:
         for view, facts in fingerprint.items():
@@ -46,7 +45,7 @@ def needs_of(fingerprints: Iterable[Mapping[str, Mapping[str, Any]]], ocr: str, 
 
     return Needs(
         image_pixels=largest("max_pixels", View.IMAGE, View.VIDEO),
-        sound_rate=max(sound_rate, largest("rate", View.AUDIO)),
+        sound_rate=largest("rate", View.AUDIO),
         frames=largest("frames", View.VIDEO),
         frame_pixels=largest("max_pixels", View.VIDEO),
         ocr=ocr,

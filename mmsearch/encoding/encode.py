@@ -10,7 +10,7 @@ from __future__ import annotations
 import queue
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -194,6 +194,23 @@ def embed_items(items: list[_Item], embedder: Embedder) -> None:
         return
     for item, vector in zip(items, matrix, strict=True):
         item.vector = vector
+
+
+def text_vectors(words: Mapping[int, str], spaces: Sequence[Space]) -> list[Vectors]:
+    """The embeddings of the words of segments, by ordinal, in the spaces that take text. Raises what a model raises."""
+    import numpy as np
+
+    found = []
+    for space in (space for space in spaces if View.TEXT in space.views):
+        parts = [(ordinal, part) for ordinal, text in words.items() for part in space.embedder.split_text(text)]
+        if not parts:
+            continue
+        matrix = space.embedder.embed(View.TEXT, [part for _, part in parts])
+        rows: dict[int, list[np.ndarray]] = {}
+        for (ordinal, _), row in zip(parts, matrix, strict=True):
+            rows.setdefault(ordinal, []).append(row)
+        found += [Vectors(ordinal, space.id, str(View.TEXT), np.stack(own)) for ordinal, own in rows.items()]
+    return found
 
 
 def _failure(error: Exception) -> Failure:

@@ -3,7 +3,7 @@
     jobs -> [extract light] -+-> [encode] -> results
             [extract av]    -+-> [read] -^
 
-A span with pictures for OCR or sound for speech recognition passes the read stage; all others go to the encode stage.
+A span with pictures for OCR passes the read stage; all others go to the encode stage.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from mmsearch.encoding.contents import Space, media_bytes
 from mmsearch.encoding.encode import EncodeStage
 from mmsearch.encoding.extract import ExtractStage
 from mmsearch.encoding.jobs import Channel, Job, SpanMedia, Stage, StopSignal
-from mmsearch.encoding.read import ReadStage, Transcribes
+from mmsearch.encoding.read import ReadStage
 from mmsearch.extraction.forkserver import WorkerKind
 from mmsearch.extraction.pool import WorkerPool
 from mmsearch.extraction.worker_tasks import AV, LIGHT
@@ -57,9 +57,8 @@ def first_pools(workers: Workers) -> dict[str, WorkerPool]:
 class Pipeline:
     """Turns jobs into results of spans. Processes are started when the first job needs their kind.
 
-    `load` returns the spaces that take some views, with their embedders, in the encode stage's thread;
-    `load_transcriber` returns the speech recognizer, or is None. `pools` are those that run already, by name; the
-    pipeline closes them.
+    `load` returns the spaces that take some views, with their embedders, in the encode stage's thread. `pools` are
+    those that run already, by name; the pipeline closes them.
     """
 
     def __init__(
@@ -68,7 +67,6 @@ class Pipeline:
         workers: Workers,
         load: Callable[[frozenset[View]], Sequence[Space]],
         ocr_engine: str,
-        load_transcriber: Callable[[], Transcribes] | None,
         pools: Mapping[str, WorkerPool] | None = None,
     ) -> None:
         self._early, self._now = threading.Event(), threading.Event()
@@ -79,19 +77,9 @@ class Pipeline:
         self._to_read = Channel(_TO_READ, self._early)
         self._to_encode = Channel(_AHEAD, self._now, _AHEAD_BYTES, media_bytes)
         self._out = Channel(_RESULTS, self._now)
-        self._load_transcriber = load_transcriber
         self._ocr_engine = ocr_engine
         ocr = partial(self._pool, "ocr", workers.ocr) if needs.ocr != "never" else None
-        self.reading = ReadStage(
-            ocr,
-            workers.ocr,
-            ocr_engine,
-            load_transcriber,
-            needs.sound_rate,
-            self._to_read,
-            self._to_encode,
-            self._early,
-        )
+        self.reading = ReadStage(ocr, workers.ocr, ocr_engine, self._to_read, self._to_encode, self._early)
         self.encoding = EncodeStage(load, needs.sound_rate, self._to_encode, self._out, self._early)
         light = ExtractStage(
             partial(self._pool, "light", workers.light), workers.light, needs, self._route, self._early
@@ -179,7 +167,7 @@ class Pipeline:
         """Busy seconds of each stage's workers so far."""
         seconds = {name: pool.counts.busy_s for name, pool in list(self._pools.items())}
         encoding = {"prepare": self.encoding.prepared_s, "encode": self.encoding.busy_s}
-        return {**seconds, **encoding, "speech": self.reading.busy_s}
+        return {**seconds, **encoding}
 
     def profile(self) -> list[StageProfile]:
         """The figures of the stages that have processed something."""
@@ -189,7 +177,6 @@ class Pipeline:
             for stage, pool in (("extract", "light"), ("sound and film", "av"), ("read", "ocr"))
             if pool in counts
         ]
-        done.append(("speech", self.reading.transcribed, 1, self.reading.busy_s))
         encoding = self.encoding
         done.append(("prepare", encoding.embedded, encoding.lanes, encoding.prepared_s))
         done.append(("encode", encoding.embedded, encoding.replicas, encoding.busy_s))
@@ -225,8 +212,7 @@ class Pipeline:
         if self._ocr_engine and span.job.source.kind in (Kind.IMAGE, Kind.PDF, Kind.VIDEO):
             span.result.readers["ocr"] = self._ocr_engine  # also where OCR recognized nothing
         pictures = any(one.ocr_image is not None for one in span.extracted)
-        speech = self._load_transcriber is not None and any(one.sound is not None for one in span.extracted)
-        (self._to_read if pictures or speech else self._to_encode).put(span)
+        (self._to_read if pictures else self._to_encode).put(span)
 
     def _extract(self, stage: ExtractStage) -> None:
         stage.run()

@@ -21,6 +21,7 @@ CLOCK_S = 10.0  # of work on a damaged or mislabelled recording
 STEP_S = 60.0  # between the places at which a recording's length is tried
 BLOCK_S = 2.0  # of a damaged range; a block that does not decode is silent
 GAP_S = 0.12  # left out between two blocks: more than a frame of most codecs, so the decoder needn't start over
+SOUND_CLOCK_S = 60.0  # of work on the sound of a damaged range for speech recognition
 TRIES = 1000  # packets before a range that may be damaged
 
 
@@ -64,6 +65,41 @@ def sound_between(handle: BinaryIO, rate: int, start_s: float, end_s: float) -> 
         whole[at : at + len(block)] = block
         reached = max(reached, at + len(block))
     return whole[:reached] if reached else None
+
+
+def sound_in_blocks(handle: BinaryIO, rate: int, start_s: float, end_s: float) -> np.ndarray | None:
+    """As `sound_between`; where the range does not decode as a whole, a minute after the other, so that damage costs
+    the words of its own minute only. Silent too: what `SOUND_CLOCK_S` seconds of work don't reach."""
+    import numpy as np
+
+    try:
+        found = samples_between(open_sound(handle, rate), start_s, end_s)
+    except DECODER_ERRORS:
+        pass
+    else:
+        return None if found is None else _placed(found, rate, start_s, end_s)
+    until = time.monotonic() + SOUND_CLOCK_S
+    whole = np.zeros(round((end_s - start_s) * rate), np.float32)
+    reached, position = 0, start_s
+    while position < end_s and time.monotonic() < until:
+        block = sound_between(handle, rate, position, min(position + STEP_S, end_s))
+        if block is not None:
+            at = round((position - start_s) * rate)
+            whole[at : at + len(block)] = block[: len(whole) - at]
+            reached = min(at + len(block), len(whole))
+        position += STEP_S
+    return whole[:reached] if reached else None
+
+
+def _placed(found: tuple[np.ndarray, float], rate: int, start_s: float, end_s: float) -> np.ndarray:
+    """Samples that begin at a time of their own, so that the first one plays at `start_s`."""
+    import numpy as np
+
+    samples, first = found
+    at = max(round((first - start_s) * rate), 0)
+    early = max(round((start_s - first) * rate), 0)
+    kept = samples[early : early + round((end_s - start_s) * rate) - at]
+    return np.concatenate([np.zeros(at, np.float32), kept]) if at else np.ascontiguousarray(kept)
 
 
 def _decode_blocks(handle: BinaryIO, rate: int, start_s: float, end_s: float) -> Iterator[tuple[np.ndarray, float]]:

@@ -106,6 +106,12 @@ def span_request(source: Source, probe: Probe, number: int, needs: Needs) -> dic
     }
 
 
+def sound_request(source: Source, rate: int, start_s: float, stop_s: float) -> dict[str, Any]:
+    """The request for the sound of `[start_s, stop_s)`, in times of the container, for speech recognition. Its reply
+    has one array, float32 (samples,) mono at `rate` Hz, or none where there is no sound."""
+    return {"op": "sound", "source": dump_source(source), "rate": rate, "start_s": start_s, "stop_s": stop_s}
+
+
 def parse_open_reply(reply: dict[str, Any], arrays: Sequence[np.ndarray]) -> OpenedAsset:
     """The reply to `open_request`; raises `ExtractionError` (crash) for a malformed reply."""
     try:
@@ -125,6 +131,8 @@ def parse_span_reply(reply: dict[str, Any], arrays: Sequence[np.ndarray]) -> Dec
 
 def handle(request: dict[str, Any], arrays: list[np.ndarray]) -> Message:
     """Run a request in a worker. Raises `ExtractionError` where not even the plan can be made."""
+    if request["op"] == "sound":
+        return _sound(load_source(request["source"]), request["rate"], request["start_s"], request["stop_s"])
     source, needs = load_source(request["source"]), load_needs(request["needs"])
     extractor = _extractor(source)
     if request["op"] == "open":
@@ -136,6 +144,15 @@ def handle(request: dict[str, Any], arrays: list[np.ndarray]) -> Message:
     segments, failure = _decode(extractor, source, probe, number, needs) if number < len(probe.spans) else ([], None)
     entries, media = dump_extracted(segments)
     return {**reply, "segments": entries, "failure": dump_failure(failure)}, media
+
+
+def _sound(source: Source, rate: int, start_s: float, stop_s: float) -> Message:
+    from mmsearch.extraction.audio_decoder import sound_in_blocks
+    from mmsearch.extraction.source import open_source
+
+    with open_source(source) as handle:
+        found = sound_in_blocks(handle, rate, start_s, stop_s)
+    return {}, [] if found is None else [found]
 
 
 def _decode(

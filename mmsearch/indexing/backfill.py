@@ -7,25 +7,22 @@ the others are decoded again, without OCR and speech recognition, whose words th
 
 from __future__ import annotations
 
-import os
 import sqlite3
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from mmsearch.encoding.jobs import Job, SpanMedia
 from mmsearch.encoding.pipeline import Pipeline, Workers
 from mmsearch.indexing.run_models import Models
-from mmsearch.indexing.scope import Reach
+from mmsearch.indexing.scope import Reach, present_source
 from mmsearch.indexing.tally import Tally
 from mmsearch.run_record import FileFailed, Remark
 from mmsearch.store import segments, spaces
-from mmsearch.store.asset_sources import asset_sources
 from mmsearch.store.catalogue import transaction
 from mmsearch.store.layout import IndexFolder
-from mmsearch.store.roots import Root, roots
 from mmsearch.store.spaces import SpaceRow
-from mmsearch.types import EXTRACTOR_VERSION, MEDIA_VIEWS, Extracted, Failure, Kind, Source
+from mmsearch.types import EXTRACTOR_VERSION, MEDIA_VIEWS, Extracted, Failure, Kind
 
 COMMIT_S = 1.0
 _AHEAD = 12  # assets on their way: enough to fill a batch, few enough to hold in memory
@@ -73,7 +70,6 @@ class Backfill:
             self.workers,
             lambda present: self.models.load(present, rows),
             "",
-            None,
         )
         try:
             yield from self._loop(pipeline, assets)
@@ -124,7 +120,7 @@ class Backfill:
         key, kind, format_, extractor = self.connection.execute(
             "SELECT key, kind, format, extractor FROM assets WHERE id = ?", (asset_id,)
         ).fetchone()
-        source = self._source(asset_id, Kind(kind), format_)
+        source = present_source(self.connection, self.folder, self.reach, asset_id, Kind(kind), format_)
         stored, read = spaces.stored_words(self.connection, asset_id)
         job = Job(asset_id, key, source, read=tuple(read))
         views = {view for row in self._rows for view in row.views}
@@ -134,18 +130,6 @@ class Backfill:
             return None
         result = segments.SpanResult(asset_id, key, None, segments=stored, recognized=read)
         return SpanMedia(job, result, [Extracted(segment) for segment in stored])
-
-    def _source(self, asset_id: int, kind: Kind, format_: str) -> Source:
-        """A file with the content of an asset: the first one that exists, else the last one."""
-        places: dict[int, Root] = {root.id: root for root in roots(self.connection, self.folder)}
-        result = Source(b"", kind, format_, (0, 0, 0))
-        for source in asset_sources(self.connection, places, asset_id):
-            if self.reach.holds(source.path):
-                sidecars = tuple(path for path in source.sidecars if self.reach.holds(path))
-                result = replace(source, sidecars=sidecars)
-                if os.path.exists(source.path):
-                    break
-        return result
 
     def _commit(self) -> Iterator[FileFailed]:
         """Write what is ready, in one transaction."""

@@ -16,7 +16,7 @@ from mmsearch.encoding.space_models import check_identity, machine_options
 from mmsearch.errors import ModelMismatch, ModelUnavailable, UntrustedModel, UsageError
 from mmsearch.indexing import text_spaces
 from mmsearch.indexing.run_models import Models
-from mmsearch.models import builtin
+from mmsearch.models import builtin, whisper_weights
 from mmsearch.models.model_catalogue import ModelSpec
 from mmsearch.models.model_options import CHANGE_VECTORS, ModelOptions
 from mmsearch.models.registry import DEFAULT, check_here, check_loadable, load, resolve, resolve_all
@@ -68,6 +68,7 @@ def _wanted(specs: Sequence[ModelSpec], settings: Settings) -> list[Wanted]:
         if speech.role != "speech" and speech.views is not None:
             raise UsageError(f"{speech.name} writes nothing down.", "--transcribe takes a Whisper: whisper-base")
         check_here(speech, machine_options(settings))
+        whisper_weights.find(speech.source, speech.name)
     wanted = []
     for spec in specs:
         options = _options(spec, settings, spec.source in trusted)

@@ -33,9 +33,10 @@ from mmsearch.indexing.run_models import Models
 from mmsearch.indexing.scan import Scan, remarks, scan_scopes
 from mmsearch.indexing.scope import Reach, Scope, check_targets, scopes
 from mmsearch.indexing.tally import total
+from mmsearch.indexing.transcription import Transcription
 from mmsearch.indexing.work_units import Ledger
 from mmsearch.run_record import Event, Finished, Progress, Remark, RunOutcome, RunRecord, StageProfile
-from mmsearch.store import files, spaces
+from mmsearch.store import files, spaces, transcripts
 from mmsearch.store.catalogue import transaction, translate_sqlite_errors
 from mmsearch.store.layout import IndexFolder, is_network_file_system
 from mmsearch.store.meta import index_id
@@ -112,6 +113,7 @@ class _Run:
         self.pipeline: Pipeline | None = None
         self.pools: dict[str, WorkerPool] = {}  # those that were started before the pipeline
         self.commits: Commits | None = None
+        self.transcription: Transcription | None = None
         self.caught_up = 0  # assets that were given what an added model lacked
         self.number = 0  # of this run in the catalogue; 0 until it has begun
         self.got_on = False  # something was done, besides encoding, that the next run need not do again
@@ -129,6 +131,8 @@ class _Run:
         yield from models.remarks()
         with transaction(self.connection, self.folder):
             number = begin_run(self.connection, self.command)
+            if self.settings.speech is not None:
+                transcripts.set_off(self.connection, not self.settings.speech)
             parts = scopes(self.connection, self.folder, targets, listed, self.settings, self.reach)
         self.number = number
         yield from self.reach.remarks()
@@ -213,6 +217,8 @@ class _Run:
         yield from models.remarks()
         self.stages["ann"] = time.monotonic() - began
         yield from self._swap()
+        if self.outcome in (RunOutcome.DONE, RunOutcome.GUARD):
+            yield from self._transcribe(models)
 
     def _backfill(self, models: Models) -> Iterator[Event]:
         """Fill spaces that were added or are being built with what the index already holds."""
@@ -247,6 +253,26 @@ class _Run:
                 yield remark
             else:
                 self.got_on = True
+
+    def _transcribe(self, models: Models) -> Iterator[Event]:
+        """Transcribe the recordings that lack it: the last stage, when all else can be searched."""
+        if transcripts.is_off(self.connection) and not self.settings.transcribe:
+            return
+        work = Transcription(
+            self.folder, self.connection, models, self.settings, lambda: bool(self._asked_to_stop()), self.reach
+        )
+        self.tallies.append(work.tally)
+        self.transcription = work
+        for event in work.steps():
+            self.got_on |= work.committed
+            if event is not None:
+                yield event
+            if self._tell_is_due():
+                yield self._progress(planned=True)
+        self._add_busy({"speech": work.busy_s})
+        if work.committed and self.outcome != RunOutcome.INTERRUPTED:
+            finalize.build_ann(self.connection, self.folder, models)
+            yield from models.remarks()
 
     def _loop(self, jobs: list[Job], inspector: Inspector, models: Models) -> Iterator[Event]:
         """Take the results of inspector and pipeline, until both have ended or the run is to stop."""
@@ -290,9 +316,7 @@ class _Run:
         """Add jobs to the pipeline, which is made for the first one."""
         if jobs and self.pipeline is None:
             needs = models.needs(models.rows)
-            self.pipeline = Pipeline(
-                needs, self._workers(), models.load, models.ocr_engine, models.load_transcriber, self.pools
-            )
+            self.pipeline = Pipeline(needs, self._workers(), models.load, models.ocr_engine, self.pools)
         for job in jobs:
             assert self.pipeline is not None
             self.pipeline.add(job)
@@ -338,7 +362,7 @@ class _Run:
         reading = self.pipeline.reading if self.pipeline is not None else None
         read = (reading.done, reading.total) if reading is not None else (0, 0)
         done, done_bytes = (self.commits.done, self.commits.done_bytes) if self.commits is not None else (0, 0)
-        record = total(self.tallies)
+        record, speech = total(self.tallies), self.transcription
         return Progress(
             planned=planned,
             seen=record.seen,
@@ -351,7 +375,9 @@ class _Run:
             embeddings=record.embeddings,
             read_done=read[0],
             read_total=read[1],
-            work=self.ledger.work(),
+            work=(*self.ledger.work(), *(speech.work() if speech is not None else ())),
+            speech_left_s=sum(speech.left.values()) if speech is not None else 0.0,
+            speech_remaining_s=speech.remaining_s() if speech is not None else 0.0,
             waits_for=self.models.waits_for if self.models is not None else "",
         )
 
@@ -367,5 +393,8 @@ class _Run:
         record.outcome, record.notes, record.profile = self.outcome, self.notes, self.profile
         record.kept = self.kept
         record.stages, record.seconds = self.stages, time.monotonic() - self.began
+        if (speech := self.transcription) is not None and speech.is_installed:
+            record.untranscribed, record.untranscribed_s = len(speech.left), round(sum(speech.left.values()), 1)
+            record.speech_remaining_s = round(speech.remaining_s(), 1)
         record.pending = max(record.seen - record.accounted(), 0) if pending is None else pending
         return record

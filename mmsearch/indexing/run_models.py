@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -10,11 +10,9 @@ from mmsearch.config import Settings
 from mmsearch.encoding import encoders
 from mmsearch.encoding import grants as granting
 from mmsearch.encoding.contents import Space, needs_of
-from mmsearch.encoding.read import SPEECH_RATE, Transcribes
 from mmsearch.encoding.space_models import check_identity, load_embedder, model_options
 from mmsearch.models.device import further_devices
 from mmsearch.models.model_options import ModelOptions
-from mmsearch.models.registry import resolve
 from mmsearch.run_record import Remark
 from mmsearch.store.spaces import SpaceRow, plain_name
 from mmsearch.trust import Grant
@@ -45,7 +43,6 @@ class Models:
         self._said = list(said)
         self._ready = dict(ready or {})
         self.waits_for = ""  # what the encode stage is busy with before it can encode: `loading builtin`
-        self.load_transcriber: Callable[[], Transcribes] | None = self._transcriber if settings.transcribe else None
 
     @property
     def ocr_engine(self) -> str:
@@ -55,11 +52,10 @@ class Models:
         return engine() if self._settings.ocr != "never" else ""
 
     def needs(self, rows: Sequence[SpaceRow], reading: bool = True) -> Needs:
-        """The needs of extraction for these spaces, by the limits of their models, and with `reading` for OCR and
-        speech recognition. No model is loaded for it."""
-        rate = SPEECH_RATE if reading and self.load_transcriber is not None else 0
+        """The needs of extraction for these spaces, by the limits of their models, and with `reading` for
+        OCR. No model is loaded for it."""
         held = ({view: row.fingerprint.get(view, {}) for view in row.views} for row in rows)
-        return needs_of(held, self._settings.ocr if reading else "never", rate)
+        return needs_of(held, self._settings.ocr if reading else "never")
 
     def load(self, present: frozenset[View], rows: Sequence[SpaceRow] | None = None) -> list[Space]:
         """Those of some spaces (None: of all) that take one of the views that are there, with their embedders. Called
@@ -112,10 +108,3 @@ class Models:
         options = model_options(row, self._grants.get(row.id), ModelOptions())
         said = encoders.provide(row, self._loaded[row.id][0], granting.spec_of(row), options)
         self._said += [said] if said else []
-
-    def _transcriber(self) -> Transcribes:
-        from mmsearch.models.speech import Transcriber
-
-        source = resolve(self._settings.transcribe).source
-        transcriber: Transcribes = Transcriber(source, allow_download=self._settings.allow_download)
-        return transcriber

@@ -229,15 +229,12 @@ def _sort(scope: Scope, entry: Entry, row: FileRow | None, settings: Settings, s
 
 
 def lacks_reading(row: FileRow, settings: Settings) -> bool:
-    """Whether speech recognition is asked for by name and this file has not had it, or a refresh would read its
-    pictures for the first time."""
-    if not (settings.transcribe or settings.refresh):
+    """Whether a refresh would read a file's pictures for the first time."""
+    if not settings.refresh:
         return False
     readers = json.loads(row.readers or "{}")
-    if settings.transcribe and row.kind in (Kind.AUDIO, Kind.VIDEO) and "speech" not in readers:
-        return True
     pictured = row.kind in (Kind.IMAGE, Kind.PDF, Kind.VIDEO)
-    return settings.refresh and settings.ocr != "never" and pictured and "ocr" not in readers
+    return settings.ocr != "never" and pictured and "ocr" not in readers
 
 
 def skip(tally: Tally, entry: Entry, reason: str) -> None:

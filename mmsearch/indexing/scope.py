@@ -14,6 +14,7 @@ from mmsearch.discovery.walk import device_of
 from mmsearch.errors import UsageError
 from mmsearch.run_record import Remark
 from mmsearch.store.access import folder_beside
+from mmsearch.store.asset_sources import asset_sources
 from mmsearch.store.files import move_file
 from mmsearch.store.layout import IndexFolder
 from mmsearch.store.roots import (
@@ -27,7 +28,7 @@ from mmsearch.store.roots import (
     set_guarded,
     set_rules,
 )
-from mmsearch.types import ALL_FILES, FileRules
+from mmsearch.types import ALL_FILES, FileRules, Kind, Source
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +77,22 @@ class Reach:
                 "Name them to have them indexed, or adopt the index: mmsearch trust DIR",
             )
         ]
+
+
+def present_source(
+    connection: sqlite3.Connection, folder: IndexFolder, reach: Reach, asset_id: int, kind: Kind, format_: str
+) -> Source:
+    """A file with the content of an asset, as far as a run may open it: the first one that exists, else the last one;
+    without a path where there is none."""
+    places: dict[int, Root] = {root.id: root for root in roots(connection, folder)}
+    result = Source(b"", kind, format_, (0, 0, 0))
+    for source in asset_sources(connection, places, asset_id):
+        if reach.holds(source.path):
+            sidecars = tuple(path for path in source.sidecars if reach.holds(path))
+            result = replace(source, sidecars=sidecars)
+            if os.path.exists(source.path):
+                break
+    return result
 
 
 def scopes(

@@ -1,7 +1,8 @@
-"""Speech recognition: timed text by Whisper-class models through transformers."""
+"""Speech recognition by Whisper-class models of transformers, for those that were not converted for CTranslate2."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -9,14 +10,11 @@ import numpy as np
 from mmsearch.errors import ModelUnavailable
 from mmsearch.models.device import preferred
 from mmsearch.models.libraries import quiet
+from mmsearch.models.mel import RATE
 from mmsearch.models.model_files import weights_identity
+from mmsearch.models.whisper import Result, compression_ratio
 from mmsearch.types import Cue
 
-RATE = 16_000  # Hz, of the sound that these models take
-WINDOW_S = 30.0  # the length that they were trained on
-SEARCH_S = 5.0  # a window may end so much earlier, where the sound is quietest
-SILENCE = 0.001  # peak amplitude below which these models invent words
-BATCH = 4
 MOST_TOKENS = 440  # per window, below the decoder's 448 positions
 
 
@@ -39,29 +37,24 @@ class Transcriber:
         facts = weights_identity(model, getattr(self._model.config, "_commit_hash", None))
         self.fingerprint = " ".join(str(value) for value in facts.values())
 
-    def transcribe(self, sound: np.ndarray, start_s: float = 0.0) -> list[Cue]:
-        """Transcribe `sound`, float32 (samples,) mono at 16 kHz, which begins at second `start_s` of its file.
+    def transcribe(self, windows: Sequence[np.ndarray], before: Mapping[str, float]) -> list[Result]:
+        """Transcribe windows of at most 30 s, each float32 (samples,) mono at 16 kHz; see `speech_worker.Recognizer`.
 
-        Cues are in order, within the sound, and never empty. Silence has none.
+        Cues are in order, within their window, and never empty. The library tells no probabilities.
         """
-        windows = [
-            (first, window)
-            for first, window in _windows(np.asarray(sound, np.float32))
-            if np.abs(window).max() >= SILENCE
-        ]
-        cues: list[Cue] = []
-        for at in range(0, len(windows), BATCH):
-            batch = windows[at : at + BATCH]
-            for (first, window), ids in zip(batch, self._generate([window for _, window in batch]), strict=True):
-                cues += self._cues(ids, start_s + first / RATE, len(window) / RATE)
-        return cues
+        results = []
+        for window, ids in zip(windows, self._generate(windows), strict=True):
+            cues = tuple(self._cues(ids, len(window) / RATE))
+            ratio = compression_ratio(" ".join(cue.text for cue in cues))
+            results.append(Result(cues, self._language or "", 1.0, 0.0, 0.0, ratio))
+        return results
 
-    def _generate(self, windows: list[np.ndarray]) -> list[Any]:
+    def _generate(self, windows: Sequence[np.ndarray]) -> list[Any]:
         import torch
 
-        features = self._processor(windows, sampling_rate=RATE, return_tensors="pt", return_attention_mask=True).to(
-            self._device, self._model.dtype
-        )
+        features = self._processor(
+            list(windows), sampling_rate=RATE, return_tensors="pt", return_attention_mask=True
+        ).to(self._device, self._model.dtype)
         options: dict[str, Any] = {"return_timestamps": True, "num_beams": 1, "do_sample": False}
         if getattr(self._model.generation_config, "is_multilingual", False):
             options |= {"task": "transcribe", "language": self._language}
@@ -69,7 +62,7 @@ class Transcriber:
         with torch.inference_mode():
             return list(self._model.generate(**features, max_new_tokens=limit, **options).cpu())
 
-    def _cues(self, ids: Any, start_s: float, length_s: float) -> list[Cue]:
+    def _cues(self, ids: Any, length_s: float) -> list[Cue]:
         offsets = self._processor.tokenizer.decode(ids, output_offsets=True, skip_special_tokens=True)["offsets"]
         cues = []
         latest = 0.0
@@ -80,26 +73,8 @@ class Transcriber:
             end = min(max(length_s if end is None else end, begin), length_s)
             latest = end
             if text and end > begin:
-                cues.append(Cue(round(start_s + begin, 2), round(start_s + end, 2), text))
+                cues.append(Cue(round(begin, 2), round(end, 2), text))
         return cues
-
-
-def _windows(sound: np.ndarray) -> list[tuple[int, np.ndarray]]:
-    """First sample and samples of consecutive windows of at most 30 s, which end at the quietest 50 ms of their last
-    5 s."""
-    size, search, step = (int(seconds * RATE) for seconds in (WINDOW_S, SEARCH_S, 0.05))
-    windows = []
-    first = 0
-    while len(sound) - first > size:
-        tail = sound[first + size - search : first + size]
-        loudness = np.square(tail.reshape(-1, step)).mean(axis=1)
-        quietest = len(loudness) - 1 - int(np.argmin(loudness[::-1]))  # the last of equals
-        last = first + size - search + quietest * step + step // 2
-        windows.append((first, sound[first:last]))
-        first = last
-    if len(sound) > first:
-        windows.append((first, sound[first:]))
-    return windows
 
 
 def _load(model: str, dtype: str, allow_download: bool) -> tuple[Any, Any]:

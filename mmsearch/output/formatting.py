@@ -90,6 +90,12 @@ def approximate_duration(seconds: float) -> str:
     return f"about {max(round(seconds / 10), 1) * 10} s" if seconds >= 8 else "a few seconds"
 
 
+def speech_left(seconds: float, remaining: float) -> str:
+    """How much sound is not transcribed yet: `speech: 3 h of recordings left, about 25 min`."""
+    time_left = f", {approximate_duration(remaining)}" if remaining else ""
+    return f"speech: {duration(seconds)} of recordings left{time_left}"
+
+
 def size(count: int) -> str:
     """Bytes in decimal units: `812 bytes`, `3.4 MB`."""
     if count < 1000:

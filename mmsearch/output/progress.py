@@ -10,7 +10,7 @@ from typing import IO, TYPE_CHECKING, Any, cast
 
 from mmsearch.output import text_layout
 from mmsearch.output.estimate import Estimate
-from mmsearch.output.formatting import approximate_duration, counted, display_path, escaped, size
+from mmsearch.output.formatting import approximate_duration, counted, display_path, duration, escaped, size, speech_left
 from mmsearch.output.streams import console, is_terminal, width, write_message, write_note
 from mmsearch.run_record import Event, FileFailed, Finished, Progress, Remark, RunRecord
 
@@ -24,6 +24,7 @@ _SETTLED_S = 8.0  # before that an estimate is mostly start-up
 _AT_LATEST_S = 17.0  # docs/usage.md states that the warning about a long run comes within 20 s
 _ALONE_S = 30.0  # after this time without a second file, start-up counts as work
 _LONG_S = 300.0
+_SPEECH_S = 20.0  # of transcribing left that are worth a line
 _MUCH_BYTES, _MUCH_FILES = 20_000_000, 500  # less than both is done soon once the models are loaded
 
 
@@ -36,7 +37,7 @@ def show_progress(events: Iterable[Event], quiet: bool = False, advice: str = ""
     failures = _Failures(lists)
     shows: _Bar | _Lines | None = None if quiet else _Bar() if is_terminal(sys.stderr) else _Lines()
     pace = ProgressRate()
-    told = quiet
+    told = told_speech = quiet
     record = RunRecord()
     try:
         for event in events:
@@ -46,6 +47,10 @@ def show_progress(events: Iterable[Event], quiet: bool = False, advice: str = ""
                     if not told and (warning := pace.warning()):
                         told = True
                         _write_above(shows, warning, advice)
+                    if not told_speech and event.speech_remaining_s >= _SPEECH_S:
+                        told_speech = True
+                        left = speech_left(event.speech_left_s, event.speech_remaining_s)
+                        _write_above(shows, f"{left}; all else can be searched now.")
                     if shows:
                         shows.update(event, pace.share(), pace.remaining())
                 case Remark() if not quiet:
@@ -158,6 +163,8 @@ def _facts(progress: Progress) -> list[str]:
     facts.append(counted(progress.segments, "segment"))
     if progress.read_total:
         facts.append(f"{progress.read_done:,} of {progress.read_total:,} read")
+    if progress.speech_left_s:
+        facts.append(f"speech: {duration(progress.speech_left_s)} of recordings left")
     if progress.failed:
         facts.append(f"{progress.failed:,} failed")
     if progress.waits_for:

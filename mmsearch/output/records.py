@@ -15,12 +15,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
-from mmsearch.index_status import FailedFile, Finding, Status
+from mmsearch.index_status import FailedFile, Finding, SpeechStatus, Status
 from mmsearch.output.formatting import escaped
 from mmsearch.output.streams import is_terminal, write_stdout
 from mmsearch.query import Answer, Hit
 from mmsearch.run_record import RunRecord
-from mmsearch.types import CopyGroup, Locator
+from mmsearch.types import CopyGroup, KnownText, Locator
 
 # Valid in JSON, but they may control a terminal or split a line for readers, and surrogates are no UTF-8.
 _ESCAPED = re.compile("[\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
@@ -89,6 +89,17 @@ def copy_rows(groups: Sequence[CopyGroup]) -> Iterator[dict[str, Any]]:
         yield from ({"group": number, "exact": group.exact, **row} for row in group_record(group)["files"])
 
 
+def text_record(one: KnownText) -> dict[str, Any]:
+    """The words of one place of a file, schema `mmsearch.text/1`."""
+    return {
+        "schema": "mmsearch.text/1",
+        **_place_record(one.locator),
+        "origin": one.origin,
+        "engine": one.engine,
+        "text": one.text,
+    }
+
+
 def finding_record(finding: Finding) -> dict[str, Any]:
     """One finding of `verify`, schema `mmsearch.finding/1`."""
     return {
@@ -105,9 +116,15 @@ def status_record(status: Status) -> dict[str, Any]:
     path that `forget` took out."""
     return {
         "schema": "mmsearch.status/1",
-        **asdict(replace(status, rules={}, forgotten={})),
+        **asdict(replace(status, rules={}, forgotten={}, speech=SpeechStatus())),
         "roots": [path_record(path) for path in status.roots],
         "rules": [{**path_record(root), **asdict(rules)} for root, rules in status.rules.items()],
+        "speech": {
+            **asdict(replace(status.speech, recordings=())),
+            "recordings": [
+                {**asdict(one), "paths": [path_record(path) for path in one.paths]} for one in status.speech.recordings
+            ],
+        },
         "forgotten": [
             path_record(os.path.join(root, path)) for root, paths in status.forgotten.items() for path in paths
         ],

@@ -11,7 +11,7 @@ from typing import Any
 
 from mmsearch.index_status import Finding, FindingState, Status
 from mmsearch.output import text_layout
-from mmsearch.output.formatting import counted, duration, escaped, size
+from mmsearch.output.formatting import counted, duration, escaped, size, speech_left
 from mmsearch.output.streams import width, write_lines
 from mmsearch.run_record import RunOutcome, RunRecord
 from mmsearch.types import ALL_FILES
@@ -47,6 +47,8 @@ def run_summary(record: RunRecord, index: str | None = None, dry_run: bool = Fal
         (record.skipped, f"known by name only{reasons(record.skipped_by)}"),
         (record.excluded, f"left out{reasons(record.excluded_by)}"),
         (0 if dry_run else record.pending, "still to do"),
+        (record.transcribed, "transcribed"),
+        (record.transcribed_partly, f"transcribed only in part: {see}"),
         (record.caught_up - record.caught_up_partly, "encoded anew"),
         (record.behind, f"not encoded yet: `{command_line('index', index)}` goes on"),
         (record.caught_up_partly, f"encoded anew only in part: {see}"),
@@ -61,6 +63,9 @@ def run_summary(record: RunRecord, index: str | None = None, dry_run: bool = Fal
     ):
         if number:
             parts.append(f"{number:,} {words}")
+    if record.untranscribed_s and not dry_run:
+        left = speech_left(record.untranscribed_s, record.speech_remaining_s)
+        parts.append(f"{left}: `{command_line('index', index)}` goes on")
     stopped = [_STOPPED[record.outcome]] if record.outcome in _STOPPED and not dry_run else []
     return ["; ".join(parts), *record.notes, *stopped]
 
@@ -91,6 +96,7 @@ def write_status(status: Status) -> None:
     ]
     for reader, number in status.read.items():
         lines.append((reader, f"{counted(number, 'segment')} with words"))
+    lines += _speech(status)
     lines += _found_by(status)
     for label, number, remedy in (
         ("by name", sum(status.skipped.values()), f"found by name only{reasons(status.skipped)}"),
@@ -106,6 +112,22 @@ def write_status(status: Status) -> None:
     lines.append(("last run", _last_run(status.last_run, status.writing)))
     lines += [("note", escaped(note)) for note in status.notes]
     write_lines(text_layout.pairs(lines, width(sys.stdout)))
+
+
+def _speech(status: Status) -> list[tuple[str, str]]:
+    """Which recordings are transcribed, in which languages, by what, and how much is left."""
+    speech = status.speech
+    lines = []
+    if speech.done:
+        languages = ", ".join(f"{escaped(code)} {number:,}" for code, number in speech.languages.items())
+        engines = ", ".join(escaped(engine.split()[0]) for engine in speech.engines if engine)
+        spoken = f" ({languages})" if languages else ""
+        lines.append(f"{counted(speech.done, 'recording')} transcribed{spoken} by {engines}")
+    if speech.is_off:
+        lines.append("left out by --no-speech; `mmsearch index --speech` takes it up")
+    elif speech.left:
+        lines.append(f"{counted(speech.left, 'recording')} to transcribe ({duration(speech.left_s)}): `mmsearch index`")
+    return [("transcripts" if not at else "", line) for at, line in enumerate(lines)]
 
 
 def _files(status: Status) -> str:

@@ -17,6 +17,7 @@ from mmsearch.query import RunOptions
 from mmsearch.retrieval.ad_hoc_files import Files, ocr_loading, source_of, words_of
 from mmsearch.retrieval.query_encoding import QueryEncoders, media_needs, query_views, unit
 from mmsearch.retrieval.ranking import idf
+from mmsearch.store.file_text import asset_of
 from mmsearch.store.snapshot import Snapshot
 from mmsearch.store.spaces import SpaceRow
 from mmsearch.store.tokenization import tokens
@@ -104,16 +105,10 @@ def _no_place(target: bytes) -> UsageError:
 
 def _file(snapshot: Snapshot, path: bytes) -> int | None:
     """The asset of a path that the index holds."""
-    for root in snapshot.roots.values():
-        for wanted in (os.path.abspath(path), os.path.realpath(path)):
-            if wanted == root.path or wanted.startswith(root.path.rstrip(b"/") + b"/"):
-                relative = b"" if wanted == root.path else os.path.relpath(wanted, root.path)
-                row = snapshot.connection.execute(
-                    "SELECT asset_id FROM files WHERE root_id = ? AND path = ? AND asset_id IS NOT NULL",
-                    (root.id, relative),
-                ).fetchone()
-                if row is not None:
-                    return int(row[0])
+    for wanted in (os.path.abspath(path), os.path.realpath(path)):
+        _, asset_id = asset_of(snapshot.connection, snapshot.roots.values(), wanted)
+        if asset_id is not None:
+            return asset_id
     return None
 
 

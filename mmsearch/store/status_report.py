@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from collections import Counter
 from dataclasses import replace
 
 from mmsearch.errors import FailureCode
-from mmsearch.index_status import SpaceStatus, Status
-from mmsearch.store import ann
+from mmsearch.index_status import SpaceStatus, SpeechStatus, Status, Transcribed
+from mmsearch.store import ann, transcripts
 from mmsearch.store.files import HELD, OUTDATED, noted_files
 from mmsearch.store.layout import IndexFolder, is_network_file_system
 from mmsearch.store.lock import lock_holder
@@ -84,8 +85,35 @@ def status(folder: IndexFolder) -> Status:
             outdated=_one(
                 connection, f"SELECT count(*) {_SHOWN} WHERE a.state IN ('complete', 'partial') AND {OUTDATED}"
             ),
+            speech=_speech(snapshot),
             noted=len({(root, path) for root, path, _ in noted_files(connection)}),
         )
+
+
+def _speech(snapshot: Snapshot) -> SpeechStatus:
+    """The recordings that are transcribed, wholly or in part, and how much is left."""
+    connection = snapshot.connection
+    found = []
+    for asset_id, engine, until_s, duration_s, is_whole, languages in transcripts.transcribed(connection):
+        paths = tuple(
+            snapshot.absolute(root_id, path)
+            for root_id, path in connection.execute(
+                "SELECT root_id, path FROM files WHERE asset_id = ? ORDER BY root_id, path", (asset_id,)
+            )
+        )
+        found.append(Transcribed(paths, until_s, duration_s, is_whole, languages, engine))
+    left = transcripts.lacking(connection)
+    done = [one for one in found if one.is_whole]
+    spoken = Counter(code for one in done if (code := transcripts.main_language(one.languages)))
+    return SpeechStatus(
+        done=len(done),
+        left=len(left),
+        left_s=round(sum(one.left_s for one in left), 1),
+        is_off=transcripts.is_off(connection),
+        languages=dict(spoken.most_common()),
+        engines=dict(Counter(one.engine for one in done).most_common()),
+        recordings=tuple(found),
+    )
 
 
 _SHOWN = "FROM files f JOIN assets a ON a.id = f.asset_id"  # files with the content that searches see

@@ -25,5 +25,5 @@ def test_frames_are_no_larger_than_a_model_of_film_takes_whatever_the_size_of_pi
 
 
 def test_several_models_get_the_largest_of_each_and_a_reader_its_rate() -> None:
-    assert needs_of([CLIP, CLAP], "never", sound_rate=16_000) == Needs(200_704, 48_000, ocr="never")
-    assert needs_of([CLIP, {}], "never", sound_rate=16_000) == Needs(200_704, 16_000, ocr="never")
+    assert needs_of([CLIP, CLAP], "never") == Needs(200_704, 48_000, ocr="never")
+    assert needs_of([CLIP, {}], "never") == Needs(200_704, ocr="never")

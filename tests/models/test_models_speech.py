@@ -1,10 +1,11 @@
-"""Speech to timed words: a tiny Whisper with the real architecture, its files made here, its words forced."""
+"""Speech by a model of transformers: a tiny Whisper of the real architecture, its files made here, its words forced."""
 
 import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from replicas import tiny_whisper
 
@@ -13,19 +14,16 @@ from mmsearch.models import speech
 from mmsearch.types import Cue
 
 pytestmark = pytest.mark.usefixtures("no_network")
+Sound = npt.NDArray[np.float32]
 
 
 @pytest.fixture(scope="module")
-def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tiny_whisper(tmp_path_factory.mktemp("models") / "tiny-whisper")
-
-
-@pytest.fixture(scope="module")
-def transcriber(tiny: Path) -> speech.Transcriber:
+def transcriber(tmp_path_factory: pytest.TempPathFactory) -> speech.Transcriber:
+    tiny = tiny_whisper(tmp_path_factory.mktemp("models") / "tiny-whisper")
     return speech.Transcriber(str(tiny), device="cpu")
 
 
-def noise(seconds: int) -> np.ndarray:
+def noise(seconds: float) -> Sound:
     return np.random.default_rng(0).normal(0, 0.1, int(seconds * speech.RATE)).astype(np.float32)
 
 
@@ -39,12 +37,14 @@ def forced(transcriber: speech.Transcriber, *parts: float | str) -> list[int]:
     return ids
 
 
-def test_random_weights_give_cues_inside_the_sound(transcriber: speech.Transcriber) -> None:
-    cues = transcriber.transcribe(noise(4), start_s=100.0)
-    assert all(100 <= cue.start_s < cue.end_s <= 104 and cue.text.strip() == cue.text != "" for cue in cues)
+def test_random_weights_give_cues_inside_their_windows(transcriber: speech.Transcriber) -> None:
+    found = transcriber.transcribe([noise(4), noise(2)], {})
+    assert len(found) == 2
+    for result, seconds in zip(found, (4, 2), strict=True):
+        assert all(0 <= cue.start_s < cue.end_s <= seconds and cue.text.strip() for cue in result.cues)
 
 
-def test_the_real_generation_runs_greedily_with_the_language_and_times(
+def test_the_real_generation_runs_greedily_with_times(
     transcriber: speech.Transcriber, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[dict[str, Any]] = []
@@ -55,49 +55,18 @@ def test_the_real_generation_runs_greedily_with_the_language_and_times(
         return real(**options)
 
     monkeypatch.setattr(transcriber._model, "generate", spy)
-    transcriber.transcribe(noise(2))
+    transcriber.transcribe([noise(2)], {})
     (options,) = seen
     assert options["input_features"].shape == (1, 80, 3000)
     assert (options["num_beams"], options["do_sample"], options["return_timestamps"]) == (1, False, True)
     assert (options["task"], options["language"]) == ("transcribe", None)
 
 
-def test_times_are_those_of_the_file_and_odd_ones_are_put_right(
-    transcriber: speech.Transcriber, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_odd_times_are_put_right(transcriber: speech.Transcriber, monkeypatch: pytest.MonkeyPatch) -> None:
     answer = forced(transcriber, 0.0, " Hello  there", 1.5, 1.5, " ", 2.0, 2.0, " General", 29.0)
     monkeypatch.setattr(transcriber, "_generate", lambda windows: [answer for _ in windows])
-    assert transcriber.transcribe(noise(4), start_s=60.0) == [
-        Cue(60.0, 61.5, "Hello there"),
-        Cue(62.0, 64.0, "General"),
-    ]
-
-
-def test_long_sound_is_heard_in_windows_cut_where_it_is_quiet(
-    transcriber: speech.Transcriber, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    sound = noise(70)
-    for quiet_s in (27.3, 55.0):
-        sound[int(quiet_s * speech.RATE) : int((quiet_s + 0.2) * speech.RATE)] = 0
-    lengths: list[float] = []
-
-    def answer(windows: list[np.ndarray]) -> list[list[int]]:
-        lengths.extend(len(window) / speech.RATE for window in windows)
-        return [forced(transcriber, 0.0, " word", 1.0) for _ in windows]
-
-    monkeypatch.setattr(transcriber, "_generate", answer)
-    cues = transcriber.transcribe(sound)
-    assert sum(lengths) == pytest.approx(70) and max(lengths) <= 30
-    assert [cue.text for cue in cues] == ["word"] * 3
-    assert 27.3 <= cues[1].start_s <= 27.5 and 55.0 <= cues[2].start_s <= 55.2
-
-
-def test_silence_and_nothing_are_not_sent_to_the_model(
-    transcriber: speech.Transcriber, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(transcriber, "_generate", lambda windows: pytest.fail("the model was asked"))
-    assert transcriber.transcribe(np.zeros(speech.RATE * 40, np.float32)) == []
-    assert transcriber.transcribe(np.zeros(0, np.float32)) == []
+    (result,) = transcriber.transcribe([noise(4)], {})
+    assert result.cues == (Cue(0.0, 1.5, "Hello there"), Cue(2.0, 4.0, "General"))
 
 
 def test_the_fingerprint_names_model_and_weights(transcriber: speech.Transcriber) -> None:
