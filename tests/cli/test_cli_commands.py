@@ -31,7 +31,8 @@ def index(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> type[fake_index.In
     monkeypatch.setattr(fake_index.Index, "calls", [])
     monkeypatch.setattr(fake_index.Index, "events", ())
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    for name in ("MMSEARCH_INDEX", "MMSEARCH_QUIET", "MMSEARCH_DEBUG", "XDG_CONFIG_HOME", "XDG_DATA_HOME"):
+    ours = ("MMSEARCH_INDEX", "MMSEARCH_QUIET", "MMSEARCH_DEBUG", "MMSEARCH_INDEX_SPEECH")
+    for name in (*ours, "XDG_CONFIG_HOME", "XDG_DATA_HOME"):
         monkeypatch.delenv(name, raising=False)
     (tmp_path / "work").mkdir()
     monkeypatch.chdir(tmp_path / "work")

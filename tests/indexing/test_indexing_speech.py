@@ -112,7 +112,9 @@ def test_a_stop_keeps_what_is_done_and_the_next_run_goes_on_from_there(
     asked: list[str] = []
     recognition.before = lambda: asked.append("stretch")
     run_events = events(index, media, stop=lambda: RunOutcome.INTERRUPTED if len(asked) == 1 else None)
-    first = run_events[-1].record
+    last = run_events[-1]
+    assert isinstance(last, Finished)
+    first = last.record
     assert (first.outcome, first.transcribed, first.untranscribed) == (RunOutcome.INTERRUPTED, 0, 1)
     assert holding(index, "quay") in ([], ["recording.wav"])  # as the stop came while it was transcribed, or after
     done = Index.open(index).status().speech
@@ -182,7 +184,9 @@ def test_without_its_packages_a_run_says_so_and_does_the_rest(
         Remark("Speech recognition is not installed. 1 recording is found by name and sound only.",
                "pip install 'mmsearch[speech]'")
     ]  # fmt: skip
-    record = said[-1].record
+    last = said[-1]
+    assert isinstance(last, Finished)
+    record = last.record
     assert (record.indexed, record.untranscribed, record.outcome) == (2, 0, RunOutcome.DONE)
 
 

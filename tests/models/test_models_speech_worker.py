@@ -25,7 +25,7 @@ class Loud:
         frames = -(-len(samples) // STEP)
         filled = np.zeros(frames * STEP, np.float32)
         filled[: len(samples)] = np.abs(samples)
-        return (filled.reshape(frames, STEP).max(axis=1) > 0.1).astype(np.float32)
+        return np.asarray(filled.reshape(frames, STEP).max(axis=1) > 0.1, np.float32)
 
 
 class Model:

@@ -3,7 +3,6 @@
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -115,17 +114,18 @@ def sound_of(*names: str | float, rate: int = RATE) -> Sound:
 
 
 @pytest.fixture(scope="module")
-def real() -> Any:
+def real() -> tuple[Whisper, VoiceDetector]:
     model = whisper_weights.builtin()
     return Whisper(Path(model.source), model.name, threads=2), VoiceDetector(whisper_weights.detector())
 
 
-def words_of(real: Any, sound: Sound) -> Transcript:
-    return transcribe(*real, sound, 0.0, True, {})
+def words_of(real: tuple[Whisper, VoiceDetector], sound: Sound) -> Transcript:
+    whisper, detector = real
+    return transcribe(whisper, detector, sound, 0.0, True, {})
 
 
 @needs_model
-def test_two_languages_in_one_recording_are_both_understood(real: Any) -> None:
+def test_two_languages_in_one_recording_are_both_understood(real: tuple[Whisper, VoiceDetector]) -> None:
     found = words_of(real, sound_of("ann_12.ogg", 4.0, "ansage_3.flac"))
     text = " ".join(cue.text for cue in found.cues).lower()
     assert "waiting room" in text and "ticket office" in text
@@ -133,13 +133,13 @@ def test_two_languages_in_one_recording_are_both_understood(real: Any) -> None:
 
 
 @needs_model
-def test_telephone_sound_is_understood(real: Any) -> None:
+def test_telephone_sound_is_understood(real: tuple[Whisper, VoiceDetector]) -> None:
     text = " ".join(cue.text for cue in words_of(real, sound_of("ann_12.ogg", rate=8000)).cues).lower()
     assert "ticket office" in text
 
 
 @needs_model
-def test_tones_noise_and_silence_have_no_words(real: Any) -> None:
+def test_tones_noise_and_silence_have_no_words(real: tuple[Whisper, VoiceDetector]) -> None:
     times = np.arange(20 * RATE) / RATE
     chord = sum(np.sin(2 * np.pi * hertz * times) for hertz in (220, 277, 330)) * 0.1
     for sound in (chord, noise(20), np.zeros(20 * RATE)):
