@@ -52,7 +52,7 @@ def test_pages_of_freed_blocks_are_given_out_again() -> None:
     assert kept < 100 < 4 * 1000 < plain  # five blocks of 5,000 pages, four times
 
 
-def test_waiting_threads_sleep_soon_unless_the_environment_says_how() -> None:
+def test_waiting_threads_sleep_soon_unless_the_environment_sets_how() -> None:
     assert told(SPINS) == "1000"
     assert told(SPINS, GOMP_SPINCOUNT="7") == "7"
     assert told(SPINS, OMP_WAIT_POLICY="active") == "None"

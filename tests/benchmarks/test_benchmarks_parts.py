@@ -28,7 +28,7 @@ from benchmarks import corpus, documents, gpu, memory, ocr_pages, ours, pictures
         (table.Row("a", note="skipped: why"), ("a", "-", "-", "-", "-", "-")),
     ],
 )
-def test_a_row_says_what_was_measured_what_was_meant_and_whether_it_is_met(
+def test_a_row_states_what_was_measured_what_was_meant_and_whether_it_is_met(
     row: table.Row, cells: tuple[str, ...]
 ) -> None:
     assert row.cells() == cells

@@ -50,7 +50,7 @@ def test_texts_become_rows_of_a_matrix_in_order(folder: Path, capfdbinary: pytes
     assert (vectors == np.stack([embedded("red car"), embedded("blue boat")])).all()
 
 
-def test_a_file_gives_a_vector_for_each_place_that_says_where_it_lies(
+def test_a_file_becomes_a_vector_for_each_place_with_its_locator(
     folder: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     write_pdf(folder / "two.pdf", "First page here", "Second page here")
@@ -140,7 +140,7 @@ def test_matrices_are_kept_off_terminals(
     assert "npy is binary, and stdout is a terminal." in capfd.readouterr().err
 
 
-def test_what_a_model_can_not_take_is_said_and_the_rest_is_done(
+def test_what_a_model_can_not_take_is_reported_and_the_rest_is_done(
     folder: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     write_png(folder / "photo.png")

@@ -228,7 +228,7 @@ def test_options_come_from_the_environment_and_flags_win(
     assert asked == [(3, ("/a", "/b"), False), (4, ("/a", "/b"), False), (3, ("/a", "/b"), False)]
 
 
-def test_the_config_file_gives_defaults_by_long_option_names(
+def test_the_config_file_sets_defaults_by_long_option_names(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, index: type[fake_index.Index]
 ) -> None:
     monkeypatch.setenv("MMSEARCH_CONFIG", str(tmp_path / "c.toml"))
@@ -271,7 +271,7 @@ def test_the_help_into_a_closed_pipe_ends_quietly() -> None:
     assert (done.returncode, done.stderr) == (0, b"")
 
 
-def test_a_full_disk_behind_stdout_is_said() -> None:
+def test_a_full_disk_behind_stdout_is_reported() -> None:
     if not os.path.exists("/dev/full"):
         pytest.skip("there is no /dev/full here")
     with open("/dev/full", "wb") as full:

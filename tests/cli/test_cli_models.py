@@ -113,7 +113,7 @@ def test_models_as_data(capfd: pytest.CaptureFixture[str]) -> None:
         (["--format", "paths"], "A list of models has no paths."),
     ],
 )
-def test_what_models_can_not_do_is_said_in_a_sentence(
+def test_what_models_can_not_do_is_reported_in_a_sentence(
     capfd: pytest.CaptureFixture[str],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -165,7 +165,7 @@ def test_what_a_pull_told_is_recorded_and_shown_and_removed_again(tmp_path: Path
     assert not list((tmp_path / "hf" / "hub").glob("models--*")) and not list((tmp_path / "data").rglob("*.json"))
 
 
-def test_a_pull_that_can_not_be_says_why_and_keeps_nothing_half(tmp_path: Path, model: Path) -> None:
+def test_a_pull_that_can_not_be_reports_why_and_keeps_nothing_half(tmp_path: Path, model: Path) -> None:
     bare = tmp_path / "bare"
     bare.mkdir()
     (bare / "pytorch_model.bin").write_bytes(b"x")

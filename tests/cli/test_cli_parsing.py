@@ -245,7 +245,7 @@ def test_what_may_not_be_opened_is_refused(desktop: list[list[str]], tmp_path: P
     assert desktop == []
 
 
-def test_what_can_not_be_opened_is_said(
+def test_what_can_not_be_opened_is_reported(
     desktop: list[list[str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     found = hit(tmp_path / "a.pdf", page=1)

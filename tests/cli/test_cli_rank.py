@@ -61,7 +61,9 @@ def test_a_file_counts_as_its_best_place_and_scores_are_cosines(
 
 
 @pytest.mark.parametrize("name", ["marco", "qwen"])
-def test_a_reranker_judges(folder: Path, models: dict[str, Path], name: str, capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_reranker_orders_the_inputs(
+    folder: Path, models: dict[str, Path], name: str, capfd: pytest.CaptureFixture[str]
+) -> None:
     texts = ["one car", "two boats", "no"]
     assert run(["rank", "red car", *texts, "--model", f"{models[name]}/", "--format", "jsonl"]) == 0
     scores = load_reranker(registry.resolve(str(models[name]))).score(
@@ -92,7 +94,7 @@ def test_a_model_that_sees_compares_pictures_with_words(
     assert rows(capfd)[0]["input"] == 1  # a picture is most like itself
 
 
-def test_words_and_looks_beside_each_other_are_remarked_upon(
+def test_texts_and_images_beside_each_other_are_remarked_upon(
     folder: Path, models: dict[str, Path], capfd: pytest.CaptureFixture[str]
 ) -> None:
     write_png(folder / "photo.png")
@@ -100,7 +102,7 @@ def test_words_and_looks_beside_each_other_are_remarked_upon(
     assert "these scores don't compare" in capfd.readouterr().err
 
 
-def test_every_format_says_the_same(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_every_format_holds_the_same(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
     arguments = ["rank", "red car", "car.txt", "a boat"]
     assert run(arguments) == 0
     out, err = capfd.readouterr()
@@ -131,7 +133,7 @@ def test_the_best_are_enough_and_weak_ones_can_be_left_out(folder: Path, capfd: 
     assert capfd.readouterr().out == ""
 
 
-def test_what_can_not_be_ranked_is_said_and_the_rest_is(
+def test_what_can_not_be_ranked_is_reported_and_the_rest_is(
     folder: Path, models: dict[str, Path], capfd: pytest.CaptureFixture[str]
 ) -> None:
     write_png(folder / "photo.png")

@@ -260,7 +260,7 @@ def test_globs_part_no_file_from_its_sidecars(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("options", [{"include": ("[z-a]",)}, {"exclude": ("*.txt", "!")}])
-def test_a_glob_that_is_none_is_said(tmp_path: Path, options: dict[str, tuple[str, ...]]) -> None:
+def test_a_glob_that_is_none_is_reported(tmp_path: Path, options: dict[str, tuple[str, ...]]) -> None:
     with pytest.raises(UsageError):
         walk(tmp_path, **options)
 

@@ -21,7 +21,7 @@ def files() -> Iterator[Files]:
         yield opened
 
 
-def test_every_piece_of_a_file_comes_in_order(files: Files, tmp_path: Path) -> None:
+def test_every_segment_of_a_file_comes_in_order(files: Files, tmp_path: Path) -> None:
     write_pdf(tmp_path / "six.pdf", *(f"This is page number {n}, written out in full." for n in range(1, 7)))
     found = files.read(source_of(os.fsencode(tmp_path / "six.pdf")), Needs(image_pixels=5_000, ocr="never"))
     assert [one.segment.locator.page for one in found.segments] == [1, 2, 3, 4, 5, 6]
@@ -46,7 +46,7 @@ def test_words_are_read_from_as_many_pictures_as_asked(
     assert words_of(twice, pictures=1) == ["read", ""]
 
 
-def test_what_is_no_such_file_is_said(files: Files, tmp_path: Path) -> None:
+def test_what_is_no_such_file_is_reported(files: Files, tmp_path: Path) -> None:
     write_wav(tmp_path / "tone.wav")
     with pytest.raises(UsageError, match="is no picture"):
         source_of(os.fsencode(tmp_path / "tone.wav"), Kind.IMAGE)

@@ -74,7 +74,7 @@ def shows_halves(picture: np.ndarray | None) -> bool:
 
 
 @pytest.mark.parametrize("format", FORMATS)
-def test_every_format_gives_its_picture(tmp_path: Path, format: str) -> None:
+def test_every_format_is_decoded_to_its_picture(tmp_path: Path, format: str) -> None:
     path = tmp_path / "a"
     halves().save(path, FORMATS[format], **({"sizes": [(64, 48)]} if format == "ico" else {}))
     probe, extracted = read(path, format)

@@ -91,7 +91,7 @@ def test_a_page_without_words_goes_to_ocr(tmp_path: Path) -> None:
     assert always == [True, True, False, True]
 
 
-def test_looks_are_given_when_asked_and_in_their_size(tmp_path: Path) -> None:
+def test_page_images_are_rendered_when_asked_for_and_in_their_size(tmp_path: Path) -> None:
     build(tmp_path / "a.pdf", [b"1 0 0 rg 0 100 300 100 re f", lines(SENTENCE)])
     extracted = read(tmp_path / "a.pdf", Needs(image_pixels=15_000))[1]
     looks = [one.image for one in extracted if one.image is not None]

@@ -374,7 +374,7 @@ def test_a_flood_is_a_crash_and_takes_no_memory(pool: WorkerPool) -> None:
     assert resident_bytes(os.getpid()) - before < 100 << 20
 
 
-def test_what_a_worker_says_unasked_does_not_answer_the_next_task(pool: WorkerPool) -> None:
+def test_what_a_worker_sends_unasked_does_not_answer_the_next_task(pool: WorkerPool) -> None:
     assert ask(pool, "late_garbage")[0] == {"said": "answer"}
     time.sleep(0.3)
     assert ask(pool, "echo", say=2)[0] == {"said": 2}

@@ -45,7 +45,7 @@ def walled(pool: WorkerPool, word: str) -> None:
         pytest.skip(f"this machine has no wall against {word}")
 
 
-def test_a_worker_has_given_up_what_its_docstring_says(pool: WorkerPool) -> None:
+def test_a_worker_has_given_up_what_its_docstring_states(pool: WorkerPool) -> None:
     facts = pool.submit({"do": "facts"}).result(60)[0]
     del facts["modules"]
     pid = facts["pid"]
@@ -309,7 +309,7 @@ def test_what_can_be_decoded_of_a_span_comes_home_with_the_failure(
     assert decoded.failure == failure
 
 
-def test_a_span_that_grows_too_large_is_cut_and_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_span_that_grows_too_large_is_cut_and_reported(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(worker_tasks, "_extractor", lambda source: Damaged(pixels=1000))
     monkeypatch.setattr(worker_tasks, "ARRAYS_LIMIT", 4000)
     opened = worker_tasks.parse_open_reply(

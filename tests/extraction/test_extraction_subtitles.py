@@ -34,7 +34,7 @@ def test_cues_without_empty_lines_between_them_are_told_apart() -> None:
     assert [(each.cue.text, each.first, each.last) for each in cue_lines(data)] == [("one", 2, 3), ("two", 5, 6)]
 
 
-def test_lines_that_a_rolling_caption_repeats_are_said_once() -> None:
+def test_lines_that_a_rolling_caption_repeats_are_kept_once() -> None:
     data = (
         "00:01.000 --> 00:02.000\nfirst\n\n00:02.000 --> 00:03.000\nfirst\nsecond\n\n00:03.000 --> 00:03.010\nsecond\n"
     )

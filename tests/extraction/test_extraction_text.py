@@ -107,7 +107,7 @@ def test_a_long_text_is_cut_into_spans_that_follow_each_other(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("word", ["word ", "语言很好。", "x", "é"])
-def test_a_giant_line_is_read_whole_and_in_pieces(tmp_path: Path, word: str) -> None:
+def test_a_giant_line_is_read_whole_and_in_passages(tmp_path: Path, word: str) -> None:
     words = word * (2_500_000 // len(word.encode()))
     begin = time.thread_time()
     probe, segments = read(tmp_path / "a.txt", words.encode())

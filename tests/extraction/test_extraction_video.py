@@ -256,7 +256,7 @@ def test_sidecar_subtitles_join_embedded_ones_without_doubles(tmp_path: Path) ->
     assert len(found.details["cues"]) == 3
 
 
-def test_without_the_programs_scenes_stay_and_a_note_says_what_is_missing(
+def test_without_the_programs_scenes_stay_and_a_note_names_what_is_missing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     film = make_film(tmp_path / "a.mp4", ("color=c=red", 3), ("testsrc2", 3))
@@ -399,7 +399,7 @@ def test_a_small_frame_does_not_keep_the_decoders_large_one(tmp_path: Path) -> N
     assert grown < 40 * (1280 * 720 * 1.5) / 2  # bytes; a frame of the decoder's has 1.5 for each pixel
 
 
-def test_what_is_left_out_of_a_container_is_said(tmp_path: Path) -> None:
+def test_what_is_left_out_of_a_container_is_reported(tmp_path: Path) -> None:
     lines = "1\n00:00:00,500 --> 00:00:01,500\nHello.\n"
     for name in ("a", "b"):
         (tmp_path / f"{name}.srt").write_text(lines)

@@ -173,7 +173,7 @@ def test_a_first_run_accounts_for_every_entry(corpus: Path, tmp_path: Path) -> N
     assert exit_code(record, 130) == 4
 
 
-def test_what_a_run_says_failed_is_what_is_listed(corpus: Path, tmp_path: Path) -> None:
+def test_what_a_run_reports_as_failed_is_what_is_listed(corpus: Path, tmp_path: Path) -> None:
     record = run(tmp_path / "index", corpus, **SETTINGS)
     index = Index.open(tmp_path / "index")
     listed = index.failed()

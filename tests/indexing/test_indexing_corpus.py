@@ -63,7 +63,7 @@ def test_an_exclusion_holds_for_what_is_there_and_for_later_runs(docs: Path, ind
     assert broken(index, deep=True) == {}
 
 
-def test_each_option_replaces_what_it_said_before_and_no_other(docs: Path, index: Path) -> None:
+def test_each_option_replaces_its_earlier_value_and_no_other(docs: Path, index: Path) -> None:
     run(index, docs, exclude=("*.log",), hidden=True)
     run(index, include=("*.log",))
     assert rules(index, docs) == FileRules(include=("*.log",), exclude=("*.log",), hidden=True)
@@ -84,7 +84,7 @@ def test_two_roots_keep_their_own(docs: Path, index: Path, tmp_path: Path) -> No
     assert files(index) == ["seal.log", "sub/crane.txt", "walrus.txt"]
 
 
-def test_what_is_said_of_a_part_holds_for_one_run_and_removes_nothing(docs: Path, index: Path) -> None:
+def test_options_for_a_part_hold_for_one_run_and_remove_nothing(docs: Path, index: Path) -> None:
     run(index, docs)
     before = files(index)
     record = run(index, docs / "sub", exclude=("*.log",))
@@ -190,7 +190,7 @@ def mounted(monkeypatch: pytest.MonkeyPatch, **points: str) -> None:
     monkeypatch.setattr(Walk, "__init__", init)
 
 
-def test_pseudo_and_network_mounts_are_left_out_counted_and_said(
+def test_pseudo_and_network_mounts_are_left_out_counted_and_reported(
     docs: Path, index: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write(docs / "nas" / "film.txt", "A film.\n")

@@ -181,7 +181,7 @@ def test_an_ignore_file_with_nonsense_ends_no_run(tmp_path: Path, index: Path, p
 
 
 @pytest.mark.parametrize("text", ["", "   ", "\n\t", "-walrus"])
-def test_a_query_that_asks_nothing_is_said(tmp_path: Path, index: Path, text: str) -> None:
+def test_a_query_that_asks_nothing_is_reported(tmp_path: Path, index: Path, text: str) -> None:
     write(tmp_path / "docs" / "a.txt", "A walrus.\n")
     run(index, tmp_path / "docs")
     with pytest.raises(UsageError):
@@ -203,7 +203,7 @@ def test_no_query_is_an_error(tmp_path: Path, index: Path, text: str) -> None:
         assert "walrus" not in text or [hit.path for hit in answer.hits] == [os.fsencode(tmp_path / "docs" / "a.txt")]
 
 
-def test_a_picture_query_that_is_no_picture_is_said(tmp_path: Path, index: Path) -> None:
+def test_a_picture_query_that_is_no_picture_is_reported(tmp_path: Path, index: Path) -> None:
     text = write(tmp_path / "docs" / "a.txt", "A walrus.\n")
     run(index, tmp_path / "docs")
     (tmp_path / "cut.png").write_bytes(write_png(tmp_path / "whole.png").read_bytes()[:40])

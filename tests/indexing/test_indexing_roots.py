@@ -112,7 +112,7 @@ def test_an_index_of_single_files_that_are_all_gone_walks_nothing(docs: Path, in
     assert counts(run(index)) == {}
 
 
-def test_a_list_of_files_takes_what_is_there_and_says_what_is_not(docs: Path, index: Path) -> None:
+def test_a_list_of_files_takes_what_is_there_and_reports_what_is_not(docs: Path, index: Path) -> None:
     record = run(index, docs / "walrus.txt", docs / "nowhere.txt", docs / "sub", listed=True)
     assert counts(record) == {"seen": 3, "indexed": 1, "missing": 2}
 

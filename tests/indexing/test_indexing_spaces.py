@@ -116,7 +116,7 @@ def test_an_added_model_takes_in_what_is_there_without_reading_it_again(
     assert run(index).caught_up == 0
 
 
-def test_an_added_model_gives_the_vectors_that_it_would_have_given_at_first(
+def test_an_added_model_makes_the_vectors_that_it_would_have_made_at_first(
     tmp_path: Path, docs: Path, clip: Path, minilm: Path, words: None
 ) -> None:
     models = ("builtin", f"{clip}:image", str(minilm))
@@ -340,7 +340,7 @@ def test_what_was_set_of_a_model_is_stored_and_used_again(
     assert Index.open(index).status().spaces[1].options == {"max_pixels": 2000}
 
 
-def test_status_says_which_files_each_signal_finds(tmp_path: Path, docs: Path, clip: Path, words: None) -> None:
+def test_status_reports_which_files_each_signal_finds(tmp_path: Path, docs: Path, clip: Path, words: None) -> None:
     index = tmp_path / "index"
     write_wav(docs / "tone.wav")
     (docs / "thing.xyz").write_bytes(bytes(range(256)))
@@ -428,7 +428,7 @@ def test_the_workers_of_a_new_index_end_where_its_model_is_refused(
         pool.submit({})
 
 
-def test_a_run_says_that_it_loads_its_model_while_it_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_reports_that_it_loads_its_model_while_it_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     seen = threading.Event()
 
     def load(row: SpaceRow, grant: Grant | None, settings: Settings) -> WordModel:

@@ -299,7 +299,7 @@ def test_a_note_of_decoding_stands_in_the_assets_details(
     ]
 
 
-def test_a_full_disk_is_said_and_nothing_is_lost(docs: Path, index: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_is_reported_and_nothing_is_lost(docs: Path, index: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """SQLite's own limit on pages stands for the disk's."""
     from mmsearch.store import writing
 

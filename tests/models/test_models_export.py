@@ -52,7 +52,7 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> tuple[SentenceTransformerE
     return embedder, top / "encoder", export.export_text_tower(embedder, top / "encoder")
 
 
-def test_the_graph_gives_the_vectors_of_torch(exported: tuple[Path, float]) -> None:
+def test_the_graph_returns_the_vectors_of_torch(exported: tuple[Path, float]) -> None:
     folder, cosine = exported
     assert cosine >= 0.9999
     texts = [*export.parity_texts(256), "", "zebra", "ⅷ ½ ﬁ", "x" * 3000]

@@ -68,7 +68,7 @@ def test_a_text_and_a_picture_in_one(name: str, families: Families) -> None:
     same(embedder.embed_pair("but in red", picture)[None], expected)
 
 
-def test_t12_the_multilingual_student_reads_and_its_pair_looks(families: Families) -> None:
+def test_t12_the_multilingual_student_embeds_texts_and_its_pair_embeds_images(families: Families) -> None:
     from PIL import Image
 
     student = families.embedder("student")
@@ -81,7 +81,7 @@ def test_t12_the_multilingual_student_reads_and_its_pair_looks(families: Familie
     assert origin["image"]["pair"]["model"] == "clip" and origin["text"]["model"] == "student"
 
 
-def test_what_a_fingerprint_says_of_each_view(families: Families) -> None:
+def test_what_a_fingerprint_holds_of_each_view(families: Families) -> None:
     found = {name: families.embedder(name).fingerprint() for name in ("clip", "clap", "qwen", "omni")}
     limits = {name: {view: facts["limits"] for view, facts in views.items()} for name, views in found.items()}
     film = {"frames": 8, "max_pixels": 640 * 360}

@@ -80,7 +80,7 @@ def test_t16_an_uncached_model_is_refused_at_once(cache: str) -> None:
         assert "mmsearch models pull it" in caught.value.hint
 
 
-def test_t16_a_model_that_is_here_in_part_is_said_to_be(cache: str, tmp_path: Path) -> None:
+def test_t16_a_model_that_is_here_in_part_is_reported_as_such(cache: str, tmp_path: Path) -> None:
     weights_file = tmp_path / "hub" / "models--owner--clip" / "snapshots" / cache / "model.safetensors"
     weights_file.unlink()
     with pytest.raises(ModelUnavailable, match="owner/clip is on this machine only in part"):
@@ -181,7 +181,7 @@ def test_t18_a_model_that_lacks_its_sentence_transformers_files(tmp_path: Path) 
     assert "--revision" in hint
 
 
-def test_t18_an_encoder_without_them_takes_the_mean_and_says_so(tmp_path: Path) -> None:
+def test_t18_an_encoder_without_them_takes_the_mean_and_reports_it(tmp_path: Path) -> None:
     tiny_bert(tmp_path / "bert")
     embedder = load(tmp_path / "bert")
     assert embedder.describe_precision() == (
@@ -243,7 +243,7 @@ def test_shards_that_are_missing_are_noticed(tmp_path: Path, families: Families)
     assert refusal(folder)[0] == "shards has no weights, or not all of them."
 
 
-def test_what_a_space_remembers_of_its_options_wins_over_what_a_later_run_says() -> None:
+def test_what_a_space_remembers_of_its_options_wins_over_those_of_a_later_run() -> None:
     made = ModelOptions(device="cpu", dim=64, max_pixels=4096, trust_remote_code=True, revision="abc")
     stored = made.recorded()
     assert stored == {"dim": 64, "max_pixels": 4096, "revision": "abc", "trust_remote_code": True}
@@ -253,7 +253,7 @@ def test_what_a_space_remembers_of_its_options_wins_over_what_a_later_run_says()
     assert trusting.trust_remote_code  # the user's word, whatever is stored
 
 
-def test_a_pair_is_found_and_judged_like_the_model_itself(tmp_path: Path, families: Families) -> None:
+def test_a_pair_is_found_and_checked_like_the_model_itself(tmp_path: Path, families: Families) -> None:
     judge = tiny_ms_marco(tmp_path / "judge")
     for pair, sentence in (
         (str(judge), "student is a reranker, not an embedder."),

@@ -42,7 +42,7 @@ def test_a_page_is_read_line_by_line_also_when_it_lies_askew(turn: int) -> None:
 
 
 @pytest.mark.parametrize("turn", [90, 180, 270])
-def test_a_turned_page_gives_its_words(turn: int) -> None:
+def test_a_turned_page_is_recognized(turn: int) -> None:
     assert sorted(text_of(drawn(PAGE, turn=turn)).split()) == sorted(PAGE_TEXT.split())
 
 

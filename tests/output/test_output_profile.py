@@ -25,7 +25,7 @@ def test_the_table_names_every_stage_and_the_busiest_one() -> None:
     ]
 
 
-def test_a_run_that_no_stage_held_up_says_so() -> None:
+def test_a_run_that_no_stage_held_up_reports_it() -> None:
     stages = [StageProfile("encode", 10, 1, busy_s=4.0, elapsed_s=10.0, waiting=0.0)]
     assert profile_lines(stages)[-1] == (
         "No stage was the bottleneck: encode, the busiest, worked 40% of 10 s; start-up counts in."

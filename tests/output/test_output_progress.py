@@ -139,7 +139,7 @@ def test_without_a_terminal_a_plain_line_comes_every_ten_seconds(
     )
 
 
-def test_a_run_that_waits_for_its_model_says_so(clock: Clock, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_run_that_waits_for_its_model_reports_it(clock: Clock, capsys: pytest.CaptureFixture[str]) -> None:
     steps: list[tuple[float, Event]] = [
         (11, step(0, 4, read_done=4, read_total=4, waits_for="loading builtin")),
         (22, step(2, 4, segments=2, read_done=4, read_total=4)),

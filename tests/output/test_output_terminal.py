@@ -113,7 +113,7 @@ def test_the_bar_goes_away_and_the_summary_stays() -> None:
     assert any(line.endswith("ready") for line in plain(seen))
 
 
-def test_a_query_by_a_picture_says_meanwhile_what_it_does_and_takes_it_away(tmp_path: Path) -> None:
+def test_a_query_by_a_picture_shows_meanwhile_what_it_does_and_takes_it_away(tmp_path: Path) -> None:
     picture = tmp_path / "harbour at dawn.jpg"
     picture.write_bytes(b"")
     code, seen = on_terminal("query", "--image", str(picture))

@@ -130,7 +130,7 @@ def test_further_places_of_a_row_are_those_of_its_own_file(index: Path) -> None:
     assert len(set(hit.more)) == len(hit.more) and None not in lines
 
 
-def test_a_run_again_and_a_forgotten_file_leave_no_prints_behind(
+def test_a_run_again_and_a_forgotten_file_leave_no_fingerprints_behind(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     use_word_model(monkeypatch.setattr)
@@ -190,7 +190,7 @@ def test_a_crowd_of_the_same_costs_no_square() -> None:
     assert all(found[number] for number in range(3000))
 
 
-def test_each_format_says_the_same(index: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_each_format_holds_the_same(index: Path, capfd: pytest.CaptureFixture[str]) -> None:
     from mmsearch.cli.program import run as command
 
     def out(*arguments: str) -> str:
@@ -213,7 +213,7 @@ def test_each_format_says_the_same(index: Path, capfd: pytest.CaptureFixture[str
     assert "2 files, the same bytes" in plain and "3 files, copies" in plain
 
 
-def test_nothing_there_twice_is_said(index: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_nothing_there_twice_is_reported(index: Path, capfd: pytest.CaptureFixture[str]) -> None:
     from mmsearch.cli.program import run as command
 
     forest = str(index.parent / "media/forest.png")
@@ -223,7 +223,7 @@ def test_nothing_there_twice_is_said(index: Path, capfd: pytest.CaptureFixture[s
     assert capfd.readouterr() == ("[]\n", "")
 
 
-def test_a_phrase_that_stands_nowhere_says_what_its_words_find(index: Path) -> None:
+def test_a_phrase_that_stands_nowhere_reports_what_its_words_find(index: Path) -> None:
     opened = Index.open(index)
     for typed, said in (
         ('"dawn harbour gull"', "without the quotes there are 2 results."),

@@ -102,11 +102,11 @@ def test_a_thumbnail_of_a_page_is_not_taken_for_it() -> None:
     ],
     ids=["blank", "black", "shade", "icon", "strip"],
 )
-def test_what_shows_nothing_has_no_print(image: Image.Image) -> None:
+def test_what_shows_nothing_has_no_fingerprint(image: Image.Image) -> None:
     assert image_fingerprint(image) is None
 
 
-def test_a_look_is_read_as_it_was_written() -> None:
+def test_a_fingerprint_is_read_as_it_was_written() -> None:
     made = image_fingerprint(photo(3))
     assert made is not None and len(made.key) == 16
     width, height, grey, colours = image_fingerprint_body(made.body)

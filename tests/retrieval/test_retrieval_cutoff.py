@@ -82,7 +82,7 @@ def test_a_given_cutoff_is_held_by_every_hit(index: Path) -> None:
     assert [note for note in above.notes if "Nothing above the cutoff" in note]
 
 
-def test_phrases_and_likeness_have_no_default_cutoff(index: Path) -> None:
+def test_phrases_and_queries_by_example_have_no_default_cutoff(index: Path) -> None:
     assert [hit.path.endswith(b"bread.txt") for hit in ask(index, '"hot oven" quantum lattice gauge qed').hits] == [
         True
     ]
@@ -90,7 +90,7 @@ def test_phrases_and_likeness_have_no_default_cutoff(index: Path) -> None:
     assert near.hits
 
 
-def test_the_command_says_so_and_ends_with_1(index: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_the_command_reports_it_and_ends_with_1(index: Path, capfd: pytest.CaptureFixture[str]) -> None:
     from mmsearch.cli import program
 
     code = program.run(["query", "--index", str(index), WEAK])

@@ -244,7 +244,7 @@ def test_a_file_outside_is_compared_by_what_it_shows_and_by_its_words(
     assert names(answer)[0] == "p4.png" and "ferry.txt" in names(answer)
 
 
-def test_what_no_model_sees_or_hears_is_said(specialists: Path, whole: Path, media: Path, tmp_path: Path) -> None:
+def test_views_that_no_model_takes_are_reported(specialists: Path, whole: Path, media: Path, tmp_path: Path) -> None:
     sound = bytes(media / "s1.wav")
     unheard = asked(whole, audios=(sound,))
     assert unheard.notes == ("qwen can't hear s1.wav, and there are no words to search by.",) and not unheard.hits
@@ -292,7 +292,7 @@ def test_the_encoder_of_words_can_be_chosen(specialists: Path) -> None:
     assert chosen.notes == () and names(chosen)[0] == "ferry.txt"
 
 
-def test_a_missing_encoder_is_made_up_for_and_said(whole: Path, tmp_path: Path) -> None:
+def test_a_missing_encoder_is_made_up_for_and_reported(whole: Path, tmp_path: Path) -> None:
     for part in (Path(CACHE.name) / "mmsearch" / "encoders").iterdir():
         shutil.rmtree(part)
     answer = asked(whole, "ferry", RunOptions())

@@ -199,7 +199,7 @@ def test_100_000_different_words_take_less_than_two_seconds(searched: Path) -> N
         Filter(languages=("xx",)),
     ],
 )
-def test_a_filter_that_nothing_passes_gives_no_hit_and_says_so(searched: Path, where: Filter) -> None:
+def test_a_filter_that_nothing_passes_finds_no_hit_and_is_reported(searched: Path, where: Filter) -> None:
     answer = search(searched, "apple", where=where)
     assert (answer.hits, answer.notes) == ((), ("No file of the index passes the filters.",))
 

@@ -64,7 +64,7 @@ def test_scores_are_the_formula_in_0_to_1_and_contributions_sum_to_them(seed: in
     assert ((ranking.score >= 0) & (ranking.score <= 1)).all()
 
 
-def test_a_photo_without_words_beats_mediocre_passages_when_its_look_is_strong() -> None:
+def test_a_photo_without_words_beats_mediocre_passages_when_its_image_is_strong() -> None:
     nan = math.nan
     found = Found(np.array([0.2, 0.15, 0.0]), np.array([0.4, 0.3, 0.0]), [()] * 3)
     views = [ViewScores("a:text", np.array([2.0, 1.0, nan])), ViewScores("b:image", np.array([nan, nan, 8.0]))]
@@ -119,7 +119,7 @@ def test_small_views_give_finite_steady_figures(count: int) -> None:
         ("", [], 1.0),
     ],
 )
-def test_the_readable_share_counts_letters_in_pieces_of_two_or_more(text: str, tokens: list[str], share: float) -> None:
+def test_token_coverage_counts_letters_in_tokens_of_two_or_more(text: str, tokens: list[str], share: float) -> None:
     offsets, at = [], 0
     for token in tokens:
         length = 1 if token == "[UNK]" else len(token.removeprefix("##"))
@@ -143,7 +143,7 @@ def test_the_readable_share_counts_letters_in_pieces_of_two_or_more(text: str, t
         ("猫", [("çĮ", 0, 1), ("«", 0, 1)], True, 0.0),  # and here two
     ],
 )
-def test_what_can_be_read_is_told_for_every_kind_of_tokenizer(
+def test_token_coverage_holds_for_every_kind_of_tokenizer(
     text: str, tokens: list[tuple[str, int, int]], single_characters: bool, share: float
 ) -> None:
     offsets = [(start, end) for _, start, end in tokens]

@@ -42,14 +42,14 @@ def defined(words: list[str], weights: dict[str, float], text: list[str]) -> flo
         [],
     ],
 )
-def test_nearness_is_what_it_says(text: list[str]) -> None:
+def test_term_proximity_equals_its_definition(text: list[str]) -> None:
     judged = term_proximity(["red", "car", "show"], WEIGHTS, [text])
     assert judged == pytest.approx([defined(["red", "car", "show"], WEIGHTS, text)])
     assert 0 <= judged[0] <= 1
 
 
 @pytest.mark.parametrize("words", [[], ["red"], ["red", "red"]])
-def test_a_query_without_pairs_says_nothing(words: list[str]) -> None:
+def test_a_query_without_pairs_has_no_proximity(words: list[str]) -> None:
     assert term_proximity(words, WEIGHTS, [["red", "car"], []]) == [0.0, 0.0]
 
 
@@ -65,13 +65,13 @@ def test_a_query_without_pairs_says_nothing(words: list[str]) -> None:
         ([0.9, 0.5, 0.4, 0.3, 0.2], [0.1, None, 0.8, None, 0.7], [(2, 0.8), (1, 0.5), (4, 0.5), (3, 0.3), (0, 0.1)]),
     ],
 )
-def test_judged_places_change_seats_among_themselves(
+def test_reranked_places_change_ranks_among_themselves(
     scores: list[float], said: list[float | None], wanted: list[tuple[int, float]]
 ) -> None:
     assert merge_into_ranks(scores, said) == wanted
 
 
-def test_whatever_a_model_says_the_others_keep_their_place_and_scores_fall() -> None:
+def test_whatever_a_model_returns_the_others_keep_their_rank_and_scores_fall() -> None:
     draw = np.random.default_rng(5)
     for _ in range(300):
         count = int(draw.integers(1, 12))
@@ -112,7 +112,7 @@ def test_words_that_stand_together_come_first_and_scores_are_explained(index: Pa
         assert 0 <= before[hit.path] <= hit.score <= 1
 
 
-def test_what_is_not_judged_keeps_its_place_below(index: Path) -> None:
+def test_what_is_not_reranked_keeps_its_rank_below(index: Path) -> None:
     plain = Index.open(index).search(Query("salt lake", min_score=0, names=False)).hits
     again = (
         Index.open(index)

@@ -91,7 +91,7 @@ def test_the_order_and_the_scores_are_the_models(place: Path, model: str) -> Non
     assert [hit.score for hit in answer.hits] == sorted((hit.score for hit in answer.hits), reverse=True)
 
 
-def test_only_the_best_are_judged(place: Path) -> None:
+def test_only_the_best_are_reranked(place: Path) -> None:
     answer = asked(place, rerank_top=2, all_segments=True)
     every = Index.open(place / "index").search(Query("ferry", min_score=0.0, names=False, all_segments=True)).hits
     assert len(said(answer)) == 2
@@ -166,7 +166,7 @@ def test_a_seeing_reranker_gets_the_page_and_the_query_its_picture(place: Path, 
     assert set(watching.instructions) == {"Find ships."}
 
 
-def test_files_that_changed_are_judged_by_their_words(place: Path, watching: Watching, tmp_path: Path) -> None:
+def test_files_that_changed_are_reranked_by_their_words(place: Path, watching: Watching, tmp_path: Path) -> None:
     shutil.copytree(place / "files", tmp_path / "files")
     run(tmp_path / "index", tmp_path / "files")
     (tmp_path / "files" / "time.pdf").write_bytes(b"gone to the dogs")
@@ -188,7 +188,7 @@ def test_a_file_that_was_put_back_is_the_same(place: Path, watching: Watching, t
     assert sum(one.image is not None for one in watching.seen) == 2
 
 
-def test_a_text_only_reranker_says_what_it_could_not_judge(place: Path) -> None:
+def test_a_text_only_reranker_reports_what_it_could_not_judge(place: Path) -> None:
     folder = Index.open(place / "index").folder
     with Snapshot(folder) as snapshot:
         photo = snapshot.connection.execute(
@@ -234,7 +234,7 @@ def test_frames_come_with_the_length_of_their_scene() -> None:
     assert (seen.frames is None and seen.image is frames[0]) or cast(np.ndarray, seen.image).shape == (4, 4, 3)
 
 
-def test_a_late_interaction_model_judges_pages_by_their_looks(place: Path, tmp_path: Path) -> None:
+def test_a_late_interaction_model_reranks_pages_by_their_images(place: Path, tmp_path: Path) -> None:
     tiny_colqwen2(tmp_path / "late")
     answer = asked(place, f"{tmp_path}/late", all_segments=True)
     judged = {hit.locator.page: one.score for hit in answer.hits for one in hit.signals if one.name == "rerank"}

@@ -104,7 +104,7 @@ def test_a_read_only_index_is_read_as_it_is(folder: IndexFolder, monkeypatch: py
         open_reader(folder)
 
 
-def test_a_catalogue_that_can_not_be_written_is_said(folder: IndexFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_catalogue_that_can_not_be_written_is_reported(folder: IndexFolder, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("mmsearch.store.catalogue.sqlite3.connect", _read_only(sqlite3.connect))
     with (
         contextlib.closing(open_writer(folder)) as connection,
@@ -262,7 +262,7 @@ def test_a_lock_file_with_nonsense_in_it_is_no_problem(folder: IndexFolder) -> N
         assert lock_holder(folder) == "another process"
 
 
-def test_a_folder_without_the_right_to_write_is_said(tmp_path: Path) -> None:
+def test_a_folder_without_the_right_to_write_is_reported(tmp_path: Path) -> None:
     with pytest.raises(IndexUnusable), writer_lock(IndexFolder(tmp_path / "nowhere"), "index"):
         pass
 

@@ -50,7 +50,7 @@ def ann_file(index: Path) -> Path:
     return next(index.glob("ann-*.faiss"))
 
 
-def test_a_whole_index_keeps_every_promise(index: Path) -> None:
+def test_a_whole_index_keeps_every_invariant(index: Path) -> None:
     assert {one.state for one in Index.verify(index, deep=True)} == {"ok"}
     assert len(list(index.glob("ann-*.faiss"))) == 1
 
@@ -128,7 +128,7 @@ def test_what_is_derived_is_missed_and_mended(index: Path, invariant: str) -> No
 
 
 @pytest.mark.parametrize("invariant", TRUE_DAMAGE)
-def test_true_damage_is_said_and_not_papered_over(index: Path, invariant: str) -> None:
+def test_true_damage_is_reported_and_not_papered_over(index: Path, invariant: str) -> None:
     TRUE_DAMAGE[invariant](index)
     for repair in (False, True):
         found_so = {one.invariant: one for one in Index.verify(index, deep=True, repair=repair)}[invariant]
@@ -274,6 +274,6 @@ def test_forget_reports_what_it_rebuilt(index: Path) -> None:
     assert set(broken(index)) <= {"No left-over files lie in the index folder"}
 
 
-def test_what_verify_says_is_json(index: Path) -> None:
+def test_what_verify_reports_is_json(index: Path) -> None:
     flip_ann(index)
     assert json.dumps([[one.invariant, one.state, one.sentence, one.hint] for one in Index.verify(index, deep=True)])

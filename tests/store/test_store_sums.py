@@ -83,7 +83,7 @@ def test_a_catalogue_that_is_empty_or_gone_is_no_new_index(index: Path, command:
     assert (index / "catalogue.sums").exists()
 
 
-def test_deleting_the_folder_as_the_hint_says_starts_anew(index: Path) -> None:
+def test_deleting_the_folder_as_hinted_starts_anew(index: Path) -> None:
     before = contents(index)
     (index / "catalogue.db").write_bytes(b"")
     shutil.rmtree(index)

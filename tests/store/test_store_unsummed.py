@@ -56,7 +56,7 @@ def other_vector(index: Path) -> None:
         (other_vector, SAMPLE, "The embeddings and the background sample differ: one of them is damaged"),
     ],
 )
-def test_rows_that_differ_from_their_copy_are_damage_where_no_checksum_says_which_is_right(
+def test_rows_that_differ_from_their_copy_are_damage_where_no_checksum_tells_which_is_right(
     index: Path, harm: Callable[[Path], object], invariant: str, said: str
 ) -> None:
     harm(index)
@@ -73,7 +73,7 @@ def test_rows_that_differ_from_their_copy_are_damage_where_no_checksum_says_whic
     assert not (index / "catalogue.sums").exists()
 
 
-def test_an_index_without_checksums_says_so_and_is_checked_and_summed_by_the_next_run(index: Path) -> None:
+def test_an_index_without_checksums_reports_it_and_is_checked_and_summed_by_the_next_run(index: Path) -> None:
     (index / "catalogue.sums").unlink()
     for one in said_notes(index):
         assert any("can't be checked: it has no checksums" in note for note in one)

@@ -131,7 +131,7 @@ def test_another_programs_half_written_file_is_taken_up_when_it_is_whole(docs: P
     assert broken(index, deep=True) == {}
 
 
-def test_an_index_that_is_copied_while_a_run_goes_on_answers_or_says_that_it_is_damaged(
+def test_an_index_that_is_copied_while_a_run_goes_on_answers_or_reports_that_it_is_damaged(
     docs: Path, index: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """File by file, as `cp -r` does it, at every moment that the run tells of. No copy may answer with what is not."""
@@ -183,7 +183,7 @@ def test_a_lost_log_of_a_killed_run_loses_its_last_batches_and_no_more(docs: Pat
     assert contents(lost) == contents(index)
 
 
-def test_an_index_on_a_read_only_disk_answers_and_says_that_it_cannot_be_written(docs: Path, index: Path) -> None:
+def test_an_index_on_a_read_only_disk_answers_and_reports_that_it_cannot_be_written(docs: Path, index: Path) -> None:
     if os.getuid() == 0 and shutil.which("setpriv") is None:
         pytest.skip("root may write everywhere")
     run(index, docs)

@@ -71,5 +71,5 @@ def test_queries_of_nothing_but_a_sound_name_it(query: str, name: str) -> None:
         "!",
     ],
 )
-def test_other_queries_leave_the_ears_silent(query: str) -> None:
+def test_other_queries_name_no_sound(query: str) -> None:
     assert audio_features.named_sound(query) is None

@@ -24,7 +24,7 @@ def test_every_kind_draws_a_picture_with_known_labels(kind: Callable[[np.random.
         assert all(isinstance(detail, str) for detail in details)
 
 
-def test_a_number_gives_the_same_picture_every_time() -> None:
+def test_a_number_draws_the_same_picture_every_time() -> None:
     for number in range(6):
         picture, labels, said = dataset.draw_picture(3, number)
         again, same, repeated = dataset.draw_picture(3, number)

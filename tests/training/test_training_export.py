@@ -33,7 +33,7 @@ def pictures() -> list[np.ndarray]:
     return [rng.integers(0, 256, (h, w, 3), np.uint8) for h, w in ((160, 160), (60, 240), (300, 200), (160, 160))]
 
 
-def test_onnx_gives_what_torch_gave(exported: tuple[picture_network.PictureTower, Path]) -> None:
+def test_onnx_returns_what_torch_returned(exported: tuple[picture_network.PictureTower, Path]) -> None:
     tower, folder = exported
     vectors, likeness = picture_classifier.PictureClassifier(folder).embed(pictures())
     for i, picture in enumerate(pictures()):

@@ -121,6 +121,6 @@ def test_a_card_has_the_figures_of_each_space(tmp_path: Path) -> None:
     assert f"{heads.PICTURES:,} pictures" in card
 
 
-def test_loss_of_likeness_needs_no_other_pictures() -> None:
+def test_loss_of_copy_matching_needs_no_other_pictures() -> None:
     rows = torch.from_numpy(unit(np.random.default_rng(0).normal(0, 1, (4, 8))))
     assert float(Loss.likeness(rows, rows, rows[:0])) < float(Loss.likeness(rows, rows[[1, 2, 3, 0]], rows[:0]))

@@ -159,7 +159,7 @@ HOW = [*(f"since {value}" for value in SINCE), "a path with a zero byte", "a pat
 
 
 @pytest.mark.parametrize("how", HOW)
-def test_a_damaged_record_trusts_nothing_says_so_and_is_not_overwritten(tmp_path: Path, how: str) -> None:
+def test_a_damaged_record_trusts_nothing_is_reported_and_is_not_overwritten(tmp_path: Path, how: str) -> None:
     trust.allow_model(tmp_path / "here", ID, grant())
     path = trust.record_file()
     _broken(path, how)

@@ -279,7 +279,7 @@ def test_a_run_over_a_foreign_index_takes_in_what_lies_beside_it_or_is_named(clo
         assert [hit.path for hit in opened.search(Query(text="password")).hits] == [os.fsencode(named / "secret.txt")]
 
 
-def test_an_own_index_loads_nothing_that_its_catalogue_says_beyond_the_record(
+def test_an_own_index_loads_nothing_that_its_catalogue_names_beyond_the_record(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     own = tmp_path / "own"
