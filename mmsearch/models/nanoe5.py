@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 CHARSMAP = Path(__file__).parent / "e5_charsmap.bin"
 MAGIC, BLOCK, BLOCK_BYTES = b"E5S1", 32, 18  # a Q4_0 block: a float16 scale and 32 weights of 4 bits
+ROWS = 20_000  # of a matrix that are dequantised together
 SPECIALS = ("<s>", "<pad>", "</s>", "<unk>", "<mask>")
 SPACE = "\u2581"  # stands for a space in pieces
 # Names of BertModel for those of the file, for the embeddings and for layer {n}.
@@ -111,8 +112,12 @@ class Reader:
         return self.data[offset : offset + size].view(np.float32).copy()
 
     def matrix(self, name: str, rows: int, columns: int) -> np.ndarray:
-        """float32 (rows, columns): a quantised tensor."""
-        return dequantize(self.blocks(name, rows, columns), columns)
+        """float16 (rows, columns): a quantised tensor, of which no more than some rows are float32 at a time."""
+        found = np.empty((rows, columns), np.float16)
+        blocks = self.blocks(name, rows, columns).reshape(rows, -1)
+        for start in range(0, rows, ROWS):
+            found[start : start + ROWS] = dequantize(blocks[start : start + ROWS].ravel(), columns)
+        return found
 
     def blocks(self, name: str, rows: int, columns: int) -> np.ndarray:
         """uint8 (bytes,): a tensor as it is quantised."""
@@ -133,7 +138,7 @@ def read_words(file: Path, ids: Sequence[int] | np.ndarray, columns: int) -> np.
 
 
 def tensors(reader: Reader) -> dict[str, np.ndarray]:
-    """The weights by the names of `BertModel`, float32."""
+    """The weights by the names of `BertModel`: matrices float16, vectors float32."""
     shape = reader.shape
     hidden, inner = shape["hidden"], shape["feed_forward"]
     found = {EMBEDDINGS["emb.word"]: reader.matrix("emb.word", shape["vocabulary"], hidden)}
