@@ -18,7 +18,7 @@ from mmsearch.models.builtin import LANGUAGES
 from mmsearch.retrieval.ranking import PRIOR_COUNT, Floats
 from mmsearch.store.snapshot import Snapshot
 
-SAMPLE, LETTERS = 300, 400  # texts of the background that are told by language, and how much of each is read
+SAMPLE, LETTERS = 300, 300  # texts of the background that are told by language, and how much of each is read
 
 
 class TextScale(NamedTuple):
