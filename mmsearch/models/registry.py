@@ -18,7 +18,8 @@ from mmsearch.models.model_options import ModelOptions
 from mmsearch.types import View, chosen
 
 HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
-DEFAULT = ("builtin", builtin.EYES, builtin.LIKENESS)  # the models of an index for which none are requested
+# The models of an index for which none are requested.
+DEFAULT = (builtin.default_text(), builtin.EYES, builtin.LIKENESS)
 ROLES = {
     "embedder": "an embedder",
     "late": "a late-interaction model",
