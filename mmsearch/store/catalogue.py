@@ -15,7 +15,7 @@ from mmsearch.errors import DamagedIndex, IndexUnusable, LockHeld, NoIndex, Stop
 from mmsearch.store import rows, schema, schema_check, sums
 from mmsearch.store.layout import IndexFolder
 from mmsearch.store.lock import lock_holder
-from mmsearch.store.meta import count_commit, set_meta
+from mmsearch.store.meta import count_commit, is_own, set_meta
 from mmsearch.store.read_only import connected
 from mmsearch.trust import new_id
 
@@ -65,7 +65,8 @@ def translate_sqlite_errors(folder: IndexFolder) -> Iterator[None]:
         undecodable = isinstance(error, sqlite3.OperationalError) and not code  # Python's own complaint about a row
         if (undecodable or code.startswith(_DAMAGE)) and not str(error).startswith("fts5: syntax error"):
             raise _damaged(folder, error) from error
-        if code.startswith("SQLITE_CONSTRAINT") and not _is_sound(folder):
+        of_fts = str(error) == "constraint failed"  # our own tables are named in such an error
+        if code.startswith("SQLITE_CONSTRAINT") and (of_fts or not _is_sound(folder)):
             raise _damaged(folder, error) from error
         raise
     except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError, MemoryError) as error:
@@ -137,8 +138,8 @@ def open_writer(folder: IndexFolder, values: bool = True) -> sqlite3.Connection:
 
 def open_reader(folder: IndexFolder, values: bool = True) -> sqlite3.Connection:
     """The catalogue for reading, as `connected` opens it: a query never writes. Several threads may use the connection,
-    one at a time. With `values`, those of the small tables are checked, and where checksums do
-    not tell that no byte has changed, those of the large ones too.
+    one at a time. With `values`, those of the small tables are checked, and those of the large ones too where checksums
+    do not tell that no byte has changed, or where the index is not the user's own.
 
     Raises `NoIndex`, `NewerSchema`, `DamagedIndex`.
     """
@@ -172,6 +173,7 @@ def open_reader(folder: IndexFolder, values: bool = True) -> sqlite3.Connection:
             _check_ours(connection, folder)
             if values:
                 unchecked = bool(sums.why_unchecked(folder)) and not lock_holder(folder)
+                unchecked = unchecked or not is_own(folder, connection)  # who plants an index has its checksums fit
                 _check_values(connection, folder, rows.READ if unchecked else rows.SMALL)
             schema.stand_in(connection)
         return connection
