@@ -13,12 +13,12 @@ from pathlib import Path
 from mmsearch import trust
 from mmsearch.encoding.grants import IN_BOX, as_recorded, coded, in_box, spec_of, would_load
 from mmsearch.errors import IndexUnusable, UntrustedIndex
-from mmsearch.store.catalogue import open_reader, open_writer, transaction, translate_sqlite_errors
+from mmsearch.store.catalogue import open_reader, transaction, translate_sqlite_errors
 from mmsearch.store.layout import IndexFolder
-from mmsearch.store.lock import writer_lock
 from mmsearch.store.meta import ensure_id, index_id
 from mmsearch.store.roots import roots
 from mmsearch.store.spaces import LEAVING, all_spaces, plain_name
+from mmsearch.store.writing import writing
 from mmsearch.trust import Standing, State
 
 MOST_NAMED = 4  # models in one sentence
@@ -97,12 +97,8 @@ def adopt(folder: Path, trusted: Sequence[str] = ()) -> Described:
     sources = coded(rows, trusted)
     number = before.index_id
     if number is None:
-        with (
-            writer_lock(place, "trust"),
-            contextlib.closing(open_writer(place)) as connection,
-            transaction(connection, place),
-        ):
-            number = ensure_id(connection)
+        with writing(place, "trust") as writer, transaction(writer.connection, place):
+            number = ensure_id(writer.connection)
     trust.register(folder, number)
     for row in rows:
         if not in_box(row):

@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import cast
 
 import pytest
-from small_index import contents, events, found, run, write
+from small_index import broken, change, contents, events, found, run, seal, write
 
 from mmsearch.config import Settings
 from mmsearch.errors import DamagedIndex
 from mmsearch.index import Index
+from mmsearch.indexing.adoption import adopt
 from mmsearch.query import Query
 from mmsearch.run_record import Remark
 from mmsearch.store import sums, verified, writing
@@ -228,3 +229,13 @@ def test_an_emptied_catalogue_with_a_log_is_told(index: Path) -> None:
     for command in COMMANDS.values():
         with pytest.raises(DamagedIndex):
             command(index)
+
+
+def test_an_index_of_an_older_version_that_is_adopted_stays_sound(foreign_index: Path) -> None:
+    index = foreign_index
+    change(index, "DELETE FROM meta WHERE key = 'id'")
+    seal(index)
+    before = contents(index)
+    adopt(index)
+    assert Index.open(index).search(Query("walrus")).hits
+    assert run(index).seen == 12 and broken(index) == {} and contents(index) == before
