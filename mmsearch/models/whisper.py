@@ -73,9 +73,7 @@ class Whisper:
         except ImportError as error:
             raise ModelUnavailable("CTranslate2 is not installed.", "pip install 'mmsearch[speech]'") from error
         if not (folder / "tokenizer.json").is_file():
-            raise ModelUnavailable(
-                f"{folder} has no tokenizer.json.", "Convert the model again, with --copy_files tokenizer.json."
-            )
+            raise ModelUnavailable(f"{folder} has no tokenizer.json.", "Put the one of the original model there.")
         kind, _, number = device.partition(":")
         compute = "float16" if kind == "cuda" else "int8"
         try:
