@@ -87,7 +87,7 @@ build/fonts:
 
 # The heads of the image encoder, from nothing to mmsearch/models/image_encoder_weights.
 image-encoder: .venv/ready-demo build/fonts
-	$(RUN) training features heads --fonts build/fonts $(ARGS)
+	$(RUN) training features heads labels --fonts build/fonts $(ARGS)
 
 torture: .venv/ready-test
 	$(RUN) benchmarks.torture $(ARGS)

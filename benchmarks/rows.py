@@ -13,6 +13,7 @@ from benchmarks import (
     documents,
     films,
     gpu,
+    image_encoder,
     measure,
     memory,
     million,
@@ -63,6 +64,7 @@ ROWS: dict[str, Callable[[Setting], list[Row]]] = {
     "cold-query": cold.rows,
     "second-query": second_query.rows,
     "picture-query": picture_query.rows,
+    "image-encoder": image_encoder.rows,
 }
 
 

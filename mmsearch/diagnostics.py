@@ -22,7 +22,7 @@ from pathlib import Path
 from mmsearch.config import torch_cache
 from mmsearch.errors import MmsearchError, NoIndex
 from mmsearch.index_status import FindingState
-from mmsearch.models import e5
+from mmsearch.models import e5, image_weights
 
 _TRY_S = 120.0  # a cold import of torch from a slow disk
 _LEAST_FREE = 1 << 30  # bytes: less fills up in one run over a photo collection
@@ -102,6 +102,15 @@ _LIBRARY_CHECKS = (
         "from mmsearch.models import e5\ne5.locate(); print('multilingual-e5-small, weights as published')",
         "warn",
         e5.HINT,
+    ),
+    _LibraryCheck(
+        "image encoder",
+        "from mmsearch.models import image_weights, registry\n"
+        "error = image_weights.lacking(registry.default_text_space())\n"
+        "if error: raise error\n"
+        "print('EfficientNet-Lite2, weights as published')",
+        "warn",
+        image_weights.HINT,
     ),
     _LibraryCheck(
         "device",

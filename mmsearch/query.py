@@ -121,6 +121,7 @@ class Hit:
     segment_id: int | None = None
     same: tuple[bytes, ...] = ()  # paths of exact and near duplicates that are collapsed into this hit
     more: tuple[Locator, ...] = ()  # further places in the same file, best first
+    seen: tuple[str, ...] = ()  # what its picture shows, as the image encoder knows it: kind, then objects
 
 
 @dataclass(frozen=True, slots=True)

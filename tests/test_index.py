@@ -68,10 +68,13 @@ def test_the_index_keeps_its_promises(collection: tuple[Path, RunRecord]) -> Non
     assert broken(collection[0] / "index", deep=True) == {}
 
 
-@pytest.mark.parametrize(("name", "dimension"), [("builtin", 384), (builtin.EYES, 384), (builtin.LIKENESS, 640)])
+@pytest.mark.parametrize(("name", "dimension"), [("builtin", 384), (builtin.IMAGES, 384), (builtin.SIMILARITY, 256)])
 def test_vectors_are_unit_and_those_of_the_model(collection: tuple[Path, RunRecord], name: str, dimension: int) -> None:
     sql = "SELECT e.vector FROM embeddings e JOIN spaces s ON s.id = e.space_id WHERE s.name = ?"
-    matrix = np.stack([np.frombuffer(row[0], np.float16) for row in rows(collection[0] / "index", sql, name)])
+    stored = rows(collection[0] / "index", sql, name)
+    if not stored and name in builtin.IMAGE_SPACES:
+        pytest.skip("the weights of the image encoder are not installed")
+    matrix = np.stack([np.frombuffer(row[0], np.float16) for row in stored])
     assert matrix.shape[1] == dimension
     assert np.allclose(np.linalg.norm(matrix.astype(np.float32), axis=1), 1, atol=5e-3)
 

@@ -1,8 +1,8 @@
 """`python -m training`: the stages of two recipes, one after the other or one alone.
 
 The picture classifier: draw, train, export, measure; from nothing about two hours on two cores with the defaults. The
-image encoder on EfficientNet-Lite2: features, heads, figures; about forty minutes. What tells languages apart in the
-space of multilingual-e5-small: languages.
+image encoder on EfficientNet-Lite2: features, heads, labels, figures; about forty minutes. What tells languages apart
+in the space of multilingual-e5-small: languages.
 """
 
 import argparse
@@ -15,12 +15,14 @@ from collections.abc import Sequence
 from itertools import chain
 from pathlib import Path
 
+import numpy as np
+
 from mmsearch.models.picture_classifier import PictureClassifier, folder
 from training.dataset import CHUNK, PICTURES, TextTargets, draw_pictures
-from training.vocabulary import LABELS, query_phrases
+from training.vocabulary import FAMILY, LABELS, PHRASES, query_kinds
 
 log = logging.getLogger("training")
-STAGES = ("draw", "train", "export", "measure", "languages", "features", "heads", "figures")
+STAGES = ("draw", "train", "export", "measure", "languages", "features", "heads", "labels", "figures")
 # Large tensors come and go at every step; glibc would give them back to the kernel each time, which then spends two
 # thirds of the training time on clearing pages. They must be set before the process starts.
 ALLOCATOR = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": "4000000000", "OMP_NUM_THREADS": "1"}
@@ -121,12 +123,12 @@ def run_languages(options: argparse.Namespace) -> None:
 
 def run_features(options: argparse.Namespace) -> None:
     """Draw pictures and keep their features."""
-    from mmsearch.models import efficientnet, image_heads
+    from mmsearch.models import efficientnet, image_heads, image_weights
     from training import heads
 
     backbone = options.work / "backbone.onnx"
     options.work.mkdir(parents=True, exist_ok=True)
-    image_heads.write_features(efficientnet.load(efficientnet.locate()), backbone)
+    image_heads.write_features(efficientnet.load(image_weights.locate()), backbone)
     features, begun = options.work / "features", time.monotonic()
     chunks = heads.draw_all(features, backbone, heads.PICTURES, options.fonts, options.processes)
     for done, _ in enumerate(chunks, 1):
@@ -135,25 +137,49 @@ def run_features(options: argparse.Namespace) -> None:
 
 def run_heads(options: argparse.Namespace) -> None:
     """Train the heads for each text space and write them beside the program's models."""
-    from mmsearch.models import image_encoder, image_heads
+    from mmsearch.models import image_heads, image_weights
     from training import heads
 
-    out = options.out or image_encoder.folder()
+    out = options.out or image_weights.folder()
     features = heads.read_features(options.work / "features")
-    for space in image_encoder.SPACES:
+    for space in image_weights.SPACES:
         trained = heads.train_heads(features, TextTargets(options.work, space), heads.HeadPlan())
         image_heads.save(trained, out / f"heads-{space}.safetensors")
-    (out / "phrases.json").write_text(json.dumps(query_phrases(), indent=0) + "\n")
+    (out / "phrases.json").write_text(json.dumps(query_kinds(), indent=0) + "\n")
+
+
+def run_labels(options: argparse.Namespace) -> None:
+    """Write the vectors of labels in each text space, with the similarities from which on pictures show them."""
+    from safetensors.numpy import save_file
+
+    from mmsearch.models import efficientnet, image_encoder, image_heads, image_weights
+    from training import heads
+
+    out = options.out or image_weights.folder()
+    options.work.mkdir(parents=True, exist_ok=True)
+    pictures, rows = heads.draw_label_pictures()
+    for space in image_weights.SPACES:
+        trained = image_heads.load(out / f"heads-{space}.safetensors")
+        network = efficientnet.load(image_weights.locate())
+        encoder = image_encoder.ImageEncoder(image_heads.onnx_bytes(network, trained))
+        names = heads.label_vectors(TextTargets(options.work, space), trained.common.numpy())
+        similarity = encoder.embed(pictures)[0] @ names.T
+        thresholds = heads.label_thresholds(similarity, rows)
+        thresholds[[LABELS.index(label) for label in heads.ATTRIBUTES]] = np.inf
+        tensors = {"labels": names.astype(np.float16), "thresholds": thresholds}
+        save_file(tensors, out / f"labels-{space}.safetensors")
+    shown = [(PHRASES[label][0] if len(FAMILY[label]) > 1 else label, FAMILY[label][-1]) for label in LABELS]
+    (out / "labels.json").write_text(json.dumps(shown, indent=0) + "\n")
 
 
 def run_figures(options: argparse.Namespace) -> None:
     """Measure the image encoder in each text space, print the figures, and put them into its model card."""
-    from mmsearch.models import image_encoder
+    from mmsearch.models import image_encoder, image_weights
     from training import heads
     from training.measure import measure
 
     figures: dict[str, list[str]] = {}
-    for space in image_encoder.SPACES:
+    for space in image_weights.SPACES:
         file = options.work / f"encoder-{space}.onnx"
         image_encoder.build(file, space)
         figures[space] = []
@@ -161,7 +187,7 @@ def run_figures(options: argparse.Namespace) -> None:
             figures[space].append(text)
             sys.stdout.write(f"{space}: {text}\n")
             sys.stdout.flush()
-    heads.write_card(options.out or image_encoder.folder(), figures)
+    heads.write_card(options.out or image_weights.folder(), figures)
 
 
 def main() -> None:
@@ -170,7 +196,17 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stderr)
     if {"measure", "figures"} & set(options.stages) and not options.folder:
         raise SystemExit("measure and figures need --folder, a folder of real files with known answers")
-    runs = (run_draw, run_train, run_export, run_measure, run_languages, run_features, run_heads, run_figures)
+    runs = (
+        run_draw,
+        run_train,
+        run_export,
+        run_measure,
+        run_languages,
+        run_features,
+        run_heads,
+        run_labels,
+        run_figures,
+    )
     for stage, run in zip(STAGES, runs, strict=True):
         if stage in options.stages:
             run(options)

@@ -16,8 +16,9 @@ import torch  # noqa: TID253 - training is torch work; nothing light imports thi
 from torch.nn import functional  # noqa: TID253
 
 from mmsearch.models import e5
-from mmsearch.models.image_encoder import ImageEncoder, class_names
+from mmsearch.models.image_encoder import ImageEncoder
 from mmsearch.models.image_heads import Heads
+from mmsearch.models.image_weights import class_names
 from training import dataset
 from training.canvas import changed_copy
 from training.dataset import TextTargets, bank_vectors
@@ -28,6 +29,9 @@ log = logging.getLogger(__name__)
 CHUNK = 200  # pictures of a file of features
 PICTURES, SEED = 4_800, 2
 COPY_SEED = 7  # of the changes of copies
+LABEL_PICTURES, LABEL_SEED = 600, 1_000_033  # by which thresholds are set; figures are of another seed
+PRECISION, SHOWN = 0.9, 5  # of a label that is shown with a picture; pictures that show it at least
+ATTRIBUTES = ("dark", "grey", "plain", "rotated", "scan")  # labels that name no kind of picture: never shown
 PHOTO, CHART = LABELS.index("photo"), LABELS.index("chart")
 COMMON_TEXTS = 2000  # captions whose mean is what all texts share
 
@@ -192,6 +196,36 @@ def head_terms(
     ]
 
 
+def label_vectors(targets: TextTargets, common: np.ndarray) -> np.ndarray:
+    """float32 (labels, d): unit vectors of labels, each the mean of its phrases, without what all texts share."""
+    targets.embed([phrase for label in LABELS for phrase in PHRASES[label]])  # at once: a model is loaded for each call
+    return without(np.stack([targets.embed(list(PHRASES[label])).mean(0) for label in LABELS]), common)
+
+
+def label_thresholds(similarity: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """float32 (labels,): the lowest similarity from which on PRECISION of the pictures have a label, and at least
+    SHOWN of them do; infinite where there is none.
+
+    `similarity` (pictures, labels) is that of pictures and labels, `labels` 1 where a picture has one, 0 where it has
+    not, and -1 where that can't be said.
+    """
+    found = np.full(similarity.shape[1], np.inf, np.float32)
+    for column in range(similarity.shape[1]):
+        known = labels[:, column] >= 0
+        order = np.argsort(-similarity[known, column], kind="stable")
+        right = np.cumsum(labels[known, column][order] == 1)
+        good = np.flatnonzero((right / np.arange(1, len(right) + 1) >= PRECISION) & (right >= SHOWN))
+        if len(good):
+            found[column] = similarity[known, column][order[good[-1]]]
+    return found
+
+
+def draw_label_pictures(seed: int = LABEL_SEED, count: int = LABEL_PICTURES) -> tuple[list[np.ndarray], np.ndarray]:
+    """Pictures that no head was trained on, and their label rows, int8 (pictures, labels)."""
+    drawn = [dataset.draw_picture(seed, number) for number in range(count)]
+    return [np.asarray(picture) for picture, _, _ in drawn], np.stack([row for _, row, _ in drawn])
+
+
 def language_directions(folder: Path, sentences: dict[str, list[str]]) -> np.ndarray:
     """float32 (languages - 1, 384): orthonormal directions along which the means of languages differ.
 
@@ -226,7 +260,10 @@ all-MiniLM-L6-v2, `heads-e5.safetensors` for multilingual-e5-small as `mmsearch/
 `vectors` are for text queries, `likeness` for picture queries (copies, and photos of the same thing), `classes` are
 the probabilities of the 1,000 classes named in `classes.json` (torchvision's names, BSD-3-Clause). Text vectors are the
 sum of two: a kind of picture, by a head trained on drawn pictures, and objects, by the convex combination of the text
-embeddings of class names (Norouzi and others 2014), weighed by a gate that knows photographs.
+embeddings of class names (Norouzi and others 2014), weighed by a gate that knows photographs. mmsearch keeps the first
+two in the spaces `builtin-images` and `builtin-similarity`, and tells the likeliest kinds and classes from a text
+vector alone (`mmsearch/models/picture_labels.py`): `labels-SPACE.safetensors` has vectors of the kinds that
+`labels.json` names, with the similarity from which on 9 of 10 of 600 other drawn pictures are of that kind.
 
 ## What it cannot do
 
@@ -241,7 +278,7 @@ grey, darker, brighter, turned, mirrored, up to three at once). The backbone is 
 means and deviations of four stages, 2,208 numbers, are standardised and go through two layers. The loss: a yes or no
 for each of a bank of phrases, a contrast of pictures and captions with soft targets, nearness to the caption; for the
 gate, photograph or not; for likeness, a contrast of pictures with their copies. No photograph is trained on; those of
-ImageNet are in the backbone only. `python -m training features heads` does all of it again.
+ImageNet are in the backbone only. `python -m training features heads labels` does all of it again.
 
 ## Figures
 

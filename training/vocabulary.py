@@ -156,6 +156,12 @@ def query_phrases() -> list[str]:
     return sorted(phrase for phrase in phrases if " " in phrase or phrase in SOLO)
 
 
+def query_kinds() -> dict[str, str]:
+    """The phrases by which a query can name a label, with the broadest label above each; shipped with the heads."""
+    kinds = {phrase: FAMILY[label][-1] for label in reversed(LABELS) for phrase in (*PHRASES[label], label)}
+    return {phrase: kinds[phrase] for phrase in query_phrases()}
+
+
 def parse(table: str) -> tuple[dict[str, tuple[str, ...]], dict[str, tuple[str, ...]]]:
     """Phrases by label, and each label with all its ancestors by label."""
     phrases: dict[str, tuple[str, ...]] = {}

@@ -18,6 +18,7 @@ from typing import Any
 from mmsearch import trust
 from mmsearch.errors import UntrustedModel, UsageError
 from mmsearch.models import builtin
+from mmsearch.models.builtin import TEXT_SPACES
 from mmsearch.models.model_catalogue import ModelSpec
 from mmsearch.models.model_options import CHANGE_VECTORS, ModelOptions
 from mmsearch.models.registry import of_source, resolve
@@ -34,7 +35,9 @@ SHOWN = 120  # characters of a name from a catalogue
 def spec_of(row: SpaceRow) -> ModelSpec:
     """The model that a space names, by its hub id or the absolute path of its folder: a folder of the working directory
     is never taken for a hub id."""
-    return resolve("builtin") if plain_name(row) == "builtin" else of_source(model_of(row))
+    spec = resolve("builtin") if plain_name(row) == "builtin" else of_source(model_of(row))
+    text_space = row.recorded.get("text_space")
+    return replace(spec, text_space=str(text_space)) if text_space in TEXT_SPACES.values() else spec
 
 
 def model_of(row: SpaceRow) -> str:

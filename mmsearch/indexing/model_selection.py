@@ -14,7 +14,7 @@ from mmsearch.encoding import grants as granting
 from mmsearch.encoding.grants import model_of
 from mmsearch.encoding.space_models import check_identity, machine_options
 from mmsearch.errors import ModelMismatch, ModelUnavailable, UntrustedModel, UsageError
-from mmsearch.indexing import text_spaces
+from mmsearch.indexing import picture_spaces, text_spaces
 from mmsearch.indexing.run_models import Models
 from mmsearch.models import builtin, whisper_weights
 from mmsearch.models.model_catalogue import ModelSpec
@@ -136,9 +136,11 @@ def open_models(folder: IndexFolder, connection: sqlite3.Connection, settings: S
         _check_same(rows, wanted, settings)
         wanted, said = [], text_spaces.of_index(rows)
     elif not wanted:
-        said = text_spaces.of_new_index()
-        wanted = [(resolve(name), machine_options(settings)) for name in DEFAULT]
+        specs, said = picture_spaces.without_missing([resolve(name) for name in DEFAULT])
+        said = [*text_spaces.of_new_index(), *said]
+        wanted = [(spec, machine_options(settings)) for spec in specs]
     state = rows_of.BUILDING if settings.rebuild and rows else ""
+    wanted = picture_spaces.with_text_space(wanted, [] if state else rows)
     _check_here(wanted)
     new = [(*_described(spec, options), options.trust_remote_code) for spec, options in wanted]
     ready: dict[int, Embedder] = {}
@@ -161,7 +163,8 @@ def open_models(folder: IndexFolder, connection: sqlite3.Connection, settings: S
     if building and not settings.rebuild:
         names = ", ".join(rows_of.plain_name(row) for row in building)
         said.append(Remark(f"The rebuild with {names} goes on; searches use the old spaces until it is done."))
-    filled = building or spaces(connection)
+    filled, remarks = picture_spaces.fillable(building or spaces(connection))
+    said += remarks
     for row in filled:
         if (name := rows_of.plain_name(row)) in builtin.TEXT_MODELS:  # that of others is known when they are loaded
             check_identity(row, builtin.fingerprint(name))
@@ -265,7 +268,7 @@ def _vector_facts(recorded: Mapping[str, Any]) -> dict[str, Any]:
 def _as_was(row: SpaceRow) -> ModelSpec:
     """The model of a space, or the one that took its place in the box, limited to the views that are filled."""
     limited = set(row.views) != set(row.fingerprint)
-    successor = text_spaces.successor(row)
+    successor = text_spaces.successor(row) or builtin.SUCCESSORS.get(row.name)
     spec = resolve(successor) if successor else granting.spec_of(row)
     return replace(spec, limited_to=frozenset(View(view) for view in row.views) if limited else None)
 
@@ -319,4 +322,6 @@ def _described(spec: ModelSpec, options: ModelOptions) -> tuple[Described, Embed
             f"{spec.name} can't embed {chosen(lacking)}.", f"It takes {chosen(sorted(fingerprint))}."
         )
     recorded = {"model": spec.source, "options": options.recorded(), "query_views": sorted(fingerprint)}
+    if spec.text_space:
+        recorded["text_space"] = spec.text_space
     return (spec.name, fingerprint, recorded, dimension, views), embedder

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from mmsearch.config import data_home
-from mmsearch.models import builtin, e5
+from mmsearch.models import builtin, e5, image_weights, registry
 from mmsearch.models.device import total_memory
 from mmsearch.models.downloads import recorded
 from mmsearch.models.hub import bytes_on_disk, commit_of
@@ -107,6 +107,8 @@ def facts(spec: ModelSpec) -> ModelFacts:
     here = _builtin_bytes(spec.name) if spec.name in builtin.TEXT_MODELS else bytes_on_disk(spec.source)
     if spec.name in builtin.TEXT_MODELS and not here:
         status, reason = "not installed", e5.HINT if spec.name == builtin.LANGUAGES else builtin.HINT
+    if spec.name in builtin.IMAGE_SPACES and (error := image_weights.lacking(registry.default_text_space())):
+        status, reason = "not installed", error.hint
     if here and record.get("loads"):
         status, reason = "works", "it was pulled and loads here without a network"
     elif here and record.get("loads") is False:

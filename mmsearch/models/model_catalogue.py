@@ -28,6 +28,7 @@ class ModelSpec:
     pair:          the model that embeds pictures into the same space
     tested:        `works` (the real weights were loaded), `replica` (the same architecture with random weights),
                    `stand-in` (an architecture close to it), or empty
+    text_space:    of the built-in image models, the text space whose heads they have (`image_weights.SPACES`)
     limited_to:    the views that the user wants of it; None: all
     """
 
@@ -50,6 +51,7 @@ class ModelSpec:
     transformers: str = ""
     pair: str | None = None
     tested: str = ""
+    text_space: str = ""
     limited_to: frozenset[View] | None = None
 
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 import re
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
+
+Value = TypeVar("Value")
 
 # Height and width to which a picture is stretched, by its proportions, never padded. All have about the same number of
 # pixels, so that wide and tall charts keep more detail than in a square.
@@ -87,16 +89,21 @@ def named_picture_kind(query: str, path: Path | None = None) -> str | None:
 
     "A bar chart showing the population by age" returns "bar chart": the topic of the chart is for its words to match.
     """
-    kinds, words = _kinds(path or folder()), plain_words(query)
-    named, start = [], 0
-    longest = max(map(len, kinds))
+    return ", ".join(dict.fromkeys(phrases_in(query, _kinds(path or folder())))) or None
+
+
+def phrases_in(text: str, known: Mapping[tuple[str, ...], Value]) -> list[Value]:
+    """What is known of the phrases that stand in a text, by their plain words; of several at one place the longest."""
+    words = plain_words(text)
+    found, start = [], 0
+    longest = max(map(len, known))
     while start < len(words):
         ends = range(min(len(words), start + longest), start, -1)
-        end = next((end for end in ends if words[start:end] in kinds), None)
+        end = next((end for end in ends if words[start:end] in known), None)
         if end:
-            named.append(kinds[words[start:end]])
+            found.append(known[words[start:end]])
         start = end or start + 1
-    return ", ".join(dict.fromkeys(named)) or None
+    return found
 
 
 def as_array(picture: Any) -> np.ndarray:

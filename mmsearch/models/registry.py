@@ -19,13 +19,18 @@ from mmsearch.types import View, chosen
 
 HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
 # The models of an index for which none are requested.
-DEFAULT = (builtin.default_text(), builtin.EYES, builtin.LIKENESS)
+DEFAULT = (builtin.default_text(), builtin.IMAGES, builtin.SIMILARITY)
 ROLES = {
     "embedder": "an embedder",
     "late": "a late-interaction model",
     "reranker": "a reranker",
     "speech": "for speech",
 }
+
+
+def default_text_space() -> str:
+    """The text space of a new index, which its pictures are embedded in (`image_weights.SPACES`)."""
+    return builtin.TEXT_SPACES[DEFAULT[0]]
 
 
 def known_models() -> tuple[ModelSpec, ...]:
@@ -199,6 +204,10 @@ def load(spec: ModelSpec, options: ModelOptions | None = None) -> Embedder:
     options = options or ModelOptions()
     check_loadable(spec, options)
     check_here(spec, options)
+    if spec.name in builtin.IMAGE_SPACES:
+        from mmsearch.models.builtin_images import BuiltinImageEmbedder
+
+        return BuiltinImageEmbedder(spec.name, spec.text_space or default_text_space(), options.device)
     if builtin.is_builtin(spec.name) and spec.name not in builtin.TEXT_MODELS:
         from mmsearch.models.builtin_media import BuiltinMediaEmbedder
 

@@ -48,6 +48,7 @@ def hit_record(hit: Hit, query: str | None = None) -> dict[str, Any]:
         "score": hit.score,
         **_place_record(hit.locator),
         "snippet": hit.snippet,
+        "seen": list(hit.seen),
         "signals": [asdict(signal) for signal in hit.signals],
         "same": [path_record(path) for path in hit.same],
         "more": [_place_record(place) for place in hit.more],

@@ -86,8 +86,9 @@ def _aside(hit: Hit) -> list[str]:
 
 
 def _explained(hit: Hit) -> list[str]:
-    """One line per signal: its raw value, its calibrated score, and its contribution to the hit's score."""
-    lines = []
+    """What the picture shows, and one line per signal: its raw value, its calibrated score, and its contribution to
+    the hit's score."""
+    lines = [f"      seen: {escaped(', '.join(hit.seen))}"] if hit.seen else []
     for signal in hit.signals:
         terms = f"  {', '.join(map(escaped, signal.terms))}" if signal.terms else ""
         lines.append(

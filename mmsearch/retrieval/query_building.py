@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 from mmsearch.errors import UsageError
 from mmsearch.models import builtin
 from mmsearch.query import Part, Query, RunOptions, file_paths
+from mmsearch.retrieval.picture_queries import picture_vectors
 from mmsearch.retrieval.query_encoding import QueryEncoders, is_unknown, query_views
 from mmsearch.retrieval.query_parsing import Parsed, parse
 from mmsearch.retrieval.signals import LEAST_COVERAGE, EncodedQuery, Vector, Wording
@@ -111,22 +112,12 @@ def _add_words(parts: _Parts, parsed: Parsed, weight: float) -> None:
 
 
 def _concept_vectors(parts: _Parts, text: str) -> list[Vector]:
-    """A text as queries of the built-in media models that the index holds embeddings of: the picture classifier where
-    the text names a kind of picture, the audio features where it names a kind of sound. Other texts would only match
-    noise there."""
+    """A text as queries of the built-in media models that the index holds embeddings of: the image encoder; the audio
+    features where the text names a kind of sound, since other texts would only match noise there."""
     snapshot = parts.snapshot
     spaces = {space.name: space for space in snapshot.spaces()}
-    reader, result = spaces.get("builtin"), []
-    pictures, sounds = (spaces.get(name) for name in (builtin.EYES, builtin.EARS))
-    if pictures is not None and reader is not None and snapshot.holds(pictures.id):
-        from mmsearch.models.picture_classifier import FALSE_COSINE, TRUE_COSINE, named_picture_kind
-
-        # "A bar chart of sales" is compared as "bar chart"; the words signal finds sales.
-        if kind := named_picture_kind(text):
-            vector = parts.encoders.encode_text(reader, kind, parts.options).vector
-            result.append(
-                Vector(pictures, View.IMAGE, vector, made_of=str(View.TEXT), scale=(FALSE_COSINE, TRUE_COSINE))
-            )
+    result = picture_vectors(parts.encoders, snapshot, text, parts.options)
+    sounds = spaces.get(builtin.EARS)
     if sounds is not None and snapshot.holds(sounds.id):
         from mmsearch.models.audio_features import named_sound
 

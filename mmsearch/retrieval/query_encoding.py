@@ -243,8 +243,9 @@ def _query_settings(row: SpaceRow, settings: Settings) -> Settings:
     """The settings that a space's model is loaded with for queries."""
     from mmsearch.models.device import preferred
 
-    device, torchless = settings.device, row.name not in builtin.TEXT_MODELS and builtin.is_builtin(row.name)
-    if torchless or settings.dtype != "auto" or preferred(None if device == "auto" else device).device != "cpu":
+    if row.name not in builtin.TEXT_MODELS and builtin.is_builtin(row.name):
+        return replace(settings, device="cpu")  # importing torch takes longer than a few pictures
+    if settings.dtype != "auto" or preferred(None if settings.device == "auto" else settings.device).device != "cpu":
         return settings
     return replace(settings, dtype="float32")
 

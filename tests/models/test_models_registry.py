@@ -81,7 +81,7 @@ def test_a_hub_id_in_any_case_is_the_short_name(spec: ModelSpec) -> None:
 
 def test_short_names_are_unique_and_say_what_they_take() -> None:
     models = registry.known_models()
-    assert len({spec.name for spec in models}) == len(models) == 48
+    assert len({spec.name for spec in models}) == len(models) == 50
     assert all(spec.views and spec.role in registry.ROLES for spec in models)
 
 

@@ -1,4 +1,4 @@
-"""The built-in eyes and ears in an index: silent where they know nothing, likeness for pictures and sounds."""
+"""The built-in models of pictures and sounds in an index: texts, pictures and sounds as queries."""
 
 import subprocess
 import wave
@@ -9,11 +9,13 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from small_image_encoder import hide_package, use_random_encoder
 from small_index import WordModel, broken, events, rows, run, use_word_model, write, write_png, write_wav
 
+from mmsearch.errors import UsageError
 from mmsearch.index import Index
 from mmsearch.indexing import model_selection, run_models
-from mmsearch.models import builtin, builtin_media, picture_classifier, registry
+from mmsearch.models import builtin, builtin_images, builtin_media, image_weights, picture_classifier, registry
 from mmsearch.models.picture_network import PictureTower
 from mmsearch.query import DEFAULT_OPTIONS, Query
 from mmsearch.retrieval.query_building import build_query
@@ -25,6 +27,7 @@ from training import audio_probes
 from training.train import export
 
 torch.set_num_threads(1)
+LACKING = image_weights.lacking  # before tests replace it
 
 
 @pytest.fixture(scope="module")
@@ -38,16 +41,18 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def senses_here(weights: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """The built-in reader is a model of words, eyes and ears are what they are."""
+    """The built-in text model is one of words, the image encoder has random weights, the rest is what it is."""
     load = run_models.load_embedder
     use_word_model(monkeypatch.setattr)
     model = lambda row, *how: WordModel() if run_models.plain_name(row) == "builtin" else load(row, *how)  # noqa: E731
     monkeypatch.setattr(run_models, "load_embedder", model)
     monkeypatch.setattr("mmsearch.retrieval.query_encoding.load_embedder", model)
+    use_random_encoder(monkeypatch.setattr)
     monkeypatch.setattr(picture_classifier, "folder", lambda: weights)
     for cache in (builtin_media.shared_classifier, builtin_media.classifier_identity, picture_classifier._kinds):
         cache.cache_clear()
     yield
+    builtin_images.shared_encoder.cache_clear()
     for cache in (builtin_media.shared_classifier, builtin_media.classifier_identity, picture_classifier._kinds):
         cache.cache_clear()
 
@@ -83,37 +88,91 @@ def test_a_preset_makes_a_space_of_each_sense(tmp_path: Path, docs: Path, senses
     sql = "SELECT s.name, e.view, count(*) FROM embeddings e JOIN spaces s ON s.id = e.space_id GROUP BY 1, 2"
     assert set(rows(index, sql)) == {
         ("builtin", "text", 1),
-        (builtin.EYES, "image", 4),
-        (builtin.LIKENESS, "image", 4),
+        (builtin.IMAGES, "image", 4),
+        (builtin.SIMILARITY, "image", 4),
         (builtin.EARS, "audio", 3),
     }
     assert broken(index, deep=True) == {}
 
 
-def test_a_new_index_has_eyes_without_being_told(
+def test_a_new_index_has_pictures_without_being_told(
     tmp_path: Path, docs: Path, senses_here: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(model_selection, "DEFAULT", registry.DEFAULT)
+    monkeypatch.setattr(model_selection, "DEFAULT", ("builtin", *registry.DEFAULT[1:]))
     index = tmp_path / "index"
     said = [event.sentence for event in events(index, docs) if isinstance(event, Remark)]
-    assert [name for (name,) in rows(index, "SELECT name FROM spaces ORDER BY id")] == list(registry.DEFAULT)
+    assert [name for (name,) in rows(index, "SELECT name FROM spaces ORDER BY id")] == [
+        "builtin",
+        *registry.DEFAULT[1:],
+    ]
     assert said == ["The model builtin computes in plain arithmetic."]
-    assert asked(index, "a bar chart of ferry tickets") == {"builtin:text", f"{builtin.EYES}:image"}
+    assert asked(index, "a bar chart of ferry tickets") == {"builtin:text", f"{builtin.IMAGES}:image"}
+    assert asked(index, "when does the ferry leave") == {"builtin:text", f"{builtin.IMAGES}:image"}
 
 
-def test_the_eyes_are_asked_only_about_looks(tmp_path: Path, docs: Path, senses_here: None) -> None:
+def test_without_the_package_all_else_works(
+    tmp_path: Path, docs: Path, senses_here: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(model_selection, "DEFAULT", ("builtin", *registry.DEFAULT[1:]))
+    index = tmp_path / "index"
+    with monkeypatch.context() as patch:
+        patch.setattr(image_weights, "lacking", LACKING)
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+        hide_package(patch.setattr)
+        said = [event for event in events(index, docs) if isinstance(event, Remark)]
+        assert [name for (name,) in rows(index, "SELECT name FROM spaces")] == ["builtin"]
+        (told,) = [one for one in said if "image encoder" in one.sentence]
+        assert told.sentence.endswith("The weights of the image encoder are not installed.")
+        assert f"--add-model {builtin.IMAGES} --add-model {builtin.SIMILARITY}" in told.hint
+    run(index, add_models=(builtin.IMAGES, builtin.SIMILARITY))
+    assert asked(index, "ferry") == {"builtin:text", f"{builtin.IMAGES}:image"}
+
+
+def test_an_index_waits_for_a_package_that_is_gone(
+    tmp_path: Path, docs: Path, senses_here: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
     index = tmp_path / "index"
     run(index, docs, models=("senses",))
-    assert asked(index, "a bar chart of ferry tickets") == {"builtin:text", f"{builtin.EYES}:image"}
-    assert asked(index, "when does the ferry leave") == {"builtin:text"}
+    write_png(docs / "late.png", shade=90)
+    sql = "SELECT count(*) FROM embeddings e JOIN spaces s ON s.id = e.space_id WHERE s.name = ?"
+    with monkeypatch.context() as patch:
+        patch.setattr(image_weights, "lacking", LACKING)
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+        hide_package(patch.setattr)
+        said = [event.sentence for event in events(index, docs) if isinstance(event, Remark)]
+        assert any("not installed" in sentence for sentence in said)
+        assert rows(index, sql, builtin.IMAGES) == [(4,)]
+    run(index)
+    assert rows(index, sql, builtin.IMAGES) == rows(index, sql, builtin.SIMILARITY) == [(5,)]
+    assert broken(index, deep=True) == {}
 
 
-def test_senses_are_added_to_an_index_that_has_none(tmp_path: Path, docs: Path, senses_here: None) -> None:
+def test_pictures_alone_are_refused_without_a_text_model(tmp_path: Path, docs: Path, senses_here: None) -> None:
+    with pytest.raises(UsageError, match="asked through a built-in text model"):
+        run(tmp_path / "index", docs, models=(builtin.IMAGES,))
+
+
+def test_models_are_added_to_an_index_that_has_none(tmp_path: Path, docs: Path, senses_here: None) -> None:
     index = tmp_path / "index"
     run(index, docs)
     assert asked(index, "ferry chart") == {"builtin:text"}
-    run(index, add_models=(builtin.EYES,))
-    assert asked(index, "ferry chart") == {"builtin:text", f"{builtin.EYES}:image"}
+    run(index, add_models=(builtin.IMAGES,))
+    assert asked(index, "ferry chart") == {"builtin:text", f"{builtin.IMAGES}:image"}
+
+
+def test_an_older_index_keeps_its_classifier_until_it_is_rebuilt(tmp_path: Path, docs: Path, senses_here: None) -> None:
+    index = tmp_path / "index"
+    run(index, docs, models=("builtin", builtin.EYES, builtin.LIKENESS))
+    write_png(docs / "late.png", shade=90)
+    said = [event for event in events(index, docs) if isinstance(event, Remark)]
+    assert ["mmsearch index --rebuild" in one.hint for one in said if "knows kinds" in one.sentence] == [True]
+    sql = "SELECT s.name, count(*) FROM embeddings e JOIN spaces s ON s.id = e.space_id GROUP BY 1"
+    assert dict(rows(index, sql)) == {"builtin": 1, builtin.EYES: 5, builtin.LIKENESS: 5}
+    assert asked(index, "a bar chart of ferry tickets") == {"builtin:text", f"{builtin.EYES}:image"}
+    assert asked(index, "when does the ferry leave") == {"builtin:text"}
+    run(index, rebuild=True)
+    assert dict(rows(index, sql)) == {"builtin": 1, builtin.IMAGES: 5, builtin.SIMILARITY: 5}
+    assert asked(index, "when does the ferry leave") == {"builtin:text", f"{builtin.IMAGES}:image"}
 
 
 def test_a_changed_copy_of_a_picture_finds_it(tmp_path: Path, docs: Path, senses_here: None) -> None:
@@ -144,7 +203,7 @@ def test_the_words_of_a_picture_are_searched_beside_its_likeness(
     with Snapshot(IndexFolder(index), query.where) as snapshot:
         asked, notes = build_query(QueryEncoders(snapshot.folder), snapshot, query, DEFAULT_OPTIONS)
     names = {vector.name for vector in asked.vectors}
-    assert names == {"builtin:text", f"{builtin.EYES}:image", f"{builtin.LIKENESS}:image"}
+    assert names == {"builtin:text", f"{builtin.IMAGES}:image", f"{builtin.SIMILARITY}:image"}
     assert [set(wording.words) for wording in asked.wordings] == [{"the", "ferry", "leaves", "at", "nine"}]
     assert notes == []
 
@@ -158,7 +217,7 @@ def test_a_film_is_found_by_a_picture_of_one_of_its_scenes(tmp_path: Path, docs:
     index = tmp_path / "index"
     run(index, film.parent, models=("senses",))
     sql = "SELECT s.name, count(*) FROM embeddings e JOIN spaces s ON s.id = e.space_id GROUP BY 1"
-    assert dict(rows(index, sql)) == {builtin.EYES: 2, builtin.LIKENESS: 2}
+    assert dict(rows(index, sql)) == {builtin.IMAGES: 2, builtin.SIMILARITY: 2}
     for name, begins in (("one", 0), ("two", 4)):
         hit = Index.open(index).search(Query("", images=(bytes(docs / f"{name}.png"),))).hits[0]
         assert hit.path == bytes(film)
@@ -182,5 +241,6 @@ def test_recordings_are_found_by_what_kind_of_sound_they_are(tmp_path: Path, doc
         for text, name in (("someone talking", "s.wav"), ("background noise", "n.wav"), ("silence", "empty.wav")):
             hits = opened.search(Query(text, names=False)).hits
             assert [hit.path for hit in hits] == [bytes(docs / name)], text
-    assert asked(index, "someone talking") == {"builtin:text", f"{builtin.EARS}:audio"}
-    assert asked(index, "a speech about noise") == {"builtin:text"}
+    images = f"{builtin.IMAGES}:image"
+    assert asked(index, "someone talking") == {"builtin:text", images, f"{builtin.EARS}:audio"}
+    assert asked(index, "a speech about noise") == {"builtin:text", images}
