@@ -39,7 +39,7 @@ PHOTO_KINDS = frozenset({"photo", "drawing"})  # labels of kinds that say little
 OBJECT_KINDS = frozenset({"photo"})  # kinds of pictures, in words, whose objects are named
 ATOMS, MOST_OBJECTS = 12, 4  # classes that a vector is decomposed into, and that are shown, at most
 RIDGE = 1e-4  # keeps two classes of nearly the same name apart
-LEAST_SHARE = 0.15  # of the weights, of a class that is shown
+LEAST_SHARE = 0.2  # of the weights, of a class that is shown
 
 
 @lru_cache(maxsize=4)
