@@ -24,6 +24,7 @@ CALLS = {
     "eval": ["eval", "q.jsonl"],
     "embed": ["embed", "x"],
     "rank": ["rank", "x", "y"],
+    "text": ["text", "x"],
 }
 # Every option that does not take any text, with a value that it can't take.
 TYPED = [
