@@ -80,6 +80,9 @@ def _layer(place: str, rest: list[str], leaf: str, array: np.ndarray) -> dict[st
 
 def load(folder: Path) -> tuple[Any, Any]:
     """Processor and model."""
+    from mmsearch.models.libraries import quiet
+
+    quiet(offline=True)
     import torch
     from transformers import (
         GenerationConfig,
