@@ -87,6 +87,7 @@ class Program:
             "XDG_CONFIG_HOME": str(top / "config"),
             "XDG_CACHE_HOME": str(top / "cache"),
             "MMSEARCH_INDEX": f"{top}/index/",
+            "MMSEARCH_INDEX_SPEECH": "0",
             "PYTHONPATH": str(top / "site"),
             "PYTHONDONTWRITEBYTECODE": "1",
             "OMP_NUM_THREADS": "1",

@@ -35,14 +35,13 @@ from mmsearch.indexing.scope import Reach, Scope, check_targets, scopes
 from mmsearch.indexing.tally import total
 from mmsearch.indexing.transcription import Transcription
 from mmsearch.indexing.work_units import Ledger
-from mmsearch.run_record import Event, Finished, Progress, Remark, RunOutcome, RunRecord, StageProfile, Work
+from mmsearch.run_record import Event, Finished, Progress, Remark, RunOutcome, RunRecord, StageProfile
 from mmsearch.store import files, spaces, transcripts
 from mmsearch.store.catalogue import transaction, translate_sqlite_errors
 from mmsearch.store.layout import IndexFolder, is_network_file_system
 from mmsearch.store.meta import index_id
 from mmsearch.store.runs import begin_run, end_run
 from mmsearch.store.writing import writing
-from mmsearch.types import Kind
 
 _TELL_S = 0.25  # between two progress events
 
@@ -115,7 +114,6 @@ class _Run:
         self.pools: dict[str, WorkerPool] = {}  # those that were started before the pipeline
         self.commits: Commits | None = None
         self.transcription: Transcription | None = None
-        self.transcribes = False  # whether that is to follow when all else is done
         self.caught_up = 0  # assets that were given what an added model lacked
         self.number = 0  # of this run in the catalogue; 0 until it has begun
         self.got_on = False  # something was done, besides encoding, that the next run need not do again
@@ -135,7 +133,7 @@ class _Run:
             number = begin_run(self.connection, self.command)
             if self.settings.speech is not None:
                 transcripts.set_off(self.connection, not self.settings.speech)
-            self.transcribes = bool(self.settings.transcribe) or not transcripts.is_off(self.connection)
+            self.ledger.transcribes = bool(self.settings.transcribe) or not transcripts.is_off(self.connection)
             parts = scopes(self.connection, self.folder, targets, listed, self.settings, self.reach)
         self.number = number
         yield from self.reach.remarks()
@@ -259,8 +257,9 @@ class _Run:
 
     def _transcribe(self, models: Models) -> Iterator[Event]:
         """Transcribe the recordings that lack it: the last stage, when all else can be searched."""
-        if not self.transcribes:
+        if not self.ledger.transcribes:
             return
+        self.ledger.transcribes = False
         work = Transcription(
             self.folder, self.connection, models, self.settings, lambda: bool(self._asked_to_stop()), self.reach
         )
@@ -378,19 +377,11 @@ class _Run:
             embeddings=record.embeddings,
             read_done=read[0],
             read_total=read[1],
-            work=(*self.ledger.work(), *self._speech_work()),
+            work=(*self.ledger.work(), *(speech.work() if speech is not None else ())),
             speech_left_s=sum(speech.left.values()) if speech is not None else 0.0,
             speech_remaining_s=speech.remaining_s() if speech is not None else 0.0,
             waits_for=self.models.waits_for if self.models is not None else "",
         )
-
-    def _speech_work(self) -> list[Work]:
-        """The seconds of recordings that are transcribed and that there are; before that stage, of those that this run
-        has found."""
-        if self.transcription is not None:
-            return self.transcription.work()
-        recordings = [one.total for one in self.ledger.work() if one.kind in (Kind.AUDIO, Kind.VIDEO)]
-        return [Work("speech", 0.0, sum(recordings))] if self.transcribes and recordings else []
 
     def _add_busy(self, seconds: Mapping[str, float]) -> None:
         """Add the busy seconds of a pipeline's stages."""
@@ -404,8 +395,7 @@ class _Run:
         record.outcome, record.notes, record.profile = self.outcome, self.notes, self.profile
         record.kept = self.kept
         record.stages, record.seconds = self.stages, time.monotonic() - self.began
-        if (speech := self.transcription) is not None and speech.is_installed:
-            record.untranscribed, record.untranscribed_s = len(speech.left), round(sum(speech.left.values()), 1)
-            record.speech_remaining_s = round(speech.remaining_s(), 1)
+        if self.transcription is not None:
+            self.transcription.complete(record)
         record.pending = max(record.seen - record.accounted(), 0) if pending is None else pending
         return record

@@ -26,7 +26,7 @@ from mmsearch.indexing.tally import Tally
 from mmsearch.indexing.transcript_words import placed_words, word_vectors
 from mmsearch.models import whisper_weights
 from mmsearch.models.registry import resolve
-from mmsearch.run_record import FileFailed, Remark, Work
+from mmsearch.run_record import FileFailed, Remark, RunRecord, Work
 from mmsearch.store import segments, transcripts
 from mmsearch.store.catalogue import transaction
 from mmsearch.store.layout import IndexFolder
@@ -117,6 +117,12 @@ class Transcription:
         """The seconds that the rest will take at the pace so far; 0 while that is not known."""
         left = sum(self.left.values())
         return left * self.busy_s / self.done_s if self.done_s >= LEAST_S else 0.0
+
+    def complete(self, record: RunRecord) -> None:
+        """Write into the record of a run what is left, where it is not for want of a package."""
+        if self.is_installed:
+            record.untranscribed, record.untranscribed_s = len(self.left), round(sum(self.left.values()), 1)
+            record.speech_remaining_s = round(self.remaining_s(), 1)
 
     def _note_left(self, wanted: Sequence[Recording]) -> None:
         self.left = {one.asset_id: one.left_s for one in wanted}

@@ -33,6 +33,7 @@ class Ledger:
         self._done = dict.fromkeys(Kind, 0.0)  # units of assets that are done with
         self._opened = dict.fromkeys(Kind, (0, 0.0))  # bytes and units of assets that were opened
         self.added = self.added_done = 0  # assets to encode for a model that came later
+        self.transcribes = False  # whether the recordings will be transcribed when all else is done
 
     def add(self, asset_id: int, kind: Kind, size: int, done_before: frozenset[int]) -> None:
         """An asset is to be extracted."""
@@ -68,7 +69,9 @@ class Ledger:
             done[asset.kind] += asset.done
             total[asset.kind] += max(self._expected(asset) if asset.units is None else asset.units, asset.done)
         added = [Work("added", self.added_done, self.added)] if self.added else []
-        return (*(Work(kind.value, done[kind], total[kind]) for kind in Kind if total[kind]), *added)
+        sound = total[Kind.AUDIO] + total[Kind.VIDEO] if self.transcribes else 0.0
+        speech = [Work("speech", 0.0, sound)] if sound else []
+        return (*(Work(kind.value, done[kind], total[kind]) for kind in Kind if total[kind]), *added, *speech)
 
     def _expected(self, asset: _Asset) -> float:
         if asset.kind is Kind.IMAGE:

@@ -29,6 +29,7 @@ class Program:
         self.docs = folder / "docs"
         # no HOME, no terminal, no locale: as cron starts it
         self.environment = {"MMSEARCH_INDEX": f"{folder}/index/", "PATH": os.environ["PATH"], "OMP_NUM_THREADS": "2"}
+        self.environment["MMSEARCH_INDEX_SPEECH"] = "0"
 
     def __call__(self, *arguments: str, code: int = 0, **options: Any) -> tuple[bytes, str]:
         command = [sys.executable, "-m", "mmsearch", *arguments]
