@@ -260,9 +260,7 @@ class _Run:
         if not self.ledger.transcribes:
             return
         self.ledger.transcribes = False
-        work = Transcription(
-            self.folder, self.connection, models, self.settings, lambda: bool(self._asked_to_stop()), self.reach
-        )
+        work = Transcription(self.folder, self.connection, models, self.settings, self._asked_to_stop, self.reach)
         self.tallies.append(work.tally)
         self.transcription = work
         for event in work.steps():

@@ -37,7 +37,7 @@ from mmsearch.types import Cue, Failure, Source
 if TYPE_CHECKING:
     import numpy as np
 
-RANGE_S = 600.0  # of a recording that is decoded at once: reaching a range means decoding all before it
+RANGE_S = 300.0  # of a recording that is decoded at once: reaching a range means decoding all before it
 STRETCH_S = 120.0  # that is transcribed and committed at once
 SILENT_RANGES = 3  # without any sound, one after the other: the recording is over, whatever length it states
 TIMEOUT_S = 300.0  # to decode a range
