@@ -18,6 +18,10 @@ from mmsearch.models.hub import bytes_on_disk, commit_of
 from mmsearch.models.model_catalogue import ModelSpec
 from mmsearch.models.registry import known_models, resolve, state
 
+SEES = {
+    builtin.IMAGES: "it knows kinds of pictures and 1,000 classes of objects; no people, faces, places or text",
+    builtin.SIMILARITY: "it knows copies, and pictures that are made alike; objects are for builtin-images",
+}
 GPU_BYTES = 8 << 30  # what the publisher of the gpu preset's model asks for
 PHOTO_BYTES = 4 << 30  # CLIP takes 0.6 GB; torch and the workers take the rest of less
 
@@ -107,8 +111,9 @@ def facts(spec: ModelSpec) -> ModelFacts:
     here = _builtin_bytes(spec.name) if spec.name in builtin.TEXT_MODELS else bytes_on_disk(spec.source)
     if spec.name in builtin.TEXT_MODELS and not here:
         status, reason = "not installed", e5.HINT if spec.name == builtin.LANGUAGES else builtin.HINT
-    if spec.name in builtin.IMAGE_SPACES and (error := image_weights.lacking(registry.default_text_space())):
-        status, reason = "not installed", error.hint
+    if spec.name in builtin.IMAGE_SPACES:
+        error = image_weights.lacking(registry.default_text_space())
+        status, reason = (status, SEES[spec.name]) if error is None else ("not installed", error.hint)
     if here and record.get("loads"):
         status, reason = "works", "it was pulled and loads here without a network"
     elif here and record.get("loads") is False:
