@@ -20,7 +20,7 @@ an exclusion: what they find is taken off at the same rate, as a contribution be
 was typed lifts the score by EXACT of what is missing to 1.
 
 In a space of many languages (`cross_language.py`) a text in another language than the query's has the score s of its
-meaning alone where that is more, and all texts have s^2 / (s + CAUTION), times what leaves the best as it was.
+meaning alone where that is more, and all texts have s^2 / (s + caution), times what leaves the best as it was.
 
 The z against a background is centring by modality (GR-CLIP, arXiv 2507.19054) with a scale and with what an offset does
 to lengths undone (`Offset`); the fusion is our own, chosen on the galleries that `benchmarks/RESULTS.md` lists beside
@@ -54,7 +54,7 @@ SHAPED = 400  # embeddings from which the directions of a view are taken; more c
 FACTORS = 0.5, 1.5  # of a cosine, at most
 SAME, SAME_Z = 0.95, 15.0  # cosine beyond which two of a kind show the same; z of two that are identical
 PRIOR_COUNT, PRIOR_MEAN = 10, 0.05  # imagined similarities that steady the mean of a tiny view
-CAUTION = 0.12  # of the score of texts in a space of many languages: 0.16 becomes 0.09, the cutoff
+CAUTION, MANY = 0.135, 50  # of the score of texts in a space of many languages; texts of which the half is enough
 EXACT = 0.97  # of what is missing to 1, for a segment that holds the identifier that was typed
 # A query of words whose best hit scores less finds nothing. Over all ordered pairs of four galleries (English
 # paragraphs, receipts, charts, photos) 9.7% [8.6, 10.8] of 2,538 queries without an answer still get a hit; of 749
@@ -253,13 +253,15 @@ def across_languages(
     alone: Mapping[str, Floats],
     foreign: npt.NDArray[np.bool_],
     has_words: npt.NDArray[np.bool_],
+    texts: int,
 ) -> dict[str, Floats]:
     """The contributions of signals, (n,) each, where the texts are of several languages. `alone` are those of meaning
     without words, which a `foreign` text takes where they are more.
 
     That tells which text is nearest, not how near it is: all texts are scaled so that the best score is what it was
     without. And unrelated texts are less far apart in such a space than in that of one language: by CAUTION a score
-    means the same as there."""
+    means the same as there, the more of it the more `texts` there are in the background, for the best of many unrelated
+    ones is nearer than the best of few."""
     before = sum(parts.values(), np.zeros(len(foreign)))
     better = foreign & (sum(alone.values(), np.zeros(len(foreign))) > before)
     lifted = {name: np.where(better, alone.get(name, 0.0), part) for name, part in parts.items()}
@@ -267,7 +269,8 @@ def across_languages(
     best = max(after[has_words], default=0.0)
     scale = max(before[has_words], default=0.0) / best if best > 0 else 1.0
     score = scale * after
-    factor = np.where(has_words, scale * score / (score + CAUTION), 1.0)
+    caution = CAUTION * texts / (texts + MANY)
+    factor = np.where(has_words, scale * score / np.maximum(score + caution, 1e-9), 1.0)
     return {name: part * factor for name, part in lifted.items()}
 
 
@@ -278,13 +281,14 @@ def fuse(
     penalty: Floats | None = None,
     exact: Floats | None = None,
     foreign: npt.NDArray[np.bool_] | None = None,
+    texts: int = 0,
 ) -> Ranking:
     """Join the signals over n candidates.
 
     `found` is None for a query without words (a picture). `has_words` (n,) marks the segments that own any: a photo
     without words is not scaled by what the words of others explain. `penalty` (n,), 0 or more, is what unwanted words
     found; `exact` (n,), in 0..1, the share of the query that stands there as it was typed. `foreign` (n,) marks the
-    segments in another language than the query.
+    segments in another language than the query, `texts` is how many the background of their space has.
     """
     count = len(has_words)
     token_coverage = max((view.token_coverage for view in views if not np.isnan(view.z).all()), default=0.0)
@@ -303,7 +307,7 @@ def fuse(
         parts = {"words": np.where(has_words, found.found, 0.0) / divisor, **parts}
     if foreign is not None:
         alone = {name: share / (together + HALF**2) for name, share in power.items()}
-        parts = across_languages(parts, alone, foreign, has_words)
+        parts = across_languages(parts, alone, foreign, has_words, texts)
     if exact is not None:
         parts["exact"] = EXACT * exact * (1.0 - np.minimum(sum(parts.values(), np.zeros(count)), 1.0))
     if penalty is not None:

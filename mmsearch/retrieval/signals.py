@@ -130,8 +130,8 @@ def score(snapshot: Snapshot, encoded: EncodedQuery, words: Words, extra: Sequen
     held = words.table.words(ids)
     texts = [held.get(i, []) for i in ids]
     has_words = np.array([i in held for i in ids], bool)
-    many = any(vector.across_languages for vector in encoded.vectors)
-    languages = [language_of(text) for text in texts] if many else []
+    across = next((vector for vector in encoded.vectors if vector.across_languages), None)
+    languages = [language_of(text) for text in texts] if across else []
     views, raw, calibrated = [], {}, {}
     for name in dict.fromkeys(vector.name for vector in encoded.vectors):
         cosines, scores = _view(snapshot, [vector for vector in encoded.vectors if vector.name == name], ids, languages)
@@ -154,7 +154,15 @@ def score(snapshot: Snapshot, encoded: EncodedQuery, words: Words, extra: Sequen
     weights = {term.word: term.idf for _, part in wanted for term in part.terms}
     return Scored(
         segments=ids,
-        ranking=fuse(found, has_words, views, penalty, exact, foreign(_language(encoded), languages) if many else None),
+        ranking=fuse(
+            found,
+            has_words,
+            views,
+            penalty,
+            exact,
+            foreign(_language(encoded), languages) if across else None,
+            len(_view_statistics(snapshot, across).background) if across else 0,
+        ),
         raw=raw,
         calibrated=calibrated,
         terms=found.matched if found is not None else none,
@@ -227,7 +235,7 @@ def _view(
     import numpy as np
 
     first = vectors[0]
-    view = snapshot.cached(("view", first.space.id, first.view), lambda: _statistics(snapshot, first))
+    view = _view_statistics(snapshot, first)
     background, spread = view.background, view.spread
     # The spread predicts the mean cosine of two pictures; a query text and a document are less similar than that.
     prior = PRIOR_MEAN if first.view == View.TEXT else max(PRIOR_MEAN, 1.0 - spread**2)
@@ -271,6 +279,11 @@ class _ViewStatistics:
     centred: tuple[Offset, np.ndarray]
     plain: tuple[Offset, np.ndarray]
     languages: list[str]  # of the first texts of the sample, in a space of many languages
+
+
+def _view_statistics(snapshot: Snapshot, vector: Vector) -> _ViewStatistics:
+    """The same for one state of the index, computed once."""
+    return snapshot.cached(("view", vector.space.id, vector.view), lambda: _statistics(snapshot, vector))
 
 
 def _statistics(snapshot: Snapshot, vector: Vector) -> _ViewStatistics:

@@ -10,7 +10,7 @@ import pytest
 from mmsearch.retrieval import cross_language
 from mmsearch.retrieval.cross_language import TextScale, foreign, standardise_by_language
 from mmsearch.retrieval.languages import FUNCTION_WORDS, language_of
-from mmsearch.retrieval.ranking import CAUTION, HALF, PRIOR_COUNT, Found, ViewScores, fuse
+from mmsearch.retrieval.ranking import CAUTION, HALF, MANY, PRIOR_COUNT, Found, ViewScores, fuse
 from mmsearch.store.tokenization import tokens
 
 SENTENCES = json.loads((Path(__file__).parents[2] / "training" / "languages.json").read_text("utf-8"))
@@ -81,14 +81,16 @@ def test_a_foreign_text_has_the_score_of_its_meaning_alone_where_that_is_more() 
         coverage = rng.random(6)
         found = coverage * rng.random(6)
         z, other = rng.normal(3, 3, 6), rng.random(6) < 0.5
-        ranking = fuse(Found(found, coverage, [()] * 6), np.ones(6, bool), [ViewScores("a:text", z)], foreign=other)
+        ranking = fuse(
+            Found(found, coverage, [()] * 6), np.ones(6, bool), [ViewScores("a:text", z)], foreign=other, texts=MANY
+        )
         explained = max(coverage[~other], default=0.0)
         power = [one**2 if one > 0.05 else (0.05 * math.exp(one - 0.05)) ** 2 for one in z]
         meaning = [one / (one + HALF**2) for one in power]
         mixed = [(f + (1 - explained) * m) / 2 for f, m in zip(found, meaning, strict=True)]
         lifted = [max(a, m) if away else a for a, m, away in zip(mixed, meaning, other, strict=True)]
         scaled = [one * max(mixed) / max(lifted) for one in lifted]  # the best one's score stays what it was
-        assert ranking.score == pytest.approx([one**2 / (one + CAUTION) for one in scaled])
+        assert ranking.score == pytest.approx([one**2 / (one + CAUTION / 2) for one in scaled])
         assert np.argmax(ranking.score) == np.argmax(lifted)
         assert sum(ranking.contributions.values()) == pytest.approx(ranking.score)
         assert ((ranking.contributions["words"] == 0) >= (other & (np.array(meaning) > mixed))).all()
