@@ -23,7 +23,7 @@ from mmsearch.models.voice_activity import RATE, VoiceDetector, speech_parts
 from mmsearch.models.whisper import NO_SPEECH, Result, has_words
 from mmsearch.types import Cue
 
-BATCH = 2  # windows that go through the model together: each takes 100 MB of attention
+BATCH = 1  # windows that go through the model together: two are hardly quicker on a CPU, and take 140 MB more
 REST = 30 * RATE  # a window that begins within so many samples of the end waits for the next stretch
 TOUCHES = RATE // 3  # speech that ends so close to the end of a stretch goes on in the next one
 UNSURE_LANGUAGE = 0.5  # a window below it is cut at its longest pause, and each half has its own language
