@@ -104,7 +104,7 @@ BOX := languages eyes speech
 
 # The build runs inside .venv, so that a repeated installation needs no network.
 .venv/ready-demo .venv/ready-test: .venv/ready-%: .venv/bin/python pyproject.toml constraints.txt | ffmpeg
-	@echo "Installing into .venv: about 2 GB the first time, a minute or more."
+	@echo "Installing into .venv: about 2.4 GB the first time, a minute or more."
 	@$(RUN) pip install -c constraints.txt setuptools
 	@$(RUN) pip install -c constraints.txt --no-build-isolation -e '.$(if $(filter test,$*),[dev])'
 	@$(RUN) pip install -c constraints.txt --no-build-isolation -e '.[box]' || for extra in $(BOX); do \

@@ -87,6 +87,7 @@ def test_jsonl_has_the_versioned_schema_one_object_a_hit(capfd: pytest.CaptureFi
             "line_start": None,
             "line_end": None,
             "snippet": "The revenue\nchart shows growth.",
+            "seen": [],
             "signals": [
                 {
                     "name": "words",
