@@ -57,6 +57,7 @@ class Settings:
     dim: int = 0
     trust_remote_code: tuple[str, ...] = ()  # models that may run code of their own
     speech: bool | None = None  # transcribe recordings; None: as stored for the index, at first yes
+    ocr_lang: str = ""  # languages of Tesseract that read all pictures: rus+ara; empty: by script, where in doubt
 
     def __post_init__(self) -> None:
         if self.ocr not in ("auto", "always", "never"):
@@ -78,6 +79,8 @@ class Settings:
             raise UsageError("--min-pixels is larger than --max-pixels.", "Exchange them, or leave one out.")
         if self.frames == 1:
             raise UsageError("--frames 1 is no film.", "Take 2 or more; pictures of scenes are looked at in any case.")
+        if self.ocr_lang and self.ocr == "never":
+            raise UsageError("--ocr-lang is no use without OCR.", "Leave out --ocr-lang, or --no-ocr.")
         if self.rebuild and self.add_models:
             raise UsageError(
                 "--rebuild and --add-model are two runs.", "Rebuild with all models: --rebuild --model A --model B"

@@ -77,7 +77,8 @@ _LIBRARY_CHECKS = (
     ),
     _LibraryCheck(
         "OCR",
-        "import rapidocr; from mmsearch.models import ocr; print(ocr.engine())",
+        "import rapidocr; from mmsearch.models import ocr, tesseract\n"
+        "print(f'{ocr.engine()}: Latin, Greek, Chinese, Japanese; {tesseract.describe()}')",
         "warn",
         "pip install rapidocr",
     ),

@@ -29,6 +29,7 @@ def index(
     files_from: index_options.FilesFrom = None,
     null: index_options.Null = False,
     ocr: index_options.Ocr = "auto",
+    ocr_lang: index_options.OcrLang = "",
     no_ocr: index_options.NoOcr = False,
     speech: index_options.Speech = None,
     transcribe: index_options.Transcribe = "",
@@ -81,6 +82,7 @@ def index(
     settings = Settings(
         models=tuple(model or ()),
         ocr="never" if no_ocr else ocr,
+        ocr_lang=ocr_lang,
         speech=speech,
         transcribe=transcribe,
         include=tuple(include or ()),

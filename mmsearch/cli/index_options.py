@@ -19,6 +19,9 @@ Null = Annotated[bool, typer.Option("-0", "--null", help="Names in --files-from 
 Ocr = Annotated[
     str, typer.Option("--ocr", metavar="auto|always|never", help="OCR: words in pictures and scanned pages.")
 ]
+OcrLang = Annotated[
+    str, typer.Option("--ocr-lang", metavar="LANG[+LANG]", help="OCR by Tesseract in these languages: rus+ara.")
+]
 NoOcr = Annotated[bool, typer.Option("--no-ocr", help="The same as --ocr never.")]
 Speech = Annotated[
     bool | None,

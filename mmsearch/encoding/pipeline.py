@@ -23,6 +23,7 @@ from mmsearch.encoding.read import ReadStage
 from mmsearch.extraction.forkserver import WorkerKind
 from mmsearch.extraction.pool import WorkerPool
 from mmsearch.extraction.worker_tasks import AV, LIGHT
+from mmsearch.models import tesseract
 from mmsearch.run_record import StageProfile
 from mmsearch.store.segments import SpanResult
 from mmsearch.types import Kind, Needs, View
@@ -68,6 +69,7 @@ class Pipeline:
         load: Callable[[frozenset[View]], Sequence[Space]],
         ocr_engine: str,
         pools: Mapping[str, WorkerPool] | None = None,
+        ocr_languages: str = "",
     ) -> None:
         self._early, self._now = threading.Event(), threading.Event()
         self._ended = False
@@ -77,9 +79,12 @@ class Pipeline:
         self._to_read = Channel(_TO_READ, self._early)
         self._to_encode = Channel(_AHEAD, self._now, _AHEAD_BYTES, media_bytes)
         self._out = Channel(_RESULTS, self._now)
-        self._ocr_engine = ocr_engine
+        further = [tesseract.engine(ocr_languages)] if ocr_languages else []
+        self._ocr_readers = ", ".join([ocr_engine, *further])
         ocr = partial(self._pool, "ocr", workers.ocr) if needs.ocr != "never" else None
-        self.reading = ReadStage(ocr, workers.ocr, ocr_engine, self._to_read, self._to_encode, self._early)
+        self.reading = ReadStage(
+            ocr, workers.ocr, ocr_engine, ocr_languages, self._to_read, self._to_encode, self._early
+        )
         self.encoding = EncodeStage(load, needs.sound_rate, self._to_encode, self._out, self._early)
         light = ExtractStage(
             partial(self._pool, "light", workers.light), workers.light, needs, self._route, self._early
@@ -209,8 +214,8 @@ class Pipeline:
     def _route(self, span: SpanMedia) -> None:
         ordinals = {one.segment.ordinal for one in span.extracted}
         span.result.recognized += [text for text in span.job.read if text.ordinal in ordinals]
-        if self._ocr_engine and span.job.source.kind in (Kind.IMAGE, Kind.PDF, Kind.VIDEO):
-            span.result.readers["ocr"] = self._ocr_engine  # also where OCR recognized nothing
+        if self._ocr_readers and span.job.source.kind in (Kind.IMAGE, Kind.PDF, Kind.VIDEO):
+            span.result.readers["ocr"] = self._ocr_readers  # also where OCR recognized nothing
         pictures = any(one.ocr_image is not None for one in span.extracted)
         (self._to_read if pictures else self._to_encode).put(span)
 

@@ -19,6 +19,8 @@ from mmsearch.types import Failure
 
 OCR_LIMIT_S = 120.0  # a page takes 1 to 4 s; a newspaper scan under load some ten times that
 
+MAX_ENGINE = 200  # characters of an engine's name
+
 
 @dataclass(slots=True, eq=False)
 class _SpanBeingRead:
@@ -39,6 +41,7 @@ class ReadStage:
         pool: Callable[[], WorkerPool] | None,
         workers: int,
         engine: str,
+        languages: str,
         inbox: Channel,
         out: Channel,
         stopping: threading.Event,
@@ -46,6 +49,7 @@ class ReadStage:
         self._pool = pool
         self._ahead = workers * 2
         self._engine = engine
+        self._languages = languages
         self._in = inbox
         self._out = out
         self._stopping = stopping
@@ -77,9 +81,10 @@ class ReadStage:
             return 0
         opened = _SpanBeingRead(span, len(pages))
         self.total += len(pages)
+        request = {"op": "read", "languages": self._languages}
         for one in pages:
             assert one.ocr_image is not None
-            future = self._pool().submit({"op": "read"}, [one.ocr_image], timeout_s=OCR_LIMIT_S)
+            future = self._pool().submit(request, [one.ocr_image], timeout_s=OCR_LIMIT_S)
             future.add_done_callback(partial(self._note, opened, one.segment.ordinal))
         return len(pages)
 
@@ -100,8 +105,9 @@ class ReadStage:
             self.done += 1
             opened.missing -= 1
             try:
-                if text := _text(future):
-                    opened.span.result.recognized.append(RecognizedText(number, "ocr", self._engine, text))
+                text, engine = _answer(future)
+                if text:
+                    opened.span.result.recognized.append(RecognizedText(number, "ocr", engine or self._engine, text))
             except ExtractionError as error:
                 sentence = f"The words in a picture could not be read: {error.sentence}"
                 opened.span.result.failure, opened.span.result.kept = Failure(error.code, sentence), True
@@ -110,11 +116,13 @@ class ReadStage:
                 self._out.put(opened.span)
 
 
-def _text(future: Future[Any]) -> str:
-    """The text that an OCR worker has recognized. Raises `ExtractionError`, and `StopSignal` when the run ends."""
+def _answer(future: Future[Any]) -> tuple[str, str]:
+    """The text that an OCR worker has recognized, and what recognized it where that isn't its own engine. Raises
+    `ExtractionError`, and `StopSignal` when the run ends."""
     try:
         header, _ = future.result()
-        return str(header["pages"][0]["text"])
+        page = header["pages"][0]
+        return str(page["text"]), str(page.get("engine", ""))[:MAX_ENGINE]
     except CancelledError as error:
         raise StopSignal from error
     except (WireError, LookupError, TypeError) as error:

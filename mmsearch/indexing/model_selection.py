@@ -16,7 +16,7 @@ from mmsearch.encoding.space_models import check_identity, machine_options
 from mmsearch.errors import ModelMismatch, ModelUnavailable, UntrustedModel, UsageError
 from mmsearch.indexing import picture_spaces, text_spaces
 from mmsearch.indexing.run_models import Models
-from mmsearch.models import builtin, whisper_weights
+from mmsearch.models import builtin, tesseract, whisper_weights
 from mmsearch.models.model_catalogue import ModelSpec
 from mmsearch.models.model_options import CHANGE_VECTORS, ModelOptions
 from mmsearch.models.registry import DEFAULT, check_here, check_loadable, load, resolve, resolve_all
@@ -40,6 +40,8 @@ def check_models(settings: Settings, fresh: bool) -> None:
     """Raise `UsageError` or `ModelUnavailable` for everything about a run's models that can be checked before a folder
     is made or anything loaded. Of an existing index it is checked later whether a model is on this machine: first the
     model must be one of the index."""
+    if settings.ocr_lang:
+        tesseract.check(settings.ocr_lang)
     wanted = named_models(settings)
     if fresh:
         _check_here(wanted)

@@ -315,8 +315,8 @@ class _Run:
     def _start(self, jobs: list[Job], models: Models) -> None:
         """Add jobs to the pipeline, which is made for the first one."""
         if jobs and self.pipeline is None:
-            needs = models.needs(models.rows)
-            self.pipeline = Pipeline(needs, self._workers(), models.load, models.ocr_engine, self.pools)
+            needs, languages = models.needs(models.rows), models.ocr_lang
+            self.pipeline = Pipeline(needs, self._workers(), models.load, models.ocr_engine, self.pools, languages)
         for job in jobs:
             assert self.pipeline is not None
             self.pipeline.add(job)

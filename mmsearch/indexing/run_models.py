@@ -39,6 +39,7 @@ class Models:
         self.rows = rows
         self._grants = grants
         self._settings = settings
+        self.ocr_lang = settings.ocr_lang
         self._loaded: dict[int, tuple[Embedder, ...]] = {}
         self._said = list(said)
         self._ready = dict(ready or {})

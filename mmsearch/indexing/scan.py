@@ -19,6 +19,7 @@ from mmsearch.indexing.guard import GUARD_FILES, Missing, judge, mounts_of_singl
 from mmsearch.indexing.inspection import Wanted
 from mmsearch.indexing.scope import Scope
 from mmsearch.indexing.tally import Tally
+from mmsearch.models import tesseract
 from mmsearch.run_record import Remark
 from mmsearch.store.files import FileRow, known_files
 from mmsearch.store.meta import get_meta
@@ -229,12 +230,15 @@ def _sort(scope: Scope, entry: Entry, row: FileRow | None, settings: Settings, s
 
 
 def lacks_reading(row: FileRow, settings: Settings) -> bool:
-    """Whether a refresh would read a file's pictures for the first time."""
+    """Whether a refresh would read a file's pictures for the first time, or for the first time in these languages."""
     if not settings.refresh:
         return False
     readers = json.loads(row.readers or "{}")
     pictured = row.kind in (Kind.IMAGE, Kind.PDF, Kind.VIDEO)
-    return settings.ocr != "never" and pictured and "ocr" not in readers
+    if settings.ocr == "never" or not pictured:
+        return False
+    named = settings.ocr_lang and tesseract.engine(settings.ocr_lang)
+    return "ocr" not in readers or named not in str(readers["ocr"])
 
 
 def skip(tally: Tally, entry: Entry, reason: str) -> None:

@@ -12,10 +12,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from mmsearch.errors import ModelUnavailable
+from mmsearch.models import tesseract
 
 LONGEST_SIDE = 2000
 MAX_ASPECT_RATIO = 8
 MIN_SIDE = 4  # pixels
+DOUBTFUL = 0.7  # confidence in a picture's lines below which they are in a script that the recogniser doesn't know
+FEW = 6.0  # characters, about: lines of less in all are specks and signs in photos, about which nothing is doubted
 SAME_LINE = 0.5  # of the lower box's height: the largest distance of the centres of two boxes on one line
 
 
@@ -45,18 +48,31 @@ def recognize(picture: np.ndarray, threads: int = 1) -> list[Word]:
     A picture whose longer side exceeds 2,000 pixels is shrunk to it. Raises `ModelUnavailable` where the engine is
     missing.
     """
+    return _recognize(picture, threads)[0]
+
+
+def _recognize(picture: np.ndarray, threads: int) -> tuple[list[Word], float | None]:
+    """The words of a picture, and the confidence in its lines, 0..1, 1 for very few; None where the
+    detector has found no line."""
     if min(picture.shape[:2]) < MIN_SIDE:
-        return []
+        return [], None
     wide, tall = _padding(*picture.shape[:2])
     padded = np.pad(picture, ((tall, tall), (wide, wide), (0, 0)), mode="edge")
-    output = _load(threads)(np.ascontiguousarray(padded[:, :, ::-1]))  # OpenCV's order of colours
+    engine = _load(threads)
+    engine.lines.clear()
+    output = engine(np.ascontiguousarray(padded[:, :, ::-1]))  # OpenCV's order of colours
+    width = sum(line[0] for line in engine.lines)
+    confidence = sum(length * score for length, score in engine.lines) / width if width else None
+    if 0 < width < FEW:
+        confidence = 1.0
     if output.txts is None:
-        return []
+        return [], confidence
     words = zip(output.boxes, output.txts, output.scores, strict=True)
     offset = np.array((wide, tall), np.float32)
-    return [
+    found = [
         Word(np.asarray(box, np.float32) - offset, text.strip(), float(p)) for box, text, p in words if text.strip()
     ]
+    return found, confidence
 
 
 @contextlib.contextmanager
@@ -83,19 +99,41 @@ def _padding(height: int, width: int) -> tuple[int, int]:
 
 
 def handle(request: dict[str, Any], arrays: list[np.ndarray]) -> tuple[dict[str, Any], list[np.ndarray]]:
-    """Worker handler. Request: `threads` (1). Arrays: pictures as `recognize` takes them.
+    """Worker handler. Request: `threads` (1); `languages`, if Tesseract may read what this engine can't: those to read
+    every picture with, or `""` for a choice by script. Arrays: pictures as `recognize` takes them.
 
-    Response: `pages`, one object per picture: `text` in reading order, and `words` with `text`, `score` and `box`
-    (eight numbers, x and y of four corners)."""
+    Response: `pages`, one object per picture: `text` in reading order, `words` with `text`, `score` and `box` (eight
+    numbers, x and y of four corners), and `engine` where Tesseract has read it."""
     pages = []
     for picture in arrays:
-        words = recognize(picture, int(request.get("threads", 1)))
-        entries = [
-            {"text": word.text, "score": round(word.score, 4), "box": [round(float(v), 1) for v in word.box.ravel()]}
-            for word in words
-        ]
-        pages.append({"text": join_words([(word.box, word.text) for word in words]), "words": entries})
+        words, confidence = _recognize(picture, int(request.get("threads", 1)))
+        if (reading := _read_further(picture, confidence, request.get("languages"))) is not None:
+            read = [Word(_corners(*word.box), word.text, word.score) for word in reading.words]
+            pages.append(_page(reading.text, read) | {"engine": tesseract.engine(reading.languages)})
+        else:
+            pages.append(_page(join_words([(word.box, word.text) for word in words]), words))
     return {"pages": pages}, []
+
+
+def _read_further(picture: np.ndarray, confidence: float | None, languages: str | None) -> tesseract.Reading | None:
+    """What Tesseract reads in a picture, where it is due and better than what this engine reads. Languages that the
+    user named replace it wherever they make sense."""
+    if languages is None or confidence is None or (not languages and confidence >= DOUBTFUL):
+        return None
+    reading = tesseract.read(picture, languages)
+    return reading if reading is not None and (languages or reading.confidence > confidence) else None
+
+
+def _corners(left: int, top: int, right: int, bottom: int) -> np.ndarray:
+    return np.array([(left, top), (right, top), (right, bottom), (left, bottom)], np.float32)
+
+
+def _page(text: str, words: Sequence[Word]) -> dict[str, Any]:
+    entries = [
+        {"text": word.text, "score": round(word.score, 4), "box": [round(float(v), 1) for v in word.box.ravel()]}
+        for word in words
+    ]
+    return {"text": text, "words": entries}
 
 
 def _missing() -> ModelUnavailable:
@@ -110,8 +148,24 @@ def _load(threads: int) -> Any:
             from rapidocr import RapidOCR
     except ImportError as error:
         raise _missing() from error
+
+    class Engine(RapidOCR):
+        """The engine, with the width and the score of each line of the last picture: what it returns has lost those
+        without a character that the recogniser knows, which count 0."""
+
+        def __init__(self, params: dict[str, Any]) -> None:
+            super().__init__(params=params)
+            self.lines: list[tuple[float, float]] = []
+
+        def recognize_txt(self, images: list[np.ndarray]) -> Any:
+            result = super().recognize_txt(images)
+            for image, text, score in zip(images, result.txts or (), result.scores or (), strict=False):
+                height, width = image.shape[:2]
+                self.lines.append((width / height, float(score) if text.strip() else 0.0))
+            return result
+
     runtime = "EngineConfig.onnxruntime"
-    return RapidOCR(
+    return Engine(
         params={
             "Global.log_level": "critical",
             "Global.max_side_len": LONGEST_SIDE,

@@ -309,16 +309,16 @@ def test_verify_exits_3_when_something_does_not_hold(
 def test_index_options_become_settings(index: type[fake_index.Index]) -> None:
     index.events = (Finished(RunRecord()),)
     options = (
-        "--no-ocr --transcribe tiny --include *.md --exclude x --exclude y --hidden --no-ignore --max-size 5M "
-        "--workers 3 --device cpu --dtype float32 --batch-size 8 --retry-failed --refresh --allow-mass-delete "
-        "--time-budget 1h30m --wait --allow-download --model builtin --model clip:image"
+        "--ocr always --ocr-lang rus+ara --transcribe tiny --include *.md --exclude x --exclude y --hidden "
+        "--no-ignore --max-size 5M --workers 3 --device cpu --dtype float32 --batch-size 8 --retry-failed --refresh "
+        "--allow-mass-delete --time-budget 1h30m --wait --allow-download --model builtin --model clip:image"
     )
     assert run(["index", "docs", *options.split()]) == 0
     ((folder, targets, settings, listed, command),) = asked(index, "update")
     assert targets == [f"{Path.cwd()}/docs".encode()] and not listed and command == "index"
     assert settings == Settings(
-        ("builtin", "clip:image"), "never", "tiny", ("*.md",), ("x", "y"), True, False, 5_000_000, None,
-        False, False, 3, "cpu", "float32", 8, True, True, True, True, 5400.0, math.inf, False,
+        ("builtin", "clip:image"), "always", "tiny", ("*.md",), ("x", "y"), True, False, 5_000_000, None,
+        False, False, 3, "cpu", "float32", 8, True, True, True, True, 5400.0, math.inf, False, ocr_lang="rus+ara",
     )  # fmt: skip
     assert str(folder).endswith("mmsearch/default")
 

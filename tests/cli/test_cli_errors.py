@@ -61,6 +61,8 @@ def index(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> type[fake_index.In
         (["query", "x", "--index", ""], "--index is empty.",
          "Give a name, or a folder with a slash in it."),
         (["index", "--ocr", "maybe"], "--ocr can't be 'maybe'.", "Choose auto, always or never."),
+        (["index", "--no-ocr", "--ocr-lang", "rus"], "--ocr-lang is no use without OCR.",
+         "Leave out --ocr-lang, or --no-ocr."),
         (["index", "--max-size", "big"], "--max-size can't be 'big'.", "Write a size as 812, 10k, 1.5M or 2G."),
         (["index", "--here", "--index", "x"], "--here and --index name two different folders.",
          "Leave one of them out."),
