@@ -19,6 +19,7 @@ KEPT_PAUSE = 1 * RATE  # a pause up to this length stays in its window
 LONG_PAUSE = 2 * RATE  # such a pause ends a window with so much speech: another speaker or language may follow
 LEAST_FULL = 8 * RATE
 SHORTEST = RATE // 2  # of a rest that is worth a window
+QUIET = RATE // 10  # samples whose energy tells whether somebody pauses
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +58,17 @@ class Window:
         window = Window(tuple(rest), self.probability)
         return window if window.length >= SHORTEST else None
 
-    def halves(self) -> list[Window]:
-        """This window, cut at the longest of the pauses that were left out; itself where there is none."""
+    def halves(self, sound: np.ndarray) -> list[Window]:
+        """This window of `sound`, float32 (samples,), cut at the longest of the pauses that were left out; where there
+        is none, at the quietest moment of its middle third."""
         if len(self.stretches) < 2:
-            return [self]
+            start, stop = self.stretches[0]
+            third = (stop - start) // 3
+            frames = sound[start + third : start + third + third // QUIET * QUIET].reshape(-1, QUIET)
+            if not len(frames):
+                return [self]
+            cut = start + third + int(np.argmin(np.square(frames).mean(axis=1))) * QUIET + QUIET // 2
+            return [Window(((start, cut),), self.probability), Window(((cut, stop),), self.probability)]
         pairs = zip(self.stretches, self.stretches[1:], strict=False)
         gaps = [after[0] - before[1] for before, after in pairs]
         at = int(np.argmax(gaps)) + 1

@@ -27,6 +27,7 @@ BATCH = 1  # windows that go through the model together: two are hardly quicker 
 REST = 30 * RATE  # a window that begins within so many samples of the end waits for the next stretch
 TOUCHES = RATE // 3  # speech that ends so close to the end of a stretch goes on in the next one
 UNSURE_LANGUAGE = 0.5  # a window below it is cut at its longest pause, and each half has its own language
+LONG = 8 * RATE  # samples of a window that is worth cutting
 LEAST_VOICE = 0.6  # mean probability of speech in a window
 MOST_CHARACTERS_PER_S = 40.0  # nobody speaks faster
 
@@ -121,15 +122,17 @@ def transcribe(
 def _results(
     recognizer: Recognizer, sound: np.ndarray, windows: Sequence[Window], languages: Mapping[str, float]
 ) -> list[tuple[Window, Result]]:
-    """The results of windows. What a result leaves out at its end is a window of its own, and a window whose language
-    is unsure is cut in two, once."""
+    """The results of windows. What a result leaves out at its end is a window of its own. A window whose language is
+    unsure is cut in two, once; a long one whose words are unlikely or repeat themselves, as often as it is long."""
     waiting = [(window, False) for window in windows]
     found: list[tuple[Window, Result]] = []
     while waiting:
         batch, waiting = waiting[:BATCH], waiting[BATCH:]
         results = recognizer.transcribe([window.samples(sound) for window, _ in batch], languages)
         for (window, is_half), result in zip(batch, results, strict=True):
-            halves = window.halves() if result.probability < UNSURE_LANGUAGE and not is_half else []
+            is_unsure = result.probability < UNSURE_LANGUAGE and not is_half and len(window.stretches) > 1
+            is_unlikely = window.length > LONG and result.no_speech <= NO_SPEECH and not has_words(result)
+            halves = window.halves(sound) if is_unsure or is_unlikely else []
             if len(halves) > 1:
                 waiting = [*((half, True) for half in halves), *waiting]
                 continue

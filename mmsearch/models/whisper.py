@@ -32,6 +32,7 @@ FIRST_TICK = 50  # a window's first words start within its first second
 MOST_TOKENS = 224  # of a window, half of the decoder's positions, as Whisper samples
 SURE_LANGUAGE = 0.8  # probability from which a window's language is taken as detected,
 LIKELY_LANGUAGE = 0.5  # and from which it is if the recording has had that language before
+SEED = 1
 MARKER = "model.bin"  # of a folder with a model of CTranslate2
 
 
@@ -130,6 +131,7 @@ class Whisper:
     def _generate(
         self, encoded: Any, tries: Sequence[_Try], lengths: Sequence[float], temperature: float
     ) -> list[Result]:
+        self._library.set_random_seed(SEED)  # the same sound has the same words every time
         found = self._model.generate(
             encoded,
             [one.prompt for one in tries],

@@ -64,7 +64,7 @@ def find(
     scored = score(snapshot, encoded, words)
     rows = _rows(snapshot, scored, named, refused_files(snapshot, encoded, words, named), query)
     rows.sort(key=lambda row: (-row.score, row.files[0][1] if row.files else b""))
-    passing = _passing(rows, encoded, query)
+    passing = _passing(rows, encoded, scored, query)
     notes: list[str] = []
     if options.rerank == BUILTIN:
         passing = _reranked_by_proximity(passing, encoded, words, scored, options)
@@ -83,14 +83,19 @@ def find(
     return tuple(hits), notes
 
 
-def _passing(rows: list[_Row], encoded: EncodedQuery, query: Query) -> list[_Row]:
+def _passing(rows: list[_Row], encoded: EncodedQuery, scored: Scored, query: Query) -> list[_Row]:
     """Rows, best first; without a `min_score` all of them if the best reaches the default cutoff, else none: weaker
     places beside a good one are of use, a list of weak ones is not. That cutoff was measured on words; what is like a
-    file, or holds a quoted phrase, is shown at any score."""
+    file, holds a quoted phrase or every word of the query as it was typed, is shown at any score."""
     media = query.images or query.audios or query.videos
     plain = query.text and not (media or query.like or query.minus or encoded.parsed.phrases)
     weak = plain and query.min_score is None and rows and rows[0].score < DEFAULT_CUTOFF
-    return [] if weak else rows
+    return [] if weak and not _holds_all_words(rows[0], scored) else rows
+
+
+def _holds_all_words(row: _Row, scored: Scored) -> bool:
+    """Whether a place holds every word of the query, and not only one of its family."""
+    return row.at is not None and bool(scored.weights) and scored.weights.keys() <= set(scored.terms[row.at])
 
 
 def _reranked_by_proximity(

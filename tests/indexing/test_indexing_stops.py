@@ -30,7 +30,7 @@ from small_index import (
 )
 
 from mmsearch.config import Settings
-from mmsearch.errors import LockHeld, ModelMismatch, ModelUnavailable, StoppedEarly, UsageError
+from mmsearch.errors import LockHeld, ModelMismatch, ModelUnavailable, NoIndex, StoppedEarly, UsageError
 from mmsearch.extraction.wire import Message, WireError
 from mmsearch.index import Index
 from mmsearch.indexing.commits import Commits
@@ -508,10 +508,11 @@ def test_killed_at_any_moment_the_index_is_whole_and_the_next_run_completes(
         if not IndexFolder(index).exists():
             continue
         try:
-            assert broken(index, deep=True) == {}
-        except Exception as error:
-            assert "There is no index" in str(error)
+            found_broken = broken(index, deep=True)
+        except NoIndex:
             continue
+        found_broken.pop("No left-over files lie in the index folder", None)  # a draft that was being written
+        assert found_broken == {}
         now = rows(index, "SELECT count(*) FROM embeddings")[0][0]
         assert now >= kept
         kept = now

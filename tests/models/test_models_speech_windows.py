@@ -60,7 +60,17 @@ def test_what_follows_a_second_is_a_window_unless_it_is_too_short() -> None:
     assert window.after(5.0) == Window(((11 * RATE, 12 * RATE),), 0.9)
     assert window.after(2.0) == Window(((2 * RATE, 4 * RATE), (10 * RATE, 12 * RATE)), 0.9)
     assert window.after(6.0 - SHORTEST / RATE / 2) is None
-    assert window.halves() == [Window(((0, 4 * RATE),), 0.9), Window(((10 * RATE, 12 * RATE),), 0.9)]
+    sound = np.ones(12 * RATE, np.float32)
+    assert window.halves(sound) == [Window(((0, 4 * RATE),), 0.9), Window(((10 * RATE, 12 * RATE),), 0.9)]
+
+
+def test_a_window_without_a_pause_is_halved_at_the_quietest_moment_of_its_middle() -> None:
+    sound = np.ones(30 * RATE, np.float32)
+    sound[:RATE] = 0.0  # quieter, and not in the middle
+    sound[17 * RATE : 17 * RATE + RATE // 5] = 0.1
+    first, second = Window(((0, 30 * RATE),), 0.9).halves(sound)
+    assert first.stretches[0][0] == 0 and second.stretches[0][1] == 30 * RATE
+    assert first.stretches[0][1] == second.stretches[0][0] == pytest.approx(17.05 * RATE, abs=0.1 * RATE)
 
 
 def test_parts_have_margins_and_end_at_pauses() -> None:

@@ -65,6 +65,15 @@ def test_a_good_best_hit_brings_all_others_with_it(index: Path, monkeypatch: pyt
     assert len(told) > 1
 
 
+def test_a_text_with_every_word_of_the_query_is_shown_at_any_score(
+    index: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mmsearch.retrieval.search.DEFAULT_CUTOFF", 0.999)
+    assert ask(index, "dredged harbour").hits[0].path.endswith(b"harbour.txt")
+    assert ask(index, "dredged harbour bread").hits == ()
+    assert ask(index, "harbours").hits == ()
+
+
 def test_everything_is_shown_on_demand_and_what_is_less_alike_than_usual_only_then(index: Path) -> None:
     everything = ask(index, "the old harbour of Bremen", min_score=0).hits
     assert len(everything) == len(TEXTS)
