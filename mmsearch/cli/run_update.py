@@ -45,7 +45,7 @@ def update(
         require_index(folder)  # to bring up to date what is not there would make an empty index
     if summary_json:
         _clear(summary_json)
-    advice = ["`--no-ocr` leaves out reading words from pictures;"] if settings.ocr != "never" else []
+    advice = ["`--no-ocr` leaves out reading words from pictures, `--no-speech` transcribing;"]
     advice += ["Ctrl-C keeps what is done, and the same command goes on from there."]
     with stoppable() as stop:
         events = Index.update(folder, targets, settings, listed=listed, command=command, stop=stop)

@@ -5,12 +5,16 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 
+from mmsearch.types import Kind
+
 _TYPES = {"TEXT": "'text'", "INTEGER": "'integer'", "REAL": "'real', 'integer'", "BLOB": "'blob'"}
 _SIDE_TABLES = ("words_fts", "names_fts", "sqlite_")  # FTS5 checks its own
 _RECOGNIZED = "id < 1 OR start_s < 0 OR abs(start_s) > 1e12 OR abs(end_s) > 1e12"
 _LATEST = 253402300800  # the end of the year 9999, in seconds since 1970
+_KINDS = ", ".join(f"'{kind}'" for kind in Kind)
 _RULES = {  # what else a row must not be
-    "files": "id < 1 OR root_id < 1 OR size < 0 OR instr(path, x'00') OR substr(path, 1, 1) = x'2f'"
+    "files": f"kind NOT IN ({_KINDS})"
+    " OR id < 1 OR root_id < 1 OR size < 0 OR instr(path, x'00') OR substr(path, 1, 1) = x'2f'"
     " OR path = x'2e2e' OR substr(path, 1, 3) = x'2e2e2f' OR instr(path, x'2f2e2e2f')"
     " OR json_valid(sidecars) = 0 OR json_type(sidecars) <> 'array'",
     "roots": "id < 1 OR relative NOT IN (0, 1) OR walked NOT IN (0, 1)"
@@ -18,7 +22,8 @@ _RULES = {  # what else a row must not be
     " OR EXISTS (SELECT 1 FROM json_each(forgotten) WHERE type <> 'text')"
     " OR (relative = 0 AND substr(path, 1, 1) <> x'2f')"
     " OR (relative <> 0 AND (substr(path, 1, 1) = x'2f' OR path = x'2e2e' OR substr(path, 1, 3) = x'2e2e2f'))",
-    "assets": "id < 1 OR json_valid(details) = 0 OR json_type(details) <> 'object' OR json_valid(readers) = 0"
+    "assets": f"kind NOT IN ({_KINDS}) OR format GLOB '*[^a-z0-9_+.-]*'"
+    " OR id < 1 OR json_valid(details) = 0 OR json_type(details) <> 'object' OR json_valid(readers) = 0"
     " OR json_type(details, '$.duration_s') NOT IN ('integer', 'real', 'null')"
     " OR json_type(details, '$.pages') NOT IN ('integer', 'null')"
     " OR json_type(details, '$.title') NOT IN ('text', 'null')"

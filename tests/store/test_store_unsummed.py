@@ -208,6 +208,9 @@ VALUES = [
     "spaces SET fingerprint = json_set(fingerprint, '$.text.x', json('1e999'))",
     "segments SET start_s = 1e999",
     "assets SET state = 'zz'",
+    "assets SET kind = '<b>'",
+    "assets SET format = char(27) || '[31m'",
+    "files SET kind = 'zz'",
     "files SET path = CAST('../../secret.txt' AS BLOB) WHERE id = 1",
 ]
 
