@@ -39,7 +39,7 @@ read      mmsearch.encoding.read:ReadStage._take               before   3
 read      mmsearch.encoding.read:ReadStage._take               after    3
 read      mmsearch.encoding.read:ReadStage._note               before   4
 read      mmsearch.encoding.read:ReadStage._note               after    4
-read      mmsearch.encoding.read:_text                         before   4
+read      mmsearch.encoding.read:_answer                       before   4
 read      mmsearch.encoding.read:ReadStage._collect            after    6
 read      worker:read                                          decoding 3
 read      worker:read                                          sending  3
