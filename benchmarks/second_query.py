@@ -27,7 +27,8 @@ TURNS = 4  # over the queries
 def rows(setting: Setting) -> list[Row]:
     """Medians over fresh processes: as a multiple of the first query's time, and in milliseconds."""
     index, vectors = setting.folder / f"passages-{cold.EMBEDDINGS}", setting.folder / f"vectors-{cold.EMBEDDINGS}.npy"
-    measure.run([sys.executable, "-m", "benchmarks.cold", str(index), str(vectors)], setting.env)
+    model = setting.folder / "default-text-model"
+    measure.run([sys.executable, "-m", "benchmarks.cold", str(index), str(vectors), str(model)], setting.env)
     told = [measure.told("benchmarks.second_query", setting.env, str(index)) for _ in range(setting.turns)]
     first, second, later = (statistics.median(one[name] for one in told) for name in ("first_s", "second_s", "later_s"))
     work, note = f"second query of a process, {cold.EMBEDDINGS:,} embeddings", f"median of {setting.turns} processes"
