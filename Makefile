@@ -46,7 +46,8 @@ lint: .venv/ready-test
 	$(RUN) mypy
 
 # Tests of single parts and of the shape of the code. Whole runs, kills and replicas of models are in `make test` alone.
-FAST := tests/test_structure.py tests/test_docs.py tests/discovery tests/output tests/evaluation tests/store \
+FAST := tests/test_structure.py tests/test_docs.py tests/discovery tests/output tests/evaluation \
+  $(addprefix tests/store/test_store_, ann.py catalogue.py schema.py words.py parts.py) \
   tests/cli/test_cli_config.py tests/cli/test_cli_parsing.py tests/extraction/test_extraction_wire.py
 
 test-fast: .venv/ready-test
