@@ -5,8 +5,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-CONTROLS = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
-VISION = ["<|vision_start|>", "<|vision_end|>", "<|image_pad|>", "<|video_pad|>"]
+CONTROLS = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
+VISION = ("<|vision_start|>", "<|vision_end|>", "<|image_pad|>", "<|video_pad|>")
 OMNI = {
     "audio_token": "<|AUDIO|>",
     "audio_bos_token": "<|audio_bos|>",
@@ -43,6 +43,16 @@ TEXT: dict[str, Any] = dict(
     max_position_embeddings=4096,
     initializer_range=0.4,
 )
+VISION_TOWER: dict[str, Any] = dict(
+    depth=2,
+    hidden_size=32,
+    intermediate_size=48,
+    num_heads=2,
+    out_hidden_size=32,
+    patch_size=16,
+    num_position_embeddings=64,
+    deepstack_visual_indexes=[0],
+)
 
 
 def tiny_qwen3_vl(folder: Path, seed: int = 0, dtype: str = "float32", files: bool = True) -> Path:
@@ -60,17 +70,7 @@ def tiny_qwen3_vl(folder: Path, seed: int = 0, dtype: str = "float32", files: bo
     rope = {"rope_type": "default", "rope_theta": 1e4, "mrope_section": [4, 2, 2], "mrope_interleaved": True}
     config = Qwen3VLConfig(
         text_config=TEXT | dict(vocab_size=len(tokenizer), head_dim=16, rope_parameters=rope),
-        vision_config=dict(
-            depth=2,
-            hidden_size=32,
-            intermediate_size=48,
-            num_heads=2,
-            out_hidden_size=32,
-            patch_size=16,
-            num_position_embeddings=64,
-            deepstack_visual_indexes=[0],
-            initializer_range=0.4,
-        ),
+        vision_config=VISION_TOWER | dict(initializer_range=0.4),
         image_token_id=ids["<|image_pad|>"],
         video_token_id=ids["<|video_pad|>"],
         vision_start_token_id=ids["<|vision_start|>"],

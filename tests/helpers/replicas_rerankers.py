@@ -4,8 +4,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-CONTROLS = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
-VISION = ("<|vision_start|>", "<|vision_end|>", "<|image_pad|>", "<|video_pad|>")
+from replicas_chat import CONTROLS, TEXT, VISION, VISION_TOWER
 
 # One turn of the judge, a system turn for the instruction, and the pair as the user's.
 CHAT = (
@@ -86,14 +85,8 @@ def _causal(folder: Path, config: Any, model: Any, answers: tuple[str, str], tem
     tokenizer.save_pretrained(raw)
     small = config(
         vocab_size=len(tokenizer),
-        hidden_size=32,
-        intermediate_size=48,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        num_key_value_heads=1,
+        **TEXT | dict(max_position_embeddings=512),
         head_dim=16,
-        max_position_embeddings=512,
-        initializer_range=0.4,
         eos_token_id=tokenizer.convert_tokens_to_ids("<|im_end|>"),
         pad_token_id=0,
     )
@@ -144,28 +137,13 @@ def tiny_qwen3_vl_reranker(folder: Path, seed: int = 0) -> Path:
     config = Qwen3VLConfig(
         text_config=dict(
             vocab_size=len(tokenizer),
-            hidden_size=32,
-            intermediate_size=48,
-            num_hidden_layers=2,
-            num_attention_heads=2,
-            num_key_value_heads=1,
+            **TEXT,
             head_dim=16,
-            max_position_embeddings=4096,
-            initializer_range=0.4,
             rope_parameters=dict(
                 rope_type="default", rope_theta=10_000.0, mrope_section=[4, 2, 2], mrope_interleaved=True
             ),
         ),
-        vision_config=dict(
-            depth=2,
-            hidden_size=32,
-            intermediate_size=48,
-            num_heads=2,
-            out_hidden_size=32,
-            patch_size=16,
-            num_position_embeddings=64,
-            deepstack_visual_indexes=[0],
-        ),
+        vision_config=VISION_TOWER,
         image_token_id=ids["<|image_pad|>"],
         video_token_id=ids["<|video_pad|>"],
         vision_start_token_id=ids["<|vision_start|>"],
