@@ -214,7 +214,8 @@ def _exact(snapshot: Snapshot, queries: np.ndarray) -> list[list[int]]:
 def _best(snapshot: Snapshot, text: str) -> None:
     """The words signal's candidates."""
     from mmsearch.retrieval.query_parsing import parse
-    from mmsearch.retrieval.signals import POOL, Words
+    from mmsearch.retrieval.signals import POOL
+    from mmsearch.retrieval.word_scoring import Words
 
     words = Words(snapshot, parse(text).words)
     words.table.best(words.expression(), POOL)

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from mmsearch.retrieval.query_parsing import Parsed, is_name, names_meant
-from mmsearch.retrieval.ranking import Term, idf
-from mmsearch.retrieval.signals import POOL, EncodedQuery, Words
+from mmsearch.retrieval.signals import POOL, EncodedQuery
+from mmsearch.retrieval.word_scoring import Term, Words, idf
 from mmsearch.store.snapshot import Snapshot
 from mmsearch.store.tokenization import FAMILY, family, prepare_name, tokens
 from mmsearch.store.vocabulary import quoted

@@ -16,7 +16,7 @@ from mmsearch.models import builtin
 from mmsearch.query import RunOptions
 from mmsearch.retrieval.ad_hoc_files import Files, ocr_loading, source_of, words_of
 from mmsearch.retrieval.query_encoding import QueryEncoders, media_needs, query_views, unit
-from mmsearch.retrieval.ranking import idf
+from mmsearch.retrieval.word_scoring import idf
 from mmsearch.store.file_text import asset_of
 from mmsearch.store.snapshot import Snapshot
 from mmsearch.store.spaces import SpaceRow

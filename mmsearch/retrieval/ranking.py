@@ -30,19 +30,16 @@ what was tried and lost. Nothing here reads the index.
 from __future__ import annotations
 
 import math
-from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from mmsearch.store.tokenization import FAMILY, family
+from mmsearch.retrieval.word_scoring import Found
 
 Floats = npt.NDArray[np.float64]
 
-K1, B = 1.2, 0.75  # BM25's usual saturation and length normalisation
-FAMILY_SHARE = 0.5  # of a word's weight, paid for its family
 UNIT = 0.12  # spread of the cosines of unrelated texts, as a share of the view's own spread
 ACROSS = 1.4  # standard deviations of a query's cosines that make a unit: UNIT is 1.3 to 1.6 of them for MiniLM
 ACROSS_SPREAD, LEAST_WIDE = 0.03, 0.003  # such a deviation where nothing is known, and the least that is believed
@@ -64,24 +61,6 @@ DEFAULT_CUTOFF = 0.09
 
 
 @dataclass(frozen=True, slots=True)
-class Term:
-    """One distinct query word with its information, in nats, as a word and as a family."""
-
-    word: str
-    idf: float
-    family_idf: float
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """What the words know of n candidates: `found` and `coverage`, float64 (n,) in 0..1, and the terms matched."""
-
-    found: Floats
-    coverage: Floats
-    matched: list[tuple[str, ...]]
-
-
-@dataclass(frozen=True, slots=True)
 class ViewScores:
     """One (space, view) signal over n candidates: `z` float64 (n,), NaN where a segment has no such view;
     `token_coverage` in 0..1."""
@@ -98,68 +77,6 @@ class Ranking:
 
     score: Floats
     contributions: dict[str, Floats]
-
-
-def idf(rows: int, matching: int) -> float:
-    """Information of a word that `matching` of `rows` segments hold: always positive, largest for unseen words."""
-    return math.log1p((rows - min(matching, rows) + 0.5) / (min(matching, rows) + 0.5))
-
-
-def query_terms(
-    words: Iterable[str], rows: int, frequency: Callable[[str], int], family_frequency: Callable[[str], int]
-) -> list[Term]:
-    """The distinct words of a prepared query with their weights. A word in no segment keeps its full weight: what it
-    asks for is not there."""
-    terms = []
-    for word in dict.fromkeys(words):
-        exact = frequency(word)
-        kin = exact if word.isdigit() or len(word) < FAMILY else max(exact, family_frequency(family(word)))
-        terms.append(Term(word, idf(rows, exact), idf(rows, kin)))
-    return terms
-
-
-def find_words(terms: Sequence[Term], candidates: Sequence[Sequence[str]], mean_length: float) -> Found:
-    """Score candidates, given as lists of prepared words, against a query's terms."""
-    found, coverage = np.zeros(len(candidates)), np.zeros(len(candidates))
-    matched: list[tuple[str, ...]] = []
-    families: Mapping[str, float] = {family(term.word): term.family_idf for term in terms}
-    exact_sum = sum(term.idf for term in terms) or 1.0
-    family_sum = sum(families.values()) or 1.0
-    wanted = {term.word for term in terms}
-    starts = {start[:FAMILY] for start in families}
-    for number, every in enumerate(candidates):
-        words = [word for word in every if word[:FAMILY] in starts]  # all that the sums below can count
-        if not words:
-            matched.append(())
-            continue
-        soft = K1 * (1 - B + B * len(every) / max(mean_length, 1.0))
-        counts = Counter(word for word in words if word in wanted)
-        kin = Counter(start for start in map(family, words) if start in families)
-        hits = [term for term in terms if term.word in counts]
-        found[number] = (1 - FAMILY_SHARE) / exact_sum * sum(
-            term.idf * counts[term.word] / (counts[term.word] + soft) for term in hits
-        ) + FAMILY_SHARE / family_sum * sum(families[start] * count / (count + soft) for start, count in kin.items())
-        coverage[number] = (1 - FAMILY_SHARE) / exact_sum * sum(term.idf for term in hits)
-        coverage[number] += FAMILY_SHARE / family_sum * sum(families[start] for start in kin)
-        matched.append(
-            tuple(
-                term.word if term.word in counts else family(term.word) + "*"
-                for term in terms
-                if term.word in counts or family(term.word) in kin
-            )
-        )
-    return Found(found, coverage, matched)
-
-
-def mean_found(parts: Sequence[tuple[float, Found]]) -> Found:
-    """What several lists of words know of the same n candidates, as one: their mean by weight, and all terms."""
-    if len(parts) == 1:
-        return parts[0][1]
-    whole = sum(weight for weight, _ in parts)
-    found = sum((weight / whole * one.found for weight, one in parts), np.zeros(()))
-    coverage = sum((weight / whole * one.coverage for weight, one in parts), np.zeros(()))
-    every = zip(*(one.matched for _, one in parts), strict=True)
-    return Found(found, coverage, [tuple(dict.fromkeys(term for terms in each for term in terms)) for each in every])
 
 
 def view_spread(background: npt.NDArray[np.floating]) -> float:

@@ -15,8 +15,9 @@ from mmsearch.retrieval.picture_queries import seen_in
 from mmsearch.retrieval.query_building import build_query
 from mmsearch.retrieval.query_encoding import QueryEncoders
 from mmsearch.retrieval.ranking import DEFAULT_CUTOFF, FAINT
-from mmsearch.retrieval.signals import EncodedQuery, Scored, Words, score
+from mmsearch.retrieval.signals import EncodedQuery, Scored, score
 from mmsearch.retrieval.term_matching import placed, snippet, term_proximity
+from mmsearch.retrieval.word_scoring import Words
 from mmsearch.store.snapshot import Place, Snapshot
 from mmsearch.types import Locator
 

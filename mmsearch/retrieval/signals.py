@@ -2,45 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from functools import cache
 from typing import TYPE_CHECKING
 
 from mmsearch.retrieval.cross_language import SCALES, background_languages, foreign, standardise_by_language
 from mmsearch.retrieval.languages import language_of
-from mmsearch.retrieval.query_parsing import Parsed, candidate_expression, folded, identifiers, stands_in
+from mmsearch.retrieval.literals import exact_share, identifiers
+from mmsearch.retrieval.query_parsing import Parsed
 from mmsearch.retrieval.ranking import (
     HALF,
     PRIOR_MEAN,
     Offset,
     Ranking,
-    Term,
     ViewScores,
-    find_words,
     fuse,
     identical_media,
-    mean_found,
-    query_terms,
     standardise,
     standardise_across,
     view_offset,
     view_spread,
 )
+from mmsearch.retrieval.word_scoring import Words, find_words, mean_found
 from mmsearch.store.snapshot import Snapshot
 from mmsearch.store.spaces import SpaceRow
-from mmsearch.store.vocabulary import NAMES, WORDS, Vocabulary, quoted
+from mmsearch.store.vocabulary import Vocabulary, quoted
 from mmsearch.types import View
 
 if TYPE_CHECKING:
     import numpy as np
 
 POOL = 300  # candidates that each signal finds
-INEXACT = 0.8  # of an identifier whose words stand there with other punctuation between them
 MOST_OTHERS = 100  # embeddings of the query's modality by which a comparison across modalities is calibrated
 LEAST_COVERAGE = 0.01  # the least factor of a query part's weight, where the model knows none of its tokens
 MOST_HIDDEN = 3_000  # further candidates, in place of those that are excluded
-MOST_TERMS = 64  # the rarest words of a long query; the others cost time without effect on the ranking
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -100,23 +95,6 @@ class Scored:
     weights: dict[str, float] = field(default_factory=dict)  # information of each query word
 
 
-class Words:
-    """The words signal of a snapshot, with what it needs to know of a query's terms."""
-
-    def __init__(self, snapshot: Snapshot, words: Sequence[str]) -> None:
-        self.table = Vocabulary(snapshot.connection, WORDS, snapshot.filtered)
-        self.names = Vocabulary(snapshot.connection, NAMES, snapshot.filtered)
-        self.filtered = snapshot.filtered
-        self.frequency: Callable[[str], int] = cache(self.table.frequency)
-        every = query_terms(words, self.table.rows, self.frequency, cache(self.table.family_frequency))
-        self.terms: list[Term] = sorted(every, key=lambda term: -term.idf)[:MOST_TERMS]
-
-    def expression(self) -> str:
-        """The FTS5 expression that brings up candidates: any of the rarer words or their families."""
-        rare = self.table.rare([term.word for term in self.terms], self.frequency)
-        return candidate_expression(rare, self.frequency, bounded=not self.filtered)
-
-
 def score(snapshot: Snapshot, encoded: EncodedQuery, words: Words, extra: Sequence[int] = ()) -> Scored:
     """Find the candidates of every signal (and `extra` segments), and score all of them by all signals."""
     import numpy as np
@@ -143,7 +121,7 @@ def score(snapshot: Snapshot, encoded: EncodedQuery, words: Words, extra: Sequen
     whole = sum(weight for weight, _ in wanted) or 1.0
     against = [(-w / whole, find_words(part.terms, texts, length)) for w, part in parts if w < 0]
     penalty = sum((w * one.found for w, one in against), np.zeros(len(ids))) if against else None
-    exact = _exact(snapshot, words, runs, dict(zip(ids, texts, strict=True))) if runs else None
+    exact = exact_share(snapshot, words, runs, dict(zip(ids, texts, strict=True))) if runs else None
     if found is not None:
         raw["words"] = [float(value) if own else None for value, own in zip(found.found, has_words, strict=True)]
     for name, values in (("exact", exact), ("minus", penalty)):
@@ -182,30 +160,6 @@ def _candidates(snapshot: Snapshot, encoded: EncodedQuery, wanted: Sequence[Word
     for vector in (vector for vector in encoded.vectors if vector.weight > 0):
         ids += [i for i, _ in snapshot.nearest(vector.space.id, vector.view, vector.vector, pool)]
     return ids
-
-
-def _exact(snapshot: Snapshot, words: Words, runs: Mapping[str, str], texts: Mapping[int, list[str]]) -> np.ndarray:
-    """The share of the query's information that lies in identifiers which a candidate holds, float64 (n,) in 0..1; a
-    little less where the words are there, but other signs between them."""
-    import numpy as np
-
-    known = {term.word: term.idf for term in words.terms}
-    whole = sum(known.values()) or 1.0
-    joined = {i: f" {' '.join(text)} " for i, text in texts.items()}
-    holding = {i: [run for run in runs if f" {run} " in text] for i, text in joined.items()}
-    places = snapshot.places([i for i, held in holding.items() if held])
-    share = np.zeros(len(texts))
-    for number, (segment_id, held) in enumerate(holding.items()):
-        if held and (place := places.get(segment_id)):
-            shown = folded("\n".join([place.text, *(cue.text for _, cue in place.read)]))
-            counted: set[str] = set()
-            for run in held:
-                own = set(run.split()) - counted
-                counted |= own
-                share[number] += sum(known.get(word, 0.0) for word in own) * (
-                    1.0 if stands_in(runs[run], shown) else INEXACT
-                )
-    return share / whole
 
 
 def _admitted(table: Vocabulary, encoded: EncodedQuery, ids: list[int]) -> list[int]:

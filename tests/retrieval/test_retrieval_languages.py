@@ -10,7 +10,8 @@ import pytest
 from mmsearch.retrieval import cross_language
 from mmsearch.retrieval.cross_language import TextScale, foreign, standardise_by_language
 from mmsearch.retrieval.languages import FUNCTION_WORDS, language_of
-from mmsearch.retrieval.ranking import CAUTION, HALF, MANY, PRIOR_COUNT, Found, ViewScores, fuse
+from mmsearch.retrieval.ranking import CAUTION, HALF, MANY, PRIOR_COUNT, ViewScores, fuse
+from mmsearch.retrieval.word_scoring import Found
 from mmsearch.store.tokenization import tokens
 
 SENTENCES = json.loads((Path(__file__).parents[2] / "training" / "languages.json").read_text("utf-8"))

@@ -13,7 +13,6 @@ from mmsearch.retrieval.ranking import (
     PRIOR_COUNT,
     PRIOR_MEAN,
     UNIT,
-    Found,
     ViewScores,
     fuse,
     identical_media,
@@ -21,6 +20,7 @@ from mmsearch.retrieval.ranking import (
     standardise_across,
     view_spread,
 )
+from mmsearch.retrieval.word_scoring import Found
 
 
 def plain_strength(z: float | None) -> float:
