@@ -19,7 +19,7 @@ from mmsearch.retrieval.signals import EncodedQuery, Scored, score
 from mmsearch.retrieval.term_matching import placed, snippet, term_proximity
 from mmsearch.retrieval.word_scoring import Words
 from mmsearch.store.snapshot import Place, Snapshot
-from mmsearch.types import Locator
+from mmsearch.types import Locator, View
 
 MORE_PLACES = 4  # further places that a file's row names
 MANY = 10_000  # hits, where they are only counted
@@ -234,14 +234,17 @@ def _hit(
     own = [row.at for row in group[1:] if row.at is not None and row.asset_id == best.asset_id]
     more = tuple(places[scored.segments[at]].locator for at in own)
     shows = seen.get(place.segment_id, ())
+    view = max(signals, key=lambda signal: (signal.name != "rerank", signal.contribution)).name if signals else ""
+    by_sight = view.endswith(f":{View.IMAGE}") and not scored.terms[best.at]
+    words = "" if shows and by_sight else snippet(place, weights)
     return Hit(
         rank=number,
         score=best.score,
         path=path,
         kind=place.kind,
-        view=max(signals, key=lambda signal: (signal.name != "rerank", signal.contribution)).name if signals else "",
+        view=view,
         locator=placed(place, weights),
-        snippet=snippet(place, weights) or (f"seen: {', '.join(shows)}" if shows else ""),
+        snippet=words or (f"seen: {', '.join(shows)}" if shows else ""),
         signals=signals,
         segment_id=place.segment_id,
         same=same,
@@ -257,7 +260,7 @@ def _signals(row: _Row, scored: Scored, ranked: Mapping[str, Sequence[float]]) -
     signals = []
     for name, parts in scored.ranking.contributions.items():
         raw, calibrated = scored.raw[name][row.at], scored.calibrated[name][row.at]
-        if raw is None or calibrated is None:
+        if raw is None or calibrated is None or (name == "words" and raw == 0.0):
             continue
         rank = 1 + len(ranked[name]) - bisect_right(ranked[name], raw)
         terms = {"words": scored.terms, "minus": scored.unwanted}.get(name, {row.at: ()})[row.at]

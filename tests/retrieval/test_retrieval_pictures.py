@@ -1,5 +1,6 @@
 """Photos without words are found by what they show, among texts that hold the query's words, and say what is seen."""
 
+import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -101,6 +102,19 @@ def test_a_hit_without_words_says_what_is_seen(index: Path, capsys: pytest.Captu
     table.write_hits([green], explain=True)
     assert "seen: photo, golden retriever" in capsys.readouterr().out
     assert hits[b"2.png"].seen == ("photo", "tennis ball")
+
+
+def test_words_that_took_no_part_do_not_hide_what_is_seen(index: Path) -> None:
+    with sqlite3.connect(index / "catalogue.db") as catalogue:  # such as OCR reads in bark and gravel
+        catalogue.execute("UPDATE segments SET text = 'BEK 22 iji' WHERE text = ''")
+        catalogue.execute(
+            "INSERT INTO words_fts (rowid, words) SELECT id, 'bek 22 iji' FROM segments WHERE text = 'BEK 22 iji'"
+        )
+    for text, snippet in (("lighthouse", "seen: photo, golden retriever"), ("bek lighthouse", "BEK 22 iji")):
+        hits = {hit.path[-5:]: hit for hit in answer(index, text, min_score=0.0, all_segments=True).hits}
+        assert hits[b"1.png"].snippet == snippet
+        signals = {signal.name for signal in hits[b"1.png"].signals}
+        assert ("words" in signals) == (snippet == "BEK 22 iji")
 
 
 def test_words_of_a_hit_come_before_what_is_seen(index: Path) -> None:
