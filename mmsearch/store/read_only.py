@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sqlite3
 import tempfile
 from pathlib import Path
+from typing import TypeVar
 
 from mmsearch import trust
 from mmsearch.errors import DamagedIndex, IndexUnusable, UsageError
@@ -15,7 +17,30 @@ from mmsearch.store.lock import lock_holder
 
 _BUSY_S = 30.0
 _BLOCK = 1 << 20  # bytes
+_Connection = TypeVar("_Connection", bound=sqlite3.Connection)
 _LARGEST_COPY = 4 << 30  # bytes of a catalogue and its log together
+
+
+class _OwnReader(sqlite3.Connection):
+    """A connection to a catalogue of the user's own, in whose folder SQLite may keep its files."""
+
+    folder: IndexFolder | None = None
+
+    def close(self) -> None:
+        """Close the connection. SQLite removes an empty log and its shared memory when the last connection that may
+        write closes; readers may not, so one that may is closed after this one. It writes nothing: a log with commits
+        stays for the next run, since only a run marks what it moves into the catalogue."""
+        folder, self.folder = self.folder, None
+        last = None
+        if folder is not None and folder.signature(folder.log.name) is not None and not _has_unread_log(folder):
+            with contextlib.suppress(sqlite3.Error):
+                last = _checked(_opened(folder.catalogue, "rw"))
+        if last is not None and _has_unread_log(folder):  # of a run that has begun: closed first, it leaves the log
+            last.close()
+            last = None
+        super().close()
+        if last is not None:
+            last.close()
 
 
 def connected(folder: IndexFolder) -> sqlite3.Connection:
@@ -29,10 +54,12 @@ def connected(folder: IndexFolder) -> sqlite3.Connection:
     that is too large to be copied.
     """
     if not _is_made_here(folder) and not lock_holder(folder):
-        return _copied(folder) if _has_unread_log(folder) else _checked(_opened(folder.catalogue, "&immutable=1"))
-    connection = _opened(folder.catalogue)
+        return _copied(folder) if _has_unread_log(folder) else _checked(_opened(folder.catalogue, "ro&immutable=1"))
+    connection = _opened(folder.catalogue, factory=_OwnReader)
     try:
-        return _checked(connection)
+        connection = _checked(connection)
+        connection.folder = folder
+        return connection
     except sqlite3.OperationalError as error:
         if not (getattr(error, "sqlite_errorname", None) or "").startswith(("SQLITE_CANTOPEN", "SQLITE_READONLY")):
             raise
@@ -41,15 +68,17 @@ def connected(folder: IndexFolder) -> sqlite3.Connection:
             f"The index {folder.path} is on a read-only medium and its last run was not completed there.",
             "Copy the folder to a place where you can write, and query it there.",
         )
-    return _checked(_opened(folder.catalogue, "&immutable=1"))
+    return _checked(_opened(folder.catalogue, "ro&immutable=1"))
 
 
-def _opened(catalogue: Path, more: str = "") -> sqlite3.Connection:
-    uri = f"{catalogue.absolute().as_uri()}?mode=ro{more}"
-    return sqlite3.connect(uri, uri=True, isolation_level=None, timeout=_BUSY_S, check_same_thread=False)
+def _opened(catalogue: Path, mode: str = "ro", factory: type[_Connection] = sqlite3.Connection) -> _Connection:
+    uri = f"{catalogue.absolute().as_uri()}?mode={mode}"
+    return sqlite3.connect(
+        uri, uri=True, isolation_level=None, timeout=_BUSY_S, check_same_thread=False, factory=factory
+    )
 
 
-def _checked(connection: sqlite3.Connection) -> sqlite3.Connection:
+def _checked(connection: _Connection) -> _Connection:
     """The connection after its first read, with which SQLite opens the files; closed where that fails."""
     try:
         connection.execute("SELECT count(*) FROM sqlite_master").fetchone()

@@ -4,6 +4,8 @@ import contextlib
 import os
 import shutil
 import sqlite3
+import subprocess
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -15,6 +17,7 @@ from mmsearch import trust
 from mmsearch.cli.program import run as command
 from mmsearch.errors import ExtractionError, IndexUnusable
 from mmsearch.index import Index
+from mmsearch.indexing.adoption import adopt
 from mmsearch.query import Query
 from mmsearch.retrieval.ad_hoc_files import Files
 from mmsearch.retrieval.model_reranking import NotOpened, RerankMedia
@@ -179,3 +182,62 @@ def test_no_file_elsewhere_is_opened_on_the_desktop(
     assert command(["trust", "index"]) == 0
     assert command(asked) == 0
     assert started == [["/usr/bin/xdg-open", str(elsewhere)]]
+
+
+KILLED_WRITER = """\
+import os, signal, sqlite3, sys
+sqlite3.connect(sys.argv[1], isolation_level=None).execute("UPDATE meta SET value = 'from the log' WHERE key = 'id'")
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def catalogue_files(index: Path) -> set[str]:
+    return {path.name for path in index.iterdir() if path.name.startswith("catalogue.db")}
+
+
+@pytest.mark.parametrize("arguments", COMMANDS, ids=" ".join)
+def test_no_command_leaves_the_files_of_sqlite_in_an_index_of_ones_own(arguments: list[str], clone: Path) -> None:
+    adopt(clone / "index")
+    before = (clone / "index" / "catalogue.db").read_bytes()
+    assert command([*arguments, "--index", "./index"]) in (0, 1)
+    assert catalogue_files(clone / "index") == {"catalogue.db"}
+    assert (clone / "index" / "catalogue.db").read_bytes() == before
+
+
+def test_a_reader_leaves_a_log_with_commits_to_the_next_run(clone: Path) -> None:
+    index = clone / "index"
+    adopt(index)
+    with_log(index)
+    before = [(index / name).read_bytes() for name in ("catalogue.db", "catalogue.db-wal")]
+    catalogue.open_reader(IndexFolder(index)).close()
+    assert [(index / name).read_bytes() for name in ("catalogue.db", "catalogue.db-wal")] == before
+
+
+def test_a_log_that_a_run_fills_as_a_reader_closes_stays(clone: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = IndexFolder(clone / "index")
+    adopt(folder.path)
+    reader = catalogue.open_reader(folder)
+    opened = read_only._opened
+
+    def then_written(place: Path, mode: str = "ro", **more: Any) -> sqlite3.Connection:
+        connection = opened(place, mode, **more)
+        subprocess.run([sys.executable, "-c", KILLED_WRITER, str(place)], check=False)
+        logs.append(folder.log.read_bytes())
+        return connection
+
+    logs: list[bytes] = []
+    monkeypatch.setattr(read_only, "_opened", then_written)
+    before = folder.catalogue.read_bytes()
+    reader.close()
+    assert logs[0] and (folder.catalogue.read_bytes(), folder.log.read_bytes()) == (before, logs[0])
+
+
+def test_a_reader_beside_another_leaves_the_files_that_both_use(clone: Path) -> None:
+    folder = IndexFolder(clone / "index")
+    adopt(folder.path)
+    first, second = catalogue.open_reader(folder), catalogue.open_reader(folder)
+    first.close()
+    assert catalogue_files(folder.path) == {"catalogue.db", "catalogue.db-shm", "catalogue.db-wal"}
+    assert second.execute("SELECT count(*) FROM files").fetchone() == (2,)
+    second.close()
+    assert catalogue_files(folder.path) == {"catalogue.db"}
