@@ -35,20 +35,26 @@ SHOWN = 120  # characters of a name from a catalogue
 def spec_of(row: SpaceRow) -> ModelSpec:
     """The model that a space names, by its hub id or the absolute path of its folder: a folder of the working directory
     is never taken for a hub id."""
-    spec = resolve("builtin") if plain_name(row) == "builtin" else of_source(model_of(row))
+    spec = builtin.SPECS[plain_name(row)] if in_box(row) else of_source(model_of(row))
     text_space = row.recorded.get("text_space")
     return replace(spec, text_space=str(text_space)) if text_space in TEXT_SPACES.values() else spec
 
 
 def model_of(row: SpaceRow) -> str:
     """The hub id or the folder of a space's model."""
-    return str(row.recorded.get("model", row.name))
+    return str(row.recorded.get("model", plain_name(row)))
 
 
 def in_box(row: SpaceRow) -> bool:
-    """Whether a space's model comes with mmsearch, which verifies it by hash: it needs no grant."""
-    spec = spec_of(row)
-    return builtin.is_builtin(spec.name) and not os.path.isabs(spec.source)
+    """Whether a space's model comes with mmsearch, which verifies it by hash: it needs no grant. Its name and its model
+    must agree, so that no message names a model that is not the one that is loaded."""
+    name = plain_name(row)
+    return builtin.is_builtin(name) and model_of(row) in (name, builtin.SPECS[name].source)
+
+
+def shown_name(row: SpaceRow) -> str:
+    """The name of the model that is loaded for a space, cut to `SHOWN` characters."""
+    return shortened(spec_of(row).name)
 
 
 def grant_of(folder: IndexFolder, connection: sqlite3.Connection, row: SpaceRow) -> Grant | None:
@@ -138,9 +144,9 @@ def would_load(row: SpaceRow) -> str:
         return IN_BOX
     spec = spec_of(row)
     local = os.path.isabs(spec.source)
-    what = f"the local folder {_short(spec.source)}" if local else f"{_short(spec.source)} from the hub"
+    what = f"the local folder {shortened(spec.source)}" if local else f"{shortened(spec.source)} from the hub"
     options = row.recorded.get("options", {})
-    revision = f", revision {_short(str(options['revision']))}" if options.get("revision") else ""
+    revision = f", revision {shortened(str(options['revision']))}" if options.get("revision") else ""
     code = ", with code of its own" if asks_for_code(row) else ""
     return what + revision + code
 
@@ -160,7 +166,7 @@ def refusal(folder: IndexFolder, row: SpaceRow) -> UntrustedModel:
 
 def allow_hint(folder: IndexFolder, row: SpaceRow) -> str:
     """The command that allows a space's model."""
-    code = f" --trust-remote-code {shlex.quote(_short(model_of(row)))}" if asks_for_code(row) else ""
+    code = f" --trust-remote-code {shlex.quote(shortened(model_of(row)))}" if asks_for_code(row) else ""
     return f"If you know where the index is from: mmsearch trust {shlex.quote(str(folder.path))}{code}"
 
 
@@ -172,7 +178,7 @@ def leave_out(folder: IndexFolder, snapshot: Snapshot) -> list[str]:
         if not in_box(row) and grant_of(folder, snapshot.connection, row) is None:
             hidden.add(row.id)
             if snapshot.holds(row.id):
-                name = _short(plain_name(row))
+                name = shortened(plain_name(row))
                 notes.append(
                     f"The model {name} was left out: you never allowed it for this index"
                     f" ({would_load(row)}). {allow_hint(folder, row)}"
@@ -181,5 +187,6 @@ def leave_out(folder: IndexFolder, snapshot: Snapshot) -> list[str]:
     return notes
 
 
-def _short(text: str) -> str:
+def shortened(text: str) -> str:
+    """A name from a catalogue, of `SHOWN` characters at most."""
     return text if len(text) <= SHOWN else text[: SHOWN - 1] + "…"

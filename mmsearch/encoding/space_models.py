@@ -8,7 +8,7 @@ from mmsearch.config import Settings
 from mmsearch.encoding import grants as granting
 from mmsearch.errors import ModelMismatch, UntrustedModel
 from mmsearch.models.model_options import ModelOptions
-from mmsearch.store.spaces import SpaceRow, plain_name
+from mmsearch.store.spaces import SpaceRow
 from mmsearch.trust import Grant
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def model_options(row: SpaceRow, grant: Grant | None, here: ModelOptions) -> Mod
         return here
     if grant is None:
         raise UntrustedModel(
-            f"The model {plain_name(row)} was never allowed for this index, so it is not loaded.",
+            f"The model {granting.shown_name(row)} was never allowed for this index, so it is not loaded.",
             "`mmsearch trust DIR` shows what an index would load, and allows it.",
         )
     return granting.granted_options(grant, here)
@@ -52,7 +52,7 @@ def check_identity(row: SpaceRow, now: dict[str, Any]) -> None:
     difference = differs(row.fingerprint, now)
     if difference:
         raise ModelMismatch(
-            f"The model {plain_name(row)} is not the one this index was made with: its {difference}.",
+            f"The model {granting.shown_name(row)} is not the one this index was made with: its {difference}.",
             "Go on with the mmsearch and the model that made it, make its spaces anew (--rebuild), or another index"
             " (--index NAME).",
         )

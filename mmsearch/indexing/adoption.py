@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mmsearch import trust
-from mmsearch.encoding.grants import IN_BOX, as_recorded, coded, in_box, spec_of, would_load
+from mmsearch.encoding.grants import IN_BOX, as_recorded, coded, in_box, shortened, spec_of, would_load
 from mmsearch.errors import IndexUnusable, UntrustedIndex
 from mmsearch.store.catalogue import open_reader, transaction, translate_sqlite_errors
 from mmsearch.store.layout import IndexFolder
@@ -80,7 +80,7 @@ def describe(folder: Path) -> Described:
             _owner(folder),
             float(made) if isinstance(made, int | float) else None,
             tuple(root.path for root in roots(connection, place)),
-            tuple((plain_name(row), would_load(row)) for row in models),
+            tuple((shortened(plain_name(row)), would_load(row)) for row in models),
         )
 
 

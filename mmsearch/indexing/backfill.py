@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
+from mmsearch.encoding.grants import shown_name
 from mmsearch.encoding.jobs import Job, SpanMedia
 from mmsearch.encoding.pipeline import Pipeline, Workers
 from mmsearch.indexing.run_models import Models
@@ -79,7 +80,7 @@ class Backfill:
         left = len(spaces.lacking(self.connection, [row.id for row in rows]))
         self.tally.add("behind", number=left)
         if left and not self.stopped():
-            names = ", ".join(spaces.plain_name(row) for row in rows)
+            names = ", ".join(shown_name(row) for row in rows)
             what, it = ("1 file", "it") if left == 1 else (f"{left:,} files", "them")
             yield Remark(
                 f"{what} could not be opened for {names}; searches find {it} by what is there.",

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING
 
+from mmsearch.encoding.grants import shown_name
 from mmsearch.indexing.run_models import Models
 from mmsearch.run_record import Remark, StageProfile
 from mmsearch.store import ann, spaces
@@ -50,7 +51,7 @@ def swap(connection: sqlite3.Connection, folder: IndexFolder, stopped: Callable[
     built = spaces.spaces(connection, spaces.BUILDING)
     if built and not spaces.lacking(connection, [row.id for row in built]):
         spaces.swap(connection, folder)
-        yield Remark(f"The rebuilt index is in use: {', '.join(spaces.plain_name(row) for row in built)}.")
+        yield Remark(f"The rebuilt index is in use: {', '.join(shown_name(row) for row in built)}.")
     for _ in spaces.remove_leaving(connection, folder):
         yield None
         if stopped():

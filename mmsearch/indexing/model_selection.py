@@ -163,7 +163,7 @@ def open_models(folder: IndexFolder, connection: sqlite3.Connection, settings: S
             said += _registered(folder, ensure_id(connection), held)
     building = spaces(connection, rows_of.BUILDING)
     if building and not settings.rebuild:
-        names = ", ".join(rows_of.plain_name(row) for row in building)
+        names = ", ".join(granting.shown_name(row) for row in building)
         said.append(Remark(f"The rebuild with {names} goes on; searches use the old spaces until it is done."))
     filled, remarks = picture_spaces.fillable(building or spaces(connection))
     said += remarks

@@ -14,7 +14,7 @@ from mmsearch.encoding.space_models import check_identity, load_embedder, model_
 from mmsearch.models.device import further_devices
 from mmsearch.models.model_options import ModelOptions
 from mmsearch.run_record import Remark
-from mmsearch.store.spaces import SpaceRow, plain_name
+from mmsearch.store.spaces import SpaceRow
 from mmsearch.trust import Grant
 from mmsearch.types import Needs, View
 
@@ -81,7 +81,7 @@ class Models:
     def _replicas(self, row: SpaceRow) -> tuple[Embedder, ...]:
         """The embedder of a space, and the same model on each further GPU where no certain device was asked for."""
         if row.id not in self._loaded:
-            self.waits_for = f"loading {plain_name(row)}"
+            self.waits_for = f"loading {granting.shown_name(row)}"
             try:
                 self._load(row)
             finally:
@@ -99,13 +99,13 @@ class Models:
         self._loaded[row.id] = (first, *others)
         beside = f", and on {len(others)} more of this machine's GPUs" if others else ""
         if choice := first.describe_precision():
-            self._said.append(Remark(f"The model {plain_name(row)} computes in {choice}{beside}."))
+            self._said.append(Remark(f"The model {granting.shown_name(row)} computes in {choice}{beside}."))
         if View.TEXT in first.views:
             self._export(row)
 
     def _export(self, row: SpaceRow) -> None:
         """Have a query encoder in the user's cache where there is none, or none that works here."""
-        self.waits_for = f"exporting the query encoder of {plain_name(row)}"
+        self.waits_for = f"exporting the query encoder of {granting.shown_name(row)}"
         options = model_options(row, self._grants.get(row.id), ModelOptions())
         said = encoders.provide(row, self._loaded[row.id][0], granting.spec_of(row), options)
         self._said += [said] if said else []

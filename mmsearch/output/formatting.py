@@ -11,6 +11,7 @@ from mmsearch.types import Locator
 # a line, the bidirectional embeddings, overrides and isolates (they can make a name look like another), and surrogates
 # (bytes that are no UTF-8). Joiners and direction marks stay: Persian names and emoji need them.
 _UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
+_LONGEST_NAME = 120  # characters
 _SPACES = re.compile(r"\s+")
 
 
@@ -25,6 +26,12 @@ def _escape(match: re.Match[str]) -> str:
 def escaped(text: str) -> str:
     """`text` on one line, with every character escaped that could control a terminal."""
     return _UNSAFE.sub(_escape, text)
+
+
+def model_name(text: str) -> str:
+    """The name of a model, escaped, of 120 characters at most: it may be from the catalogue of an index of others."""
+    name = escaped(text)
+    return name if len(name) <= _LONGEST_NAME else name[: _LONGEST_NAME - 1] + "…"
 
 
 def display_path(path: bytes, base: bytes | None = None) -> str:

@@ -168,7 +168,7 @@ def _facts(progress: Progress) -> list[str]:
     if progress.failed:
         facts.append(f"{progress.failed:,} failed")
     if progress.waits_for:
-        facts.append(progress.waits_for)
+        facts.append(escaped(progress.waits_for))
     return facts
 
 

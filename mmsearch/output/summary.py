@@ -11,7 +11,7 @@ from typing import Any
 
 from mmsearch.index_status import Finding, FindingState, Status
 from mmsearch.output import text_layout
-from mmsearch.output.formatting import counted, duration, escaped, size, speech_left
+from mmsearch.output.formatting import counted, duration, escaped, model_name, size, speech_left
 from mmsearch.output.streams import width, write_lines
 from mmsearch.run_record import RunOutcome, RunRecord
 from mmsearch.types import ALL_FILES
@@ -162,10 +162,12 @@ def _found_by(status: Status) -> list[tuple[str, str]]:
     """The files that each signal finds, and the models."""
     lines = [("words", f"of files: {_by_kind(status.by_words)}")] if status.by_words else []
     for space in status.spaces:
-        set_ = "".join(f", {name.replace('_', ' ')} {escaped(str(value))}" for name, value in space.options.items())
+        set_ = "".join(
+            f", {model_name(name.replace('_', ' '))} {model_name(str(value))}" for name, value in space.options.items()
+        )
         being = ", being built beside the others" if space.state else ""
-        called = "" if space.name == space.model else f"{escaped(space.name)}: "
-        lines.append(("model", f"{called}{escaped(space.model)} ({space.dimension} dimensions{set_}{being})"))
+        called = "" if space.name == space.model else f"{model_name(space.name)}: "
+        lines.append(("model", f"{called}{model_name(space.model)} ({space.dimension} dimensions{set_}{being})"))
         for view, number in space.embeddings.items():
             finds = f" of files: {_by_kind(space.files[view])}" if space.files.get(view) else ""
             how = f"; {escaped(space.search[view])}" if view in space.search else ""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mmsearch.config import Settings
 from mmsearch.encoding import encoders
-from mmsearch.encoding.grants import grant_of, in_box, spec_of
+from mmsearch.encoding.grants import grant_of, in_box, shown_name, spec_of
 from mmsearch.encoding.space_models import check_identity, load_embedder, model_options
 from mmsearch.errors import MmsearchError, ModelUnavailable
 from mmsearch.index_status import Finding, FindingState
@@ -21,7 +21,7 @@ from mmsearch.query import RunOptions
 from mmsearch.store.catalogue import open_reader
 from mmsearch.store.layout import IndexFolder
 from mmsearch.store.snapshot import Snapshot
-from mmsearch.store.spaces import SpaceRow, plain_name
+from mmsearch.store.spaces import SpaceRow
 from mmsearch.trust import Grant
 from mmsearch.types import Extracted, Needs, View
 
@@ -93,7 +93,7 @@ class QueryEncoders:
             problem = error.sentence
         if options.query_encoder == "onnx":
             raise ModelUnavailable(
-                f"{row.name} can't answer without torch: {problem}",
+                f"{shown_name(row)} can't answer without torch: {problem}",
                 "Leave out `--query-encoder onnx`: the query then loads the model and makes its encoder again.",
             )
         return self._by_torch(row, text, options, remake)
@@ -157,9 +157,10 @@ class QueryEncoders:
         """Make the query encoder of a space again; returns a note."""
         options = model_options(row, self._grant(row), ModelOptions())
         failure = encoders.provide(row, embedder, spec_of(row), options)
+        loaded = f"{problem} {shown_name(row)} was loaded as a whole"
         if failure is not None:
-            return f"{problem} {row.name} was loaded as a whole instead. {failure.sentence} {failure.hint}".rstrip()
-        return f"{problem} {row.name} was loaded as a whole, and its query encoder made again: the next query is quick."
+            return f"{loaded} instead. {failure.sentence} {failure.hint}".rstrip()
+        return f"{loaded}, and its query encoder made again: the next query is quick."
 
     def _grant(self, row: SpaceRow) -> Grant | None:
         """The grant of a space's model; None for a built-in one, which needs none."""
@@ -236,7 +237,7 @@ def token_coverage(
 
 
 def _uninstructed(row: SpaceRow, options: RunOptions) -> tuple[str, ...]:
-    return (f"The model {row.name} takes no instruction: it searched without.",) if options.instruct else ()
+    return (f"The model {shown_name(row)} takes no instruction: it searched without.",) if options.instruct else ()
 
 
 def _query_settings(row: SpaceRow, settings: Settings) -> Settings:
@@ -280,7 +281,7 @@ def _wrong(snapshot: Snapshot, deep: bool) -> list[tuple[SpaceRow, str]]:
     """The spaces that hold something and take words, and whose encoder is not as it was written, with what is wrong."""
     rows = [row for row in snapshot.spaces() if snapshot.holds(row.id) and "text" in row.fingerprint]
     rows = [row for row in rows if in_box(row) or grant_of(snapshot.folder, snapshot.connection, row) is not None]
-    return [(row, f"{plain_name(row)}: {why}") for row in rows if (why := encoders.state(row, deep))]
+    return [(row, f"{shown_name(row)}: {why}") for row in rows if (why := encoders.state(row, deep))]
 
 
 def _made_again(folder: IndexFolder, snapshot: Snapshot, row: SpaceRow) -> str:
@@ -290,5 +291,5 @@ def _made_again(folder: IndexFolder, snapshot: Snapshot, row: SpaceRow) -> str:
         embedder = load_embedder(row, grant, Settings(device="cpu", dtype="float32"))
         said = encoders.provide(row, embedder, spec_of(row), model_options(row, grant, ModelOptions()))
     except MmsearchError as error:
-        return f"{plain_name(row)}: {error.sentence}"
-    return "" if said is None or not encoders.state(row) else f"{plain_name(row)}: {said.sentence}"
+        return f"{shown_name(row)}: {error.sentence}"
+    return "" if said is None or not encoders.state(row) else f"{shown_name(row)}: {said.sentence}"

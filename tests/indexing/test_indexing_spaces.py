@@ -64,7 +64,7 @@ def words(monkeypatch: pytest.MonkeyPatch) -> None:
     """The built-in model is one of words; all others are what they are."""
     load = run_models.load_embedder
     use_word_model(monkeypatch.setattr)
-    model = lambda row, *how: WordModel() if run_models.plain_name(row) == "builtin" else load(row, *how)  # noqa: E731
+    model = lambda row, *how: WordModel() if row.name == "builtin" else load(row, *how)  # noqa: E731
     monkeypatch.setattr(run_models, "load_embedder", model)
 
 

@@ -59,7 +59,7 @@ def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     use_random_encoder(monkeypatch.setattr)
 
     def model(row: SpaceRow, *how: Any) -> Any:
-        return WordModel() if run_models.plain_name(row) == "builtin" else load(row, *how)
+        return WordModel() if row.name == "builtin" else load(row, *how)
 
     monkeypatch.setattr(run_models, "load_embedder", model)
     monkeypatch.setattr("mmsearch.retrieval.query_encoding.load_embedder", model)

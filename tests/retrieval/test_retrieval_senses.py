@@ -44,7 +44,7 @@ def senses_here(weights: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None
     """The built-in text model is one of words, the image encoder has random weights, the rest is what it is."""
     load = run_models.load_embedder
     use_word_model(monkeypatch.setattr)
-    model = lambda row, *how: WordModel() if run_models.plain_name(row) == "builtin" else load(row, *how)  # noqa: E731
+    model = lambda row, *how: WordModel() if row.name == "builtin" else load(row, *how)  # noqa: E731
     monkeypatch.setattr(run_models, "load_embedder", model)
     monkeypatch.setattr("mmsearch.retrieval.query_encoding.load_embedder", model)
     use_random_encoder(monkeypatch.setattr)

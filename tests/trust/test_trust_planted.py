@@ -485,3 +485,23 @@ def test_a_space_that_makes_no_sense_is_damage_and_no_bug(
         assert command(words) == 3
     message = said(capsys)
     assert "makes no sense" in message or "is damaged" in message
+
+
+def test_a_planted_name_is_never_told_as_the_model_that_is_loaded(
+    clone: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    index = clone / ".mmsearch"
+    (index / "catalogue.sums").unlink(missing_ok=True)  # else the change is told as damage
+    with contextlib.closing(sqlite3.connect(index / "catalogue.db")) as one, one:
+        one.execute("UPDATE spaces SET name = ?", ("/tmp/evil\x1b[2J" + "x" * 9000,))
+    monkeypatch.chdir(clone)
+    (clone / "more.txt").write_text("The ferry is late.")
+    assert command(["index", ".", "--index", "./.mmsearch", "--no-ocr", "--workers", "1"]) == 3
+    assert command(["query", "ferry", "--index", "./.mmsearch"]) == 0
+    out = capsys.readouterr()
+    told = out.out + out.err
+    assert "\x1b" not in told and "loading /tmp" not in told and "computes in" not in told
+    assert "The model /tmp/evil\\x1b[2Jxxx" in told and "x" * 200 not in told
+    assert command(["status", "--index", "./.mmsearch"]) == 0
+    shown = capsys.readouterr().out
+    assert "\x1b" not in shown and "x" * 200 not in shown
