@@ -34,8 +34,10 @@ class _OwnReader(sqlite3.Connection):
         last = None
         if folder is not None and folder.signature(folder.log.name) is not None and not _has_unread_log(folder):
             with contextlib.suppress(sqlite3.Error):
-                last = _checked(_opened(folder.catalogue, "rw"))
-        if last is not None and _has_unread_log(folder):  # of a run that has begun: closed first, it leaves the log
+                last = _checked(_opened(folder.catalogue, sqlite3.Connection, "rw"))
+        if (
+            folder is not None and last is not None and _has_unread_log(folder)
+        ):  # of a run that has begun: closed first, it leaves the log
             last.close()
             last = None
         super().close()
@@ -54,8 +56,8 @@ def connected(folder: IndexFolder) -> sqlite3.Connection:
     that is too large to be copied.
     """
     if not _is_made_here(folder) and not lock_holder(folder):
-        return _copied(folder) if _has_unread_log(folder) else _checked(_opened(folder.catalogue, "ro&immutable=1"))
-    connection = _opened(folder.catalogue, factory=_OwnReader)
+        return _copied(folder) if _has_unread_log(folder) else _checked(_immutable(folder.catalogue))
+    connection = _opened(folder.catalogue, _OwnReader)
     try:
         connection = _checked(connection)
         connection.folder = folder
@@ -68,14 +70,18 @@ def connected(folder: IndexFolder) -> sqlite3.Connection:
             f"The index {folder.path} is on a read-only medium and its last run was not completed there.",
             "Copy the folder to a place where you can write, and query it there.",
         )
-    return _checked(_opened(folder.catalogue, "ro&immutable=1"))
+    return _checked(_immutable(folder.catalogue))
 
 
-def _opened(catalogue: Path, mode: str = "ro", factory: type[_Connection] = sqlite3.Connection) -> _Connection:
+def _opened(catalogue: Path, factory: type[_Connection], mode: str = "ro") -> _Connection:
     uri = f"{catalogue.absolute().as_uri()}?mode={mode}"
     return sqlite3.connect(
         uri, uri=True, isolation_level=None, timeout=_BUSY_S, check_same_thread=False, factory=factory
     )
+
+
+def _immutable(catalogue: Path) -> sqlite3.Connection:
+    return _opened(catalogue, sqlite3.Connection, "ro&immutable=1")
 
 
 def _checked(connection: _Connection) -> _Connection:
@@ -120,7 +126,7 @@ def _copied(folder: IndexFolder) -> sqlite3.Connection:
             _copy(log, Path(name) / folder.log.name)
         finally:
             os.close(log)
-        return _checked(_opened(Path(name) / folder.catalogue.name))
+        return _checked(_opened(Path(name) / folder.catalogue.name, sqlite3.Connection))
 
 
 def _copy(source: int, target: Path) -> None:

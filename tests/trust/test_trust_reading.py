@@ -219,8 +219,8 @@ def test_a_log_that_a_run_fills_as_a_reader_closes_stays(clone: Path, monkeypatc
     reader = catalogue.open_reader(folder)
     opened = read_only._opened
 
-    def then_written(place: Path, mode: str = "ro", **more: Any) -> sqlite3.Connection:
-        connection = opened(place, mode, **more)
+    def then_written(place: Path, factory: type[sqlite3.Connection], mode: str = "ro") -> sqlite3.Connection:
+        connection = opened(place, factory, mode)
         subprocess.run([sys.executable, "-c", KILLED_WRITER, str(place)], check=False)
         logs.append(folder.log.read_bytes())
         return connection
