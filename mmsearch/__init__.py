@@ -9,7 +9,29 @@ with Index.open("my.index") as index:
         print(hit.path, hit.locator.fragment(), hit.score)
 """
 
-from mmsearch import telemetry
+import _signal  # what `signal` is made of: built in, while `signal` takes milliseconds to import
+import sys
+
+
+def restore_default_interrupt() -> None:
+    """Restore the default action of SIGINT, so that it ends the process without a traceback while the program starts
+    and exits. A SIGINT that the parent process ignores stays ignored."""
+    if _signal.getsignal(_signal.SIGINT) != _signal.SIG_IGN:
+        _signal.signal(_signal.SIGINT, _signal.SIG_DFL)
+
+
+def is_program() -> bool:
+    """Whether this process was started as `mmsearch` or `python -m mmsearch`, and not as a user of the library."""
+    started = sys.argv[0] if sys.argv else ""
+    if started == "-m" and "-m" in sys.orig_argv:  # Python imports the package of the module that it is to run
+        return sys.orig_argv[sys.orig_argv.index("-m") + 1] == "mmsearch"
+    return started.rpartition("/")[2] == "mmsearch"
+
+
+if is_program():  # before anything else is imported; a program that uses the library keeps its own handler
+    restore_default_interrupt()
+
+from mmsearch import telemetry  # noqa: E402
 
 TYPE_CHECKING = False  # that of `typing`, whose import would take longer than all of this
 if TYPE_CHECKING:

@@ -1,13 +1,15 @@
 """The command line: parse, call `Index`, hand to `output`."""
 
-TYPE_CHECKING = False  # that of `typing`: nothing is imported before `main` has taken care of Ctrl-C
+from mmsearch import restore_default_interrupt
+
+TYPE_CHECKING = False  # that of `typing`: nothing else is imported before `main` has taken care of Ctrl-C
 if TYPE_CHECKING:
     from typing import NoReturn
 
 
 def main() -> "NoReturn":
     """The `mmsearch` command."""
-    _restore_default_interrupt()
+    restore_default_interrupt()
     import sys
 
     from mmsearch.cli.exit_codes import INTERRUPTED
@@ -18,19 +20,10 @@ def main() -> "NoReturn":
         code = run(sys.argv[1:])
         if code == INTERRUPTED:
             code = stop.exit_code
-    _restore_default_interrupt()
+    restore_default_interrupt()
     if stop.signal is not None or _has_running_stage():
         _exit_at_once(code)
     sys.exit(code)
-
-
-def _restore_default_interrupt() -> None:
-    """Restore the default action of SIGINT, so that it ends the process without a traceback while the program starts
-    and exits. A SIGINT that the parent process ignores stays ignored."""
-    import _signal  # what `signal` is made of: built in, while `signal` takes milliseconds to import
-
-    if _signal.getsignal(_signal.SIGINT) != _signal.SIG_IGN:
-        _signal.signal(_signal.SIGINT, _signal.SIG_DFL)
 
 
 def _has_running_stage() -> bool:

@@ -109,6 +109,36 @@ def test_ctrl_c_before_anything_is_imported_ends_the_program_without_a_traceback
     assert set(done.stdout.split()) <= {"__future__"}
 
 
+AT_ONCE = """
+import os, signal, sys
+class Interrupt:
+    def find_spec(self, name, path=None, target=None):
+        if name.startswith("mmsearch."):
+            os.kill(os.getpid(), signal.SIGINT)
+sys.meta_path.insert(0, Interrupt())
+"""
+
+
+@pytest.mark.parametrize("how", ["module", "script", "library"])
+def test_ctrl_c_as_the_package_is_imported_ends_the_program_without_a_traceback(how: str, tmp_path: Path) -> None:
+    """The library leaves the interrupts of the program that uses it alone."""
+    (tmp_path / "sitecustomize.py").write_text(AT_ONCE)
+    names = {"script": "mmsearch", "library": "app.py"}
+    started = ["-m", "mmsearch"] if how == "module" else [str(tmp_path / names[how])]
+    for name in names.values():
+        (tmp_path / name).write_text("import sys\nfrom mmsearch.cli import main\nsys.exit(main())\n")
+    path = os.pathsep.join([str(tmp_path), str(Path(__file__).parents[2])])
+    done = subprocess.run(
+        [sys.executable, *started, "--version"],
+        env={**os.environ, "PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == -signal.SIGINT and done.stdout == ""
+    assert ("KeyboardInterrupt" in done.stderr) == (how == "library")
+
+
 def test_a_ctrl_c_that_the_parent_ignores_stays_ignored() -> None:
     code = "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)\n" + INTERRUPTED.replace("status", "--version")
     done = subprocess.run([sys.executable, "-c", code, "--version"], capture_output=True, text=True, timeout=60)
