@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 
 from mmsearch.cli.locations import absolute
-from mmsearch.cli.option_values import byte_count, page_count, range_ends, seconds, timestamp
+from mmsearch.cli.option_values import byte_count, page_count, period, range_ends, seconds
 from mmsearch.errors import UsageError
 from mmsearch.query import Filter
 from mmsearch.types import Kind, chosen
@@ -23,19 +23,27 @@ def build_filter(
     min_duration: str | None = None,
     max_duration: str | None = None,
     pages: str | None = None,
+    near: str | None = None,
 ) -> Filter:
     """The filter of these option values. Raises `UsageError` for a value that can't be parsed, and for a range whose
     end lies before its start."""
     low_size, high_size = range_ends(size) if size else (None, None)
     low_pages, high_pages = range_ends(pages) if pages else (None, None)
+    languages = [language.strip().lower() for language in languages or ()]
+    within_time = period(near, "--near", languages) if near else None
+    begins = [period(since, "--since", languages).begin] if since else []
+    ends = [period(before, "--before", languages).begin] if before else []
+    if within_time is not None:
+        begins.append(within_time.start)
+        ends.append(within_time.end)
     where = Filter(
         kinds=tuple(_kind(kind) for kind in kinds or ()),
         within=tuple(_path_or_glob(path) for path in within or ()),
-        since=timestamp(since, "--since") if since else None,
-        before=timestamp(before, "--before") if before else None,
+        since=max(begins, default=None),
+        before=min(ends, default=None),
         min_bytes=byte_count(low_size, "--size") if low_size is not None else None,
         max_bytes=byte_count(high_size, "--size") if high_size is not None else None,
-        languages=tuple(language.strip().lower() for language in languages or ()),
+        languages=tuple(languages),
         min_duration_s=seconds(min_duration, "--min-duration") if min_duration else None,
         max_duration_s=seconds(max_duration, "--max-duration") if max_duration else None,
         min_pages=page_count(low_pages, "--pages") if low_pages is not None else None,

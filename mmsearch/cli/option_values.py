@@ -7,15 +7,15 @@ from __future__ import annotations
 
 import math
 import re
-from datetime import UTC, datetime, timedelta
+from collections.abc import Sequence
+from datetime import datetime
 
 from mmsearch.errors import UsageError
+from mmsearch.retrieval.date_parsing import DATE_HINT, Period, is_ambiguous, period_of
 
 _TIME_UNITS = {"s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0, "": 1.0}
 _LONGEST_S = 1e10  # three centuries
 _LONGEST_TEXT = 60  # characters of a number
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_FIRST_S = (datetime(1, 1, 1, tzinfo=UTC) - _EPOCH).total_seconds()  # no file is older
 _BYTE_UNITS = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4}
 
 
@@ -75,33 +75,17 @@ def page_count(text: str, option: str) -> int:
     return int(text)
 
 
-def timestamp(text: str, option: str, now: datetime | None = None) -> float:
-    """A point in time, in seconds since 1970: an ISO date or time (local time without an offset), a year, a month,
-    `today`, `yesterday`, or a duration before `now` (`7d`, `2w`)."""
-    now = now or datetime.now()
-    value = text.strip()
-    midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
-    if value.lower() in ("today", "yesterday"):
-        return (midnight - timedelta(days=value.lower() == "yesterday")).timestamp()
-    try:
-        if re.fullmatch(r"\d{4}(-\d\d)?", value):
-            return _since_epoch(datetime.fromisoformat(f"{value}-01-01"[:10]))
-        if re.match(r"\d{4}-\d\d-", value):
-            return _since_epoch(datetime.fromisoformat(value))
-    except ValueError:  # no such day
-        pass
-    if re.search(r"[smhdw]$|min$", value.lower()) and (ago := _duration(value)) is not None:
-        return max(now.timestamp() - ago, _FIRST_S)
-    raise UsageError(f"{option} can't be {text!r}.", "Write 2024, 2024-05, 2024-05-31, 2024-05-31T14:00, today or 7d.")
-
-
-def _since_epoch(moment: datetime) -> float:
-    """A moment in seconds since 1970. The local time of the first and the last days of the calendar is not known to the
-    system: UTC stands in for it."""
-    try:
-        return moment.timestamp()
-    except (ValueError, OverflowError, OSError):
-        return (moment.replace(tzinfo=UTC) - _EPOCH).total_seconds()
+def period(text: str, option: str, languages: Sequence[str] = (), now: datetime | None = None) -> Period:
+    """The time that a date means: an ISO date or time, a year, a month, a duration before `now` (`7d`), or words such
+    as `last summer`, in any of the `languages` (codes, tried first) or the usual ones."""
+    found = period_of(text, now, languages)
+    if found is not None:
+        return found
+    if is_ambiguous(text):
+        raise UsageError(
+            f"{option} can't be {text!r}: it could be either of two days.", "Write 2024-05-31 or 31 May 2024."
+        )
+    raise UsageError(f"{option} can't be {text!r}: that is no date.", DATE_HINT)
 
 
 def finite(value: float | None, option: str) -> float | None:

@@ -79,8 +79,15 @@ Within = Annotated[
     list[str] | None,
     typer.Option("--in", metavar="PATH|GLOB", help="Only files at or below PATH, or whose path matches. Repeatable."),
 ]
-Since = Annotated[str | None, typer.Option("--since", metavar="WHEN", help="Changed at or after 2024-05, 7d, 2w ...")]
-Before = Annotated[str | None, typer.Option("--before", metavar="WHEN", help="Changed before 2024-05-31, 3h ...")]
+Since = Annotated[
+    str | None, typer.Option("--since", metavar="WHEN", help="Changed at or after 2024-05, 7d, 'last summer' ...")
+]
+Before = Annotated[
+    str | None, typer.Option("--before", metavar="WHEN", help="Changed before 2024-05-31, 3h, 'march 2024' ...")
+]
+Near = Annotated[
+    str | None, typer.Option("--near", metavar="WHEN", help="Changed in 2024-05, 'last summer', 'Q3 2023' ...")
+]
 Size = Annotated[
     str | None, typer.Option("--size", metavar="RANGE", help="+1M: at least; -10k: at most; 1M..5M: between.")
 ]

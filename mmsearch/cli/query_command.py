@@ -73,6 +73,7 @@ def query(
     within: options.Within = None,
     since: options.Since = None,
     before: options.Before = None,
+    near: options.Near = None,
     size: options.Size = None,
     lang: options.Languages = None,
     min_duration: options.MinDuration = None,
@@ -119,7 +120,9 @@ def query(
     )
     # With --queries-from, -0 is about the queries too: lists of paths could not be assigned to their queries.
     format = options.list_format(format, null and queries_from is None)
-    where = filter_options.build_filter(kind, within, since, before, size, lang, min_duration, max_duration, pages)
+    where = filter_options.build_filter(
+        kind, within, since, before, size, lang, min_duration, max_duration, pages, near
+    )
     one = Query(
         like=tuple(query_parts.like_part(typed) for typed in like or ()),
         minus=tuple(query_parts.minus_part(typed) for typed in minus or ()),

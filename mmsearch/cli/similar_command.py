@@ -26,6 +26,7 @@ def similar(
     within: options.Within = None,
     since: options.Since = None,
     before: options.Before = None,
+    near: options.Near = None,
     size: options.Size = None,
     lang: options.Languages = None,
     min_duration: options.MinDuration = None,
@@ -51,7 +52,9 @@ def similar(
         all_segments=all_segments,
         fold=not no_fold,
         min_score=option_values.finite(min_score, "--min-score"),
-        where=filter_options.build_filter(kind, within, since, before, size, lang, min_duration, max_duration, pages),
+        where=filter_options.build_filter(
+            kind, within, since, before, size, lang, min_duration, max_duration, pages, near
+        ),
     )
     from mmsearch.index import Index
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mmsearch.cli import desktop_open, filter_options, locations, option_values, query_parts
@@ -63,7 +63,7 @@ def test_sizes(text: str, value: int) -> None:
     ],
 )
 def test_moments(text: str, value: datetime) -> None:
-    assert option_values.timestamp(text, "--since", NOW) == value.timestamp()
+    assert option_values.period(text, "--since", now=NOW).begin == value.timestamp()
 
 
 @pytest.mark.parametrize(
@@ -77,14 +77,36 @@ def test_moments(text: str, value: datetime) -> None:
     ],
 )
 def test_moments_at_the_ends_of_the_calendar_are_right_to_a_day(text: str, value: datetime) -> None:
-    found = option_values.timestamp(text, "--since", NOW)
+    found = option_values.period(text, "--since", now=NOW).begin
     assert abs(found - (value - datetime(1970, 1, 1, tzinfo=UTC)).total_seconds()) <= 86400
 
 
 @pytest.mark.parametrize("text", ["0000", "0000-01-01", "2024-02-30", "10000-01-01", "1" * 61 + "d", "-5d"])
 def test_what_is_no_moment_is_refused(text: str) -> None:
     with pytest.raises(UsageError, match="--since can't be"):
-        option_values.timestamp(text, "--since", NOW)
+        option_values.period(text, "--since", now=NOW)
+
+
+def test_a_date_that_is_none_is_named_and_a_day_that_could_be_two_is_not_guessed() -> None:
+    for text, sentence in (
+        ("when we met", "--near can't be 'when we met': that is no date."),
+        ("3/4/2024", "--near can't be '3/4/2024': it could be either of two days."),
+    ):
+        with pytest.raises(UsageError) as caught:
+            filter_options.build_filter(near=text)
+        assert caught.value.sentence == sentence and "2024-05-31" in caught.value.hint
+
+
+def test_dates_narrow_each_other() -> None:
+    where = filter_options.build_filter(since="2024-03-10", near="march 2024")
+    assert where == Filter(since=datetime(2024, 3, 10).timestamp(), before=datetime(2024, 4, 1).timestamp())
+    with pytest.raises(UsageError, match="No file can match"):
+        filter_options.build_filter(before="2024-02", near="march 2024")
+
+
+def test_a_language_of_the_filter_is_one_of_the_dates() -> None:
+    where = filter_options.build_filter(near="maaliskuu 2024", languages=["fi"])
+    assert (where.since, where.before) == (datetime(2024, 3, 1).timestamp(), datetime(2024, 4, 1).timestamp())
 
 
 def test_a_duration_that_is_too_long_is_told_as_that() -> None:
@@ -101,9 +123,10 @@ def test_ranges(text: str, ends: tuple[str | None, str | None]) -> None:
     assert option_values.range_ends(text) == ends
 
 
+@settings(deadline=None)  # the first date in words loads dateparser
 @given(st.text(max_size=20) | st.from_regex(r"[+\-]?[0-9.:]{0,6}[a-zA-Z]{0,3}(\.\.[0-9kmg]{0,3})?", fullmatch=True))
 def test_any_words_have_a_meaning_or_are_refused(text: str) -> None:
-    for option in ("size", "pages", "since", "before", "min_duration", "max_duration"):
+    for option in ("size", "pages", "since", "near", "min_duration", "max_duration"):
         try:
             where = filter_options.build_filter(**{option: text})
         except UsageError as error:
