@@ -80,12 +80,15 @@ class Index:
         return update(_index_folder(folder).path, paths, settings, listed, command, stop)
 
     def search(self, query: Query, options: RunOptions = DEFAULT_OPTIONS) -> Answer:
-        """The best places for a query. Raises `UsageError` for a query that searches for nothing, a picture that is
-        none, a file that is not there or holds nothing to compare; `ModelUnavailable`, `ModelMismatch`; and as on
-        opening where the index has gone or was damaged since."""
+        """The best places for a query; of one that has only a filter, the files that pass it, newest first. Operators
+        in the text (`kind:image`) belong to the filter. Raises `UsageError` for a query that searches for nothing, an
+        operator whose value is none, a picture that is none, a file that is not there or holds nothing to compare;
+        `ModelUnavailable`, `ModelMismatch`; and as on opening where the index has gone or was damaged since."""
         from mmsearch.retrieval.query_encoding import QueryEncoders
+        from mmsearch.retrieval.query_operators import with_operators
         from mmsearch.retrieval.search import search
 
+        query = with_operators(query)
         with self._query(query.where) as snapshot:
             if self._encoders is None:
                 self._encoders = QueryEncoders(self.folder)

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 
 from mmsearch.config import Settings
 from mmsearch.errors import UsageError
-from mmsearch.types import FilePath, Locator
+from mmsearch.types import FilePath, Locator, chosen
 
 QUERY_ENCODERS = ("auto", "onnx", "torch")
+SORTS = ("score", "date", "name", "size")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,9 @@ class Filter:
     max_duration_s: float | None = None
     min_pages: int | None = None
     max_pages: int | None = None
+    folders: tuple[str, ...] = ()  # beside `within`: names of folders (or files) on the way from the root, any case
+    names: tuple[str, ...] = ()  # parts of the file's name, or globs over it, of any case; one of them
+    without: tuple[Filter, ...] = ()  # files that pass one of these are left out
 
     def __bool__(self) -> bool:
         return self != Filter()
@@ -45,9 +49,11 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """What is searched for, in which files, and how the hits are grouped."""
+    """What is searched for, in which files, and how the hits are grouped and ordered. One that has only a filter lists
+    the files that pass it."""
 
-    text: str = ""
+    text: str = ""  # operators in it (`kind:image`, see `retrieval.query_operators`) become a part of the filter
+    literal: bool = False  # nothing in the text is an operator, a quoted phrase or an exclusion
     images: Sequence[FilePath] = ()  # paths of files, here and in the next two; they need not be in the index
     audios: Sequence[FilePath] = ()
     videos: Sequence[FilePath] = ()
@@ -59,10 +65,14 @@ class Query:
     names: bool = True  # False: file names do not count
     like: tuple[Part, ...] = ()  # files or places, in the index or not; they are not among the hits
     minus: tuple[Part, ...] = ()  # words or files
+    sort: str = "score"  # score: best first; date: newest first; name: A first; size: largest first
+    reverse: bool = False  # the other way round
 
     def __post_init__(self) -> None:
         if self.k < 1:
             raise UsageError(f"A query can't ask for {self.k} hits.", "Ask for 1 or more.")
+        if self.sort not in SORTS:
+            raise UsageError(f"--sort can't be {self.sort!r}.", f"Choose {chosen(SORTS)}.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +120,7 @@ class Signal:
 class Hit:
     """A ranked place in a file."""
 
-    rank: int
+    rank: int  # by score, from 1, in whatever order hits are
     score: float
     path: bytes
     kind: str  # a Kind, or "other" for a file known by name only
@@ -122,6 +132,8 @@ class Hit:
     same: tuple[bytes, ...] = ()  # paths of exact and near duplicates that are collapsed into this hit
     more: tuple[Locator, ...] = ()  # further places in the same file, best first
     seen: tuple[str, ...] = ()  # what its picture shows, as the image encoder knows it: kind, then objects
+    modified_s: float | None = None  # when the file was changed, in seconds since 1970; None: not known
+    size: int | None = None  # bytes of the file
 
 
 @dataclass(frozen=True, slots=True)

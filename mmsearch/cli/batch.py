@@ -58,7 +58,7 @@ def answer_lines(
             if format is ListFormat.JSON:
                 whole.append(records.answer_record(answer, text))
             else:
-                write_hits_as(answer, format, null, explain, (text, asked - len(refused)), seen)
+                write_hits_as(answer, format, null, explain, (text, asked - len(refused)), seen, one.sort)
             if not quiet:
                 for note in (*answer.notes, *([] if answer.hits else ["Nothing found."])):
                     streams.write_note(f"{name}: {note}")

@@ -29,20 +29,21 @@ _PLACES = {
 
 
 def open_hit(hits: Sequence[Hit], number: int, may_open: Callable[[bytes], bool]) -> None:
-    """Open hit `number` (from 1) without waiting. For a file that a desktop might execute its folder is opened instead,
-    which is reported. Raises `UsageError` where there is no such hit or no desktop, and for a path to which `may_open`
-    says no."""
-    if number > len(hits):
-        if hits:
-            raise UsageError(f"There is no hit {number} to open, only {len(hits)}.", "Choose a smaller number.")
+    """Open the hit of rank `number` without waiting. For a file that a desktop might execute its folder is opened
+    instead, which is reported. Raises `UsageError` where there is no such hit or no desktop, and for a path to which
+    `may_open` says no."""
+    if not hits:
         return
-    if not may_open(hits[number - 1].path):
-        shown = display_path(hits[number - 1].path)
+    hit = next((hit for hit in hits if hit.rank == number), None)
+    if hit is None:
+        raise UsageError(f"There is no hit {number} to open, only {len(hits)}.", "Choose another number.")
+    if not may_open(hit.path):
+        shown = display_path(hit.path)
         raise UsageError(
             f"{shown} is not opened: the index is not yours, and the file lies elsewhere.",
             "Open it yourself, or adopt the index: mmsearch trust DIR",
         )
-    command = _command(hits[number - 1])
+    command = _command(hit)
     subprocess.Popen(
         command,
         stdin=subprocess.DEVNULL,
@@ -50,8 +51,8 @@ def open_hit(hits: Sequence[Hit], number: int, may_open: Callable[[bytes], bool]
         stderr=subprocess.DEVNULL,
         start_new_session=True,
     )
-    if reason := _refusal(hits[number - 1]):
-        streams.write_note(f"{display_path(hits[number - 1].path)} {reason}: its folder was opened.")
+    if reason := _refusal(hit):
+        streams.write_note(f"{display_path(hit.path)} {reason}: its folder was opened.")
 
 
 def _command(hit: Hit) -> list[str]:

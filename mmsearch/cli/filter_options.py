@@ -10,7 +10,8 @@ from mmsearch.cli.locations import absolute
 from mmsearch.cli.option_values import byte_count, page_count, period, range_ends, seconds
 from mmsearch.errors import UsageError
 from mmsearch.query import Filter
-from mmsearch.types import Kind, chosen
+from mmsearch.retrieval.query_operators import KINDS, kind_of
+from mmsearch.types import chosen
 
 
 def build_filter(
@@ -61,10 +62,9 @@ def build_filter(
 
 
 def _kind(value: str) -> str:
-    kinds = [*Kind, "other"]
-    kind = value.strip().lower()
-    if kind not in kinds:
-        raise UsageError(f"--kind can't be {value!r}.", f"Choose {chosen(kinds)}.")
+    kind = kind_of(value)
+    if kind is None:
+        raise UsageError(f"--kind can't be {value!r}.", f"Choose {chosen(KINDS)}.")
     return kind
 
 

@@ -64,6 +64,10 @@ NoFold = Annotated[bool, typer.Option("--no-fold", help="A row for each of the f
 MinScore = Annotated[
     float | None, typer.Option("--min-score", metavar="SCORE", help="Leave out hits below this score; 0 shows all.")
 ]
+Sort = Annotated[
+    str, typer.Option("--sort", metavar="BY", help="The order of hits: score, date (newest first), name or size.")
+]
+Reverse = Annotated[bool, typer.Option("--reverse", help="The other way round.")]
 Explain = Annotated[bool, typer.Option("--explain", help="Show the rank and score of each signal.")]
 Open = Annotated[
     int,

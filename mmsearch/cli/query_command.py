@@ -15,6 +15,7 @@ from mmsearch.errors import UsageError
 EXAMPLES = exit_codes.epilog(
     'mmsearch query "revenue chart"',
     "mmsearch query invoice 4711 --kind pdf --since 2024 -k 3",
+    "mmsearch query beach kind:image before:'last summer' --sort date",
     "mmsearch query --image photo.jpg --in ~/Pictures",
     "mmsearch query at night --image https://example.org/bridge.jpg",
     "ffmpeg -v error -i talk.mp4 -t 10 -f wav - | mmsearch query --audio -",
@@ -31,7 +32,8 @@ def query(
         list[str] | None,
         typer.Argument(
             metavar="TEXT",
-            help='The text to search for. Within quotes of the shell, "a phrase" must be there and -word must not.',
+            help='The text to search for. Within quotes of the shell, "a phrase" must be there and -word must not; '
+            "kind:pdf, in:FOLDER, name:NAME, after:2024-03, before:DATE and near:DATE are filters.",
         ),
     ] = None,
     image: Annotated[
@@ -62,6 +64,9 @@ def query(
             help="Subtract words or a file: places like it rank lower (-word in TEXT leaves out). Repeatable.",
         ),
     ] = None,
+    literal: Annotated[
+        bool, typer.Option("--literal", help="TEXT is searched for as it stands: no operators, quotes or -word in it.")
+    ] = False,
     queries_from: Annotated[
         str | None, typer.Option("--queries-from", metavar="FILE|-", help="Answer every line of FILE.")
     ] = None,
@@ -69,6 +74,8 @@ def query(
     all_segments: options.AllSegments = False,
     no_fold: options.NoFold = False,
     min_score: options.MinScore = None,
+    sort: options.Sort = "score",
+    reverse: options.Reverse = False,
     kind: options.Kinds = None,
     within: options.Within = None,
     since: options.Since = None,
@@ -106,6 +113,7 @@ def query(
     The best place is first. Exit code 1: nothing found.
     """
     from mmsearch.query import Query, RunOptions
+    from mmsearch.retrieval import query_operators
 
     run_options = RunOptions(
         device=device,
@@ -124,12 +132,15 @@ def query(
         kind, within, since, before, size, lang, min_duration, max_duration, pages, near
     )
     one = Query(
+        literal=literal,
         like=tuple(query_parts.like_part(typed) for typed in like or ()),
         minus=tuple(query_parts.minus_part(typed) for typed in minus or ()),
         k=k,
         all_segments=all_segments,
         fold=not no_fold,
         min_score=option_values.finite(min_score, "--min-score"),
+        sort=sort,
+        reverse=reverse,
         where=where,
     )
     pictured = bool(image or audio or video or like)
@@ -139,8 +150,9 @@ def query(
                 "--queries-from brings the queries.", "Leave out TEXT, --image, --audio, --video, --like and --open."
             )
         return batch.answer_lines(queries_from, one, run_options, index, format, null, explain, quiet)
-    words = os.fsencode(" ".join(text or [])).decode("utf-8", "replace").strip()  # without bytes that are no text
-    if not words and not pictured:
+    typed = " ".join(text or []) if literal else query_operators.joined(text or [])
+    words = os.fsencode(typed).decode("utf-8", "replace").strip()  # without bytes that are no text
+    if not words and not pictured and (not where or minus):
         raise UsageError("There is nothing to look for.", 'Say what: mmsearch query "revenue chart"')
     from mmsearch.index import Index
 
@@ -157,7 +169,7 @@ def query(
         folder = locations.index_folder(index)
         with Index.open(folder) as opened, rendering.comparison_spinner(media, quiet):
             answer = opened.search(one, run_options)
-    code = rendering.write_answer(answer, format, null, explain, quiet)
+    code = rendering.write_answer(answer, format, null, explain, quiet, sort)
     if open:
         open_hit(answer.hits, open, opened.may_open)
     return code

@@ -23,12 +23,12 @@ def comparison_spinner(media: Sequence[str], quiet: bool) -> contextlib.Abstract
     return spinner(f"Comparing {os.path.basename(media[0]) if len(media) == 1 else f'{len(media)} files'}", quiet)
 
 
-def write_answer(answer: Answer, format: ListFormat, null: bool, explain: bool, quiet: bool) -> int:
-    """Write an answer to stdout and its notes to stderr. Returns the exit code."""
+def write_answer(answer: Answer, format: ListFormat, null: bool, explain: bool, quiet: bool, by: str = "score") -> int:
+    """Write an answer, whose hits are in the order `by`, to stdout and its notes to stderr. Returns the exit code."""
     if format is ListFormat.JSON:
         records.write_json(records.answer_record(answer))
     else:
-        write_hits_as(answer, format, null, explain, None, set())
+        write_hits_as(answer, format, null, explain, None, set(), by)
     if not quiet:
         for note in dict.fromkeys(answer.notes):
             streams.write_note(note)
@@ -38,7 +38,13 @@ def write_answer(answer: Answer, format: ListFormat, null: bool, explain: bool, 
 
 
 def write_hits_as(
-    answer: Answer, format: ListFormat, null: bool, explain: bool, asked: tuple[str, int] | None, seen: set[bytes]
+    answer: Answer,
+    format: ListFormat,
+    null: bool,
+    explain: bool,
+    asked: tuple[str, int] | None,
+    seen: set[bytes],
+    by: str,
 ) -> None:
     """Write the hits of one answer in any format but JSON. `asked` is its query and its number from 1, where there are
     several; `seen` are the paths that were written before."""
@@ -56,4 +62,4 @@ def write_hits_as(
     else:
         if asked is not None:
             table.write_query_heading(*asked)
-        table.write_hits(answer.hits, explain)
+        table.write_hits(answer.hits, explain, by)

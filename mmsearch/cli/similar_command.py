@@ -22,6 +22,8 @@ def similar(
     all_segments: options.AllSegments = False,
     no_fold: options.NoFold = False,
     min_score: options.MinScore = None,
+    sort: options.Sort = "score",
+    reverse: options.Reverse = False,
     kind: options.Kinds = None,
     within: options.Within = None,
     since: options.Since = None,
@@ -52,6 +54,8 @@ def similar(
         all_segments=all_segments,
         fold=not no_fold,
         min_score=option_values.finite(min_score, "--min-score"),
+        sort=sort,
+        reverse=reverse,
         where=filter_options.build_filter(
             kind, within, since, before, size, lang, min_duration, max_duration, pages, near
         ),
@@ -61,7 +65,7 @@ def similar(
     target, folder = locations.absolute(file), locations.index_folder(index)
     with Index.open(folder) as opened, rendering.comparison_spinner([file], quiet):
         answer = opened.similar(target, asked)
-    code = rendering.write_answer(answer, format, null, explain, quiet)
+    code = rendering.write_answer(answer, format, null, explain, quiet, sort)
     if open:
         open_hit(answer.hits, open, opened.may_open)
     return code

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from datetime import datetime
 
 from mmsearch.types import Locator
 
@@ -84,6 +85,14 @@ def duration(seconds: float) -> str:
     if minutes < 48 * 60:
         return f"{minutes // 60} h {minutes % 60} min" if minutes % 60 else f"{minutes // 60} h"
     return f"{round(minutes / 1440)} days"
+
+
+def day(seconds: float | None) -> str:
+    """The local day of a moment in seconds since 1970: `2024-05-31`; nothing for one that the calendar lacks."""
+    try:
+        return "" if seconds is None else datetime.fromtimestamp(seconds).date().isoformat()
+    except (ValueError, OverflowError, OSError):
+        return ""
 
 
 def approximate_duration(seconds: float) -> str:

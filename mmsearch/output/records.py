@@ -13,6 +13,7 @@ import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
+from datetime import UTC, datetime
 from typing import Any
 
 from mmsearch.index_status import FailedFile, Finding, SpeechStatus, Status
@@ -52,7 +53,17 @@ def hit_record(hit: Hit, query: str | None = None) -> dict[str, Any]:
         "signals": [asdict(signal) for signal in hit.signals],
         "same": [path_record(path) for path in hit.same],
         "more": [_place_record(place) for place in hit.more],
+        "modified": _moment(hit.modified_s),
+        "size": hit.size,
     }
+
+
+def _moment(seconds: float | None) -> str | None:
+    """A moment in ISO 8601, in UTC; None where there is none, or none that the calendar has."""
+    try:
+        return None if seconds is None else f"{datetime.fromtimestamp(int(seconds), UTC):%Y-%m-%dT%H:%M:%SZ}"
+    except (ValueError, OverflowError, OSError):
+        return None
 
 
 def _place_record(locator: Locator) -> dict[str, Any]:
@@ -197,6 +208,8 @@ def write_paths(paths: Iterable[bytes], null: bool) -> None:
         write_stdout(b"".join(path + b"\n" for path in unique))
 
 
-HIT_COLUMNS = tuple("path path_bytes kind view rank score page start_s end_s line_start line_end snippet".split())
+HIT_COLUMNS = tuple(
+    "path path_bytes kind view rank score page start_s end_s line_start line_end snippet modified size".split()
+)
 COPY_COLUMNS = ("group", "exact", "path", "path_bytes", "kind", "size", "content")
 FAILED_COLUMNS = ("path", "path_bytes", "state", "code", "sentence")

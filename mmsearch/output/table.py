@@ -16,7 +16,7 @@ from urllib.parse import quote
 
 from mmsearch.index_status import FailedFile
 from mmsearch.output import text_layout
-from mmsearch.output.formatting import counted, display_path, escaped, one_line, place, size
+from mmsearch.output.formatting import counted, day, display_path, escaped, one_line, place, size
 from mmsearch.output.streams import console, is_terminal, width, write_lines, write_text
 from mmsearch.query import Hit, Signal
 from mmsearch.types import CopyGroup
@@ -25,14 +25,17 @@ if TYPE_CHECKING:
     from rich.text import Text
 
 
-def write_hits(hits: Sequence[Hit], explain: bool = False) -> None:
-    """The hits of one query on stdout; nothing at all where there are none."""
+def write_hits(hits: Sequence[Hit], explain: bool = False, by: str = "score") -> None:
+    """The hits of one query on stdout; nothing at all where there are none. Those that are in the order of dates or
+    sizes show these."""
     if not hits:
         return
     if is_terminal(sys.stdout):
-        _put_rich_hits(hits, explain)
+        _put_rich_hits(hits, explain, by)
         return
-    write_columns([_row(hit) for hit in hits], right=(0, 1), notes=[_explained(hit) if explain else [] for hit in hits])
+    write_columns(
+        [_row(hit, by) for hit in hits], right=(0, 1), notes=[_explained(hit) if explain else [] for hit in hits]
+    )
 
 
 def write_columns(rows: Sequence[Sequence[str]], right: Sequence[int] = (), notes: Sequence[list[str]] = ()) -> None:
@@ -70,19 +73,28 @@ def write_groups(groups: Sequence[CopyGroup]) -> None:
             write_lines([start + text_layout.fitted_path(display_path(one.path), left)])
 
 
-def _row(hit: Hit) -> list[str]:
-    return [str(hit.rank), f"{hit.score:.2f}", str(hit.kind), _named(hit), one_line(hit.snippet)]
+def _row(hit: Hit, by: str) -> list[str]:
+    return [str(hit.rank), f"{hit.score:.2f}", str(hit.kind), _named(hit, by), one_line(hit.snippet)]
 
 
-def _named(hit: Hit) -> str:
+def _named(hit: Hit, by: str) -> str:
     """The path, its place, and what the row collapses: `talk.mp4 1:15–1:20 (+2 same)`."""
-    return " ".join(part for part in (display_path(hit.path), *_aside(hit)) if part)
+    return " ".join(part for part in (display_path(hit.path), *_aside(hit, by)) if part)
 
 
-def _aside(hit: Hit) -> list[str]:
+def _aside(hit: Hit, by: str) -> list[str]:
     same = f"(+{len(hit.same)} same)" if hit.same else ""
     more = f"(also {', '.join(map(place, hit.more))})" if hit.more else ""
-    return [part for part in (place(hit.locator), same, more) if part]
+    return [part for part in (place(hit.locator), _sorted_by(hit, by), same, more) if part]
+
+
+def _sorted_by(hit: Hit, by: str) -> str:
+    """The day of change or the size of a hit's file, where hits are in that order."""
+    if by == "size" and hit.size is not None:
+        return size(hit.size)
+    if by == "date" or (by == "score" and hit.view == "filters"):
+        return day(hit.modified_s)
+    return ""
 
 
 def _explained(hit: Hit) -> list[str]:
@@ -98,7 +110,7 @@ def _explained(hit: Hit) -> list[str]:
     return lines
 
 
-def _put_rich_hits(hits: Sequence[Hit], explain: bool) -> None:
+def _put_rich_hits(hits: Sequence[Hit], explain: bool, by: str) -> None:
     from rich.style import Style
     from rich.table import Table
     from rich.text import Text
@@ -113,7 +125,7 @@ def _put_rich_hits(hits: Sequence[Hit], explain: bool) -> None:
     for hit in hits:
         path = text_layout.fitted_path(display_path(hit.path), room)
         cell = Text(path, style=Style(bold=True, link=file_url(hit)))
-        aside = _aside(hit)
+        aside = _aside(hit, by)
         cell = Text.assemble(cell, *((f"  {part}", "green" if part == place(hit.locator) else "dim") for part in aside))
         if snippet := one_line(hit.snippet):
             cell.append("\n").append_text(highlighted(snippet, hit.signals))

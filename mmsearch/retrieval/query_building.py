@@ -24,7 +24,7 @@ from mmsearch.models import builtin
 from mmsearch.query import Part, Query, RunOptions, file_paths
 from mmsearch.retrieval.picture_queries import picture_vectors
 from mmsearch.retrieval.query_encoding import QueryEncoders, is_unknown, query_views
-from mmsearch.retrieval.query_parsing import Parsed, parse
+from mmsearch.retrieval.query_parsing import MAX_CHARACTERS, Parsed, parse
 from mmsearch.retrieval.signals import LEAST_COVERAGE, EncodedQuery, Vector, Wording
 from mmsearch.store.snapshot import Snapshot
 from mmsearch.store.spaces import SpaceRow
@@ -67,9 +67,11 @@ def build_query(
         if query.minus:
             raise UsageError("The query only says what should be less.", "Add what to look for: TEXT or --like FILE.")
         raise UsageError("The query is empty.", 'Say what to look for: mmsearch query "revenue chart"')
-    parsed = _checked(query.text) if typed else Parsed("", (), (), ())
+    parsed = _checked(query.text, query.literal) if typed else Parsed("", (), (), ())
     for kind, path in media:
         _add_medium(parts, kind, path, parsed.text if len(media) == 1 else "")
+    if len(query.text) > MAX_CHARACTERS:
+        parts.notes.append(f"Only the first {MAX_CHARACTERS:,} characters of the query are searched for.")
     if typed:
         _add_words(parts, parsed, 1.0)
     for sign, listed in ((1.0, query.like), (-1.0, query.minus)):
@@ -84,9 +86,9 @@ def build_query(
     return asked, list(dict.fromkeys(parts.notes))
 
 
-def _checked(text: str) -> Parsed:
+def _checked(text: str, literal: bool = False) -> Parsed:
     """A text query, read. Raises `UsageError` where it asks nothing."""
-    parsed = parse(text)
+    parsed = parse(text, literal)
     if not parsed.text.strip():
         raise UsageError("The query has no words to search for.", "Add a word to search for.")
     if not parsed.words and not any(unicodedata.category(sign) == "So" for sign in parsed.text):

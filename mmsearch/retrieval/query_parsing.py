@@ -36,10 +36,14 @@ class Parsed:
         return " OR ".join(quoted(words) for words in self.excluded)
 
 
-def parse(typed: str) -> Parsed:
-    """Read a query: `"a phrase"` must be there, `-word` and `-"a phrase"` must not, all else is searched for."""
+def parse(typed: str, literal: bool = False) -> Parsed:
+    """Read a query: `"a phrase"` must be there, `-word` and `-"a phrase"` must not, all else is searched for. With
+    `literal` all of it is."""
     typed = typed[:MAX_CHARACTERS].encode("utf-8", "replace").decode()  # half of a surrogate pair is no text
     typed = typed.replace("\u201c", '"').replace("\u201d", '"').replace("\x00", " ")
+    if literal:
+        typed = typed.replace('"', " ")
+        return Parsed(typed.strip(), tuple(dict.fromkeys(tokens(typed))), (), ())
     text: list[str] = []
     phrases: list[str] = []
     excluded: list[str] = []

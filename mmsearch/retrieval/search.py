@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from mmsearch.encoding.grants import leave_out
 from mmsearch.query import Answer, Hit, Query, RunOptions, Signal
 from mmsearch.retrieval.names import Named, find_names, refused_files
+from mmsearch.retrieval.ordering import MOST_SORTED, in_order, is_listing, list_files, with_facts
 from mmsearch.retrieval.picture_queries import seen_in
 from mmsearch.retrieval.query_building import build_query
 from mmsearch.retrieval.query_encoding import QueryEncoders
@@ -42,11 +43,16 @@ class _Row:
 
 def search(snapshot: Snapshot, encoders: QueryEncoders, query: Query, options: RunOptions) -> Answer:
     """Answer a query over a snapshot that its filter limits. Raises `UsageError` for one that searches for nothing."""
+    if is_listing(query):
+        return list_files(snapshot, query)
     began = time.monotonic()
     left_out = leave_out(snapshot.folder, snapshot)
     encoded, notes = build_query(encoders, snapshot, query, options)
     notes = [*left_out, *notes]
-    hits, remarks = find(snapshot, encoded, query, options)
+    is_sorted = query.sort != "score" or query.reverse
+    wanted = replace(query, k=max(query.k, MOST_SORTED)) if is_sorted else query
+    hits, remarks = find(snapshot, encoded, wanted, options)
+    hits = in_order(with_facts(snapshot, hits), query)
     notes += remarks + snapshot.notes
     if snapshot.filtered and not hits and snapshot.nothing_allowed():
         notes.append("No file of the index passes the filters.")

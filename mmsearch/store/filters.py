@@ -5,7 +5,8 @@ from __future__ import annotations
 import fnmatch
 import os
 import sqlite3
-from collections.abc import Mapping
+import unicodedata
+from collections.abc import Mapping, Sequence
 
 from mmsearch.filestat import HIGHEST, LOWEST
 from mmsearch.query import Filter
@@ -15,16 +16,7 @@ from mmsearch.store.roots import Root, is_below
 def allow(connection: sqlite3.Connection, roots: Mapping[int, Root], where: Filter) -> None:
     """Make `temp.allowed_files` and `temp.allowed_segments` from a filter. The connection may be read-only: temporary
     tables live outside the index."""
-    conditions, values = _conditions(where)
-    rows = connection.execute(
-        "SELECT f.id, f.root_id, f.path FROM files f LEFT JOIN assets a ON a.id = f.asset_id"
-        f" WHERE {' AND '.join(conditions) or '1'}",
-        values,
-    )
-    if where.within:
-        ids = [i for i, root, path in rows if _is_within(_absolute(roots[root].path, path), where.within)]
-    else:
-        ids = [row[0] for row in rows]
+    ids = passing(connection, roots, where)
     connection.execute("CREATE TEMP TABLE allowed_files (id INTEGER PRIMARY KEY)")
     connection.executemany("INSERT INTO temp.allowed_files VALUES (?)", [(i,) for i in ids])
     connection.execute("CREATE TEMP TABLE allowed_segments (id INTEGER PRIMARY KEY)")
@@ -32,6 +24,28 @@ def allow(connection: sqlite3.Connection, roots: Mapping[int, Root], where: Filt
         "INSERT OR IGNORE INTO temp.allowed_segments SELECT s.id FROM temp.allowed_files t"
         " CROSS JOIN files f ON f.id = t.id CROSS JOIN segments s ON s.asset_id = f.asset_id"
     )
+
+
+def passing(connection: sqlite3.Connection, roots: Mapping[int, Root], where: Filter) -> list[int]:
+    """The ids of the files that pass a filter, in ascending order."""
+    conditions, values = _conditions(where)
+    rows = connection.execute(
+        "SELECT f.id, f.root_id, f.path FROM files f LEFT JOIN assets a ON a.id = f.asset_id"
+        f" WHERE {' AND '.join(conditions) or '1'} ORDER BY f.id",
+        values,
+    )
+    if where.within or where.folders or where.names:
+        folders, names = [folded(place) for place in where.folders], [folded(name) for name in where.names]
+        ids = [
+            file_id
+            for file_id, root, path in rows
+            if _is_in(roots[root].path, path, where.within, folders)
+            and (not names or _is_named(os.path.basename(path or roots[root].path), names))
+        ]
+    else:
+        ids = [row[0] for row in rows]
+    refused = {file_id for one in where.without for file_id in passing(connection, roots, one)}
+    return [file_id for file_id in ids if file_id not in refused]
 
 
 def drop_allowed(connection: sqlite3.Connection) -> None:
@@ -76,6 +90,28 @@ def _conditions(where: Filter) -> tuple[list[str], list[object]]:
 
 def _absolute(root: bytes, path: bytes) -> bytes:
     return root.rstrip(b"/") + b"/" + path if path else root
+
+
+def folded(text: str) -> str:
+    """A part of a path without case, letters with marks in their composed form."""
+    return unicodedata.normalize("NFC", text.casefold())
+
+
+def _is_in(root: bytes, path: bytes, within: tuple[str, ...], folders: Sequence[str]) -> bool:
+    """Whether a file lies in one of the places, or on its way from the root (which counts) are the parts of one of the
+    `folders`, in a row."""
+    if not within and not folders:
+        return True
+    if within and _is_within(_absolute(root, path), within):
+        return True
+    way = "/" + folded(os.fsdecode(os.path.join(os.path.basename(root), path)).strip("/")) + "/"
+    return any(f"/{place.strip('/')}/" in way for place in folders)
+
+
+def _is_named(name: bytes, wanted: Sequence[str]) -> bool:
+    """Whether a file's name holds one of the texts or matches one of the globs."""
+    own = folded(os.fsdecode(name))
+    return any(fnmatch.fnmatchcase(own, one) if any(s in one for s in "*?[") else one in own for one in wanted)
 
 
 def _is_within(path: bytes, wanted: tuple[str, ...]) -> bool:

@@ -1,0 +1,136 @@
+"""The order of hits by date, name or size, and the files that pass a filter where a query asks for nothing else."""
+
+from __future__ import annotations
+
+import os
+import time
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import replace
+
+from mmsearch.query import Answer, Hit, Query
+from mmsearch.retrieval.duplicates import group_leaders
+from mmsearch.retrieval.picture_queries import seen_in
+from mmsearch.retrieval.term_matching import snippet
+from mmsearch.store.roots import is_below
+from mmsearch.store.snapshot import Snapshot
+from mmsearch.store.words import chunks
+from mmsearch.types import Locator
+
+MOST_SORTED = 1000  # hits, the best by score, that are put into another order
+LISTED = "filters"  # the view of a hit that a query without words lists
+
+
+def is_listing(query: Query) -> bool:
+    """Whether a query has a filter and asks for nothing else."""
+    asked = query.text.strip() or query.images or query.audios or query.videos or query.like or query.minus
+    return bool(query.where) and not asked
+
+
+def in_order(hits: Sequence[Hit], query: Query) -> tuple[Hit, ...]:
+    """The first `k` hits in the order that a query asks for; those with equal values, and those that have none, by
+    rank. Ranks stay what they are."""
+    if query.sort == "score":
+        found = sorted(hits, key=lambda hit: hit.rank, reverse=query.reverse)
+    elif query.sort == "name":
+        found = sorted(hits, key=lambda hit: _name_key(hit.path), reverse=query.reverse)
+    elif query.sort == "date":
+        found = sorted(hits, key=lambda hit: hit.modified_s or 0.0, reverse=not query.reverse)
+    else:
+        found = sorted(hits, key=lambda hit: hit.size or 0, reverse=not query.reverse)
+    return tuple(found[: query.k])
+
+
+def with_facts(snapshot: Snapshot, hits: Sequence[Hit]) -> tuple[Hit, ...]:
+    """Hits with the size and the time of change of their files, as the index has them."""
+    roots = sorted(snapshot.roots.values(), key=lambda root: -len(root.path))
+    result = []
+    for hit in hits:
+        for root in (root for root in roots if is_below(hit.path, root.path)):
+            relative = b"" if hit.path == root.path else os.path.relpath(hit.path, root.path)
+            row = snapshot.connection.execute(
+                "SELECT size, mtime_ns FROM files WHERE root_id = ? AND path = ?", (root.id, relative)
+            ).fetchone()
+            if row is not None:
+                hit = replace(hit, size=row[0], modified_s=row[1] / 1e9)
+                break
+        result.append(hit)
+    return tuple(result)
+
+
+def list_files(snapshot: Snapshot, query: Query) -> Answer:
+    """The files that the filter of a query lets through, by `sort`; with `score` the newest first. Each scores 1; its
+    rank is its place in this order. Copies share a hit, as in other answers."""
+    began = time.monotonic()
+    newest_first = query.sort in ("score", "date")
+    by = "f.mtime_ns DESC" if newest_first else "f.size DESC" if query.sort == "size" else "f.id"
+    rows = snapshot.connection.execute(
+        "SELECT f.asset_id, coalesce(f.kind, 'other'), f.root_id, f.path, f.size, f.mtime_ns"
+        f" FROM temp.allowed_files t JOIN files f ON f.id = t.id ORDER BY {by}, f.path, f.id"
+    ).fetchall()
+    files = [(row[0], row[1], snapshot.absolute(row[2], row[3]), row[4], row[5] / 1e9) for row in rows]
+    if query.sort == "name":
+        files.sort(key=lambda file: _name_key(file[2]))
+    if query.reverse:
+        files.reverse()
+    leaders = group_leaders(snapshot, [file[0] for file in files if file[0] is not None], query.k) if query.fold else {}
+    groups: dict[object, list[tuple[int | None, str, bytes, int, float]]] = {}
+    for number, file in enumerate(files):
+        asset_id = file[0]
+        key: object = -number - 1 if asset_id is None or not query.fold else leaders.get(asset_id, asset_id)
+        if key in groups or len(groups) < query.k:
+            groups.setdefault(key, []).append(file)
+    hits = _listed_hits(snapshot, list(groups.values()))
+    notes = list(snapshot.notes)
+    if not hits:
+        notes.append("No file of the index passes the filters.")
+    elif len(groups) < len(files) and len(groups) == query.k:
+        notes.append(f"The first {len(hits):,} of {len(files):,} files that pass the filters (-k N shows more).")
+    return Answer(hits, tuple(notes), time.monotonic() - began)
+
+
+def _listed_hits(
+    snapshot: Snapshot, groups: Sequence[list[tuple[int | None, str, bytes, int, float]]]
+) -> tuple[Hit, ...]:
+    assets = [group[0][0] for group in groups if group[0][0] is not None]
+    first: dict[int, int] = {}
+    for some in chunks(assets):
+        marks = ",".join("?" * len(some))
+        first |= dict(
+            snapshot.connection.execute(
+                "SELECT s.asset_id, s.id FROM segments s JOIN (SELECT asset_id, min(ordinal) AS first FROM segments"
+                f" WHERE asset_id IN ({marks}) GROUP BY asset_id) m ON m.asset_id = s.asset_id AND m.first = s.ordinal",
+                some,
+            ).fetchall()
+        )
+    places = snapshot.places(list(first.values()))
+    seen = seen_in(snapshot, list(first.values()))
+    hits = []
+    for number, group in enumerate(groups, 1):
+        asset_id, kind, path, size, modified_s = group[0]
+        place = places.get(first.get(asset_id or 0, 0))
+        shows = seen.get(place.segment_id, ()) if place is not None else ()
+        text = snippet(place, {}) if place is not None else ""
+        hits.append(
+            Hit(
+                rank=number,
+                score=1.0,
+                path=path,
+                kind=kind,
+                view=LISTED,
+                locator=Locator(),
+                snippet=text or (f"seen: {', '.join(shows)}" if shows else ""),
+                signals=(),
+                same=tuple(sorted({file[2] for file in group[1:]})),
+                seen=shows,
+                modified_s=modified_s,
+                size=size,
+            )
+        )
+    return tuple(hits)
+
+
+def _name_key(path: bytes) -> tuple[str, bytes]:
+    """Sorts by the file's name without case, then by its path."""
+    name = os.fsdecode(os.path.basename(path))
+    return unicodedata.normalize("NFKD", name).casefold(), path
