@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from mmsearch.config import Settings
 from mmsearch.errors import FailureCode, IndexUnusable, UsageError
 from mmsearch.index_status import FailedFile, FailedFileState, Finding, Status
-from mmsearch.query import DEFAULT_OPTIONS, DEFAULT_QUERY, Answer, Filter, Part, Query, RunOptions, file_paths
+from mmsearch.query import DEFAULT_OPTIONS, DEFAULT_QUERY, Answer, Filter, Part, Query, RunOptions, WhyNot, file_paths
 from mmsearch.run_record import Event
 from mmsearch.store.layout import IndexFolder
 from mmsearch.types import CopyGroup, Failure, FilePath, KnownText
@@ -93,6 +93,32 @@ class Index:
             if self._encoders is None:
                 self._encoders = QueryEncoders(self.folder)
             return search(snapshot, self._encoders, query, options)
+
+    def why_not(self, query: Query, file: FilePath, options: RunOptions = DEFAULT_OPTIONS) -> WhyNot:
+        """Why a file is not among the hits of a query, or which hit it is. Raises `UsageError` for a file that is not
+        there and that the index does not know, and for a folder; otherwise as `search`."""
+        from mmsearch.indexing.absence import why_absent
+        from mmsearch.retrieval.query_operators import with_operators
+        from mmsearch.retrieval.why_not import filtered, searched, state_notes
+        from mmsearch.store.file_state import file_state
+
+        query, path = with_operators(query), os.path.abspath(os.fsencode(file))
+        with self._query(Filter()) as snapshot:
+            paths = dict.fromkeys((path, os.path.realpath(path)))
+            roots = snapshot.roots.values()
+            state = next((found for one in paths if (found := file_state(snapshot.connection, roots, one))), None)
+            refused = filtered(snapshot, state, query.where) if state is not None else None
+        if state is None:
+            if not os.path.lexists(path):
+                raise UsageError(
+                    f"There is no file {os.fsdecode(path)!r}, and the index does not know one.", "Check the path."
+                )
+            if os.path.isdir(path):
+                raise UsageError(f"{os.fsdecode(path)!r} is a folder.", "Name a file in it.")
+            why = why_absent(roots, path)
+            return WhyNot(path, why.code, why.sentence, why.hint, pattern=why.pattern)
+        why_not = refused or searched(lambda one: self.search(one, options), state, query)
+        return replace(why_not, notes=state_notes(state, why_not))
 
     def similar(self, target: FilePath, query: Query = DEFAULT_QUERY, options: RunOptions = DEFAULT_OPTIONS) -> Answer:
         """The places most like a file, or like a place in it (`PATH#page=3`, `PATH#t=75`): `query` with it as a `like`.

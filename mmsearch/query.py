@@ -145,6 +145,28 @@ class Answer:
     seconds: float = 0.0
 
 
+@dataclass(frozen=True, slots=True)
+class WhyNot:
+    """Why a file is not among the hits of a query, or which hit it is: a code, a sentence, and the next step.
+
+    Codes: `hit`, `copy` (shown with another file), `limit` (beyond the first k), `cutoff`, `no-match`, `phrase`,
+    `excluded-words`, `example` (it is a part of the query), `filtered`; of files without content in the index `failed`,
+    `skipped`, `pending`; of files that it does not know `outside`, `excluded`, `ignored`, `hidden`, `forgotten`,
+    `link`, `special`, `mount`, `index`, `pending`."""
+
+    path: bytes
+    code: str
+    sentence: str
+    hint: str = ""
+    notes: tuple[str, ...] = ()  # what else keeps it from being found, a sentence each
+    pattern: str = ""  # that leaves it out
+    filters: tuple[str, ...] = ()  # fields of `Filter` that it does not pass
+    copy_of: bytes | None = None  # the file whose hit shows it
+    rank: int | None = None
+    score: float | None = None
+    signals: tuple[Signal, ...] = ()
+
+
 def file_paths(paths: FilePath | Iterable[FilePath]) -> list[bytes]:
     """Paths as bytes; a single path is a list of one."""
     if isinstance(paths, str | bytes | os.PathLike):

@@ -24,6 +24,7 @@ EXAMPLES = exit_codes.epilog(
     "mmsearch query 'meeting notes' -0 | xargs -0 ls -l",
     'mmsearch query "who signed for it" --rerank builtin --rerank-seconds 10',
     "mmsearch query --queries-from questions.txt --format jsonl",
+    "mmsearch query 'last orders' --why-not menu.pdf",
 )
 
 
@@ -69,6 +70,10 @@ def query(
     ] = False,
     queries_from: Annotated[
         str | None, typer.Option("--queries-from", metavar="FILE|-", help="Answer every line of FILE.")
+    ] = None,
+    why_not: Annotated[
+        str | None,
+        typer.Option("--why-not", metavar="FILE", help="Say why FILE is not among the hits, or which hit it is."),
     ] = None,
     k: options.Count = 10,
     all_segments: options.AllSegments = False,
@@ -145,9 +150,10 @@ def query(
     )
     pictured = bool(image or audio or video or like)
     if queries_from is not None:
-        if text or pictured or open:
+        if text or pictured or open or why_not is not None:
             raise UsageError(
-                "--queries-from brings the queries.", "Leave out TEXT, --image, --audio, --video, --like and --open."
+                "--queries-from brings the queries.",
+                "Leave out TEXT, --image, --audio, --video, --like, --open and --why-not.",
             )
         return batch.answer_lines(queries_from, one, run_options, index, format, null, explain, quiet)
     typed = " ".join(text or []) if literal else query_operators.joined(text or [])
@@ -168,6 +174,8 @@ def query(
         media += [os.fsdecode(part.file) for part in one.like if part.file is not None]
         folder = locations.index_folder(index)
         with Index.open(folder) as opened, rendering.comparison_spinner(media, quiet):
+            if why_not is not None:
+                return rendering.write_why_not(opened.why_not(one, locations.absolute(why_not), run_options), format)
             answer = opened.search(one, run_options)
     code = rendering.write_answer(answer, format, null, explain, quiet, sort)
     if open:

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 
 from mmsearch.cli import exit_codes
 from mmsearch.cli.options import ListFormat
+from mmsearch.errors import UsageError
 from mmsearch.output import records, streams, table
 from mmsearch.output.spinner import spinner
 
 if TYPE_CHECKING:
-    from mmsearch.query import Answer
+    from mmsearch.query import Answer, WhyNot
 
 
 def comparison_spinner(media: Sequence[str], quiet: bool) -> contextlib.AbstractContextManager[None]:
@@ -35,6 +36,20 @@ def write_answer(answer: Answer, format: ListFormat, null: bool, explain: bool, 
         if not answer.hits:
             streams.write_message("Nothing found.")
     return exit_codes.DONE if answer.hits else exit_codes.NOTHING_FOUND
+
+
+def write_why_not(one: WhyNot, format: ListFormat) -> int:
+    """Write why a file is not among the hits to stdout. Returns the exit code. Raises `UsageError` for a format of
+    lists."""
+    if format in (ListFormat.PATHS, ListFormat.CSV):
+        raise UsageError("--why-not writes an answer, not a list.", "Use --format table, json or jsonl.")
+    if format is ListFormat.TABLE:
+        table.write_why_not(one)
+    elif format is ListFormat.JSON:
+        records.write_json(records.why_not_record(one))
+    else:
+        records.write_jsonl([records.why_not_record(one)])
+    return exit_codes.DONE
 
 
 def write_hits_as(

@@ -19,7 +19,7 @@ from typing import Any
 from mmsearch.index_status import FailedFile, Finding, SpeechStatus, Status
 from mmsearch.output.formatting import escaped
 from mmsearch.output.streams import is_terminal, write_stdout
-from mmsearch.query import Answer, Hit
+from mmsearch.query import Answer, Hit, WhyNot
 from mmsearch.run_record import RunRecord
 from mmsearch.types import CopyGroup, KnownText, Locator
 
@@ -99,6 +99,24 @@ def copy_rows(groups: Sequence[CopyGroup]) -> Iterator[dict[str, Any]]:
     """Groups as rows, one a file; groups are numbered from 1."""
     for number, group in enumerate(groups, 1):
         yield from ({"group": number, "exact": group.exact, **row} for row in group_record(group)["files"])
+
+
+def why_not_record(one: WhyNot) -> dict[str, Any]:
+    """Why a file is not among the hits of a query, schema `mmsearch.why-not/1`."""
+    return {
+        "schema": "mmsearch.why-not/1",
+        **path_record(one.path),
+        "code": one.code,
+        "sentence": one.sentence,
+        "hint": one.hint,
+        "notes": list(one.notes),
+        "pattern": one.pattern or None,
+        "filters": list(one.filters),
+        "copy_of": None if one.copy_of is None else path_record(one.copy_of),
+        "rank": one.rank,
+        "score": one.score,
+        "signals": [asdict(signal) for signal in one.signals],
+    }
 
 
 def text_record(one: KnownText) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from mmsearch.index_status import FailedFile
 from mmsearch.output import text_layout
 from mmsearch.output.formatting import counted, day, display_path, escaped, one_line, place, size
 from mmsearch.output.streams import console, is_terminal, width, write_lines, write_text
-from mmsearch.query import Hit, Signal
+from mmsearch.query import Hit, Signal, WhyNot
 from mmsearch.types import CopyGroup
 
 if TYPE_CHECKING:
@@ -41,6 +41,16 @@ def write_hits(hits: Sequence[Hit], explain: bool = False, by: str = "score") ->
 def write_columns(rows: Sequence[Sequence[str]], right: Sequence[int] = (), notes: Sequence[list[str]] = ()) -> None:
     """Aligned columns on stdout, two spaces apart; those in `right` are numbers. `notes` are lines below each row."""
     write_lines(text_layout.columns(rows, right, notes))
+
+
+def write_why_not(one: WhyNot) -> None:
+    """Why a file is not among the hits, or which it is: the sentence, then a line for each signal, note and hint."""
+    lines = [f"{display_path(one.path)}: {escaped(one.sentence)}", *_signal_lines(one.signals)]
+    lines += [f"  {escaped(note)}" for note in one.notes]
+    columns = width(sys.stdout)
+    if one.hint:
+        lines.append(f"  hint: {escaped(one.hint)}")
+    write_lines(lines if columns is None else [row for line in lines for row in text_layout.wrapped(line, columns)])
 
 
 def write_failed(files: Sequence[FailedFile]) -> None:
@@ -101,7 +111,12 @@ def _explained(hit: Hit) -> list[str]:
     """What the picture shows, and one line per signal: its raw value, its calibrated score, and its contribution to
     the hit's score."""
     lines = [f"      seen: {escaped(', '.join(hit.seen))}"] if hit.seen else []
-    for signal in hit.signals:
+    return lines + _signal_lines(hit.signals)
+
+
+def _signal_lines(signals: Sequence[Signal]) -> list[str]:
+    lines = []
+    for signal in signals:
         terms = f"  {', '.join(map(escaped, signal.terms))}" if signal.terms else ""
         lines.append(
             f"      {signal.contribution:+.3f}  {escaped(signal.name)}  raw {signal.raw:.3f}"

@@ -26,9 +26,14 @@ def allow(connection: sqlite3.Connection, roots: Mapping[int, Root], where: Filt
     )
 
 
-def passing(connection: sqlite3.Connection, roots: Mapping[int, Root], where: Filter) -> list[int]:
-    """The ids of the files that pass a filter, in ascending order."""
+def passing(
+    connection: sqlite3.Connection, roots: Mapping[int, Root], where: Filter, only: int | None = None
+) -> list[int]:
+    """The ids of the files that pass a filter, in ascending order; with `only` that one alone is tried."""
     conditions, values = _conditions(where)
+    if only is not None:
+        conditions.append("f.id = ?")
+        values.append(only)
     rows = connection.execute(
         "SELECT f.id, f.root_id, f.path FROM files f LEFT JOIN assets a ON a.id = f.asset_id"
         f" WHERE {' AND '.join(conditions) or '1'} ORDER BY f.id",
@@ -44,7 +49,7 @@ def passing(connection: sqlite3.Connection, roots: Mapping[int, Root], where: Fi
         ]
     else:
         ids = [row[0] for row in rows]
-    refused = {file_id for one in where.without for file_id in passing(connection, roots, one)}
+    refused = {file_id for one in where.without for file_id in passing(connection, roots, one, only)}
     return [file_id for file_id in ids if file_id not in refused]
 
 

@@ -53,7 +53,7 @@ def index(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> type[fake_index.In
         (["query", "x", "-0", "--format", "json"], "-0 writes paths, but --format json was given too.",
          "Leave one of them out."),
         (["query", "x", "--queries-from", "q"], "--queries-from brings the queries.",
-         "Leave out TEXT, --image, --audio, --video, --like and --open."),
+         "Leave out TEXT, --image, --audio, --video, --like, --open and --why-not."),
         (["query", "--queries-from", "q"], "--queries-from can't be read from q: No such file or directory.",
          "Give a file, or - for stdin."),
         (["query", "--image", "no.jpg"], "--image: no.jpg does not exist.", "Check the path."),

@@ -1,0 +1,81 @@
+"""What the catalogue knows of one file: what it holds of it, why not more, and the facts that filters ask for."""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from mmsearch.errors import FailureCode
+from mmsearch.store.files import HELD
+from mmsearch.store.roots import Root, is_below
+from mmsearch.store.transcripts import is_off, lacking
+
+
+@dataclass(frozen=True, slots=True)
+class FileState:
+    """A file of the index. `held` is `content`, `skipped` (known by name only), `failed` or `pending` (nothing yet).
+    `code` and `reason` say why it is not held as it is now; `partly` why a part of its content is missing."""
+
+    file_id: int
+    asset_id: int | None
+    path: bytes  # absolute, as the index has it
+    kind: str  # a Kind, or "other"
+    format: str
+    size: int
+    mtime_ns: int
+    held: str
+    code: str
+    reason: str
+    partly: str
+    lacks_speech: bool  # a recording that is not transcribed, or not to its end
+    duration_s: float | None = None
+    pages: int | None = None
+    language: str | None = None
+
+
+def file_state(connection: sqlite3.Connection, roots: Iterable[Root], path: bytes) -> FileState | None:
+    """The state of the file at an absolute path; None for one that the index does not know."""
+    for root in roots:
+        if not is_below(path, root.path):
+            continue
+        relative = b"" if path == root.path else os.path.relpath(path, root.path)
+        row = connection.execute(
+            "SELECT f.id, f.asset_id, coalesce(f.kind, 'other'), f.format, f.size, f.mtime_ns, f.code, f.reason,"
+            f" a.state, a.code, a.reason, a.details, {HELD} FROM files f LEFT JOIN assets a ON a.id = f.asset_id"
+            " WHERE f.root_id = ? AND f.path = ?",
+            (root.id, relative),
+        ).fetchone()
+        if row is not None:
+            return _state(connection, path, row)
+    return None
+
+
+def _state(connection: sqlite3.Connection, path: bytes, row: tuple[Any, ...]) -> FileState:
+    file_id, asset_id, kind, format_, size, mtime_ns, code, reason, state, asset_code, asset_reason, details, held = row
+    facts = json.loads(details or "{}")
+    spoken = kind in ("audio", "video") and not is_off(connection)
+    return FileState(
+        file_id=file_id,
+        asset_id=asset_id,
+        path=path,
+        kind=kind,
+        format=format_,
+        size=size,
+        mtime_ns=mtime_ns,
+        held=held,
+        code=code or (asset_code if state == "failed" else "") or "",
+        reason=reason or (asset_reason if state == "failed" else "") or "",
+        partly=(asset_reason or "") if state == "partial" and asset_code != FailureCode.NOTE else "",
+        lacks_speech=spoken and any(one.asset_id == asset_id for one in lacking(connection)),
+        duration_s=_number(facts.get("duration_s")),
+        pages=facts.get("pages") if isinstance(facts.get("pages"), int) else None,
+        language=facts.get("language") if isinstance(facts.get("language"), str) else None,
+    )
+
+
+def _number(value: object) -> float | None:
+    return float(value) if isinstance(value, int | float) else None
