@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from mmsearch.store.tokenization import prepare_name
-from mmsearch.store.words import write_words
+from mmsearch.store.words import remove_names, remove_words, write_names, write_words
 from mmsearch.types import EXTRACTOR_VERSION, AssetState, Failure
 
 _HELD = (AssetState.COMPLETE, AssetState.PARTIAL)  # states of assets that are found
@@ -77,7 +77,7 @@ def put_file(connection: sqlite3.Connection, root_id: int, facts: FileFacts) -> 
         (root_id, facts.path, *values),
     )
     file_id = int(cursor.lastrowid or 0)
-    connection.execute("INSERT INTO names_fts (rowid, names) VALUES (?, ?)", (file_id, prepare_name(facts.path)))
+    write_names(connection, file_id, prepare_name(facts.path))
     return file_id
 
 
@@ -92,7 +92,8 @@ def move_file(connection: sqlite3.Connection, file_id: int, root_id: int, path: 
         remove_file(connection, file_id)
         return
     connection.execute("UPDATE files SET root_id = ?, path = ? WHERE id = ?", (root_id, path, file_id))
-    connection.execute("UPDATE names_fts SET names = ? WHERE rowid = ?", (prepare_name(path), file_id))
+    remove_names(connection, file_id)
+    write_names(connection, file_id, prepare_name(path))
 
 
 def put_asset(connection: sqlite3.Connection, key: str, kind: str, format_: str) -> tuple[int, str]:
@@ -156,7 +157,7 @@ def remove_file(connection: sqlite3.Connection, file_id: int) -> None:
     """Remove a file that is gone. Its asset is only hidden, since a moved file may need it again; `remove_orphans`
     deletes it when the plan is made."""
     unlink(connection, file_id, None)
-    connection.execute("DELETE FROM names_fts WHERE rowid = ?", (file_id,))
+    remove_names(connection, file_id)
     connection.execute("DELETE FROM files WHERE id = ?", (file_id,))
 
 
@@ -164,17 +165,18 @@ def show(connection: sqlite3.Connection, asset_id: int) -> None:
     """Make an asset's segments findable, by their words too."""
     shown = connection.execute("UPDATE assets SET visible = 1 WHERE id = ? AND visible = 0", (asset_id,))
     if shown.rowcount:
-        ids = [row[0] for row in connection.execute("SELECT id FROM segments WHERE asset_id = ?", (asset_id,))]
-        write_words(connection, ids)
+        write_words(connection, _segments(connection, asset_id))
+
+
+def _segments(connection: sqlite3.Connection, asset_id: int) -> list[int]:
+    return [row[0] for row in connection.execute("SELECT id FROM segments WHERE asset_id = ?", (asset_id,))]
 
 
 def hide_unused(connection: sqlite3.Connection, asset_id: int) -> None:
     """Hide an asset that no file shows any more."""
     if connection.execute("SELECT 1 FROM files WHERE asset_id = ?", (asset_id,)).fetchone() is None:
         connection.execute("UPDATE assets SET visible = 0 WHERE id = ?", (asset_id,))
-        connection.execute(
-            "DELETE FROM words_fts WHERE rowid IN (SELECT id FROM segments WHERE asset_id = ?)", (asset_id,)
-        )
+        remove_words(connection, _segments(connection, asset_id))
 
 
 def remove_orphans(connection: sqlite3.Connection) -> int:
@@ -219,8 +221,9 @@ def clear_asset(connection: sqlite3.Connection, asset_id: int) -> None:
         f" (SELECT space_id, view, sampling_hash, id FROM embeddings WHERE segment_id IN {of_asset})",
         (asset_id,),
     )
-    for table, column in (("embeddings", "segment_id"), ("recognized_text", "segment_id"), ("words_fts", "rowid")):
-        connection.execute(f"DELETE FROM {table} WHERE {column} IN {of_asset}", (asset_id,))
+    remove_words(connection, _segments(connection, asset_id))
+    for table in ("embeddings", "recognized_text"):
+        connection.execute(f"DELETE FROM {table} WHERE segment_id IN {of_asset}", (asset_id,))
     for table in ("segments", "spans", "encoded", "fingerprints"):
         connection.execute(f"DELETE FROM {table} WHERE asset_id = ?", (asset_id,))
 

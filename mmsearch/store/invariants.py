@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 import zlib
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from mmsearch.run_record import RunOutcome
@@ -17,7 +17,7 @@ from mmsearch.store.runs import last_run
 from mmsearch.store.segments import BACKGROUND_SIZE, refresh_background, sampling_hash
 from mmsearch.store.spaces import LEAVING, SpaceRow, all_spaces
 from mmsearch.store.tokenization import prepare_name
-from mmsearch.store.words import indexed_words, write_words
+from mmsearch.store.words import has_forms, indexed_words, list_vocabularies, write_words
 from mmsearch.types import FingerprintForm
 
 
@@ -151,14 +151,23 @@ class Invariants:
             wanted = Counter(
                 word for row in self._rows(f"SELECT {column} FROM {table}") for word in set(row[0].split(" ")) - {""}
             )
+            if table == "words_fts":
+                yield from self._unlisted(there)
             if wanted != there:
                 off = sum(1 for word in wanted.keys() | there.keys() if wanted[word] != there.get(word, 0))
                 yield f"{off} words of {table} are looked up wrongly."
+
+    def _unlisted(self, words: Iterable[str]) -> Iterator[str]:
+        """The words that the list of words lacks."""
+        listed = {row[0] for row in self._rows("SELECT word FROM word_list")}
+        if count := sum(1 for word in words if has_forms(word) and word not in listed):
+            yield f"{count} words are missing from the list of words."
 
     def mend_vocabularies(self) -> None:
         """Make both word tables anew."""
         self.mend_words()
         self.mend_names()
+        list_vocabularies(self.connection)
 
     def words_counted(self) -> Iterator[str]:
         """The number of segments with words against that of rows in the word table."""

@@ -17,9 +17,10 @@ import re
 import sqlite3
 
 from mmsearch.errors import NewerSchema
-from mmsearch.store.tokenization import FAMILY, TOKENIZE
+from mmsearch.store.tokenization import TOKENIZE
+from mmsearch.store.words import list_vocabularies, write_words
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 
 _FINGERPRINTS = """CREATE TABLE fingerprints ( -- by which copies are known (see extraction/fingerprints.py)
     id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -37,6 +38,18 @@ _MOUNTS = """CREATE TABLE mounts (      -- folders of a root that were mount poi
     device INTEGER NOT NULL,            -- st_dev: a file system that is not mounted any more shows here
     PRIMARY KEY (root_id, path)
 ) WITHOUT ROWID;
+"""
+
+_WORDS = f"""CREATE VIRTUAL TABLE words_fts USING fts5(words, tokenize = "{TOKENIZE}");
+CREATE TABLE word_list (                -- the distinct words of both word tables that may have other forms
+    word TEXT NOT NULL PRIMARY KEY
+) WITHOUT ROWID;
+CREATE TABLE word_list_reversed (       -- the longer ones from their last letter to their first, by which compounds
+    reversed TEXT NOT NULL PRIMARY KEY  -- are found
+) WITHOUT ROWID;
+"""
+# The word table of versions 1 to 4 found words by their first five letters.
+_OLD_WORDS = f"""CREATE VIRTUAL TABLE words_fts USING fts5(words, tokenize = "{TOKENIZE}", prefix = '5');
 """
 
 _TABLES = f"""
@@ -122,8 +135,7 @@ CREATE TABLE recognized_text (          -- words recognized in pictures and soun
 CREATE INDEX recognized_text_by_segment ON recognized_text(segment_id);
 
 {_FINGERPRINTS}
-CREATE VIRTUAL TABLE words_fts USING fts5(words, tokenize = "{TOKENIZE}", prefix = '{FAMILY}');
-CREATE VIRTUAL TABLE names_fts USING fts5(names, tokenize = "{TOKENIZE}", prefix = '2 3');
+{_WORDS}CREATE VIRTUAL TABLE names_fts USING fts5(names, tokenize = "{TOKENIZE}", prefix = '2 3');
 
 CREATE TABLE spaces (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -226,12 +238,14 @@ _STEPS = {
     CREATE INDEX embeddings_by_sampling_hash ON embeddings(space_id, view, sampling_hash);
     ALTER TABLE background RENAME COLUMN draw TO sampling_hash;
     """,
+    5: f"DROP TABLE words_fts; {_WORDS}",
 }
 
 
 def tables(version: int = SCHEMA_VERSION) -> str:
     """The SQL that makes all tables of a schema version, with the columns that later versions added."""
-    return _TABLES if version >= 4 else _with_old_names(_TABLES)
+    older = _TABLES.replace(_WORDS, _OLD_WORDS) if version < 5 else _TABLES
+    return older if version >= 4 else _with_old_names(older)
 
 
 def create(connection: sqlite3.Connection) -> None:
@@ -244,7 +258,22 @@ def migrate(connection: sqlite3.Connection) -> None:
     in autocommit mode."""
     steps = [sql for version, sql in _STEPS.items() if version > _version(connection)]
     if steps:
-        connection.executescript(f"BEGIN IMMEDIATE; {' '.join(steps)} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
+        connection.executescript(f"BEGIN IMMEDIATE; {' '.join(steps)}")
+        try:  # by single statements: another script would commit first
+            _fill_words(connection)
+            connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+            connection.execute("COMMIT")
+        except BaseException:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            raise
+
+
+def _fill_words(connection: sqlite3.Connection) -> None:
+    """Write the word table, which a step has made anew, and the list of words."""
+    rows = connection.execute("SELECT s.id FROM segments s JOIN assets a ON a.id = s.asset_id WHERE a.visible = 1")
+    write_words(connection, [row[0] for row in rows.fetchall()])
+    list_vocabularies(connection)
 
 
 def stand_in(connection: sqlite3.Connection) -> None:
@@ -261,6 +290,10 @@ def stand_in(connection: sqlite3.Connection) -> None:
             "CREATE TEMP VIEW roots AS SELECT *, coalesce((SELECT value FROM main.meta WHERE key = 'walk ' || r.id),"
             " '{}') AS rules FROM main.roots r"
         )
+    if version < 5:
+        connection.execute("CREATE VIRTUAL TABLE temp.old_words USING fts5vocab(main, words_fts, row)")
+        connection.execute("CREATE TEMP VIEW word_list AS SELECT term AS word FROM temp.old_words")
+        connection.execute("CREATE TEMP TABLE word_list_reversed (reversed TEXT)")
     if version < 4:
         connection.execute("CREATE TEMP VIEW recognized_text AS SELECT * FROM main.readings")
         for table in ("embeddings", "background"):

@@ -15,7 +15,7 @@ from typing import Any
 from mmsearch.store.meta import get_meta, set_meta
 from mmsearch.store.segments import SpanResult, Vectors, clean, refresh_background
 from mmsearch.store.spaces import commit_vectors
-from mmsearch.store.words import write_words
+from mmsearch.store.words import remove_words, write_words
 from mmsearch.types import Cue, Failure, Kind
 
 READER = "speech"
@@ -109,9 +109,9 @@ def begin_again(connection: sqlite3.Connection, asset_id: int) -> None:
         ).fetchall()
     ]
     spaces = [space_id for (space_id,) in connection.execute("SELECT id FROM spaces").fetchall()] if ids else []
+    remove_words(connection, ids)
     for segment_id in ids:
         connection.execute("DELETE FROM recognized_text WHERE reader = 'speech' AND segment_id = ?", (segment_id,))
-        connection.execute("DELETE FROM words_fts WHERE rowid = ?", (segment_id,))
         for space_id in spaces:
             _remove_text_vectors(connection, segment_id, space_id)
     for space_id in spaces:

@@ -87,7 +87,18 @@ TABLES = (
     "runs",
 )
 NOW = {"readings": "recognized_text", "draw": "sampling_hash"}  # what the first schema calls otherwise
+TO_FOURTH = (
+    "CREATE TABLE kept AS SELECT rowid AS id, words FROM words_fts",
+    "DROP TABLE words_fts",
+    f"CREATE VIRTUAL TABLE words_fts USING fts5(words, tokenize = \"{TOKENIZE}\", prefix = '5')",
+    "INSERT INTO words_fts (rowid, words) SELECT id, words FROM kept",
+    "DROP TABLE kept",
+    "DROP TABLE word_list",
+    "DROP TABLE word_list_reversed",
+    "PRAGMA user_version = 4",
+)
 TO_THIRD = (
+    *TO_FOURTH,
     "ALTER TABLE fingerprints RENAME TO prints",
     "DROP INDEX recognized_text_by_segment",
     "ALTER TABLE recognized_text RENAME TO readings",
@@ -301,3 +312,26 @@ def test_a_newer_schema_is_refused_and_left_alone(old: Path) -> None:
         with pytest.raises(NewerSchema, match=f"schema {schema.SCHEMA_VERSION + 1}"):
             opened(IndexFolder(old))
     assert rows(old, "SELECT count(*) FROM sqlite_master WHERE name = 'prints'") == [(0,)]
+
+
+def test_an_index_of_the_fourth_schema_answers_the_same_and_then_knows_its_words(
+    docs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use_word_model(monkeypatch.setattr)
+    write(docs / "code.txt", "Written in C++ by two gulls. Call +41 44 123 45 67.")
+    index = tmp_path / "index"
+    run(index, docs)
+    listed = rows(index, "SELECT word FROM word_list ORDER BY word")
+    held = rows(index, "SELECT rowid, words FROM words_fts ORDER BY rowid")
+    known = {word for (word,) in listed}
+    assert known >= {"gull", "gulls", "harbour"} and not known & {"41", "c", "41441234567"}
+    for sql in TO_FOURTH:
+        change(index, sql)
+    change(index, "UPDATE words_fts SET words = 'written in c by two gulls' WHERE words LIKE '%gulls%'")
+    sums.seal(IndexFolder(index), None)
+    assert [os.path.basename(path) for path in found(index, "gull", names=False)][:1] == [b"harbour.txt"]
+    assert version(index) == 4
+    run(index)
+    assert (version(index), broken(index, deep=True)) == (schema.SCHEMA_VERSION, {})
+    assert rows(index, "SELECT word FROM word_list ORDER BY word") == listed
+    assert rows(index, "SELECT rowid, words FROM words_fts ORDER BY rowid") == held

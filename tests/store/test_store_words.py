@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from mmsearch.store import files
 from mmsearch.store.catalogue import open_writer
 from mmsearch.store.layout import IndexFolder
-from mmsearch.store.tokenization import TOKENIZE, family, prepare, prepare_name, tokens
+from mmsearch.store.tokenization import TOKENIZE, family, prepare, prepare_name, query_words, shown, tokens
 from mmsearch.store.vocabulary import NAMES, WORDS, Vocabulary, quoted
+from mmsearch.store.words import list_vocabularies, list_words, remove_names, remove_words, write_names
 
 PIECES = [
     "revenue", "Straße", "naïve", "Ångström", "ﬁnance", "２０２４", "x²", "½", "it's", "don’t", "C++", "e-mail", "a_b",
@@ -47,7 +48,7 @@ def test_every_prepared_word_is_one_token_of_the_table(pieces: list[str], betwee
         connection.execute("CREATE VIRTUAL TABLE v USING fts5vocab(t, instance)")
         connection.execute("INSERT INTO t VALUES (?)", (prepare(text),))
         there = [row[0] for row in connection.execute("SELECT term FROM v ORDER BY offset")]
-        assert there == tokens(text)
+        assert there == [word for word in prepare(text).split(" ") if word]
 
 
 def test_every_character_is_cut_as_the_table_cuts_it() -> None:
@@ -62,7 +63,7 @@ def test_every_character_is_cut_as_the_table_cuts_it() -> None:
         there: dict[int, list[str]] = {}
         for row, term in connection.execute("SELECT doc, term FROM v ORDER BY doc, offset"):
             there.setdefault(row, []).append(term)
-    assert [one for n, one in enumerate(characters, 1) if there.get(n, []) != tokens(f"a{one}b")] == []
+    assert [one for n, one in enumerate(characters, 1) if there.get(n, []) != prepare(f"a{one}b").split(" ")] == []
 
 
 @pytest.mark.parametrize(
@@ -135,7 +136,7 @@ def test_counts_are_those_of_a_scan_also_after_deletions(words: sqlite3.Connecti
             else:
                 text = " ".join(lots.choices(pool, k=lots.randrange(1, 12)))
                 put(words, row, text)
-                rows[row] = tokens(text)
+                rows[row] = prepare(text).split(" ")
         words.execute("COMMIT" if step % 4 else "ROLLBACK")
         if not step % 4:
             rows = {row: text.split(" ") for row, text in words.execute("SELECT rowid, words FROM words_fts")}
@@ -194,7 +195,8 @@ def test_names_are_found_by_their_parts(words: sqlite3.Connection, path: bytes, 
 @given(st.binary(min_size=1, max_size=255))
 @settings(max_examples=200, deadline=None)
 def test_any_bytes_are_a_name(path: bytes) -> None:
-    assert prepare_name(path) == prepare(prepare_name(path))
+    words = [word for word in prepare_name(path).split(" ") if word == shown(word)]
+    assert [word for word in words if word] == tokens(" ".join(words))
 
 
 def test_a_family_is_what_inflections_share() -> None:
@@ -205,3 +207,51 @@ def test_a_family_is_what_inflections_share() -> None:
         "20240101",
         "beric",
     ]
+
+
+@pytest.mark.parametrize(
+    ("text", "further"),
+    [
+        ("C++, C# or F#; C++17 and .NET, not ASP.NET", ["c++", "c#", "f#", "c++", ".net"]),
+        ("a+b = c and 3+ #tag", []),
+        ("party 🎉 in 🇨🇭 ☑", ["🎉", "🇨🇭", "☑"]),
+        ("+41 44 123 45 67", ["41441234567"]),
+        ("(044) 123-45-67", ["0441234567", "1234567"]),
+        ("CH93 0076 2011 6238 5295 7", ["00762011623852957", "ch9300762011623852957"]),
+        ("RB-2024/117 of 2024-01-15", ["20240115", "rb2024117"]),
+        ("12,500 for 10.50 or 3.5 at 1 234", ["12500"]),
+        ("COVID-19 and X-T4", ["covid19", "xt4"]),
+        ("plain words, no signs", []),
+    ],
+)
+def test_words_with_signs_and_joined_numbers_stand_behind_the_words(text: str, further: list[str]) -> None:
+    prepared, plain = prepare(text).split(" "), tokens(text)
+    assert prepared[: len(plain)] == plain
+    assert [shown(word) for word in prepared[len(plain) :]] == further
+
+
+def test_a_query_for_a_word_with_signs_does_not_ask_for_the_bare_word() -> None:
+    assert [shown(word) for word in query_words("learn C++ and c")] == ["learn", "and", "c", "c++"]
+
+
+@pytest.mark.parametrize("piece", ["1 ", "-1", "a+", "a-1", "a-", "#", ".a", "1.000", "ab12 1234 "])
+def test_long_runs_of_signs_and_digits_are_prepared_in_linear_time(piece: str) -> None:
+    assert len(prepare(piece * 30_000)) < 400_000
+
+
+def test_the_list_of_words_has_what_the_tables_hold_and_no_more(words: sqlite3.Connection) -> None:
+    def listed() -> set[str]:
+        return {row[0] for row in words.execute("SELECT word FROM word_list")}
+
+    write_names(words, 1, prepare_name(b"Tax/IMG_2041 gulls.jpg"))
+    assert listed() == {"tax", "img", "gulls", "jpg"}
+    words.execute("INSERT INTO words_fts (rowid, words) VALUES (7, 'two gulls 中文 a41 x 中')")
+    list_words(words, ["two gulls 中文 a41 x 中 krankenhaus"])
+    assert listed() == {"tax", "img", "gulls", "jpg", "two", "krankenhaus"}
+    assert words.execute("SELECT reversed FROM word_list_reversed").fetchall() == [("suahneknark",)]
+    remove_words(words, [7])
+    assert listed() == {"tax", "img", "gulls", "jpg", "krankenhaus"}
+    remove_names(words, 1)
+    assert listed() == {"krankenhaus"}
+    list_vocabularies(words)
+    assert listed() == set() and words.execute("SELECT * FROM word_list_reversed").fetchall() == []
