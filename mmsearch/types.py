@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     import numpy as np
 
 FilePath = str | os.PathLike[str] | bytes  # a path as callers of the Python API write it
-EXTRACTOR_VERSION = 1  # to be raised when extraction yields other segments, text or fingerprints for the same bytes
 
 
 class Kind(StrEnum):
@@ -51,6 +50,17 @@ MEDIA_VIEWS: Mapping[Kind, frozenset[View]] = {
     Kind.AUDIO: frozenset({View.AUDIO}),
     Kind.VIDEO: frozenset({View.IMAGE, View.AUDIO, View.VIDEO}),
 }
+
+
+# To be raised when extraction yields other segments, text or fingerprints for the same bytes; only files of this kind
+# then become stale, less those of a format with a version of its own.
+EXTRACTOR_VERSIONS: Mapping[Kind, int] = {Kind.TEXT: 2, Kind.IMAGE: 2, Kind.PDF: 2, Kind.AUDIO: 1, Kind.VIDEO: 1}
+FORMAT_EXTRACTOR_VERSIONS: Mapping[str, int] = {"code": 1, "csv": 1, "json": 1}
+
+
+def extractor_version(kind: str, format_: str) -> int:
+    """The version of the extractor that reads files of this kind and format."""
+    return FORMAT_EXTRACTOR_VERSIONS.get(format_) or EXTRACTOR_VERSIONS[Kind(kind)]
 
 
 @dataclass(frozen=True, slots=True)

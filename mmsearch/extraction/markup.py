@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator
 from functools import lru_cache
 
+from mmsearch.dehyphenation import join_words_of
 from mmsearch.extraction import charset
 from mmsearch.extraction.passages import Document, clean, short
 from mmsearch.extraction.source import open_source
@@ -23,6 +24,7 @@ BLOCKS = HEADINGS | frozenset(
     "form head header hr html li main nav ol option p pre section select summary table tbody text tfoot thead title "
     "tr ul".split()
 )
+LINE_BREAKS = frozenset({"br", "lb", "line-break"})  # of HTML, TEI and OpenDocument
 UNREAD = {  # elements whose content is no text: everything up to the closing tag
     name: re.compile(rf"</{name}\b[^>]{{0,200}}>", re.IGNORECASE) for name in ("script", "style", "template")
 }
@@ -110,7 +112,8 @@ class MarkupText:
             position = self.markup(bracket) if bracket < len(self.source) else bracket
         self.newline()
         text, title = "\n".join(self.lines), self.details.get("title", "")
-        return Document(text, self.numbers, self.numbers, title, "text", self.headings, (), dict(self.details))
+        document = Document(text, self.numbers, self.numbers, title, "text", self.headings, details=dict(self.details))
+        return document.with_joined_words()
 
     def markup(self, start: int) -> int:
         """Read the markup that begins with "<" at `start`. Returns the position after it."""
@@ -153,7 +156,7 @@ class MarkupText:
             self.paragraph()
         elif name in {"td", "th"} and not closing and self.current:
             self.current.append(" | ")
-        elif name == "br":
+        elif name.rsplit(":", 1)[-1] in LINE_BREAKS:
             self.newline()
         elif self.data:
             self.current.append(" ")
@@ -169,7 +172,7 @@ class MarkupText:
         if not closing:
             self.heading_from = len(self.lines)
         elif self.heading_from is not None:
-            if words := short(" ".join(self.lines[self.heading_from :])):
+            if words := short(join_words_of("\n".join(self.lines[self.heading_from :]))):
                 self.headings.append((self.heading_from, words))
             self.heading_from = None
 
@@ -177,7 +180,7 @@ class MarkupText:
         """Note the title: the first `<title>`, since in an SVG others name its parts."""
         if not closing:
             self.title_from = len(self.lines)
-        elif self.title_from is not None and (words := short(" ".join(self.lines[self.title_from :]))):
+        elif self.title_from is not None and (words := short(join_words_of("\n".join(self.lines[self.title_from :])))):
             self.details.setdefault("title", words)
 
     def attributes(self, name: str, tag: str) -> None:

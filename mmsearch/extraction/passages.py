@@ -9,12 +9,13 @@ embedded in parts.
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
 
+from mmsearch.dehyphenation import join_broken_words
 from mmsearch.extraction.source import ordinal
 from mmsearch.types import Cue, Extracted, Locator, Segment, Span
 
@@ -38,6 +39,7 @@ class Document:
 
     first, last: per line of `text`, the file's lines that it came from, counted from 1.
     headings:    (line of `text`, heading), ascending. `cues`: one per line of `text`, for subtitles.
+    spellings:   (line of `text`, words), ascending: other spellings of words of that line, for the word index.
     """
 
     text: str
@@ -47,7 +49,20 @@ class Document:
     style: str = "text"  # text | markdown | code
     headings: Sequence[tuple[int, str]] = ()
     cues: Sequence[Cue] = ()
+    spellings: Sequence[tuple[int, str]] = ()
     details: dict[str, Any] = field(default_factory=dict)
+
+    def with_joined_words(self) -> Document:
+        """The document with words that were broken at line ends joined. Its lines keep their places in the file."""
+        joined = join_broken_words(self.text)
+        if not joined.continued:
+            return replace(self, text=joined.text, spellings=joined.spellings)
+        import numpy as np
+
+        first = np.delete(np.asarray(self.first), [line + 1 for line in joined.continued]).tolist()
+        last = np.delete(np.asarray(self.last), joined.continued).tolist()
+        headings = [(line - bisect_left(joined.continued, line), heading) for line, heading in self.headings]
+        return replace(self, text=joined.text, first=first, last=last, headings=headings, spellings=joined.spellings)
 
     def spans(self) -> Iterator[Span]:
         """Spans in characters of `text`, cut between its lines, without those that hold no words."""
@@ -76,7 +91,11 @@ class Document:
             line_end=self.last[final],
         )
         # A passage that begins with its title already contains it.
-        details = {"title": title} if title and title not in passage[: len(title) + 10] else {}
+        details: dict[str, Any] = {"title": title} if title and title not in passage[: len(title) + 10] else {}
+        if self.spellings:
+            inside = slice(bisect_left(self.spellings, (line, "")), bisect_left(self.spellings, (final + 1, "")))
+            if spelled := list(dict.fromkeys(words for _, words in self.spellings[inside])):
+                details["spellings"] = spelled
         return Segment(number, locator, passage, cues, details)
 
 

@@ -6,6 +6,7 @@ import io
 import re
 from dataclasses import dataclass
 
+from mmsearch.dehyphenation import join_words_of
 from mmsearch.errors import ExtractionError
 from mmsearch.extraction import charset
 from mmsearch.extraction.markup import unescape
@@ -14,6 +15,7 @@ from mmsearch.types import Cue
 
 TIME = r"(?:(\d{1,4}):)?(\d{1,3}):(\d{1,2})(?:[.,:](\d{1,9}))?"
 TIMES = re.compile(rf"\s*{TIME}\s*-{{1,3}}>\s*{TIME}", re.ASCII)
+LINE_BREAK = re.compile(r"<br ?/?>|\\[Nn]", re.IGNORECASE)  # in SubRip and ASS, as some programs convert it
 TAG = re.compile(r"<[^<>\n]{0,200}>|\{\\[^{}\n]{0,200}\}")  # <i>, <c.yellow>, <00:01.000>, {\an8}
 SPACE = re.compile(r"\s+")
 CUE_CHARACTERS = 10_000
@@ -65,11 +67,12 @@ def cue_lines(text: str) -> list[CueLines]:
         if words and words[-1].strip().isdecimal() and number < len(lines) and TIMES.match(lines[number][:200]):
             words.pop()
             last -= 1
-        spoken = [line for line in map(plain, words) if line]
+        rows = [row for line in words for row in LINE_BREAK.split(line)]
+        spoken = [line for line in map(plain, rows) if line]
         fresh = [line for line in spoken if line not in before[-3:]]
         before = spoken or before
         if fresh:
-            cue_text = " ".join(fresh)[:CUE_CHARACTERS]
+            cue_text = " ".join(join_words_of("\n".join(fresh)).split("\n"))[:CUE_CHARACTERS]
             found.append(CueLines(Cue(start, max(start, end), cue_text), first, last))
     return found
 

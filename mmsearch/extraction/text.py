@@ -16,6 +16,7 @@ from mmsearch.types import Extracted, Needs, Probe, Source, Span
 
 SPAN = 1 << 20  # bytes, cut in one to two seconds
 LIMIT = 256 << 20  # bytes of a file that are read at all
+BROKEN_LINES = 8  # in a row with a hyphen at their end: then it is no broken word
 HEAD = 64 << 10  # bytes that are searched for a title
 
 MARKUP = frozenset({"html", "svg", "xml"})
@@ -29,6 +30,7 @@ FRONT_TITLE = re.compile(r"title\s*:\s*(.+)", re.IGNORECASE)
 JSON_STRING = re.compile(r'"([^"\\]*+(?:\\.[^"\\]*+)*+)"')
 JSON_ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})(?:\\u([dD][c-fC-F][0-9a-fA-F]{2}))?|(.))")
 JSON_SIGNS = str.maketrans("{}[]", "    ")
+BROKEN_OFF = re.compile(r"[^\W\d_][-\u00ad\u2010][ \t]*\r?\n$")
 JSON_LINE = 500  # characters: longer lines are broken between objects, for passages to be cut there
 
 
@@ -79,7 +81,8 @@ def document_of(text: str, format: str, first: int, title: str) -> Document:
         text, numbers = json_as_text(text, first)
         return Document(text, numbers, numbers, title)
     headings = headings_of(text) if format in ("markdown", "rst") else []
-    return Document(text, lines, lines, title, STYLES.get(format, "text"), headings)
+    document = Document(text, lines, lines, title, STYLES.get(format, "text"), headings)
+    return document if format in ("code", "csv") else document.with_joined_words()
 
 
 @lru_cache(maxsize=1)  # the spans of a file are mostly decoded one after the other
@@ -120,6 +123,11 @@ def cut_position(block: bytes, encoding: charset.Encoding) -> int:
     """The position at which a block is cut: after its last line end; else after a space in its second half; else
     between two characters. These bytes have no other meaning in any encoding that `charset` returns."""
     cut = last_unit(block, "\n", encoding)
+    for _ in range(BROKEN_LINES):  # a word that is broken there goes on in the next span
+        tail = block[max(cut - 8 * encoding.unit, 0) : max(cut, 0)].decode(encoding.name, "ignore")
+        if not BROKEN_OFF.search(tail):
+            break
+        cut = last_unit(block[: cut - encoding.unit], "\n", encoding)
     if cut <= 0:
         carriage = last_unit(block, "\r", encoding)
         cut = carriage if carriage < len(block) else 0  # what follows may be its line feed

@@ -23,7 +23,7 @@ from mmsearch.store import segments, spaces
 from mmsearch.store.catalogue import transaction
 from mmsearch.store.layout import IndexFolder
 from mmsearch.store.spaces import SpaceRow
-from mmsearch.types import EXTRACTOR_VERSION, MEDIA_VIEWS, Extracted, Failure, Kind
+from mmsearch.types import MEDIA_VIEWS, Extracted, Failure, Kind, extractor_version
 
 COMMIT_S = 1.0
 _AHEAD = 12  # assets on their way: enough to fill a batch, few enough to hold in memory
@@ -126,7 +126,7 @@ class Backfill:
         job = Job(asset_id, key, source, read=tuple(read))
         views = {view for row in self._rows for view in row.views}
         self._flying[asset_id] = _AssetInBackfill(source.path)
-        if max(extractor, 1) == EXTRACTOR_VERSION and views & MEDIA_VIEWS[Kind(kind)]:
+        if max(extractor, 1) == extractor_version(kind, format_) and views & MEDIA_VIEWS[Kind(kind)]:
             pipeline.add(job)
             return None
         result = segments.SpanResult(asset_id, key, None, segments=stored, recognized=read)

@@ -16,7 +16,7 @@ from mmsearch.errors import FailureCode
 from mmsearch.filestat import open_regular, stat_values
 from mmsearch.store.files import FileRow
 from mmsearch.store.roots import Root
-from mmsearch.types import EXTRACTOR_VERSION, Failure, Kind
+from mmsearch.types import Failure, Kind, extractor_version
 
 _THREADS = 2  # hashing releases the interpreter lock; more threads only make a disk seek
 _AHEAD = 64
@@ -119,7 +119,7 @@ def inspect(wanted: Wanted, over: threading.Event) -> Inspection:
             None,
             Failure(FailureCode.VANISHED, "It changed while it was read; the next run takes it up."),
         )
-    return Inspection(wanted, kind, format_, _key(digest, format_, wanted, over))
+    return Inspection(wanted, kind, format_, _key(digest, kind, format_, wanted, over))
 
 
 def _digest(file: FileIO, head: bytes, over: threading.Event) -> str:
@@ -141,7 +141,7 @@ def _opened(path: bytes) -> FileIO:
     return FileIO(open_regular(path))
 
 
-def _key(digest: str, format_: str, wanted: Wanted, over: threading.Event) -> str:
+def _key(digest: str, kind: Kind, format_: str, wanted: Wanted, over: threading.Event) -> str:
     """The asset's key: everything that decides what extraction yields."""
     folder = os.path.dirname(os.path.join(wanted.root.path, wanted.entry.path))
     sidecars = []
@@ -151,7 +151,8 @@ def _key(digest: str, format_: str, wanted: Wanted, over: threading.Event) -> st
                 sidecars.append(_digest(file, b"", over))
         except OSError:
             sidecars.append("unreadable")
-    return hashlib.sha256("/".join([digest, format_, str(EXTRACTOR_VERSION), *sidecars]).encode()).hexdigest()
+    version = str(extractor_version(kind, format_))
+    return hashlib.sha256("/".join([digest, format_, version, *sidecars]).encode()).hexdigest()
 
 
 def _unreadable(wanted: Wanted, error: OSError) -> Inspection:

@@ -25,7 +25,7 @@ from mmsearch.store.files import FileRow, known_files
 from mmsearch.store.meta import get_meta
 from mmsearch.store.roots import Root, guarded, is_below, mounts
 from mmsearch.store.schema import CTIMES_SINCE
-from mmsearch.types import EXTRACTOR_VERSION, Kind
+from mmsearch.types import Kind, extractor_version
 
 _FEW = 1000  # entries between two checks whether the run is to stop
 
@@ -221,12 +221,17 @@ def _sort(scope: Scope, entry: Entry, row: FileRow | None, settings: Settings, s
         result.resume.append((root, entry))
     elif (row.state in ("failed", "partial") and settings.retry_failed) or lacks_reading(row, settings):
         result.retry.append((root, entry, row))
-    elif settings.refresh and row.extractor is not None and row.extractor < EXTRACTOR_VERSION:
+    elif settings.refresh and _is_stale(row):
         result.wanted.append(Wanted(root, entry, row, limit))
     elif row.state == "failed":
         result.tally.add("known_failures", row.asset_code or FailureCode.DECODE_ERROR)
     else:
         result.tally.unchanged += 1
+
+
+def _is_stale(row: FileRow) -> bool:
+    """Whether an older version of the extractor has read a file's asset."""
+    return row.extractor is not None and row.extractor < extractor_version(row.kind or "", row.format or "")
 
 
 def lacks_reading(row: FileRow, settings: Settings) -> bool:

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from mmsearch.dehyphenation import BROKEN_OFF, join_words_of
 from mmsearch.errors import ModelUnavailable
 from mmsearch.models import tesseract
 
@@ -19,6 +20,7 @@ MAX_ASPECT_RATIO = 8
 MIN_SIDE = 4  # pixels
 DOUBTFUL = 0.7  # confidence in a picture's lines below which they are in a script that the recogniser doesn't know
 FEW = 6.0  # characters, about: lines of less in all are specks and signs in photos, about which nothing is doubted
+LINE_DISTANCE = 2.5  # times the height of a line: the next one of the same column is no further below
 SAME_LINE = 0.5  # of the lower box's height: the largest distance of the centres of two boxes on one line
 
 
@@ -109,7 +111,7 @@ def handle(request: dict[str, Any], arrays: list[np.ndarray]) -> tuple[dict[str,
         words, confidence = _recognize(picture, int(request.get("threads", 1)))
         if (reading := _read_further(picture, confidence, request.get("languages"))) is not None:
             read = [Word(_corners(*word.box), word.text, word.score) for word in reading.words]
-            pages.append(_page(reading.text, read) | {"engine": tesseract.engine(reading.languages)})
+            pages.append(_page(join_words_of(reading.text), read) | {"engine": tesseract.engine(reading.languages)})
         else:
             pages.append(_page(join_words([(word.box, word.text) for word in words]), words))
     return {"pages": pages}, []
@@ -189,23 +191,69 @@ def _no_socket_probe() -> Iterator[None]:
 
 def join_words(words: Sequence[tuple[np.ndarray, str]]) -> str:
     """The text of words, each a box, float (4, 2) of x and y in pixels, and its text: boxes on one line are joined by a
-    space, lines by a line end, from top to bottom.
+    space, lines by a line end, from top to bottom; words that are broken at the end of a box are joined.
 
     Boxes keep their place, also a vertical axis title: moving those to the end cost the descriptions of charts 0.03
     nDCG@10, and detecting columns gained nothing.
     """
-    boxes = []
-    for box, text in words:
-        top, bottom = float(box[:, 1].min()), float(box[:, 1].max())
-        boxes.append(((top + bottom) / 2, bottom - top, float(box[:, 0].min()), text))
-    lines: list[list[tuple[float, float, float, str]]] = []
-    for box_entry in sorted(boxes):
-        middle, height = box_entry[:2]
+    boxes = [_TextBox.around(box, text) for box, text in words]
+    lines: list[list[_TextBox]] = []
+    for box in sorted(_completed(boxes), key=lambda one: (one.middle, one.height, one.left, one.text)):
         if lines:
             last = lines[-1]
-            distance = abs(middle - sum(one[0] for one in last) / len(last))
-            if distance < SAME_LINE * min(height, float(np.median([one[1] for one in last]))):
-                last.append(box_entry)
+            distance = abs(box.middle - sum(one.middle for one in last) / len(last))
+            if distance < SAME_LINE * min(box.height, float(np.median([one.height for one in last]))):
+                last.append(box)
                 continue
-        lines.append([box_entry])
-    return "\n".join(" ".join(text for *_, text in sorted(line, key=lambda one: one[2])) for line in lines)
+        lines.append([box])
+    return "\n".join(" ".join(one.text for one in sorted(line, key=lambda one: one.left)) for line in lines)
+
+
+class _TextBox(NamedTuple):
+    """The text of a box and its place, in pixels."""
+
+    middle: float
+    height: float
+    left: float
+    right: float
+    text: str
+
+    @classmethod
+    def around(cls, box: np.ndarray, text: str) -> _TextBox:
+        top, bottom = float(box[:, 1].min()), float(box[:, 1].max())
+        left, right = float(box[:, 0].min()), float(box[:, 0].max())
+        return cls((top + bottom) / 2, bottom - top, left, right, join_words_of(text))
+
+
+def _completed(boxes: Sequence[_TextBox]) -> list[_TextBox]:
+    """The boxes with words that are broken at the end of one completed from the box that continues it: the nearest one
+    below, else the first of the next column."""
+    found = list(boxes)
+    for place, box in enumerate(found):
+        if not BROKEN_OFF.search(box.text):
+            continue
+        after = _continuation(box, found)
+        if after is None:
+            continue
+        word, _, rest = found[after].text.partition(" ")
+        joined = join_words_of(f"{box.text}\n{word}")
+        if "\n" not in joined:
+            found[place] = found[place]._replace(text=joined)
+            found[after] = found[after]._replace(text=rest)
+    return [box for box in found if box.text]
+
+
+def _continuation(box: _TextBox, boxes: Sequence[_TextBox]) -> int | None:
+    """The index of the box in which a word goes on that is broken at the end of `box`."""
+    begun = [(at, one) for at, one in enumerate(boxes) if one is not box and one.text[:1].isalpha()]
+    reach = LINE_DISTANCE * box.height
+    below = [
+        (one.middle, one.left, at)
+        for at, one in begun
+        if box.height / 2 < one.middle - box.middle < reach and one.left < box.right and one.right > box.left
+    ]
+    if below:
+        return min(below)[2]
+    beside = [(at, one) for at, one in begun if one.left > box.right and one.text[:1].islower()]
+    edge = min((one.left for _, one in beside), default=0.0) + 2 * box.height
+    return min(((one.middle, at) for at, one in beside if one.left < edge), default=(0.0, None))[1]

@@ -9,9 +9,23 @@ from typing import NamedTuple
 
 from mmsearch.store.tokenization import prepare_name
 from mmsearch.store.words import remove_names, remove_words, write_names, write_words
-from mmsearch.types import EXTRACTOR_VERSION, AssetState, Failure
+from mmsearch.types import (
+    EXTRACTOR_VERSIONS,
+    FORMAT_EXTRACTOR_VERSIONS,
+    AssetState,
+    Failure,
+    extractor_version,
+)
 
 _HELD = (AssetState.COMPLETE, AssetState.PARTIAL)  # states of assets that are found
+# The version of the extractor that would read an asset now, as an SQL expression over a row of `assets`.
+EXTRACTOR_NOW = (
+    "CASE "
+    + " ".join(f"WHEN format = '{name}' THEN {version}" for name, version in FORMAT_EXTRACTOR_VERSIONS.items())
+    + " "
+    + " ".join(f"WHEN kind = '{kind}' THEN {version}" for kind, version in EXTRACTOR_VERSIONS.items())
+    + " ELSE 1 END"
+)
 
 
 class FileRow(NamedTuple):
@@ -27,6 +41,7 @@ class FileRow(NamedTuple):
     state: str | None
     extractor: int | None
     kind: str | None
+    format: str | None
     readers: str | None  # what read the asset, as JSON
     ctime_ns: int | None  # None: not seen yet
     asset_code: str | None  # why the asset failed, wholly or in part
@@ -50,7 +65,7 @@ def known_files(connection: sqlite3.Connection, root_id: int, below: bytes = b""
     """Every file of a root (or of the folder or file `below` in it) by relative path."""
     sql = (
         "SELECT f.path, f.id, f.size, f.mtime_ns, f.inode, f.sidecars, f.code, a.state, a.extractor, a.kind,"
-        " a.readers, f.ctime_ns, a.code FROM files f "
+        " a.format, a.readers, f.ctime_ns, a.code FROM files f "
         "LEFT JOIN assets a ON a.id = coalesce(f.next_asset_id, f.asset_id) WHERE f.root_id = ?"
     )
     args: list[object] = [root_id]
@@ -103,7 +118,7 @@ def put_asset(connection: sqlite3.Connection, key: str, kind: str, format_: str)
         return int(row[0]), str(row[1])
     cursor = connection.execute(
         "INSERT INTO assets (key, kind, format, extractor, state, visible) VALUES (?, ?, ?, ?, 'pending', 0)",
-        (key, kind, format_, EXTRACTOR_VERSION),
+        (key, kind, format_, extractor_version(kind, format_)),
     )
     return int(cursor.lastrowid or 0), "pending"
 
@@ -196,15 +211,15 @@ def begin_again(connection: sqlite3.Connection, asset_id: int) -> None:
     clear_asset(connection, asset_id)
     connection.execute(
         "UPDATE assets SET state = 'pending', code = NULL, reason = NULL, spans = NULL, readers = '{}', details = '{}',"
-        f" extractor = {EXTRACTOR_VERSION} WHERE id = ?",
+        f" extractor = {EXTRACTOR_NOW} WHERE id = ?",
         (asset_id,),
     )
 
 
 def is_stale(connection: sqlite3.Connection, asset_id: int) -> bool:
     """Whether an older version extracted an asset."""
-    row = connection.execute("SELECT extractor FROM assets WHERE id = ?", (asset_id,)).fetchone()
-    return bool(row[0] < EXTRACTOR_VERSION)
+    row = connection.execute(f"SELECT extractor < {EXTRACTOR_NOW} FROM assets WHERE id = ?", (asset_id,)).fetchone()
+    return bool(row[0])
 
 
 def clear_asset(connection: sqlite3.Connection, asset_id: int) -> None:

@@ -10,7 +10,7 @@ from dataclasses import replace
 from mmsearch.errors import FailureCode
 from mmsearch.index_status import SpaceStatus, SpeechStatus, Status, Transcribed
 from mmsearch.store import ann, transcripts
-from mmsearch.store.files import HELD, OUTDATED, noted_files
+from mmsearch.store.files import EXTRACTOR_NOW, HELD, OUTDATED, noted_files
 from mmsearch.store.layout import IndexFolder, is_network_file_system
 from mmsearch.store.lock import lock_holder
 from mmsearch.store.log import lost_commits
@@ -18,7 +18,6 @@ from mmsearch.store.runs import last_run
 from mmsearch.store.schema import has_fingerprints, is_older
 from mmsearch.store.snapshot import Snapshot
 from mmsearch.store.spaces import BUILDING, SpaceRow, plain_name, spaces
-from mmsearch.types import EXTRACTOR_VERSION
 
 
 def status(folder: IndexFolder) -> Status:
@@ -64,7 +63,7 @@ def status(folder: IndexFolder) -> Status:
             stale=_one(
                 connection,
                 "SELECT count(*) FROM files f JOIN assets a ON a.id = f.asset_id"
-                f" WHERE a.extractor < {EXTRACTOR_VERSION}"
+                f" WHERE a.id IN (SELECT id FROM assets WHERE extractor < {EXTRACTOR_NOW})"
                 + ("" if has_fingerprints(connection) else " OR a.id IN (SELECT asset_id FROM segments)"),
             ),
             spaces=_spaces(snapshot),

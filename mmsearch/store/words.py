@@ -99,8 +99,9 @@ def indexed_words(connection: sqlite3.Connection, segment_ids: list[int]) -> Ite
         ):
             read.setdefault(segment_id, []).append(text)
         for segment_id, text, details in rows:
-            title = json.loads(details).get("title", "")
-            words = "\n".join(part for part in (title, text, *read.get(segment_id, ())) if part)
+            facts = json.loads(details)
+            parts = (facts.get("title", ""), text, *read.get(segment_id, ()), *facts.get("spellings", ()))
+            words = "\n".join(part for part in parts if part)
             if words.strip():
                 yield segment_id, prepare(words)
 

@@ -108,3 +108,29 @@ def test_any_garbage_is_read_and_its_lines_exist(page: str, data: bool) -> None:
     lines = page.count("\n") + 1
     assert len(document.text.split("\n")) == max(1, len(document.first))
     assert list(document.first) == sorted(document.first) and all(1 <= line <= lines for line in document.first)
+
+
+@pytest.mark.parametrize(
+    ("page", "format"),
+    [
+        ("<p>the mu-<br>nicipality knew</p>", "html"),
+        ("<p>the mu&shy;<br/>nicipality knew</p>", "html"),
+        ("<p>the mu-\nnicipality knew</p>", "html"),
+        ("<div>the mu-</div><div>nicipality knew</div>", "html"),
+        ("<p>the mu&shy;nicipality knew</p>", "html"),
+        ("<p>the mu<wbr>nicipality knew</p>", "html"),
+        ("<text><p>the mu-<lb/>nicipality knew</p></text>", "xml"),
+        ("<text:p>the mu-<text:line-break/>nicipality knew</text:p>", "xml"),
+    ],
+)
+def test_words_that_are_broken_at_line_ends_are_joined(tmp_path: Path, page: str, format: str) -> None:
+    [one] = read(tmp_path / "a", page, format)
+    assert "the municipality knew" in one.text
+
+
+def test_headings_keep_their_places_after_joined_lines(tmp_path: Path) -> None:
+    words = "many words " * 60
+    page = f"<p>mu-<br>nicipality {words}</p><h1>Har-<br>bour</h1><p>{words}</p>\n<h2>End</h2>\n<p>{words} x</p>"
+    found = read(tmp_path / "a.html", page)
+    assert [one.details.get("title", "") for one in found if one.text.startswith("many")] == ["Harbour", "End"]
+    assert [one.locator.line_start for one in found] == [1, 1, 3]

@@ -81,3 +81,8 @@ def test_no_input_raises_and_cues_are_sound(data: bytes | str) -> None:
     cues = parse_subtitles(data)
     assert all(0 <= cue.start_s <= cue.end_s and cue.text.strip() for cue in cues)
     assert [cue.start_s for cue in cues] == sorted(cue.start_s for cue in cues)
+
+
+@pytest.mark.parametrize("line", ["the muni-\ncipality", "the muni-<br>cipality", "the muni\u00ad\\Ncipality"])
+def test_a_word_that_is_broken_in_a_cue_is_joined(line: str) -> None:
+    assert parse_subtitles(f"00:00:01,000 --> 00:00:02,000\n{line}\n") == [Cue(1.0, 2.0, "the municipality")]

@@ -177,3 +177,33 @@ def test_a_file_that_changed_since_it_was_planned_is_not_read(tmp_path: Path) ->
     with pytest.raises(ExtractionError) as caught:
         text.probe(source, Needs())
     assert caught.value.code == "vanished"
+
+
+def test_broken_words_are_joined_and_lines_keep_their_numbers(tmp_path: Path) -> None:
+    written = "# Log\n\nThe muni-\ncipality knew.\n\n## Later\n\nA lang\u00ad\nfristig plan for twenty-\nfive years.\n"
+    _, [one] = read(tmp_path / "a.md", written.encode(), "markdown")
+    assert one.text == "# Log\n\nThe municipality knew.\n\n## Later\n\nA langfristig plan for twenty-five years."
+    assert (one.locator.line_start, one.locator.line_end) == (1, 10)
+    assert one.details["spellings"] == ["muni-cipality", "twentyfive"]
+    long = "word " * 100
+    written = f"the muni-\ncipality {long}\n\n{long} end\n\n{long} lang-\nfristig {long}\n"
+    _, passages = read(tmp_path / "b.txt", written.encode())
+    assert [(one.locator.line_start, one.locator.line_end) for one in passages] == [(1, 4), (6, 7)]
+    assert [one.details["spellings"] for one in passages] == [["muni-cipality"], ["lang-fristig"]]
+
+
+def test_code_and_tables_keep_their_line_ends(tmp_path: Path) -> None:
+    for name, written in (("code", "total = price-\nrebate\n"), ("csv", "key,low-\nhigh,a b c d\n")):
+        _, [one] = read(tmp_path / "a", written.encode(), name)
+        assert one.text == written.rstrip() and "spellings" not in one.details
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+def test_a_word_that_is_broken_between_two_spans_is_joined(tmp_path: Path, encoding: str) -> None:
+    line = "a line of the long report that follows here\n"
+    units = text.SPAN // len("x".encode("utf-16-le") if encoding == "utf-16" else b"x")
+    head = line * (units // len(line) - 1)
+    written = f"{head}the muni-\ncipality {'y' * units} end\n"
+    probe, passages = read(tmp_path / "a.txt", written.encode(encoding))
+    assert len(probe.spans) > 1
+    assert any("municipality" in one.text for one in passages)

@@ -31,6 +31,7 @@ from mmsearch.extraction.worker_tasks import LIGHT
 from mmsearch.index import Index
 from mmsearch.indexing.inspection import Inspection, Inspector, Wanted
 from mmsearch.run_record import FileFailed
+from mmsearch.types import FORMAT_EXTRACTOR_VERSIONS
 
 pytestmark = pytest.mark.usefixtures("word_model")
 
@@ -372,3 +373,21 @@ def _xmp(title: str) -> str:
         '<rdf:Description xmlns:dc="http://purl.org/dc/elements/1.1/"><dc:title><rdf:Alt>'
         f'<rdf:li xml:lang="x-default">{title}</rdf:li></rdf:Alt></dc:title></rdf:Description></rdf:RDF></x:xmpmeta>'
     )
+
+
+def test_both_spellings_of_a_word_that_is_broken_at_a_line_end_are_found(docs: Path, index: Path) -> None:
+    write(docs / "broken.txt", "The keeper was twenty-\nfive when the muni-\ncipality called.\n")
+    run(index, docs)
+    for word in ("twentyfive", "five", "municipality", "cipality"):
+        assert set(holding(index, word)) == {"broken.txt"}, word
+
+
+def test_files_whose_extractor_did_not_change_are_not_stale(docs: Path, index: Path) -> None:
+    write(docs / "tool.py", "walrus = 1\n")
+    run(index, docs)
+    older = ", ".join(f"'{format_}'" for format_ in FORMAT_EXTRACTOR_VERSIONS)
+    change(index, f"UPDATE assets SET extractor = extractor - 1 WHERE format NOT IN ({older})")
+    seal(index)
+    assert Index.open(index).status().stale == 3
+    assert counts(run(index, docs, refresh=True)) == {"seen": 4, "unchanged": 1, "indexed": 3}
+    assert Index.open(index).status().stale == 0

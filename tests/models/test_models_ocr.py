@@ -122,3 +122,24 @@ def test_an_axis_title_is_read_where_it_stands() -> None:
     words = [(box(100, 320, 160, 340), "2021"), (title, "Revenue"), (box(200, 320, 260, 340), "2022")]
     assert join_words(words) == "Revenue\n2021 2022"
     assert join_words([]) == ""
+
+
+def test_words_that_are_broken_at_the_end_of_a_box_are_joined_within_their_column() -> None:
+    words = [
+        (box(0, 0, 300, 20), "the captain of the Donau-"),
+        (box(400, 0, 700, 20), "and the keeper of"),
+        (box(0, 30, 300, 50), "dampfschiff slept in Nord-"),
+        (box(400, 30, 700, 50), "the lighthouse slept"),
+        (box(0, 60, 300, 80), "Hessen under the lamp-"),
+        (box(400, 60, 700, 80), "too."),
+    ]
+    assert join_words(words) == (
+        "the captain of the Donaudampfschiff and the keeper of\n"
+        "slept in Nord-Hessen the lighthouse slept\nunder the lamp- too."
+    )
+    columns = [(box(0, 60, 300, 80), "under the lamp-"), (box(400, 0, 700, 20), "light of the harbour")]
+    assert join_words(columns) == "of the harbour\nunder the lamplight"
+
+
+def test_letters_that_are_spaced_out_are_closed_up_in_a_box() -> None:
+    assert join_words([(box(0, 0, 300, 20), "R E C H N U N G 48213")]) == "RECHNUNG 48213"
