@@ -6,8 +6,10 @@ loses the work of a few seconds, and the next run goes on from there. The record
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 import time
+from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import CancelledError, Future
 from dataclasses import dataclass, field, replace
@@ -26,6 +28,7 @@ from mmsearch.indexing.tally import Tally
 from mmsearch.indexing.transcript_words import placed_words, word_vectors
 from mmsearch.models import whisper_weights
 from mmsearch.models.registry import resolve
+from mmsearch.models.whisper_weights import SpeechModel
 from mmsearch.run_record import FileFailed, Remark, RunRecord, Work
 from mmsearch.store import segments, transcripts
 from mmsearch.store.catalogue import transaction
@@ -38,6 +41,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 RANGE_S = 300.0  # of a recording that is decoded at once: reaching a range means decoding all before it
+AHEAD_S = 1200.0  # that is decoded before it is transcribed
 STRETCH_S = 120.0  # that is transcribed and committed at once
 SILENT_RANGES = 3  # without any sound, one after the other: the recording is over, whatever length it states
 TIMEOUT_S = 300.0  # to decode a range
@@ -60,6 +64,9 @@ class _Open:
     is_over: bool = False
 
 
+_Range = tuple[_Open, float, float]  # a part of a recording: start and end in seconds
+
+
 @dataclass(slots=True)
 class Transcription:
     """What is done for the recordings of an index that lack a transcript."""
@@ -78,6 +85,7 @@ class Transcription:
     is_installed: bool = True
     committed: bool = False
     _began: float = 0.0
+    _recognition: SpeechRecognition | None = None
 
     def steps(self) -> Iterator[Said]:
         """Do it, until all is done or the run is to stop; yields what there is to say, and None for a sign of life."""
@@ -86,14 +94,13 @@ class Transcription:
         if not wanted and not self.settings.refresh:
             return
         self._note_left(wanted)
-        recognition = None
         try:
-            recognition = yield from self._load()
+            model = self._model()
             if self.settings.refresh:
-                wanted = transcripts.lacking(self.connection, recognition.fingerprint, captioned)
+                self._recognition = yield from self._load(model)
+                wanted = transcripts.lacking(self.connection, self._recognition.fingerprint, captioned)
                 self._note_left(wanted)
-            with WorkerPool(AV, 1) as pool:
-                yield from self._all(wanted, recognition, pool)
+            yield from self._all(wanted, model)
         except whisper_weights.SpeechNotInstalled as error:
             self.is_installed = False
             yield Remark(f"{error.sentence} {_count(len(self.left))} by name and sound only.", error.hint)
@@ -106,8 +113,8 @@ class Transcription:
         except (StopSignal, CancelledError):
             return
         finally:
-            if recognition is not None:
-                recognition.close()
+            if self._recognition is not None:
+                self._recognition.close()
 
     def work(self) -> list[Work]:
         """What is done and what there is, in seconds of recordings."""
@@ -128,13 +135,15 @@ class Transcription:
         self.left = {one.asset_id: one.left_s for one in wanted}
         self.total_s = sum(self.left.values())
 
-    def _load(self) -> Generator[None, None, SpeechRecognition]:
-        """The speech model that was asked for, loaded. Raises `ModelUnavailable`."""
+    def _model(self) -> SpeechModel:
+        """The speech model that was asked for. Raises `ModelUnavailable`."""
         if self.settings.transcribe:
             spec = resolve(self.settings.transcribe)
-            model = whisper_weights.find(spec.source, spec.name)
-        else:
-            model = whisper_weights.builtin()
+            return whisper_weights.find(spec.source, spec.name)
+        return whisper_weights.builtin()
+
+    def _load(self, model: SpeechModel) -> Generator[None, None, SpeechRecognition]:
+        """A speech model, loaded. Raises `ModelUnavailable`."""
         detector = whisper_weights.detector()
         devices = [self.settings.device]
         if self.settings.device == "auto":
@@ -162,29 +171,44 @@ class Transcription:
                     raise StopSignal from None
                 yield None
 
-    def _all(self, wanted: Sequence[Recording], recognition: SpeechRecognition, pool: WorkerPool) -> Iterator[Said]:
-        """Go through the ranges of all recordings; the next one is decoded meanwhile."""
+    def _all(self, wanted: Sequence[Recording], model: SpeechModel) -> Iterator[Said]:
+        """Go through the ranges of all recordings, decoded a batch at a time."""
         self._began = time.monotonic()
         ranges = self._ranges(wanted)
-        following = next(ranges, None)
-        decoding = following and self._decode(following, pool)
-        while following is not None and decoding is not None:
-            opened, start_s, stop_s = following
-            future = decoding
-            following = next(ranges, None)
-            decoding = following and self._decode(following, pool)
-            if opened.is_over:
-                continue
-            try:
-                sound = _sound_of((yield from self._wait(future)))
-                yield from self._range(opened, sound, start_s, stop_s, recognition)
-            except ExtractionError as error:
-                opened.is_over = True
-                if error.code not in segments.PASSING:  # else the next run tries again
-                    opened.failure = Failure(error.code, error.sentence)
-                    yield from self._commit(opened, [], recognition.fingerprint, True)
+        while batch := (yield from self._decoded(ranges)):
+            if self._recognition is None:
+                self._recognition = yield from self._load(model)
+            while batch:
+                (opened, start_s, stop_s), future = batch.popleft()
+                if opened.is_over:
+                    continue
+                try:
+                    yield from self._range(opened, _sound_of(future.result()), start_s, stop_s, self._recognition)
+                except ExtractionError as error:
+                    opened.is_over = True
+                    if error.code not in segments.PASSING:  # else the next run tries again
+                        opened.failure = Failure(error.code, error.sentence)
+                        yield from self._commit(opened, [], self._recognition.fingerprint, True)
 
-    def _ranges(self, wanted: Sequence[Recording]) -> Iterator[tuple[_Open, float, float]]:
+    def _decoded(self, ranges: Iterator[_Range]) -> Generator[None, None, deque[tuple[_Range, Future[Message]]]]:
+        """The next ranges, decoded. Their worker ends before the speech model loads or goes on: both at once would take
+        300 MB more, and its start takes two seconds, so that it decodes `AHEAD_S` at a time."""
+        decoded: deque[tuple[_Range, Future[Message]]] = deque()
+        ahead_s = 0.0
+        with contextlib.ExitStack() as held:
+            pool: WorkerPool | None = None
+            for one in ranges:
+                pool = pool or held.enter_context(WorkerPool(AV, 1))
+                decoded.append((one, self._decode(one, pool)))
+                ahead_s += one[2] - one[1]
+                if ahead_s >= AHEAD_S:
+                    break
+            for _, future in decoded:
+                with contextlib.suppress(ExtractionError):  # told in its turn
+                    yield from self._wait(future)
+        return decoded
+
+    def _ranges(self, wanted: Sequence[Recording]) -> Iterator[_Range]:
         """The ranges of recordings: start and end in seconds."""
         import numpy as np
 
@@ -199,7 +223,7 @@ class Transcription:
                 yield opened, start, stop
                 start = stop
 
-    def _decode(self, wanted: tuple[_Open, float, float], pool: WorkerPool) -> Future[Message]:
+    def _decode(self, wanted: _Range, pool: WorkerPool) -> Future[Message]:
         opened, start_s, stop_s = wanted
         origin = opened.recording.origin_s
         request = sound_request(opened.source, RATE, origin + start_s, origin + stop_s)

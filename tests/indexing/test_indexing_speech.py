@@ -9,11 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from small_index import broken, events, found, holding, rows, run, use_word_model
-from speech_stage import Recognition, use_recognition
+from speech_stage import Decoder, Recognition, use_recognition
 
 from mmsearch import Index, Query
 from mmsearch.cli.program import run as command
 from mmsearch.errors import ModelUnavailable
+from mmsearch.indexing import transcription
 from mmsearch.models import whisper_weights
 from mmsearch.run_record import Finished, Remark, RunOutcome
 
@@ -248,6 +249,31 @@ def test_three_hours_of_silence_are_transcribed_to_nothing(
     assert (record.transcribed, record.indexed) == (1, 2)
     assert sum(seconds for _, seconds, _, _ in recognition.asked) == 10_800
     assert rows(tmp_path / "index", "SELECT count(*) FROM recognized_text") == [(0,)]
+
+
+@pytest.mark.parametrize("ahead_s, starts", [(1200.0, 1), (100.0, 2)])
+def test_the_decoder_has_ended_while_the_speech_model_runs(
+    ahead_s: float, starts: int, media: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recognition = use_recognition(monkeypatch, QUAY)
+    write_sound(media / "other.wav", 100)
+    write_sound(media / "third.wav", 10)
+    decoding: list[str] = []
+    models: list[list[str]] = []
+
+    class Watched(Decoder):
+        def __enter__(self) -> "Watched":
+            decoding.append("began")
+            return self
+
+        def __exit__(self, *_: object) -> None:
+            decoding.append("ended")
+
+    monkeypatch.setattr(transcription, "WorkerPool", Watched)
+    monkeypatch.setattr(transcription, "AHEAD_S", ahead_s)
+    recognition.before = lambda: models.append(decoding[-1:])
+    assert run(tmp_path / "index", media).transcribed == 3
+    assert models == [["ended"]] * len(recognition.asked) and decoding == ["began", "ended"] * starts
 
 
 def test_a_stretch_that_can_not_be_transcribed_is_named_and_the_others_are_kept(
