@@ -77,7 +77,7 @@ def run(arguments: Sequence[str]) -> int:
     except MmsearchError as error:
         return _report_error(system_errors.translate(error) or error, session)
     except typer.TyperException as error:
-        return _usage(error, session)
+        return _usage(error, session, arguments)
     except (KeyboardInterrupt, typer.Abort):
         return exit_codes.INTERRUPTED
     except Exception as error:
@@ -103,7 +103,7 @@ def _unexpected(error: Exception, session: Session) -> MmsearchError:
     return MmsearchError(f"Unexpected error: {told}", hint)
 
 
-def _usage(error: typer.TyperException, session: Session) -> int:
+def _usage(error: typer.TyperException, session: Session, arguments: Sequence[str]) -> int:
     """Write a usage error of Typer in the form of ours; `mmsearch` alone shows the help. Returns the exit code."""
     context = getattr(error, "ctx", None)
     if type(error).__name__ == "NoArgsIsHelpError":
@@ -118,7 +118,12 @@ def _usage(error: typer.TyperException, session: Session) -> int:
         and (place := option_origins.origin(context, parameter, session.config))
     ):
         sentence = f"{place}: {sentence[0].lower()}{sentence[1:]}"
-    streams.write_error(UsageError(sentence, f"`{command} --help` shows what it takes."))
+    word = next((one for one in arguments if re.fullmatch(r"-[^\W\d_][^\W_].*", one, re.DOTALL)), None)
+    if word is not None and command.endswith(" query"):  # meant as a word that must not be there
+        hint = f"A word to leave out stands in quotes behind others: '... {word}', or behind --: {command} -- {word}"
+    else:
+        hint = f"`{command} --help` shows what it takes."
+    streams.write_error(UsageError(sentence, hint))
     return exit_codes.USAGE
 
 

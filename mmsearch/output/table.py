@@ -84,7 +84,7 @@ def write_groups(groups: Sequence[CopyGroup]) -> None:
 
 
 def _row(hit: Hit, by: str) -> list[str]:
-    return [str(hit.rank), f"{hit.score:.2f}", str(hit.kind), _named(hit, by), one_line(hit.snippet)]
+    return [str(hit.rank), _value(hit, by), str(hit.kind), _named(hit, by), one_line(hit.snippet)]
 
 
 def _named(hit: Hit, by: str) -> str:
@@ -95,16 +95,25 @@ def _named(hit: Hit, by: str) -> str:
 def _aside(hit: Hit, by: str) -> list[str]:
     same = f"(+{len(hit.same)} same)" if hit.same else ""
     more = f"(also {', '.join(map(place, hit.more))})" if hit.more else ""
-    return [part for part in (place(hit.locator), _sorted_by(hit, by), same, more) if part]
+    sorted_by = "" if _is_listed(hit) else _sorted_by(hit, by)
+    return [part for part in (place(hit.locator), sorted_by, same, more) if part]
+
+
+def _is_listed(hit: Hit) -> bool:
+    """Whether a hit is one of the files that filters alone let through."""
+    return hit.view == "filters"
+
+
+def _value(hit: Hit, by: str) -> str:
+    """The score of a hit; of a file that is only listed its size or the day of its change."""
+    return (_sorted_by(hit, "size" if by == "size" else "date") or "-") if _is_listed(hit) else f"{hit.score:.2f}"
 
 
 def _sorted_by(hit: Hit, by: str) -> str:
     """The day of change or the size of a hit's file, where hits are in that order."""
     if by == "size" and hit.size is not None:
         return size(hit.size)
-    if by == "date" or (by == "score" and hit.view == "filters"):
-        return day(hit.modified_s)
-    return ""
+    return day(hit.modified_s) if by == "date" else ""
 
 
 def _explained(hit: Hit) -> list[str]:
@@ -132,11 +141,12 @@ def _put_rich_hits(hits: Sequence[Hit], explain: bool, by: str) -> None:
 
     table = Table(box=None, padding=(0, 2, 0, 0), show_header=True, header_style="dim")
     table.add_column("", justify="right", style="dim", no_wrap=True)
-    table.add_column("score", justify="right", no_wrap=True)
+    heading = ("size" if by == "size" else "changed") if _is_listed(hits[0]) else "score"
+    table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("kind", style="cyan", no_wrap=True)
     table.add_column("where and what", overflow="fold", ratio=1)
     columns = width(sys.stdout) or 80
-    room = max(columns - 2 * 3 - max(5, *(len(f"{hit.score:.2f}") for hit in hits)) - 8, 20)
+    room = max(columns - 2 * 3 - max(len(heading), *(len(_value(hit, by)) for hit in hits)) - 8, 20)
     for hit in hits:
         path = text_layout.fitted_path(display_path(hit.path), room)
         cell = Text(path, style=Style(bold=True, link=file_url(hit)))
@@ -146,7 +156,7 @@ def _put_rich_hits(hits: Sequence[Hit], explain: bool, by: str) -> None:
             cell.append("\n").append_text(highlighted(snippet, hit.signals))
         if explain:
             cell.append("".join(f"\n{line.strip()}" for line in _explained(hit)), style="dim")
-        table.add_row(str(hit.rank), f"{hit.score:.2f}", str(hit.kind), cell)
+        table.add_row(str(hit.rank), _value(hit, by), str(hit.kind), cell)
     screen = console(sys.stdout)
     with screen.capture() as capture:
         screen.print(table)

@@ -10,8 +10,11 @@ from dataclasses import replace
 
 from mmsearch.query import Answer, Hit, Query
 from mmsearch.retrieval.duplicates import group_leaders
+from mmsearch.retrieval.filter_facts import nothing_passes
 from mmsearch.retrieval.picture_queries import seen_in
+from mmsearch.retrieval.query_parsing import parse
 from mmsearch.retrieval.term_matching import snippet
+from mmsearch.retrieval.word_scoring import Words
 from mmsearch.store.roots import is_below
 from mmsearch.store.snapshot import Snapshot
 from mmsearch.store.words import chunks
@@ -22,9 +25,10 @@ LISTED = "filters"  # the view of a hit that a query without words lists
 
 
 def is_listing(query: Query) -> bool:
-    """Whether a query has a filter and asks for nothing else."""
-    asked = query.text.strip() or query.images or query.audios or query.videos or query.like or query.minus
-    return bool(query.where) and not asked
+    """Whether a query has a filter and asks for nothing else; words to leave out may be in it."""
+    if not query.where or query.images or query.audios or query.videos or query.like or query.minus:
+        return False
+    return not parse(query.text, query.literal).text.strip()
 
 
 def in_order(hits: Sequence[Hit], query: Query) -> tuple[Hit, ...]:
@@ -65,10 +69,15 @@ def list_files(snapshot: Snapshot, query: Query) -> Answer:
     newest_first = query.sort in ("score", "date")
     by = "f.mtime_ns DESC" if newest_first else "f.size DESC" if query.sort == "size" else "f.id"
     rows = snapshot.connection.execute(
-        "SELECT f.asset_id, coalesce(f.kind, 'other'), f.root_id, f.path, f.size, f.mtime_ns"
+        "SELECT f.id, f.asset_id, coalesce(f.kind, 'other'), f.root_id, f.path, f.size, f.mtime_ns"
         f" FROM temp.allowed_files t JOIN files f ON f.id = t.id ORDER BY {by}, f.path, f.id"
     ).fetchall()
-    files = [(row[0], row[1], snapshot.absolute(row[2], row[3]), row[4], row[5] / 1e9) for row in rows]
+    refused = _refused(snapshot, query)
+    files = [
+        (asset_id, kind, snapshot.absolute(root_id, path), size, mtime_ns / 1e9)
+        for file_id, asset_id, kind, root_id, path, size, mtime_ns in rows
+        if file_id not in refused
+    ]
     if query.sort == "name":
         files.sort(key=lambda file: _name_key(file[2]))
     if query.reverse:
@@ -83,10 +92,28 @@ def list_files(snapshot: Snapshot, query: Query) -> Answer:
     hits = _listed_hits(snapshot, list(groups.values()))
     notes = list(snapshot.notes)
     if not hits:
-        notes.append("No file of the index passes the filters.")
+        notes.append(nothing_passes(snapshot, query.where) if snapshot.nothing_allowed() else "Every file is left out.")
     elif len(groups) < len(files) and len(groups) == query.k:
         notes.append(f"The first {len(hits):,} of {len(files):,} files that pass the filters (-k N shows more).")
     return Answer(hits, tuple(notes), time.monotonic() - began)
+
+
+def _refused(snapshot: Snapshot, query: Query) -> set[int]:
+    """The files with a word in their text or name that the query leaves out."""
+    parsed = parse(query.text, query.literal)
+    if not parsed.refused:
+        return set()
+    words = Words(snapshot, ())
+    files = words.names.matching(parsed.refused)
+    for some in chunks(sorted(words.table.matching(parsed.refused))):
+        marks = ",".join("?" * len(some))
+        files |= {
+            row[0]
+            for row in snapshot.connection.execute(
+                f"SELECT f.id FROM segments s JOIN files f ON f.asset_id = s.asset_id WHERE s.id IN ({marks})", some
+            )
+        }
+    return files
 
 
 def _listed_hits(

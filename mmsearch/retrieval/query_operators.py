@@ -31,7 +31,7 @@ _KIND_WORDS = {
     "video": "videos film films movie movies",
 }
 _SYNONYMS = {word: kind for kind, words in _KIND_WORDS.items() for word in words.split()}
-_LITERALLY = 'In quotes it is text ("{0}"); --literal makes all of the query text.'
+_LITERALLY = '"{0}" in quotes is text; --literal takes all of the query as text.'
 _OPERATOR = re.compile(
     r'"[^"]*"|(?<!\S)(?P<minus>-?)(?P<name>kind|in|name|after|since|before|near|date):(?P<value>"[^"]+"|[^\s"]+)(?!\S)',
     re.IGNORECASE,

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 from mmsearch.encoding.grants import leave_out
 from mmsearch.query import Answer, Hit, Query, RunOptions, Signal
+from mmsearch.retrieval.filter_facts import nothing_passes
 from mmsearch.retrieval.names import Named, find_names, refused_files
 from mmsearch.retrieval.ordering import MOST_SORTED, in_order, is_listing, list_files, with_facts
 from mmsearch.retrieval.picture_queries import seen_in
@@ -55,7 +56,7 @@ def search(snapshot: Snapshot, encoders: QueryEncoders, query: Query, options: R
     hits = in_order(with_facts(snapshot, hits), query)
     notes += remarks + snapshot.notes
     if snapshot.filtered and not hits and snapshot.nothing_allowed():
-        notes.append("No file of the index passes the filters.")
+        notes.append(nothing_passes(snapshot, query.where))
     elif not hits and encoded.parsed.phrases:
         notes.append(_without_quotes(snapshot, encoded, query, options))
     return Answer(hits, tuple(notes), time.monotonic() - began)

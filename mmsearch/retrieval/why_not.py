@@ -3,30 +3,30 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
-from dataclasses import fields, replace
-from datetime import datetime
+from collections.abc import Callable
+from dataclasses import replace
 
 from mmsearch.filestat import stat_values
 from mmsearch.query import Answer, Filter, Hit, Query, WhyNot
+from mmsearch.retrieval.filter_facts import refused_fact, single_filters
 from mmsearch.retrieval.ordering import MOST_SORTED, is_listing
 from mmsearch.retrieval.query_parsing import parse
 from mmsearch.store.file_state import FileState
 from mmsearch.store.filters import passing
-from mmsearch.store.roots import Root
 from mmsearch.store.snapshot import Snapshot
 
+NO_MATCH = "No word of the query is in it, and its meaning is not near enough to count."
+KNOWN_WORDS = "The words that the index holds of it: mmsearch text FILE"
 Search = Callable[[Query], Answer]
-_PLACES = {"folders": "within"}  # fields of a filter of which a file needs to pass one
 
 
 def filtered(snapshot: Snapshot, state: FileState, where: Filter) -> WhyNot | None:
     """The filters that a file does not pass; None where it passes."""
     facts = [
         fact
-        for name, one in _single_filters(where).items()
+        for name, one in single_filters(where).items()
         if state.file_id not in passing(snapshot.connection, snapshot.roots, one, state.file_id)
-        for fact in [(name, _fact(name, one, state, snapshot.roots))]
+        for fact in [(name, refused_fact(name, one, state))]
     ]
     if not facts:
         return None
@@ -58,8 +58,9 @@ def searched(search: Search, state: FileState, query: Query) -> WhyNot:
     own = _among(search(alone).hits, state.path)
     if own is None:
         return _not_found(search, state, alone)
-    sentence = f"It matches less than what is compared with the query; by itself it scores {own.score:.3f}."
-    return replace(_scored("no-match", sentence, own, state.path), rank=None)
+    if any(signal.terms and signal.contribution > 0 for signal in own.signals):
+        return WhyNot(state.path, "no-match", f"It matches less than the {MOST_SORTED:,} files that match best.")
+    return WhyNot(state.path, "no-match", NO_MATCH, KNOWN_WORDS)
 
 
 def _shown(hit: Hit, path: bytes) -> WhyNot:
@@ -100,8 +101,7 @@ def _not_found(search: Search, state: FileState, alone: Query) -> WhyNot:
         return WhyNot(state.path, "skipped", f"Its content is not indexed ({reason}); {by_name}.")
     if state.held == "pending":
         return WhyNot(state.path, "pending", f"Its content is not indexed yet; {by_name}.", "Go on: mmsearch index")
-    hint = "`mmsearch text FILE` shows the words that the index holds of it."
-    return WhyNot(state.path, "no-match", "Nothing in it matches the query: no word of it, and nothing like it.", hint)
+    return WhyNot(state.path, "no-match", NO_MATCH, KNOWN_WORDS)
 
 
 def _finds(search: Search, alone: Query, text: str, path: bytes) -> bool:
@@ -145,57 +145,3 @@ def _scored(code: str, sentence: str, hit: Hit, path: bytes, hint: str = "") -> 
 def _file_of(target: object) -> bytes:
     """The file of a place in it."""
     return os.path.abspath(os.fsencode(str(target) if not isinstance(target, bytes) else target).partition(b"#")[0])
-
-
-def _single_filters(where: Filter) -> dict[str, Filter]:
-    """A filter as filters of one condition, by field."""
-    default = Filter()
-    result: dict[str, Filter] = {}
-    for name in (field.name for field in fields(Filter)):
-        value = getattr(where, name)
-        if name == "without":
-            result |= {f"without {number}": Filter(without=(one,)) for number, one in enumerate(value)}
-        elif value != getattr(default, name):
-            key = _PLACES.get(name, name)
-            result[key] = replace(result.get(key, default), **{name: value})
-    return result
-
-
-def _fact(name: str, where: Filter, state: FileState, roots: Mapping[int, Root]) -> str:
-    """What of a file a filter refuses."""
-    changed = datetime.fromtimestamp(state.mtime_ns // 10**9)
-    if name == "kinds":
-        return f"it is of kind {state.kind}, not {' or '.join(where.kinds)}"
-    if name == "within":
-        return f"it does not lie in {' or '.join((*where.within, *where.folders))}"
-    if name == "names":
-        return f"its name does not hold {' or '.join(repr(one) for one in where.names)}"
-    if name == "since":
-        return f"it was changed on {changed:%Y-%m-%d}, before {_moment(where.since)}"
-    if name == "before":
-        return f"it was changed on {changed:%Y-%m-%d}, not before {_moment(where.before)}"
-    if name == "languages":
-        return f"its language is {state.language or 'not known'}, not {' or '.join(where.languages)}"
-    if name in ("min_bytes", "max_bytes"):
-        than = f"less than {where.min_bytes:,}" if where.min_bytes is not None else f"more than {where.max_bytes:,}"
-        return f"it has {state.size:,} bytes, {than}"
-    if name in ("min_duration_s", "max_duration_s"):
-        own = "has no known length" if state.duration_s is None else f"takes {state.duration_s:.0f} s"
-        least, most = where.min_duration_s, where.max_duration_s
-        return f"it {own}, not {f'at least {least:.0f} s' if least is not None else f'at most {most:.0f} s'}"
-    if name in ("min_pages", "max_pages"):
-        own = "no known number of" if state.pages is None else str(state.pages)
-        least, most = where.min_pages, where.max_pages
-        return f"it has {own} pages, not {f'at least {least}' if least is not None else f'at most {most}'}"
-    inner = _single_filters(where.without[0])
-    return f"the query leaves out files of this {' and '.join(_NOUNS.get(one, one) for one in inner)}"
-
-
-_NOUNS = {"kinds": "kind", "within": "folder", "names": "name", "since": "time", "before": "time"}
-
-
-def _moment(seconds: float | None) -> str:
-    try:
-        return datetime.fromtimestamp(seconds or 0.0).isoformat(" ", "minutes").removesuffix(" 00:00")
-    except (ValueError, OverflowError, OSError):
-        return "that"

@@ -6,6 +6,7 @@ import json
 import math
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any, cast
 
@@ -59,6 +60,89 @@ def test_the_words_of_a_query_are_one_text_and_options_become_one_request(index:
     assert run([*arguments.split(), "--in", "sub/../x", "--in", "*.pdf", "--size", "1k..2MiB", "--pages", "+3"]) == 0
     where = q.Filter(("pdf", "image"), (f"{Path.cwd()}/x", "*.pdf"), min_bytes=1000, max_bytes=2 << 20, min_pages=3)
     assert asked(index) == [q.Query("revenue chart", k=3, all_segments=True, fold=False, min_score=-1.5, where=where)]
+
+
+def test_the_text_the_order_and_the_dates_of_a_query_reach_the_index(index: type[fake_index.Index]) -> None:
+    assert run("query sea kind:pdf --literal --sort size --reverse --near 2024-05 --kind photos".split()) == 0
+    may = (datetime(2024, 5, 1).timestamp(), datetime(2024, 6, 1).timestamp())
+    where = q.Filter(kinds=("image",), since=may[0], before=may[1])
+    assert asked(index) == [q.Query("sea kind:pdf", literal=True, where=where, sort="size", reverse=True)]
+
+
+def test_a_query_of_filters_alone_needs_no_text(index: type[fake_index.Index]) -> None:
+    assert run(["query", "--kind", "image", "--sort", "name"]) == 0
+    assert asked(index) == [q.Query(where=q.Filter(kinds=("image",)), sort="name")]
+    assert run(["query", "--sort", "name"]) == 2
+
+
+def test_the_shell_may_take_the_quotes_from_a_date(index: type[fake_index.Index]) -> None:
+    assert run(["query", "sea", "before:last summer"]) == 0
+    assert asked(index) == [q.Query('sea before:"last summer"')]
+
+
+def test_hits_by_date_or_size_and_listed_files_show_these(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    noon = datetime(2024, 5, 31, 12).timestamp()
+    found = dataclasses.replace(HITS[1], modified_s=noon, size=1_200_000)
+    listed = dataclasses.replace(found, score=1.0, view="filters", locator=t.Locator())
+    for hit, order, row in (
+        (found, "score", "2  1.50  video  /data/talk.mp4 1:15–1:20.5\n"),
+        (found, "date", "2  1.50  video  /data/talk.mp4 1:15–1:20.5 2024-05-31\n"),
+        (found, "size", "2  1.50  video  /data/talk.mp4 1:15–1:20.5 1.2 MB\n"),
+        (listed, "score", "2  2024-05-31  video  /data/talk.mp4\n"),
+        (listed, "size", "2  1.2 MB  video  /data/talk.mp4\n"),
+    ):
+        monkeypatch.setattr(fake_index, "HITS", (hit,))
+        assert run(["query", "x", "--sort", order, "--quiet"]) == 0
+        assert capfd.readouterr().out == row
+    assert run(["query", "x", "--format", "csv", "--quiet"]) == 0
+    utc = datetime.fromtimestamp(noon, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    assert capfd.readouterr().out.splitlines()[1].endswith(f",{utc},1200000")
+
+
+def test_why_not_is_a_sentence_the_signals_and_the_next_step(
+    index: type[fake_index.Index], capfd: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    assert run(["query", "x", "--why-not", "../menu.pdf", "-k", "3"]) == 0
+    assert capfd.readouterr() == (
+        "/data/a\\n\\x1b[31mred\\xff\\u202e.txt: Its score, 0.030, is below the cutoff.\n"
+        "      +0.750  builtin:image  raw 0.310  score 1.000  rank 4\n"
+        "  A part of it could not be indexed: page 3.\n"
+        "  hint: --min-score 0 shows all.\n",
+        "",
+    )
+    assert asked(index, "why_not") == [(q.Query("x", k=3), bytes(tmp_path / "menu.pdf"))]
+    assert asked(index) == []
+
+
+def test_why_not_as_json_has_a_schema(capfd: pytest.CaptureFixture[str]) -> None:
+    assert run(["query", "x", "--why-not", "menu.pdf", "--format", "jsonl"]) == 0
+    record = json.loads(capfd.readouterr().out)
+    assert record.pop("path_bytes") and record.pop("path")
+    assert record == {
+        "schema": "mmsearch.why-not/1",
+        "code": "cutoff",
+        "sentence": "Its score, 0.030, is below the cutoff.",
+        "hint": "--min-score 0 shows all.",
+        "notes": ["A part of it could not be indexed: page 3."],
+        "pattern": None,
+        "filters": [],
+        "copy_of": None,
+        "rank": 4,
+        "score": 0.03,
+        "signals": [{"name": "builtin:image", "raw": 0.31, "score": 1.0, "rank": 4, "contribution": 0.75, "terms": []}],
+    }
+    for arguments in (["--format", "paths"], ["-0"], ["--queries-from", "q.txt"]):
+        assert run(["query", *([] if "q.txt" in arguments else ["x"]), "--why-not", "menu.pdf", *arguments]) == 2
+
+
+def test_a_word_to_leave_out_that_looks_like_an_option_is_told_how(capfd: pytest.CaptureFixture[str]) -> None:
+    for word in ("-kind:text", "-computer", "-in:old"):
+        assert run(["query", "apple", word]) == 2
+        hint = f"hint: A word to leave out stands in quotes behind others: '... {word}', or behind --:"
+        assert capfd.readouterr().err.endswith(f"{hint} mmsearch query -- {word}\n")
+    assert run(["query", "--", "-kind:text"]) == 0
 
 
 def test_nothing_found_is_exit_code_1_and_an_empty_stdout(capfd: pytest.CaptureFixture[str]) -> None:

@@ -30,6 +30,8 @@ HITS = (
 )  # fmt: skip
 HOSTILE = BASE + b"/a\n\x1b[31mred\xff\xe2\x80\xae.txt"
 EVIL = q.Hit(1, 0.5, HOSTILE, t.Kind.TEXT, "text", t.Locator(), "x\x1b]0;owned\x07y\u2028z", (LOOK,), 1)
+WHY_NOT = q.WhyNot(HOSTILE, "cutoff", "Its score, 0.030, is below the cutoff.", "--min-score 0 shows all.",
+                   ("A part of it could not be indexed: page 3.",), rank=4, score=0.03, signals=(LOOK,))  # fmt: skip
 FAILED = [
     FailedFile(
         BASE + b"/broken.pdf",
@@ -102,6 +104,10 @@ class Index:
             assert "torch" not in sys.modules
         hits = {"nothing": (), "evil": (EVIL,), "many": HITS * 4000}.get(query.text, HITS)
         return q.Answer(hits if query.text == "many" else hits[: query.k], ("Answered from memory.",), 0.01)
+
+    def why_not(self, query: q.Query, file: t.FilePath, options: q.RunOptions | None = None) -> q.WhyNot:
+        self.calls.append(("why_not", query, file))
+        return WHY_NOT
 
     def similar(self, target: t.FilePath, query: q.Query) -> q.Answer:
         self.calls.append(("similar", target, query))

@@ -4,6 +4,7 @@ import os
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -188,20 +189,28 @@ def test_100_000_different_words_take_less_than_two_seconds(searched: Path) -> N
 
 
 @pytest.mark.parametrize(
-    "where",
+    ("where", "fact"),
     [
-        Filter(kinds=("image",), min_pages=3),
-        Filter(min_bytes=10_000_000, max_bytes=1),
-        Filter(since=4e9),
-        Filter(before=0.0),
-        Filter(within=("/nowhere/at/all",)),
-        Filter(kinds=("nonsense",)),
-        Filter(languages=("xx",)),
+        (Filter(kinds=("image",), min_pages=3), ": none is of kind image"),
+        (Filter(min_bytes=10_000_000, max_bytes=1), ": none is that large"),
+        (Filter(since=datetime(2096, 10, 2, 7).timestamp()), ": none was changed at or after 2096-10-02 07:00"),
+        (Filter(before=datetime(1970, 1, 1).timestamp()), ": none was changed before 1970-01-01"),
+        (Filter(within=("/nowhere/at/all",)), ": none lies in /nowhere/at/all"),
+        (Filter(kinds=("nonsense",)), ": none is of kind nonsense"),
+        (Filter(languages=("xx",)), ": none is known to be in xx"),
+        (Filter(names=("pie",), folders=("old",)), ""),
     ],
 )
-def test_a_filter_that_nothing_passes_finds_no_hit_and_is_reported(searched: Path, where: Filter) -> None:
-    answer = search(searched, "apple", where=where)
-    assert (answer.hits, answer.notes) == ((), ("No file of the index passes the filters.",))
+def test_a_filter_that_nothing_passes_finds_no_hit_and_is_reported(searched: Path, where: Filter, fact: str) -> None:
+    for text in ("apple", ""):
+        answer = search(searched, text, where=where)
+        assert (answer.hits, answer.notes) == ((), (f"No file of the index passes the filters{fact}.",))
+
+
+def test_a_query_that_is_cut_says_so(searched: Path) -> None:
+    answer = search(searched, "apple pie " + "x" * 100_000)
+    assert names(searched, answer)[0] == "apple_pie.txt"
+    assert "Only the first 20,000 characters of the query are searched for." in answer.notes
 
 
 def vector(*numbers: float, token_coverage: float = 1.0) -> Vector:

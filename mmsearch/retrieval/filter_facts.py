@@ -1,0 +1,96 @@
+"""What a filter refuses, in words: of one file, and where no file passes."""
+
+from __future__ import annotations
+
+from dataclasses import fields, replace
+from datetime import datetime
+
+from mmsearch.query import Filter
+from mmsearch.store.file_state import FileState
+from mmsearch.store.filters import passing
+from mmsearch.store.snapshot import Snapshot
+from mmsearch.types import chosen
+
+_PLACES = {"folders": "within"}  # fields of a filter of which a file needs to pass one
+_NOUNS = {"kinds": "kind", "within": "folder", "names": "name", "since": "time", "before": "time"}
+
+
+def nothing_passes(snapshot: Snapshot, where: Filter) -> str:
+    """A sentence about a filter that no file passes, with the first of its conditions that alone lets none through."""
+    for name, one in single_filters(where).items():
+        if not passing(snapshot.connection, snapshot.roots, one):
+            return f"No file of the index passes the filters: {_none(name, one)}."
+    return "No file of the index passes the filters."
+
+
+def _none(name: str, where: Filter) -> str:
+    if name == "kinds":
+        return f"none is of kind {chosen(where.kinds)}"
+    if name == "within":
+        return f"none lies in {chosen((*where.within, *where.folders))}"
+    if name == "names":
+        return f"no name holds {chosen([repr(one) for one in where.names])}"
+    if name == "since":
+        return f"none was changed at or after {_moment(where.since)}"
+    if name == "before":
+        return f"none was changed before {_moment(where.before)}"
+    if name == "languages":
+        return f"none is known to be in {chosen(where.languages)}"
+    if name in ("min_bytes", "max_bytes"):
+        return "none is that large" if where.min_bytes is not None else "none is that small"
+    if name in ("min_duration_s", "max_duration_s"):
+        return "none is a recording of that length"
+    if name in ("min_pages", "max_pages"):
+        return "none has that number of pages"
+    return "what the query leaves out is all there is"
+
+
+def single_filters(where: Filter) -> dict[str, Filter]:
+    """A filter as filters of one condition, by field."""
+    default = Filter()
+    result: dict[str, Filter] = {}
+    for name in (field.name for field in fields(Filter)):
+        value = getattr(where, name)
+        if name == "without":
+            result |= {f"without {number}": Filter(without=(one,)) for number, one in enumerate(value)}
+        elif value != getattr(default, name):
+            key = _PLACES.get(name, name)
+            result[key] = replace(result.get(key, default), **{name: value})
+    return result
+
+
+def refused_fact(name: str, where: Filter, state: FileState) -> str:
+    """What of a file a filter of one condition refuses."""
+    changed = datetime.fromtimestamp(state.mtime_ns // 10**9)
+    if name == "kinds":
+        return f"it is of kind {state.kind}, not {' or '.join(where.kinds)}"
+    if name == "within":
+        return f"it does not lie in {' or '.join((*where.within, *where.folders))}"
+    if name == "names":
+        return f"its name does not hold {' or '.join(repr(one) for one in where.names)}"
+    if name == "since":
+        return f"it was changed on {changed:%Y-%m-%d}, before {_moment(where.since)}"
+    if name == "before":
+        return f"it was changed on {changed:%Y-%m-%d}, not before {_moment(where.before)}"
+    if name == "languages":
+        return f"its language is {state.language or 'not known'}, not {' or '.join(where.languages)}"
+    if name in ("min_bytes", "max_bytes"):
+        than = f"less than {where.min_bytes:,}" if where.min_bytes is not None else f"more than {where.max_bytes:,}"
+        return f"it has {state.size:,} bytes, {than}"
+    if name in ("min_duration_s", "max_duration_s"):
+        own = "has no known length" if state.duration_s is None else f"takes {state.duration_s:.0f} s"
+        least, most = where.min_duration_s, where.max_duration_s
+        return f"it {own}, not {f'at least {least:.0f} s' if least is not None else f'at most {most:.0f} s'}"
+    if name in ("min_pages", "max_pages"):
+        own = "no known number of" if state.pages is None else str(state.pages)
+        least, most = where.min_pages, where.max_pages
+        return f"it has {own} pages, not {f'at least {least}' if least is not None else f'at most {most}'}"
+    inner = dict.fromkeys(_NOUNS.get(one, one) for one in single_filters(where.without[0]))
+    return f"the query leaves out files of this {' and '.join(inner)}"
+
+
+def _moment(seconds: float | None) -> str:
+    try:
+        return datetime.fromtimestamp(seconds or 0.0).isoformat(" ", "minutes").removesuffix(" 00:00")
+    except (ValueError, OverflowError, OSError):
+        return "that"

@@ -1,0 +1,119 @@
+"""Hits in another order than by score, and files that are listed by a filter alone."""
+
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from small_index import run, use_word_model
+
+from mmsearch.errors import UsageError
+from mmsearch.index import Index
+from mmsearch.query import Answer, Filter, Hit, Query
+from mmsearch.retrieval.ordering import in_order
+from mmsearch.types import Locator
+
+FILES = {"Beta.txt": ("moon", 3), "alpha.txt": ("moon moon moon stars", 1), "gamma.txt": ("the moon", 2)}
+DAY = 86_400
+
+
+@pytest.fixture(scope="module")
+def dated_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    top = tmp_path_factory.mktemp("dated")
+    (top / "media").mkdir()
+    for name, (text, day) in (FILES | {"copy.txt": ("moon", 4)}).items():
+        (top / "media" / name).write_text(text)
+        os.utime(top / "media" / name, (day * DAY, day * DAY))
+    with pytest.MonkeyPatch.context() as patch:
+        use_word_model(patch.setattr)
+        run(top / "index", top / "media")
+    return top
+
+
+@pytest.fixture
+def dated(dated_once: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    use_word_model(monkeypatch.setattr)
+    return dated_once
+
+
+def search(dated: Path, text: str, **query: Any) -> Answer:
+    return Index.open(dated / "index").search(Query(text, **{"min_score": 0.0} | query))
+
+
+def names(answer: Answer) -> list[str]:
+    return [os.fsdecode(os.path.basename(hit.path)) for hit in answer.hits]
+
+
+@pytest.mark.parametrize(
+    ("sort", "expected"),
+    [
+        ("date", ["Beta.txt", "gamma.txt", "alpha.txt"]),
+        ("name", ["alpha.txt", "Beta.txt", "gamma.txt"]),
+        ("size", ["alpha.txt", "gamma.txt", "Beta.txt"]),
+    ],
+)
+def test_hits_are_put_in_order_and_keep_their_ranks(dated: Path, sort: str, expected: list[str]) -> None:
+    by_score = {hit.path: hit.rank for hit in search(dated, "moon -name:copy").hits}
+    answer = search(dated, "moon -name:copy", sort=sort)
+    assert names(answer) == expected
+    assert names(search(dated, "moon -name:copy", sort=sort, reverse=True)) == expected[::-1]
+    assert {hit.path: hit.rank for hit in answer.hits} == by_score
+    assert names(search(dated, "moon -name:copy", sort=sort, k=2)) == expected[:2]
+
+
+def test_reversed_scores_have_the_last_hit_that_passes_first(dated: Path) -> None:
+    ranked = search(dated, "moon").hits
+    assert search(dated, "moon", reverse=True).hits == ranked[::-1]
+    assert search(dated, "moon", reverse=True, k=1).hits == ranked[-1:]
+
+
+def test_hits_have_the_size_and_the_time_of_their_file(dated: Path) -> None:
+    for hit in search(dated, "moon").hits:
+        facts = os.stat(hit.path)
+        assert (hit.size, hit.modified_s) == (facts.st_size, facts.st_mtime)
+
+
+@pytest.mark.parametrize(
+    ("sort", "expected"),
+    [
+        ("score", ["copy.txt", "gamma.txt", "alpha.txt"]),
+        ("date", ["copy.txt", "gamma.txt", "alpha.txt"]),
+        ("name", ["alpha.txt", "Beta.txt", "gamma.txt"]),
+        ("size", ["alpha.txt", "gamma.txt", "Beta.txt"]),
+    ],
+)
+def test_listed_files_are_the_newest_first_or_in_the_order_that_was_asked(
+    dated: Path, sort: str, expected: list[str]
+) -> None:
+    answer = search(dated, "kind:text", sort=sort)
+    assert names(answer) == expected  # of the two with the same bytes the first in this order
+    assert [len(hit.same) for hit in answer.hits if hit.size == 4] == [1]
+    assert [hit.rank for hit in answer.hits] == [1, 2, 3] and {hit.score for hit in answer.hits} == {1.0}
+    assert len(search(dated, "kind:text", sort=sort, fold=False).hits) == 4
+
+
+def test_a_list_that_is_cut_says_how_many_there_are(dated: Path) -> None:
+    answer = search(dated, "", where=Filter(kinds=("text",)), k=2, fold=False)
+    assert names(answer) == ["copy.txt", "Beta.txt"]
+    assert answer.notes == ("The first 2 of 4 files that pass the filters (-k N shows more).",)
+
+
+def test_words_to_leave_out_narrow_a_list(dated: Path) -> None:
+    assert names(search(dated, "kind:text -stars")) == ["copy.txt", "gamma.txt"]
+    answer = search(dated, "kind:text -moon")
+    assert (answer.hits, answer.notes) == ((), ("Every file is left out.",))
+
+
+def test_equal_values_stay_in_the_order_of_their_ranks() -> None:
+    hits = [Hit(number, 0.5, b"/%d" % number, "text", "words", Locator(), "", ()) for number in (1, 2, 3)]
+    for sort in ("date", "size"):
+        for reverse in (False, True):
+            assert in_order(hits, Query(sort=sort, reverse=reverse)) == tuple(hits)
+    dated = [replace(hit, modified_s=float(hit.rank)) for hit in hits[:2]]
+    assert [hit.rank for hit in in_order([*dated, hits[2]], Query(sort="date"))] == [2, 1, 3]
+
+
+def test_an_order_that_does_not_exist_is_refused() -> None:
+    with pytest.raises(UsageError, match="--sort can't be 'age'"):
+        Query("moon", sort="age")
