@@ -54,7 +54,7 @@ MEDIA_VIEWS: Mapping[Kind, frozenset[View]] = {
 
 # To be raised when extraction yields other segments, text or fingerprints for the same bytes; only files of this kind
 # then become stale, less those of a format with a version of its own.
-EXTRACTOR_VERSIONS: Mapping[Kind, int] = {Kind.TEXT: 2, Kind.IMAGE: 2, Kind.PDF: 2, Kind.AUDIO: 1, Kind.VIDEO: 1}
+EXTRACTOR_VERSIONS: Mapping[Kind, int] = {Kind.TEXT: 2, Kind.IMAGE: 2, Kind.PDF: 2, Kind.AUDIO: 2, Kind.VIDEO: 2}
 FORMAT_EXTRACTOR_VERSIONS: Mapping[str, int] = {"code": 1, "csv": 1, "json": 1}
 
 

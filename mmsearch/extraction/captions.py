@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
 
+from mmsearch.extraction.boilerplate import is_image_boilerplate
 from mmsearch.filestat import open_regular
 from mmsearch.types import Source
 
@@ -59,15 +60,7 @@ PNG_FIELDS = {
     "parameters": "caption",
     "subject": "caption",
 }
-# Texts that cameras and programs write into these fields.
-JUNK = re.compile(
-    r"digital camera|^(?:sony|minolta|samsung|hp|konica)? ?(?:dsc|dcim|img)\b|exif_|^(?:cof|rhdr|ptr|dav|mde|sdr|hdr|"
-    r"oznor|binary comment|untitled|default|unknown|none|image|charset=ascii|charset=unicode)$|created with|software|"
-    r"creator:|compress|optimi[sz]ed|file written by|lead ?tech|leadtools|jpeg encoder|scansnap|^[\W\d_]*$|^<[^>]*>$",
-    re.IGNORECASE,
-)
 DATE = re.compile(r"(\d{4})[:\-/](\d{2})[:\-/](\d{2})")
-SENTENCE = re.compile(r"(?:[^\W\d_]+[ ,;:'’-]+){3}[^\W\d_]+")
 SPACE = re.compile(r"\s+")
 
 
@@ -86,7 +79,7 @@ class Captions:
             self.taken = self.taken or (match and match[1] != "0000" and "-".join(match.groups())) or ""
             return
         there = self.found[field]
-        if words and not JUNK.search(words[:100]) and words not in there and len(there) < KEYWORDS:
+        if not is_image_boilerplate(words) and words not in there and len(there) < KEYWORDS:
             there.append(words)
 
     def text(self) -> str:
@@ -188,10 +181,7 @@ def _texts_of(picture: Image.Image) -> Iterator[tuple[str, Any]]:
     """The text chunks of PNG and the comments of GIF and JPEG."""
     for key, value in list(picture.info.items())[:100]:
         if isinstance(key, str) and (field := PNG_FIELDS.get(key.lower())):
-            words = printable(value)
-            # A comment without four words in a row of letters is a program's name and version.
-            if key.lower() != "comment" or SENTENCE.search(words):
-                yield field, words
+            yield field, printable(value)
 
 
 def _local(name: Any) -> str:

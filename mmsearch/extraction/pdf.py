@@ -25,7 +25,15 @@ FINGERPRINT_PAGES = 100  # of a document that have a fingerprint of their image
 FINGERPRINT_EDGE = 1024  # pixels of a page that is rendered for its fingerprint alone
 SCALE = 300 / 72  # 300 dots per inch: smaller pages have no more detail
 
-UNTITLED = re.compile(r"(?:untitled|microsoft (?:word|powerpoint|excel) - ).*|.*\.[a-z]{2,5}|[\W\d_]*", re.IGNORECASE)
+# A title that a program wrote; of a printed document its name is left.
+UNTITLED = re.compile(
+    r"(?:untitled|document|dokument|presentation|powerpoint[ -]presentation|powerpoint-präsentation|slide|book|scan)"
+    r"[\W\d_]*|[\W\d_]*",
+    re.IGNORECASE,
+)
+PRINTED = re.compile(
+    r"^microsoft (?:word|powerpoint|excel) - |\.(?:docx?|pptx?|xlsx?|od[tps]|indd|qxd|pdf|rtf|tex|dvi)$", re.I
+)
 
 
 def probe(source: Source, needs: Needs) -> Probe:
@@ -37,7 +45,7 @@ def probe(source: Source, needs: Needs) -> Probe:
         count = len(document)
         details: dict[str, Any] = {"pages": count}
         for key, name in (("Title", "title"), ("Author", "artist"), ("Subject", "subject"), ("Keywords", "tags")):
-            value = " ".join(clean(metadata(document, key))[0].split())[:200]
+            value = PRINTED.sub("", " ".join(clean(metadata(document, key))[0].split())[:200])
             if value and not UNTITLED.fullmatch(value):
                 details[name] = [value] if name == "tags" else value
     notes = (f"Only the first {PAGES:,} pages were read.",) if count > PAGES else ()

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any, BinaryIO
+
+from mmsearch.extraction.boilerplate import is_sound_boilerplate
 
 TAG_CHARACTERS = 4000  # of one tag; lyrics get ten times as much
 WORDS = ("title", "artist", "album", "comment", "lyrics")  # in the order in which they stand in a segment's text
 COMMENTS = ("comment", "_comment", "description")
-_NOISE = re.compile(
-    r"^(?:lav[fc]\d*[\d.]*|libmp3lame|lame\s?[\d.]+|itun(?:norm|smpb|pgap).*|handbrake.*|"
-    r"encod(?:ed|er|ing)\b.*|(?:[0-9a-f]{8}\s*){4,}|core media \w+|(?:video|sound|subtitle)handler|unknown|\W*)$",
-    re.IGNORECASE,
-)
 
 
 def read_tags(handle: BinaryIO) -> dict[str, str]:
@@ -48,7 +44,7 @@ def container_tags(facts: Mapping[str, Any] | None) -> dict[str, str]:
 
 def _cleaned(found: Mapping[str, Any], limit: int) -> dict[str, str]:
     clean = {name: str(value).replace("\0", " ").strip()[:limit] for name, value in found.items() if value}
-    return {name: value for name, value in clean.items() if not _NOISE.match(value)}
+    return {name: value for name, value in clean.items() if not is_sound_boilerplate(value)}
 
 
 def tag_text(tags: Mapping[str, str]) -> str:

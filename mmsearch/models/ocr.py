@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import socket
 import threading
 from collections.abc import Iterator, Sequence
@@ -19,6 +20,9 @@ LONGEST_SIDE = 2000
 MAX_ASPECT_RATIO = 8
 MIN_SIDE = 4  # pixels
 DOUBTFUL = 0.7  # confidence in a picture's lines below which they are in a script that the recogniser doesn't know
+PAPER, SHADE = 0.4, 12  # share of a picture that lies within so many grey levels, from which on it is no photograph
+LONG_WORD = re.compile(r"[^\W_]{3}")
+DENSE_WORD, SURE = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3]{2}"), 0.9
 FEW = 6.0  # characters, about: lines of less in all are specks and signs in photos, about which nothing is doubted
 LINE_DISTANCE = 2.5  # times the height of a line: the next one of the same column is no further below
 SAME_LINE = 0.5  # of the lower box's height: the largest distance of the centres of two boxes on one line
@@ -113,8 +117,24 @@ def handle(request: dict[str, Any], arrays: list[np.ndarray]) -> tuple[dict[str,
             read = [Word(_corners(*word.box), word.text, word.score) for word in reading.words]
             pages.append(_page(join_words_of(reading.text), read) | {"engine": tesseract.engine(reading.languages)})
         else:
-            pages.append(_page(join_words([(word.box, word.text) for word in words]), words))
+            kept = words if _is_paper(picture) else [word for word in words if _carries(word)]
+            pages.append(_page(join_words([(word.box, word.text) for word in kept]), kept))
     return {"pages": pages}, []
+
+
+def _is_paper(picture: np.ndarray) -> bool:
+    """Whether a large part of a picture is of one shade: a page, chart, slide or screen, and no photograph."""
+    grey = picture[::4, ::4].mean(axis=2).astype(np.uint8)
+    sums = np.cumsum(np.concatenate([[0], np.bincount(grey.ravel(), minlength=256)]))
+    return float((sums[SHADE:] - sums[:-SHADE]).max()) > PAPER * float(sums[-1])
+
+
+def _carries(word: Word) -> bool:
+    """Whether text in a photograph says something: one or two characters are mostly no letters at all. Of Chinese and
+    Japanese, two that are surely recognized are a word."""
+    if LONG_WORD.search(word.text):
+        return True
+    return word.score >= SURE and DENSE_WORD.search(word.text) is not None
 
 
 def _read_further(picture: np.ndarray, confidence: float | None, languages: str | None) -> tesseract.Reading | None:

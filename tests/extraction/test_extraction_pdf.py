@@ -134,7 +134,7 @@ def test_titles_that_people_wrote_are_told(tmp_path: Path) -> None:
     assert extracted[0].segment.details == {"title": "Annual report"}
 
 
-@pytest.mark.parametrize("title", [b"untitled", b"Microsoft Word - draft.doc", b"report.indd", b"  - 1"])
+@pytest.mark.parametrize("title", [b"untitled", b"Untitled-2", b"Microsoft Word - Document1", b"Slide 1", b"  - 1"])
 def test_titles_that_programs_wrote_are_not(tmp_path: Path, title: bytes) -> None:
     build(tmp_path / "a.pdf", [lines(SENTENCE)], info=b"/Title(%s)" % title)
     assert read(tmp_path / "a.pdf", Needs())[0].details == {"pages": 1}
@@ -226,3 +226,17 @@ def test_letters_that_are_spaced_out_are_closed_up(tmp_path: Path) -> None:
     build(tmp_path / "a.pdf", [spaced])
     text = read(tmp_path / "a.pdf", Needs())[1][0].segment.text
     assert "RECHNUNG" in text and "ZAHLBAR" in text
+
+
+@pytest.mark.parametrize(
+    ("written", "title"),
+    [
+        (b"Microsoft Word - Insurance certificate.doc", "Insurance certificate"),
+        (b"Untitled masterpieces", "Untitled masterpieces"),
+        (b"How we built example.com", "How we built example.com"),
+        (b"report.indd", "report"),
+    ],
+)
+def test_titles_of_people_are_kept(tmp_path: Path, written: bytes, title: str) -> None:
+    build(tmp_path / "a.pdf", [lines(SENTENCE)], info=b"/Title(%s)" % written)
+    assert read(tmp_path / "a.pdf", Needs())[0].details == {"pages": 1, "title": title}

@@ -143,3 +143,15 @@ def test_words_that_are_broken_at_the_end_of_a_box_are_joined_within_their_colum
 
 def test_letters_that_are_spaced_out_are_closed_up_in_a_box() -> None:
     assert join_words([(box(0, 0, 300, 20), "R E C H N U N G 48213")]) == "RECHNUNG 48213"
+
+
+def test_one_or_two_characters_in_a_photograph_are_no_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    spots = [(0, "K"), (1, "4x"), (2, "a b"), (3, "STOP"), (4, "出口"), (5, "口")]
+    found = [ocr.Word(box(0, 40 * row, 300, 40 * row + 20), text, 0.95) for row, text in spots]
+    monkeypatch.setattr(ocr, "_recognize", lambda picture, threads: (found, 1.0))
+    photograph = np.random.default_rng(1).integers(0, 255, (400, 400, 3), np.uint8)
+    page = np.full((400, 400, 3), 255, np.uint8)
+    [seen], [read] = (ocr.handle({}, [picture])[0]["pages"] for picture in (photograph, page))
+    assert seen["text"] == "STOP\n出口"
+    assert [word["text"] for word in seen["words"]] == ["STOP", "出口"]
+    assert read["text"] == "\n".join(text for _, text in spots)
