@@ -10,7 +10,6 @@ from mmsearch.cli.locations import absolute
 from mmsearch.cli.option_values import byte_count, page_count, period, range_ends, seconds
 from mmsearch.errors import UsageError
 from mmsearch.query import Filter
-from mmsearch.retrieval.query_operators import KINDS, kind_of
 from mmsearch.types import chosen
 
 
@@ -62,6 +61,8 @@ def build_filter(
 
 
 def _kind(value: str) -> str:
+    from mmsearch.retrieval.query_operators import KINDS, kind_of
+
     kind = kind_of(value)
     if kind is None:
         raise UsageError(f"--kind can't be {value!r}.", f"Choose {chosen(KINDS)}.")

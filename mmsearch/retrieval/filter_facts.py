@@ -20,6 +20,10 @@ def nothing_passes(snapshot: Snapshot, where: Filter) -> str:
     for name, one in single_filters(where).items():
         if not passing(snapshot.connection, snapshot.roots, one):
             return f"No file of the index passes the filters: {_none(name, one)}."
+    time = Filter(since=where.since, before=where.before)
+    if time and not passing(snapshot.connection, snapshot.roots, time):
+        between = f"none was changed from {_moment(where.since)} until {_moment(where.before)}"
+        return f"No file of the index passes the filters: {between}."
     return "No file of the index passes the filters."
 
 

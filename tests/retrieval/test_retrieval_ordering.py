@@ -2,6 +2,7 @@
 
 import os
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -103,6 +104,14 @@ def test_words_to_leave_out_narrow_a_list(dated: Path) -> None:
     assert names(search(dated, "kind:text -stars")) == ["copy.txt", "gamma.txt"]
     answer = search(dated, "kind:text -moon")
     assert (answer.hits, answer.notes) == ((), ("Every file is left out.",))
+
+
+def test_a_time_in_which_no_file_was_changed_is_named(dated: Path) -> None:
+    answer = search(dated, "kind:text near:1970-02")
+    assert answer.notes == ("No file of the index passes the filters: none was changed at or after 1970-02-01.",)
+    first, last = (datetime.fromtimestamp(DAY * day).isoformat(" ", "minutes") for day in (1.2, 1.8))
+    between = search(dated, f'after:"{first}" before:"{last}"')
+    assert between.notes == (f"No file of the index passes the filters: none was changed from {first} until {last}.",)
 
 
 def test_equal_values_stay_in_the_order_of_their_ranks() -> None:

@@ -163,6 +163,16 @@ def test_a_file_that_the_index_does_not_know(asked: Path, name: str, code: str, 
     assert (found.code, found.sentence, found.pattern) == (code, sentence, pattern)
 
 
+def test_a_file_that_no_glob_includes(tmp_path: Path, word_model: None) -> None:
+    for name in ("in.md", "deep/out.txt"):
+        (tmp_path / "media" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "media" / name).write_text("moon")
+    run(tmp_path / "index", tmp_path / "media", include=("*.md", "*.tex"))
+    assert why(tmp_path, "in.md").code == "hit"
+    found = why(tmp_path, "deep/out.txt")
+    assert (found.code, found.sentence) == ("excluded", "It matches none of --include '*.md', '*.tex'.")
+
+
 def test_a_file_below_no_folder_of_the_index(asked: Path) -> None:
     found = why(asked, "../elsewhere.txt")
     assert (found.code, found.sentence) == (
