@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 
 from mmsearch.config import Settings
 from mmsearch.errors import UsageError
@@ -63,7 +64,7 @@ class Query:
     min_score: float | None = None  # of every hit; None: a default that the best hit must reach; 0: no limit
     where: Filter = Filter()
     names: bool = True  # False: file names do not count
-    like: tuple[Part, ...] = ()  # files or places, in the index or not; they are not among the hits
+    like: tuple[Part, ...] = ()  # files or places, in the index or not; they are not among the hits, their copies are
     minus: tuple[Part, ...] = ()  # words or files
     sort: str = "score"  # score: best first; date: newest first; name: A first; size: largest first
     reverse: bool = False  # the other way round
@@ -104,11 +105,25 @@ class RunOptions:
 DEFAULT_QUERY, DEFAULT_OPTIONS = Query(), RunOptions()
 
 
+class Match(StrEnum):
+    """Why a hit answers a query that consists of files, the surest reason first."""
+
+    SAME_BYTES = "same bytes"
+    COPY = "copy"  # the same picture, page, sound, film or text in another form
+    LIKENESS = "alike"  # in what it shows or sounds like; of texts, in what they say
+    WORDS = "words"  # in the words in it alone
+
+
+COPIES = (Match.SAME_BYTES, Match.COPY)
+
+
 @dataclass(frozen=True, slots=True)
 class Signal:
     """One signal's share in a hit. `raw` is on the signal's own scale, `score` on the calibrated one."""
 
-    name: str  # "<space>:<view>", "words", "exact" (an identifier as it was typed), "minus", "names" or "rerank"
+    name: (
+        str  # "<space>:<view>", "words", "exact" (an identifier as it was typed), "minus", "names", "copy" or "rerank"
+    )
     raw: float
     score: float
     rank: int
@@ -134,6 +149,7 @@ class Hit:
     seen: tuple[str, ...] = ()  # what its picture shows, as the image encoder knows it: kind, then objects
     modified_s: float | None = None  # when the file was changed, in seconds since 1970; None: not known
     size: int | None = None  # bytes of the file
+    match: Match | None = None  # of a query that consists of files
 
 
 @dataclass(frozen=True, slots=True)

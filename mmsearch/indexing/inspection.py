@@ -14,6 +14,7 @@ from mmsearch.discovery.sniff import HEAD_BYTES, sniff
 from mmsearch.discovery.walk import Entry
 from mmsearch.errors import FailureCode
 from mmsearch.filestat import open_regular, stat_values
+from mmsearch.store.asset_sources import asset_key
 from mmsearch.store.files import FileRow
 from mmsearch.store.roots import Root
 from mmsearch.types import Failure, Kind, extractor_version
@@ -151,8 +152,7 @@ def _key(digest: str, kind: Kind, format_: str, wanted: Wanted, over: threading.
                 sidecars.append(_digest(file, b"", over))
         except OSError:
             sidecars.append("unreadable")
-    version = str(extractor_version(kind, format_))
-    return hashlib.sha256("/".join([digest, format_, version, *sidecars]).encode()).hexdigest()
+    return asset_key(digest, format_, extractor_version(kind, format_), sidecars)
 
 
 def _unreadable(wanted: Wanted, error: OSError) -> Inspection:

@@ -50,6 +50,7 @@ def hit_record(hit: Hit, query: str | None = None) -> dict[str, Any]:
         **_place_record(hit.locator),
         "snippet": hit.snippet,
         "seen": list(hit.seen),
+        "match": None if hit.match is None else str(hit.match),
         "signals": [asdict(signal) for signal in hit.signals],
         "same": [path_record(path) for path in hit.same],
         "more": [_place_record(place) for place in hit.more],
@@ -227,7 +228,7 @@ def write_paths(paths: Iterable[bytes], null: bool) -> None:
 
 
 HIT_COLUMNS = tuple(
-    "path path_bytes kind view rank score page start_s end_s line_start line_end snippet modified size".split()
+    "path path_bytes kind view rank score page start_s end_s line_start line_end snippet match modified size".split()
 )
 COPY_COLUMNS = ("group", "exact", "path", "path_bytes", "kind", "size", "content")
 FAILED_COLUMNS = ("path", "path_bytes", "state", "code", "sentence")

@@ -18,7 +18,7 @@ from mmsearch.index_status import FailedFile
 from mmsearch.output import text_layout
 from mmsearch.output.formatting import counted, day, display_path, escaped, one_line, place, size
 from mmsearch.output.streams import console, is_terminal, width, write_lines, write_text
-from mmsearch.query import Hit, Signal, WhyNot
+from mmsearch.query import COPIES, Hit, Signal, WhyNot
 from mmsearch.types import CopyGroup
 
 if TYPE_CHECKING:
@@ -84,7 +84,8 @@ def write_groups(groups: Sequence[CopyGroup]) -> None:
 
 
 def _row(hit: Hit, by: str) -> list[str]:
-    return [str(hit.rank), _value(hit, by), str(hit.kind), _named(hit, by), one_line(hit.snippet)]
+    what = ": ".join(part for part in (str(hit.match or ""), one_line(hit.snippet)) if part)
+    return [str(hit.rank), _value(hit, by), str(hit.kind), _named(hit, by), what]
 
 
 def _named(hit: Hit, by: str) -> str:
@@ -152,6 +153,8 @@ def _put_rich_hits(hits: Sequence[Hit], explain: bool, by: str) -> None:
         cell = Text(path, style=Style(bold=True, link=file_url(hit)))
         aside = _aside(hit, by)
         cell = Text.assemble(cell, *((f"  {part}", "green" if part == place(hit.locator) else "dim") for part in aside))
+        if hit.match is not None:
+            cell.append(f"\n{hit.match}", style="green" if hit.match in COPIES else "dim")
         if snippet := one_line(hit.snippet):
             cell.append("\n").append_text(highlighted(snippet, hit.signals))
         if explain:

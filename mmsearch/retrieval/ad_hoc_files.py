@@ -31,12 +31,13 @@ OCR_THREADS = 2
 
 
 class Contents(NamedTuple):
-    """The probe of a file, the segments of the spans that were decoded, and why others could not be decoded."""
+    """The probe of a file, the segments of the first `spans` spans, and why some of these could not be decoded."""
 
     source: Source
     probe: Probe
     segments: list[Extracted]
     failure: Failure | None
+    spans: int
 
 
 class Files:
@@ -50,15 +51,17 @@ class Files:
 
         Raises `ExtractionError` for a file that can't be opened or of which nothing can be decoded."""
         probe, segments, failure = self.open(source, needs)
-        for number in range(1, len(probe.spans) if spans is None else min(spans, len(probe.spans))):
+        done, most = 1, len(probe.spans) if spans is None else min(spans, len(probe.spans))
+        for number in range(1, most):
             if enough is not None and sum(len(extracted.segment.text) for extracted in segments) >= enough:
                 break
+            done += 1
             more = self.span(source, probe, number, needs)
             segments += more.segments
             failure = failure or more.failure
         if failure is not None and not segments:
             raise ExtractionError(FailureCode(failure.code), failure.sentence)
-        return Contents(source, probe, segments, failure)
+        return Contents(source, probe, segments, failure, done)
 
     def open(self, source: Source, needs: Needs) -> OpenedAsset:
         """The probe of a file and the segments of its first span. Raises `ExtractionError`."""

@@ -8,7 +8,7 @@ holds the files that are duplicates of its largest file, not of any member.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -39,10 +39,12 @@ LEAST_COMPARED = 100  # assets of an answer that are compared with the group lea
 
 
 class Comparer:
-    """Compares assets of one snapshot. Bodies are read when they are needed."""
+    """Compares assets of one snapshot. Bodies are read when they are needed; `bodies` are those of fingerprints that
+    are not stored, by id."""
 
-    def __init__(self, snapshot: Snapshot) -> None:
+    def __init__(self, snapshot: Snapshot, bodies: Mapping[int, bytes] | None = None) -> None:
         self.snapshot = snapshot
+        self.bodies = bodies or {}
         self._image = lru_cache(maxsize=512)(self._read_image)
 
     def same(self, one: AssetFingerprints, other: AssetFingerprints) -> bool:
@@ -69,7 +71,7 @@ class Comparer:
         others = [place for place in other.of if place[0] == FingerprintForm.AUDIO]
         if not sounds or sounds != others:
             return False
-        return all(same_audio(self._body(one, place), self._body(other, place)) for place in sounds)
+        return all(same_audio(self._body(one.of[place][0]), self._body(other.of[place][0])) for place in sounds)
 
     def _same_film(self, one: AssetFingerprints, other: AssetFingerprints) -> bool:
         """Nearly all frames at the same times are the same, and the sound, where both have one."""
@@ -79,7 +81,7 @@ class Comparer:
         if len(both) < max(LEAST_FRAMES, FRAMES * fewer):
             return False
         sounds = [place for place in one.of if place[0] == FingerprintForm.AUDIO and place in other.of]
-        if not all(same_audio(self._body(one, place), self._body(other, place)) for place in sounds):
+        if not all(same_audio(self._body(one.of[place][0]), self._body(other.of[place][0])) for place in sounds):
             return False
         few = both[:: max(len(both) // MOST_FRAMES, 1)]
         if sum(self._same_pixels(one.of[place], other.of[place]) for place in few) < FRAMES * len(few) - 1:
@@ -96,12 +98,12 @@ class Comparer:
 
     def _read_image(self, fingerprint_id: int) -> ImageFingerprint | None:
         try:
-            return ImageFingerprint(body(self.snapshot, fingerprint_id))
+            return ImageFingerprint(self._body(fingerprint_id))
         except ValueError:  # damage, which `verify` reports; here the asset has no duplicates
             return None
 
-    def _body(self, one: AssetFingerprints, place: tuple[str, float]) -> bytes:
-        return body(self.snapshot, one.of[place][0])
+    def _body(self, fingerprint_id: int) -> bytes:
+        return self.bodies.get(fingerprint_id) or body(self.snapshot, fingerprint_id)
 
 
 def _same_text(one: AssetFingerprints, other: AssetFingerprints) -> bool:

@@ -7,6 +7,8 @@ moved, added or gone stands where the other picture has something else or nothin
 
 from __future__ import annotations
 
+from copy import copy
+
 import numpy as np
 
 from mmsearch.extraction.fingerprints import PAPER_EDGE, SILENT, image_fingerprint_body
@@ -20,7 +22,9 @@ COARSE = 8  # pixels of the larger picture that a cell of paper may span: less t
 SPOT = 30.0  # times what nine in ten places differ: a change in one place, and not the noise of an encoding
 UNSEEN = 0.01  # of difference that is no change at all
 SHAPE = 0.02  # two widths to heights, besides rounding
-GAIN, OFFSET = (0.8, 1.25), 32.0  # how much brighter or darker a copy may be
+GAIN, OFFSET = (0.8, 1.25), 32.0  # how much brighter or darker a copy may be, and where any light will do
+ANY_GAIN, ANY_OFFSET = (0.3, 3.0), 160.0
+TINTED = 4.0  # levels of colour, below which a picture is grey
 DARK, BRIGHT = 6.0, 249.0  # levels beyond which brightness may have been cut off
 CELLS = (256, 192, 128, 96, 64, 48, 32, 24)
 
@@ -44,10 +48,18 @@ class ImageFingerprint:
         self.width, self.height, self.grey, self.colours = image_fingerprint_body(body)
         self.short = min(self.width, self.height)
         self.paper = len(self.grey) == PAPER_EDGE
+        self.tint = float(np.sqrt(((self.colours - 128) ** 2).sum(axis=0).mean()))
+
+    def mirrored(self) -> ImageFingerprint:
+        """The same picture mirrored."""
+        result = copy(self)
+        result.grey = np.ascontiguousarray(self.grey[:, ::-1])
+        result.colours = np.ascontiguousarray(self.colours[:, :, ::-1])
+        return result
 
 
-def same_image(one: ImageFingerprint, other: ImageFingerprint) -> bool:
-    """Whether two pictures are one, as far as their maps show."""
+def same_image(one: ImageFingerprint, other: ImageFingerprint, any_light: bool = False) -> bool:
+    """Whether two pictures are one, as far as their maps show. With `any_light` one may be much darker, or grey."""
     least, paper = min(one.short, other.short), one.paper or other.paper
     shapes = np.log(one.width * other.height / (one.height * other.width))
     if abs(shapes) > SHAPE + 1 / least:
@@ -56,40 +68,42 @@ def same_image(one: ImageFingerprint, other: ImageFingerprint) -> bool:
     cells = next((each for each in CELLS if each <= min(least * share, len(one.grey), len(other.grey))), 0)
     if not cells or (paper and max(one.short, other.short) > cells * COARSE):
         return False
-    a, b = _pooled(one.grey, cells), _pooled(other.grey, cells)
+    a, b = pooled(one.grey, cells), pooled(other.grey, cells)
     inside = (a > DARK) & (a < BRIGHT) & (b > DARK) & (b < BRIGHT)
     if inside.mean() < 0.05:
         inside[:] = True
-    gain, offset = _brightness(a[inside], b[inside])
+    gain, offset = _brightness(a[inside], b[inside], *((ANY_GAIN, ANY_OFFSET) if any_light else (GAIN, OFFSET)))
     places, marked = _differences(np.clip(gain * a + offset, 0, 255)[None], b[None], noise)
     peak = float(places.max())
     if peak > most or (paper and peak > UNSEEN and peak > SPOT * float(np.quantile(places[marked], 0.9))):
         return False
+    if any_light and min(one.tint, other.tint) < TINTED:
+        return True
     colours, _ = _differences((one.colours - 128) * gain, other.colours - 128, COLOURS[1])
     return bool(colours.max() <= COLOURS[0])
 
 
-def _brightness(a: np.ndarray, b: np.ndarray) -> tuple[float, float]:
-    """The gain and offset that make `a` most like `b`, within what a copy may have."""
+def _brightness(a: np.ndarray, b: np.ndarray, gains: tuple[float, float], most: float) -> tuple[float, float]:
+    """The gain and offset that make `a` most like `b`, within these gains and offsets of at most so many levels."""
     spread = float(a.std())
     gain = float(((a - a.mean()) * (b - b.mean())).mean()) / (spread * spread) if spread > 1 else 1.0
-    gain = min(max(gain, GAIN[0]), GAIN[1])
+    gain = min(max(gain, gains[0]), gains[1])
     offset = float(b.mean() - gain * a.mean())
-    return gain, min(max(offset, -OFFSET), OFFSET)
+    return gain, min(max(offset, -most), most)
 
 
 def _differences(a: np.ndarray, b: np.ndarray, noise: float) -> tuple[np.ndarray, np.ndarray]:
     """Around each cell the mean square of `a - b` over the larger variance and the noise's, float64 (n, n): 0 the same,
     about 1 something else; and where there is more contrast than noise (bool, at least one cell). Maps of shape
     (channels, n, n)."""
-    error = _around((a - b) ** 2)
-    contrast = np.maximum(_around(a * a) - _around(a) ** 2, _around(b * b) - _around(b) ** 2)
+    error = window_mean((a - b) ** 2)
+    contrast = np.maximum(window_mean(a * a) - window_mean(a) ** 2, window_mean(b * b) - window_mean(b) ** 2)
     variance = np.maximum(contrast, 0).sum(axis=0)
     return error.sum(axis=0) / (variance + noise * noise), variance >= min(noise * noise, float(variance.max()))
 
 
-def _around(maps: np.ndarray) -> np.ndarray:
-    """The mean of the window around each cell; `maps` (channels, n, n)."""
+def window_mean(maps: np.ndarray) -> np.ndarray:
+    """The mean of the window around each cell, float64, of maps (channels, n, n)."""
     half = WINDOW // 2
     padded = np.pad(maps.astype(np.float64), ((0, 0), (half, half), (half, half)), mode="edge")
     sums = np.pad(padded.cumsum(axis=1).cumsum(axis=2), ((0, 0), (1, 0), (1, 0)))
@@ -98,7 +112,8 @@ def _around(maps: np.ndarray) -> np.ndarray:
     return result
 
 
-def _pooled(grey: np.ndarray, cells: int) -> np.ndarray:
+def pooled(grey: np.ndarray, cells: int) -> np.ndarray:
+    """A grey map with so many cells a side, float32 (cells, cells)."""
     from PIL import Image
 
     if len(grey) == cells:

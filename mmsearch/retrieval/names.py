@@ -64,7 +64,7 @@ def find_names(
     found: dict[int, Named] = {}
     for file_id, asset_id, kind, root_id, path in rows.fetchall():
         relative = path or os.path.basename(snapshot.roots[root_id].path)
-        if asset_id in encoded.assets:
+        if file_id in encoded.hidden:
             continue
         score, terms = score_name(relative, weights, total, close)
         for weight, own in unwanted:

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from mmsearch.retrieval.query_by_example import Example
+    from mmsearch.retrieval.query_files import QueryFile
 
 LEAST_LENGTH = 0.1  # of a sum of vectors: a shorter one was cancelled by --minus, and its direction means nothing
 STANDS_IN = (View.VIDEO, View.IMAGE, View.AUDIO, View.TEXT)  # used for a view that a file lacks, in this order
@@ -50,7 +51,8 @@ class _Parts:
     wordings: list[Wording] = field(default_factory=list)
     fused: set[int] = field(default_factory=set)  # spaces that took the typed words together with the picture
     without: set[int] = field(default_factory=set)
-    assets: set[int] = field(default_factory=set)
+    hidden: set[int] = field(default_factory=set)
+    files: list[QueryFile] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
 
@@ -80,8 +82,14 @@ def build_query(
                 _add_file(parts, os.fsencode(part.file), sign * part.weight)
             else:
                 _add_text(parts, part, sign)
+    only_files = not typed and not query.minus and all(part.file is not None for part in query.like)
     asked = EncodedQuery(
-        parsed, _summed(parts.vectors), parts.wordings, frozenset(parts.without), frozenset(parts.assets)
+        parsed,
+        _summed(parts.vectors),
+        parts.wordings,
+        frozenset(parts.without),
+        frozenset(parts.hidden),
+        tuple(parts.files) if only_files else (),
     )
     return asked, list(dict.fromkeys(parts.notes))
 
@@ -183,8 +191,15 @@ def _add_example(parts: _Parts, example: Example, weight: float) -> None:
         own = {view: vector for (space_id, view), vector in example.vectors.items() if space_id == space.id}
         parts.vectors += [(weight, one) for one in _for_views(space, own)]
     parts.wordings.append(Wording(example.words, weight))
-    parts.without |= example.segments
-    parts.assets |= {example.asset} if example.asset is not None else set()
+    parts.hidden |= example.hidden
+    if example.file is not None:
+        parts.files.append(example.file)
+    if example.asset is not None:
+        shown = parts.snapshot.files_of([example.asset]).get(example.asset, [])
+        if weight < 0:  # what is subtracted is not to be found under any name
+            parts.hidden |= {file_id for file_id, _ in shown}
+        if {file_id for file_id, _ in shown} <= parts.hidden:
+            parts.without |= example.segments
 
 
 def _for_views(space: SpaceRow, own: Mapping[View, np.ndarray], coverage: float = 1.0) -> list[Vector]:

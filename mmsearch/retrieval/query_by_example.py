@@ -8,14 +8,15 @@ import os
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from mmsearch.errors import ExtractionError, UsageError
 from mmsearch.models import builtin
 from mmsearch.query import RunOptions
-from mmsearch.retrieval.ad_hoc_files import Files, ocr_loading, source_of, words_of
+from mmsearch.retrieval.ad_hoc_files import Contents, Files, ocr_loading, source_of, words_of
 from mmsearch.retrieval.query_encoding import QueryEncoders, media_needs, query_views, unit
+from mmsearch.retrieval.query_files import QueryFile, external_file, stored_file
 from mmsearch.retrieval.word_scoring import idf
 from mmsearch.store.file_text import asset_of
 from mmsearch.store.snapshot import Snapshot
@@ -31,6 +32,7 @@ WORDS_ASKED = 40  # most informative terms of an example; more of them change no
 _PLACE = re.compile(rb"^(?P<path>.+?)#(?:page=(?P<page>\d+)|t=(?P<time>\d+(?:\.\d+)?)(?:,[\d.]*)?)$", re.DOTALL)
 MOST_DIGITS = 12  # of a page number
 SPANS = 3  # that are decoded at most, until there are words
+SPANS_COMPARED = 4  # that are decoded for their fingerprints
 ENOUGH = 2_000  # characters
 PAGES_READ = 2  # pictures whose words are read
 PASSAGES = 4  # of its words: its beginning stands for it
@@ -46,6 +48,8 @@ class Example:
     words: tuple[str, ...] = ()
     asset: int | None = None
     segments: frozenset[int] = frozenset()  # of the whole asset
+    file: QueryFile | None = None  # by which its copies are found
+    hidden: frozenset[int] = frozenset()  # files that are not to be found: itself
 
 
 def is_place(target: bytes) -> bool:
@@ -56,7 +60,7 @@ def is_place(target: bytes) -> bool:
 def stored_example(snapshot: Snapshot, target: bytes) -> Example | None:
     """A file of the index, or a place in one, as a query; None where the index holds no such file. Raises `UsageError`
     for a place that is not in it."""
-    asset_id, own = _segments(snapshot, target)
+    path, asset_id, own, page = _segments(snapshot, target)
     if asset_id is None:
         return None
     every = snapshot.connection.execute("SELECT id FROM segments WHERE asset_id = ?", (asset_id,)).fetchall()
@@ -69,17 +73,19 @@ def stored_example(snapshot: Snapshot, target: bytes) -> Example | None:
     table = Vocabulary(snapshot.connection, WORDS, False)
     held = table.words(own[:200])
     words = _most_informative(table, (word for words in held.values() for word in words))
-    return Example(vectors, words, asset_id, frozenset(row[0] for row in every))
+    file = stored_file(snapshot, asset_id, own, page, len(own) == len(every), vectors, words)
+    hidden = frozenset(file_id for file_id, name in snapshot.files_of([asset_id]).get(asset_id, []) if name == path)
+    return Example(vectors, words, asset_id, frozenset(row[0] for row in every), file, hidden)
 
 
-def _segments(snapshot: Snapshot, target: bytes) -> tuple[int | None, list[int]]:
-    """The asset that a target means, and those of its segments."""
-    found = _file(snapshot, target)
+def _segments(snapshot: Snapshot, target: bytes) -> tuple[bytes, int | None, list[int], int | None]:
+    """The path and the asset that a target means, those of its segments, and the page where it names one."""
+    path, found = _file(snapshot, target)
     place = _PLACE.match(target) if found is None else None
     if place is not None:
-        found = _file(snapshot, place["path"])
+        path, found = _file(snapshot, place["path"])
     if found is None:
-        return None, []
+        return path, None, [], None
     condition, values = "", [float(found)]
     if place is not None and place["page"]:
         if len(place["page"]) > MOST_DIGITS:  # SQLite takes numbers of 64 bits
@@ -96,20 +102,20 @@ def _segments(snapshot: Snapshot, target: bytes) -> tuple[int | None, list[int]]
     ]
     if place is not None and not ids:
         raise _no_place(target)
-    return found, ids
+    return path, found, ids, int(place["page"]) if place is not None and place["page"] else None
 
 
 def _no_place(target: bytes) -> UsageError:
     return UsageError(f"There is no such place: {os.fsdecode(target)!r}.", "Pages count from 1, times are seconds.")
 
 
-def _file(snapshot: Snapshot, path: bytes) -> int | None:
-    """The asset of a path that the index holds."""
+def _file(snapshot: Snapshot, path: bytes) -> tuple[bytes, int | None]:
+    """A path as the index holds it, and its asset."""
     for wanted in (os.path.abspath(path), os.path.realpath(path)):
         _, asset_id = asset_of(snapshot.connection, snapshot.roots.values(), wanted)
         if asset_id is not None:
-            return asset_id
-    return None
+            return wanted, asset_id
+    return path, None
 
 
 def _most_informative(table: Vocabulary, words: Iterable[str]) -> tuple[str, ...]:
@@ -128,12 +134,14 @@ class ExternalQuery:
     vectors: Mapping[tuple[int, View], np.ndarray]
     passages: list[str]
     fused: frozenset[int]
+    file: QueryFile
     notes: tuple[str, ...] = ()
 
     def example(self, snapshot: Snapshot) -> Example:
         """The same as an example, with its most informative terms."""
         table = Vocabulary(snapshot.connection, WORDS, False)
-        return Example(self.vectors, _most_informative(table, tokens("\n".join(self.passages))))
+        words = _most_informative(table, tokens("\n".join(self.passages)))
+        return Example(self.vectors, words, file=replace(self.file, terms=words))
 
 
 def encode_external(
@@ -156,12 +164,15 @@ def encode_external(
     needs = media_needs(able, "always" if source.kind is Kind.IMAGE else "auto")
     words = words or all(builtin.is_builtin(row.name) for row in able)
     with ocr_loading() if words and source.kind is Kind.IMAGE else contextlib.nullcontext():
-        segments = _decoded(source, needs, words)
+        contents, further = _decoded(source, needs, words)
+        segments = contents.segments
         vectors, fused, notes = _media_vectors(encoders, able, segments, needs.sound_rate, source.kind, text, options)
     passages = words_of(segments, PAGES_READ) if words or not vectors else []
     passages = [passage for passage in passages if passage.strip()]
     own, parts = _text_vectors(encoders, rows, passages, options)
-    return ExternalQuery(os.fsdecode(os.path.basename(path)), own | vectors, passages, fused, (*notes, *parts))
+    whole = max(contents.spans, SPANS_COMPARED) >= len(contents.probe.spans)
+    file = external_file(snapshot, source, contents, further, whole, own | vectors)
+    return ExternalQuery(os.fsdecode(os.path.basename(path)), own | vectors, passages, fused, file, (*notes, *parts))
 
 
 def _media_vectors(
@@ -226,10 +237,22 @@ def why_not_encoded(snapshot: Snapshot, kind: Kind, name: str) -> str:
     return f"{models} can't {'hear' if kind is Kind.AUDIO else 'see'} {name}"
 
 
-def _decoded(source: Source, needs: Needs, words: bool) -> list[Extracted]:
+def _decoded(source: Source, needs: Needs, words: bool) -> tuple[Contents, list[Extracted]]:
+    """The first spans of a file, and the segments of further ones, of which only fingerprints are wanted."""
     with Files() as files:
         try:
-            return files.read(source, needs, SPANS if words else 1, ENOUGH).segments
+            contents = files.read(source, needs, SPANS if words else 1, ENOUGH)
         except ExtractionError as error:
             shown_path = os.fsdecode(source.path)
             raise UsageError(f"{shown_path!r} can't be decoded: {error.sentence}", "Try another file.") from error
+        further: list[Extracted] = []
+        with contextlib.suppress(ExtractionError):  # what is damaged further on does not make it another file
+            for number in _fingerprinted(source.kind, len(contents.probe.spans)):
+                if number >= contents.spans:
+                    further += files.span(source, contents.probe, number, Needs(ocr="never")).segments
+        return contents, further
+
+
+def _fingerprinted(kind: Kind, spans: int) -> list[int]:
+    """The spans of a file that are decoded for its fingerprints: of sound only the ends have one."""
+    return [spans - 1] if kind is Kind.AUDIO else list(range(min(spans, SPANS_COMPARED)))

@@ -9,8 +9,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from mmsearch.encoding.grants import leave_out
-from mmsearch.query import Answer, Hit, Query, RunOptions, Signal
+from mmsearch.query import COPIES, Answer, Hit, Query, RunOptions, Signal
+from mmsearch.retrieval.copies import find_copies
 from mmsearch.retrieval.filter_facts import nothing_passes
+from mmsearch.retrieval.likeness import LIKENESS_CUTOFF, by_likeness
 from mmsearch.retrieval.names import Named, find_names, refused_files
 from mmsearch.retrieval.ordering import MOST_SORTED, in_order, is_listing, list_files, with_facts
 from mmsearch.retrieval.picture_queries import seen_in
@@ -69,8 +71,10 @@ def find(
     words = Words(snapshot, encoded.parsed.words)
     minus = [(-one.weight, Words(snapshot, one.words)) for one in encoded.wordings if one.weight < 0]
     named = find_names(snapshot, encoded, words, minus) if query.names else {}
-    scored = score(snapshot, encoded, words)
-    rows = _rows(snapshot, scored, named, refused_files(snapshot, encoded, words, named), query)
+    copies = find_copies(snapshot, encoded.files)
+    scored = by_likeness(score(snapshot, encoded, words, list(copies)), encoded, copies)
+    refused = encoded.hidden | refused_files(snapshot, encoded, words, named)
+    rows = _rows(snapshot, scored, named, refused, query)
     rows.sort(key=lambda row: (-row.score, row.files[0][1] if row.files else b""))
     passing = _passing(rows, encoded, scored, query)
     notes: list[str] = []
@@ -82,7 +86,7 @@ def find(
     passing = [row for row in passing if query.min_score is None or row.score >= query.min_score]
     if best and not passing:
         notes.append(_below(rows, best[0].score))
-    shown = _grouped(passing, query, snapshot)
+    shown = _grouped(passing, query, snapshot, scored)
     places = snapshot.places([scored.segments[row.at] for group in shown for row in group if row.at is not None])
     ranked = {name: sorted(value for value in values if value is not None) for name, values in scored.raw.items()}
     best_places = [scored.segments[group[0].at] for group in shown if group[0].at is not None]
@@ -95,6 +99,8 @@ def _passing(rows: list[_Row], encoded: EncodedQuery, scored: Scored, query: Que
     """Rows, best first; without a `min_score` all of them if the best reaches the default cutoff, else none: weaker
     places beside a good one are of use, a list of weak ones is not. That cutoff was measured on words; what is like a
     file, holds a quoted phrase or every word of the query as it was typed, is shown at any score."""
+    if encoded.files and query.min_score is None:
+        return [row for row in rows if row.score >= LIKENESS_CUTOFF]
     media = query.images or query.audios or query.videos
     plain = query.text and not (media or query.like or query.minus or encoded.parsed.phrases)
     weak = plain and query.min_score is None and rows and rows[0].score < DEFAULT_CUTOFF
@@ -130,7 +136,7 @@ def _reranked_by_model(
     """Rows in the order of a model's scores (see `merge_into_ranks`), and notes about what it could not score."""
     from mmsearch.retrieval.model_reranking import merge_into_ranks, rerank_by_model
 
-    typed = {row.at for row in rows if row.at is not None and _as_typed(row, scored)}
+    typed = {row.at for row in rows if row.at is not None and (_as_typed(row, scored) or _is_copy(row, scored))}
     places = list(dict.fromkeys(row.at for row in rows if row.at is not None and row.at not in typed))
     reranked = rerank_by_model(
         snapshot, encoded.parsed.text, query, options, [scored.segments[at] for at in places[: options.rerank_top]]
@@ -154,6 +160,11 @@ def _as_typed(row: _Row, scored: Scored) -> bool:
     return max(named, float(exact[row.at]) if exact is not None else 0.0) >= AS_TYPED
 
 
+def _is_copy(row: _Row, scored: Scored) -> bool:
+    """Whether a place is a copy of a file that the query consists of."""
+    return bool(scored.matches) and row.at is not None and scored.matches[row.at] in COPIES
+
+
 def _without_quotes(snapshot: Snapshot, encoded: EncodedQuery, query: Query, options: RunOptions) -> str:
     """A note about a phrase that is nowhere: how many results its words have without the quotes."""
     unquoted = replace(encoded, parsed=replace(encoded.parsed, phrases=()))
@@ -173,6 +184,7 @@ def _rows(snapshot: Snapshot, scored: Scored, named: dict[int, Named], refused: 
     are known by their name only."""
     assets = snapshot.assets_of(scored.segments)
     files = snapshot.files_of(sorted(set(assets.values())))
+    copied = {assets.get(scored.segments[at]) for at, match in enumerate(scored.matches) if match in COPIES}
     rows: list[_Row] = []
     seen = set(refused)
     for at, segment_id in enumerate(scored.segments):
@@ -181,7 +193,8 @@ def _rows(snapshot: Snapshot, scored: Scored, named: dict[int, Named], refused: 
         if not of:
             continue
         base = float(scored.ranking.score[at])
-        for group in [of] if query.fold else [[one] for one in of]:
+        folds = query.fold and asset_id not in copied  # every copy of the query is shown
+        for group in [of] if folds else [[one] for one in of]:
             best = group if len(group) == 1 else sorted(group, key=lambda one: (-_name_score(named, one[0]), one[1]))
             name = named.get(best[0][0])
             seen.update(file_id for file_id, _ in best)
@@ -198,18 +211,19 @@ def _name_score(named: dict[int, Named], file_id: int) -> float:
     return named[file_id].score if file_id in named else 0.0
 
 
-def _grouped(rows: list[_Row], query: Query, snapshot: Snapshot) -> list[list[_Row]]:
+def _grouped(rows: list[_Row], query: Query, snapshot: Snapshot, scored: Scored) -> list[list[_Row]]:
     """Rows of the same file together, best first, as many files as were asked for; every place alone when all are
-    wanted. With `fold` the rows of copies stand behind those of the best of them."""
+    wanted. With `fold` the rows of copies stand behind those of the best of them, but for copies of the query."""
     from mmsearch.retrieval.duplicates import group_leaders
 
     folds = query.fold and not query.all_segments
-    found = [row.asset_id for row in rows if row.asset_id is not None]
+    copied = {row.asset_id for row in rows if _is_copy(row, scored)}
+    found = [row.asset_id for row in rows if row.asset_id is not None and row.asset_id not in copied]
     leaders = group_leaders(snapshot, found, query.k) if folds else {}
     groups: dict[object, list[_Row]] = {}
     for number, row in enumerate(rows):
         key: object = number if query.all_segments else row.files[0][0]
-        if folds and row.asset_id is not None:
+        if folds and row.asset_id is not None and row.asset_id not in copied:
             key = ("asset", leaders.get(row.asset_id, row.asset_id))
         if key not in groups and len(groups) == query.k:
             continue
@@ -257,6 +271,7 @@ def _hit(
         same=same,
         more=tuple(dict.fromkeys(one for one in more if one != place.locator))[:MORE_PLACES],
         seen=shows,
+        match=scored.matches[best.at] if scored.matches else None,
     )
 
 

@@ -6,9 +6,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from mmsearch.query import Match
 from mmsearch.retrieval.cross_language import SCALES, background_languages, foreign, standardise_by_language
 from mmsearch.retrieval.languages import language_of
 from mmsearch.retrieval.literals import exact_share, identifiers
+from mmsearch.retrieval.query_files import QueryFile
 from mmsearch.retrieval.query_parsing import Parsed
 from mmsearch.retrieval.ranking import (
     HALF,
@@ -78,8 +80,9 @@ class EncodedQuery:
     parsed: Parsed
     vectors: Sequence[Vector] = ()
     wordings: Sequence[Wording] = ()
-    without: frozenset[int] = frozenset()  # segments that are not to be found: the query's own
-    assets: frozenset[int] = frozenset()  # the same as assets
+    without: frozenset[int] = frozenset()  # segments that are not to be found: those that only hidden files show
+    hidden: frozenset[int] = frozenset()  # files that are not to be found: the query's own
+    files: tuple[QueryFile, ...] = ()  # that a query consists of, where it has no other parts
 
 
 @dataclass(slots=True)
@@ -93,6 +96,7 @@ class Scored:
     terms: list[tuple[str, ...]]  # query words (or `famil*`) that each segment holds
     unwanted: list[tuple[str, ...]]  # the same of the words that should not be there
     weights: dict[str, float] = field(default_factory=dict)  # information of each query word
+    matches: list[Match] = field(default_factory=list)  # of a query that consists of files
 
 
 def score(snapshot: Snapshot, encoded: EncodedQuery, words: Words, extra: Sequence[int] = ()) -> Scored:

@@ -1,15 +1,22 @@
-"""The files that have the content of an asset, as sources to extract from."""
+"""The key of an asset, and the files that have its content, as sources to extract from."""
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from mmsearch.store.catalogue import BadRow
 from mmsearch.store.roots import Root, is_plain_path
 from mmsearch.types import Kind, Source
+
+
+def asset_key(digest: str, format_: str, version: int, sidecars: Iterable[str] = ()) -> str:
+    """The key of an asset: everything that decides what extraction returns. `digest` is the SHA-256 of the bytes in
+    hex, `sidecars` are those of the files that belong to them; `version` is that of the extractor."""
+    return hashlib.sha256("/".join([digest, format_, str(version), *sidecars]).encode()).hexdigest()
 
 
 def asset_sources(connection: sqlite3.Connection, roots: Mapping[int, Root], asset_id: int) -> Iterator[Source]:
