@@ -226,10 +226,8 @@ def _text_candidates(snapshot: Snapshot, file: QueryFile) -> Iterable[int]:
     ids = table.best(" OR ".join(map(quoted, file.terms)), TEXTS) if file.terms else []
     ids += _near_by_vectors(snapshot, file, View.TEXT, TEXTS)
     assets = sorted(set(snapshot.assets_of(list(dict.fromkeys(ids))).values()))
-    kinds = {}
+    found: list[int] = []
     for some in chunks(assets):
-        marks = ",".join("?" * len(some))
-        kinds |= dict(
-            snapshot.connection.execute(f"SELECT id, kind FROM assets WHERE id IN ({marks})", some).fetchall()
-        )
-    return [asset_id for asset_id in assets if kinds.get(asset_id) in (Kind.TEXT, Kind.PDF)]
+        sql = f"SELECT id FROM assets WHERE kind IN (?, ?) AND id IN ({','.join('?' * len(some))}) ORDER BY id"
+        found += [row[0] for row in snapshot.connection.execute(sql, (Kind.TEXT, Kind.PDF, *some))]
+    return found

@@ -60,13 +60,13 @@ def register(query: ImageFingerprint, others: Sequence[ImageFingerprint]) -> lis
     template, both = _maps([query], FINE, 1)[0], _with_mirrored(_maps(others, FINE, 1))
     which, matrices = which[kept], _descended(template, both, which[kept], matrices[kept], FINE_STEPS)
     score, overlap = _correlations(template, both, which, matrices)
-    best = [
+    found = [
         Registration(matrices[row], bool(which[row] >= count), float(score[row]), float(overlap[row]))
         for row in _best(score, which % count, count, 1)
     ]
     return [
         _refined(query, other, one) if (query.paper or other.paper) and one.correlation > REFINED else one
-        for other, one in zip(others, best, strict=True)
+        for other, one in zip(others, found, strict=True)
     ]
 
 
@@ -92,7 +92,8 @@ def warped(maps: Array, which: npt.NDArray[np.intp], matrices: Array) -> tuple[A
     flat, place = maps.ravel(), (which * cells * cells)[:, None] + whole[:, 1] * cells + whole[:, 0]
     above = flat[place] * (1 - x) + flat[place + 1] * x
     below = flat[place + cells] * (1 - x) + flat[place + cells + 1] * x
-    return above * (1 - y) + below * y, inside
+    seen: Array = above * (1 - y) + below * y
+    return seen, inside
 
 
 @lru_cache(maxsize=8)
@@ -107,7 +108,8 @@ def grid(cells: int) -> Array:
 def inner(cells: int) -> Array:
     """1 for cells away from the border, else 0: float32 (cells * cells,)."""
     border = COARSE_BORDER if cells <= COARSE else BORDER
-    return (np.abs(grid(cells)[:2]) < 1 - 2 * border).all(axis=0).astype(np.float32)
+    across, down = np.abs(grid(cells)[:2]) < 1 - 2 * border
+    return np.asarray(across & down, np.float32)
 
 
 def _starts(aspect: float) -> Array:
@@ -121,11 +123,11 @@ def _starts(aspect: float) -> Array:
 
 
 def _maps(pictures: Sequence[ImageFingerprint], cells: int, blurs: int) -> Array:
-    maps = np.stack([pooled(picture.grey, cells).astype(np.float32) for picture in pictures])
+    maps: Array = np.stack([pooled(picture.grey, cells).astype(np.float32) for picture in pictures])
     for _ in range(blurs):
         padded = np.pad(maps, ((0, 0), (1, 1), (1, 1)), mode="edge")
-        rows = (padded[:, :-2] + 2 * padded[:, 1:-1] + padded[:, 2:]) / 4
-        maps = (rows[:, :, :-2] + 2 * rows[:, :, 1:-1] + rows[:, :, 2:]) / 4
+        rows: Array = (padded[:, :-2] + 2 * padded[:, 1:-1] + padded[:, 2:]) / np.float32(4)
+        maps = (rows[:, :, :-2] + 2 * rows[:, :, 1:-1] + rows[:, :, 2:]) / np.float32(4)
     return maps
 
 
@@ -155,9 +157,11 @@ def _correlations(template: Array, maps: Array, which: npt.NDArray[np.intp], mat
     base = inner(len(template))
     seen, inside = warped(maps, which, matrices)
     _, _, aa, bb, ab, total = _moments(template.ravel(), seen, inside * base)
-    overlap, area = total / base.sum(), np.linalg.det(matrices[:, :, :2])
+    overlap: Array = np.asarray(total / base.sum(), np.float32)
+    area = np.linalg.det(matrices[:, :, :2])
     plausible = (overlap > OVERLAP) & (area > AREA[0]) & (area < AREA[1])
-    return np.where(plausible, ab / np.sqrt(aa * bb + 1e-6), -1.0).astype(np.float32), overlap
+    score: Array = np.asarray(np.where(plausible, ab / np.sqrt(aa * bb + 1e-6), -1.0), np.float32)
+    return score, overlap
 
 
 def _descended(template: Array, maps: Array, which: npt.NDArray[np.intp], matrices: Array, steps: int) -> Array:
@@ -175,7 +179,7 @@ def _descended(template: Array, maps: Array, which: npt.NDArray[np.intp], matric
         a, b, aa, _, ab, total = _moments(template.ravel(), seen, weight)
         error = np.clip(ab / (aa + 1e-3), 0.25, 4.0)[:, None] * a - b
         usual = np.sqrt((weight * error * error).sum(axis=1) / total) + 2
-        weight = weight / (1 + (error / (1.5 * usual[:, None])) ** 2)
+        weight = (weight / (1 + (error / (1.5 * usual[:, None])) ** 2)).astype(np.float32)
         hessian = (weight @ squares).reshape(-1, 6, 6)
         damping = 1.0 + 1e-3 * np.trace(hessian, axis1=1, axis2=2)[:, None, None] / 6
         step = np.linalg.solve(hessian + damping * np.eye(6), ((weight * error) @ slopes)[..., None])[..., 0]

@@ -47,8 +47,8 @@ def agreement_of_pages(
     """How well each of the pages that are copies agrees with the picture of a fingerprint, in 0..1. `bodies` are those
     of fingerprints that are not stored."""
     query = _fingerprint(snapshot, fingerprint_id, bodies)
-    found = [(page, _fingerprint(snapshot, page.fingerprint_id, bodies)) for page in pages]
-    known = [(page, one) for page, one in found if one is not None]
+    read = [(page, _fingerprint(snapshot, page.fingerprint_id, bodies)) for page in pages]
+    known = [(page, one) for page, one in read if one is not None]
     if query is None:
         return {}
     registered = register(query, [one for _, one in known])

@@ -73,7 +73,7 @@ def find(
     named = find_names(snapshot, encoded, words, minus) if query.names else {}
     copies = find_copies(snapshot, encoded.files)
     scored = by_likeness(score(snapshot, encoded, words, list(copies)), encoded, copies)
-    refused = encoded.hidden | refused_files(snapshot, encoded, words, named)
+    refused = {*encoded.hidden, *refused_files(snapshot, encoded, words, named)}
     rows = _rows(snapshot, scored, named, refused, query)
     rows.sort(key=lambda row: (-row.score, row.files[0][1] if row.files else b""))
     passing = _passing(rows, encoded, scored, query)
