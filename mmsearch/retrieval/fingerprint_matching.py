@@ -70,7 +70,7 @@ def same_image(one: ImageFingerprint, other: ImageFingerprint, any_light: bool =
         return False
     a, b = pooled(one.grey, cells), pooled(other.grey, cells)
     inside = (a > DARK) & (a < BRIGHT) & (b > DARK) & (b < BRIGHT)
-    if inside.mean() < 0.05:
+    if any_light or inside.mean() < 0.05:
         inside[:] = True
     gain, offset = _brightness(a[inside], b[inside], *((ANY_GAIN, ANY_OFFSET) if any_light else (GAIN, OFFSET)))
     places, marked = _differences(np.clip(gain * a + offset, 0, 255)[None], b[None], noise)
