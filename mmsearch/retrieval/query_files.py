@@ -15,7 +15,7 @@ from mmsearch.store.asset_sources import asset_key
 from mmsearch.store.snapshot import Snapshot
 from mmsearch.store.stored_fingerprints import AssetFingerprints, fingerprints_of
 from mmsearch.store.tokenization import tokens
-from mmsearch.types import EXTRACTOR_VERSION, Extracted, FingerprintForm, Kind, Source, View
+from mmsearch.types import Extracted, FingerprintForm, Kind, Source, View, extractor_version
 
 if TYPE_CHECKING:
     import numpy as np
@@ -108,7 +108,8 @@ def _same_bytes(snapshot: Snapshot, source: Source) -> int | None:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
     except OSError:
         return None
-    keys = [asset_key(digest, source.format, version=version) for version in range(EXTRACTOR_VERSION, 0, -1)]
+    newest = extractor_version(source.kind, source.format)
+    keys = [asset_key(digest, source.format, version) for version in range(newest, 0, -1)]
     row = snapshot.connection.execute(
         f"SELECT id FROM assets WHERE visible = 1 AND key IN ({','.join('?' * len(keys))}) ORDER BY extractor DESC",
         keys,
