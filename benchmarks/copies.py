@@ -60,7 +60,7 @@ ALTERATIONS: dict[str, Callable[[Image.Image], Image.Image]] = {
 
 
 @dataclass(slots=True)
-class Tally:
+class Outcomes:
     """Outcomes of the queries of one alteration, 0 or 1 each."""
 
     first: list[bool] = field(default_factory=list)
@@ -120,15 +120,15 @@ def make(folders: Sequence[Path], work: Path, pictures: int, pairs: int) -> list
     return made
 
 
-def measure(index: Index, work: Path, made: Sequence[tuple[str, Path, Path]]) -> dict[str, Tally]:
+def measure(index: Index, work: Path, made: Sequence[tuple[str, Path, Path]]) -> dict[str, Outcomes]:
     """The outcomes by alteration."""
     twins: dict[bytes, set[bytes]] = {}
     for group in index.duplicates([bytes(work / "originals")]):
         paths = {one.path for one in group.files if b"/originals/" in one.path}
         twins |= dict.fromkeys(paths, paths)
-    tallies: dict[str, Tally] = {}
+    tallies: dict[str, Outcomes] = {}
     for name, file, original in made:
-        tally, own = tallies.setdefault(name, Tally()), twins.get(bytes(original), {bytes(original)})
+        tally, own = tallies.setdefault(name, Outcomes()), twins.get(bytes(original), {bytes(original)})
         half = original.parent.name
         found = list(hits(index, file, work / "originals"))
         others = [place for place, (path, _) in enumerate(found) if path not in own]
@@ -168,7 +168,9 @@ def main() -> None:
         seconds = (time.monotonic() - began) / (2 * len(made))
     titles = ["alteration", "queries", "first", "above", "copy", "false", "false elsewhere"]
     rows = [[name, str(len(tally.first)), *tally.cells()] for name, tally in tallies.items()]
-    whole = Tally(*([one for tally in tallies.values() for one in getattr(tally, part)] for part in Tally.__slots__))
+    whole = Outcomes(
+        *([one for tally in tallies.values() for one in getattr(tally, part)] for part in Outcomes.__slots__)
+    )
     rows.append(["all", str(len(whole.first)), *whole.cells()])
     for row in (titles, *rows):
         print("".join(f"{cell:<20}" if column else f"{cell:<14}" for column, cell in enumerate(row)).rstrip())

@@ -17,7 +17,7 @@ from mmsearch.models import builtin
 from mmsearch.query import Match
 from mmsearch.retrieval.duplicates import KEY_BYTES, Comparer
 from mmsearch.retrieval.fingerprint_matching import key_distances
-from mmsearch.retrieval.picture_copies import Page, agreement_of_pages
+from mmsearch.retrieval.picture_copies import CandidatePage, agreement_of_pages
 from mmsearch.retrieval.query_files import QueryFile, words_of_asset
 from mmsearch.store.snapshot import Snapshot
 from mmsearch.store.stored_fingerprints import AssetFingerprints, fingerprints_of
@@ -92,7 +92,7 @@ def _first_segments(snapshot: Snapshot, asset_ids: Sequence[int]) -> dict[int, i
 def _pages(snapshot: Snapshot, file: QueryFile) -> dict[int, tuple[float, int | None]]:
     """Pictures and pages that show the one picture or page of a file: how well they agree, and their segments."""
     ((fingerprint_id, key),) = file.fingerprints.of.values()
-    agreements: dict[Page, float] = {}
+    agreements: dict[CandidatePage, float] = {}
     tried = {fingerprint_id}
     for most in NEAREST:
         pages = {page.fingerprint_id: page for page in _candidate_pages(snapshot, file, key, most)}
@@ -109,7 +109,7 @@ def _pages(snapshot: Snapshot, file: QueryFile) -> dict[int, tuple[float, int | 
     return result
 
 
-def _candidate_pages(snapshot: Snapshot, file: QueryFile, key: bytes, most: int) -> Iterator[Page]:
+def _candidate_pages(snapshot: Snapshot, file: QueryFile, key: bytes, most: int) -> Iterator[CandidatePage]:
     """Pictures and pages that may be copies: the nearest by image embeddings, and those with nearly the same key."""
     ids = _near_by_vectors(snapshot, file, View.IMAGE, most)
     for some in chunks(list(dict.fromkeys(ids))):
@@ -119,13 +119,13 @@ def _candidate_pages(snapshot: Snapshot, file: QueryFile, key: bytes, most: int)
             f" WHERE a.visible = 1 AND s.id IN ({','.join('?' * len(some))})",
             (FingerprintForm.IMAGE, *some),
         ):
-            yield Page(*row)
+            yield CandidatePage(*row)
     for asset_id, at, fingerprint_id in _near_by_key(snapshot, key):
         segment = snapshot.connection.execute(
             "SELECT id FROM segments WHERE asset_id = ? AND coalesce(page, 1) = ?", (asset_id, int(at))
         ).fetchone()
         if segment is not None:
-            yield Page(asset_id, segment[0], fingerprint_id)
+            yield CandidatePage(asset_id, segment[0], fingerprint_id)
 
 
 def _near_by_vectors(snapshot: Snapshot, file: QueryFile, view: View, most: int) -> list[int]:

@@ -33,7 +33,7 @@ LEGIBLE = 200  # pixels of a picture on paper whose smallest signs are compared
 WORSE, APART = 1.5, 0.05  # how much worse a copy on paper fits than the best one before it is doubted
 
 
-class Page(NamedTuple):
+class CandidatePage(NamedTuple):
     """A picture or page of the index."""
 
     asset_id: int
@@ -42,8 +42,8 @@ class Page(NamedTuple):
 
 
 def agreement_of_pages(
-    snapshot: Snapshot, fingerprint_id: int, bodies: Mapping[int, bytes], pages: Iterable[Page]
-) -> dict[Page, float]:
+    snapshot: Snapshot, fingerprint_id: int, bodies: Mapping[int, bytes], pages: Iterable[CandidatePage]
+) -> dict[CandidatePage, float]:
     """How well each of the pages that are copies agrees with the picture of a fingerprint, in 0..1. `bodies` are those
     of fingerprints that are not stored."""
     query = _fingerprint(snapshot, fingerprint_id, bodies)
@@ -52,7 +52,7 @@ def agreement_of_pages(
     if query is None:
         return {}
     registered = register(query, [one for _, one in known])
-    found: list[tuple[Page, ImageFingerprint, Agreement]] = []
+    found: list[tuple[CandidatePage, ImageFingerprint, Agreement]] = []
     for (page, one), registration in zip(known, registered, strict=True):
         agreement = agreement_of(query, one, registration)
         if agreement is not None:
@@ -61,8 +61,8 @@ def agreement_of_pages(
 
 
 def _without_siblings(
-    found: list[tuple[Page, ImageFingerprint, Agreement]],
-) -> list[tuple[Page, ImageFingerprint, Agreement]]:
+    found: list[tuple[CandidatePage, ImageFingerprint, Agreement]],
+) -> list[tuple[CandidatePage, ImageFingerprint, Agreement]]:
     """The copies without others of a series: those on paper that the one which fits best differs from in a place."""
     papers = sorted((each for each in found if each[2].paper), key=lambda each: each[2].difference)
     if len(papers) < 2:
