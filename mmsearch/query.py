@@ -21,8 +21,8 @@ class Filter:
 
     kinds: tuple[str, ...] = ()
     within: tuple[str, ...] = ()  # absolute paths of files or folders, or globs over the absolute path
-    since: float | None = None  # seconds since 1970, of the file's modification
-    before: float | None = None
+    since: float | None = None  # seconds since 1970: files changed, or pictures taken, at or after this
+    before: float | None = None  # and before this; with both, one of the two dates lies between
     min_bytes: int | None = None
     max_bytes: int | None = None
     languages: tuple[str, ...] = ()

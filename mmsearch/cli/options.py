@@ -84,13 +84,15 @@ Within = Annotated[
     typer.Option("--in", metavar="PATH|GLOB", help="Only files at or below PATH, or whose path matches. Repeatable."),
 ]
 Since = Annotated[
-    str | None, typer.Option("--since", metavar="WHEN", help="Changed at or after 2024-05, 7d, 'last summer' ...")
+    str | None,
+    typer.Option("--since", metavar="WHEN", help="Changed or taken since 2024-05, 7d, 'last summer' ..."),
 ]
 Before = Annotated[
-    str | None, typer.Option("--before", metavar="WHEN", help="Changed before 2024-05-31, 3h, 'march 2024' ...")
+    str | None,
+    typer.Option("--before", metavar="WHEN", help="Changed or taken before 2024-05, 3h, 'march 2024' ..."),
 ]
 Near = Annotated[
-    str | None, typer.Option("--near", metavar="WHEN", help="Changed in 2024-05, 'last summer', 'Q3 2023' ...")
+    str | None, typer.Option("--near", metavar="WHEN", help="Changed or taken in 2024-05, 'last summer', 'Q3 2023' ...")
 ]
 Size = Annotated[
     str | None, typer.Option("--size", metavar="RANGE", help="+1M: at least; -10k: at most; 1M..5M: between.")

@@ -12,7 +12,7 @@ from mmsearch.store.snapshot import Snapshot
 from mmsearch.types import chosen
 
 _PLACES = {"folders": "within"}  # fields of a filter of which a file needs to pass one
-_NOUNS = {"kinds": "kind", "within": "folder", "names": "name", "since": "time", "before": "time"}
+_NOUNS = {"kinds": "kind", "within": "folder", "names": "name", "since": "date", "before": "date", "time": "date"}
 
 
 def nothing_passes(snapshot: Snapshot, where: Filter) -> str:
@@ -20,10 +20,6 @@ def nothing_passes(snapshot: Snapshot, where: Filter) -> str:
     for name, one in single_filters(where).items():
         if not passing(snapshot.connection, snapshot.roots, one):
             return f"No file of the index passes the filters: {_none(name, one)}."
-    time = Filter(since=where.since, before=where.before)
-    if time and not passing(snapshot.connection, snapshot.roots, time):
-        between = f"none was changed from {_moment(where.since)} until {_moment(where.before)}"
-        return f"No file of the index passes the filters: {between}."
     return "No file of the index passes the filters."
 
 
@@ -38,6 +34,8 @@ def _none(name: str, where: Filter) -> str:
         return f"none was changed at or after {_moment(where.since)}"
     if name == "before":
         return f"none was changed before {_moment(where.before)}"
+    if name == "time":
+        return f"none was changed from {_moment(where.since)} until {_moment(where.before)}"
     if name == "languages":
         return f"none is known to be in {chosen(where.languages)}"
     if name in ("min_bytes", "max_bytes"):
@@ -50,7 +48,7 @@ def _none(name: str, where: Filter) -> str:
 
 
 def single_filters(where: Filter) -> dict[str, Filter]:
-    """A filter as filters of one condition, by field."""
+    """A filter as filters of one condition, by field; `within` with `folders`, and both ends of a time as `time`."""
     default = Filter()
     result: dict[str, Filter] = {}
     for name in (field.name for field in fields(Filter)):
@@ -60,12 +58,16 @@ def single_filters(where: Filter) -> dict[str, Filter]:
         elif value != getattr(default, name):
             key = _PLACES.get(name, name)
             result[key] = replace(result.get(key, default), **{name: value})
+    if "since" in result and "before" in result:  # a picture's own date and the file's are not to be mixed
+        del result["since"], result["before"]
+        result["time"] = Filter(since=where.since, before=where.before)
     return result
 
 
 def refused_fact(name: str, where: Filter, state: FileState) -> str:
     """What of a file a filter of one condition refuses."""
-    changed = datetime.fromtimestamp(state.mtime_ns // 10**9)
+    dated = f"changed on {_moment(state.mtime_ns // 10**9).partition(' ')[0]}"
+    dated += f" and taken on {state.taken}" if state.taken else ""
     if name == "kinds":
         return f"it is of kind {state.kind}, not {' or '.join(where.kinds)}"
     if name == "within":
@@ -73,9 +75,11 @@ def refused_fact(name: str, where: Filter, state: FileState) -> str:
     if name == "names":
         return f"its name does not hold {' or '.join(repr(one) for one in where.names)}"
     if name == "since":
-        return f"it was changed on {changed:%Y-%m-%d}, before {_moment(where.since)}"
+        return f"it was {dated}, before {_moment(where.since)}"
     if name == "before":
-        return f"it was changed on {changed:%Y-%m-%d}, not before {_moment(where.before)}"
+        return f"it was {dated}, not before {_moment(where.before)}"
+    if name == "time":
+        return f"it was {dated}, not from {_moment(where.since)} until {_moment(where.before)}"
     if name == "languages":
         return f"its language is {state.language or 'not known'}, not {' or '.join(where.languages)}"
     if name in ("min_bytes", "max_bytes"):

@@ -113,12 +113,11 @@ def _narrowed(where: Filter, name: str, value: str, is_excluded: bool, now: date
     if is_excluded:
         return replace(where, without=(*where.without, _narrowed(Filter(), name, value, False, now)))
     if name == "kind":
-        kind = kind_of(value)
-        if kind is None:
-            raise UsageError(
-                f"kind:{value}: there is no such kind.", f"Choose {chosen(KINDS)}. {_literally(name, value)}"
-            )
-        return replace(where, kinds=(*where.kinds, kind))
+        kinds = [kind_of(one) for one in value.split(",")]
+        if None in kinds:
+            hint = f"Choose {chosen(KINDS)}. {_literally(name, value)}"
+            raise UsageError(f"kind:{value}: there is no such kind.", hint)
+        return replace(where, kinds=tuple(dict.fromkeys((*where.kinds, *(kind for kind in kinds if kind)))))
     if name == "name":
         return replace(where, names=(*where.names, value))
     if name == "in":

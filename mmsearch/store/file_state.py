@@ -35,6 +35,7 @@ class FileState:
     duration_s: float | None = None
     pages: int | None = None
     language: str | None = None
+    taken: str | None = None  # the day when a picture was taken
 
 
 def file_state(connection: sqlite3.Connection, roots: Iterable[Root], path: bytes) -> FileState | None:
@@ -74,6 +75,7 @@ def _state(connection: sqlite3.Connection, path: bytes, row: tuple[Any, ...]) ->
         duration_s=_number(facts.get("duration_s")),
         pages=facts.get("pages") if isinstance(facts.get("pages"), int) else None,
         language=facts.get("language") if isinstance(facts.get("language"), str) else None,
+        taken=facts.get("taken") if kind == "image" and isinstance(facts.get("taken"), str) else None,
     )
 
 

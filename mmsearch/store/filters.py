@@ -7,6 +7,7 @@ import os
 import sqlite3
 import unicodedata
 from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 
 from mmsearch.filestat import HIGHEST, LOWEST
 from mmsearch.query import Filter
@@ -72,10 +73,13 @@ def _conditions(where: Filter) -> tuple[list[str], list[object]]:
         kinds = [kind for kind in where.kinds if kind != "other"]
         other = " OR f.kind IS NULL" if "other" in where.kinds else ""
         need(f"(f.kind IN ({','.join('?' * len(kinds))}){other})", *kinds)
-    if where.since is not None and (since := where.since * 1e9) > LOWEST:
-        need("f.mtime_ns >= ?", HIGHEST if since >= HIGHEST else int(since))
-    if where.before is not None and (before := where.before * 1e9) <= HIGHEST:
-        need("f.mtime_ns < ?", LOWEST if before <= LOWEST else int(before))
+    if where.since is not None or where.before is not None:
+        changed, taken = _between(where.since, where.before), _taken_between(where.since, where.before)
+        need(
+            f"({changed[0]} OR (f.kind = 'image' AND json_extract(a.details, '$.taken') IS NOT NULL AND {taken[0]}))",
+            *changed[1],
+            *taken[1],
+        )
     if where.min_bytes is not None:
         need("f.size >= ?", where.min_bytes)
     if where.max_bytes is not None:
@@ -91,6 +95,36 @@ def _conditions(where: Filter) -> tuple[list[str], list[object]]:
         if high is not None:
             need(f"json_extract(a.details, '$.{name}') <= ?", high)
     return conditions, values
+
+
+def _between(since: float | None, before: float | None) -> tuple[str, list[object]]:
+    """The condition that a file was changed in a time, with its values."""
+    conditions, values = ["1"], list[object]()
+    if since is not None and (least := since * 1e9) > LOWEST:
+        conditions.append("f.mtime_ns >= ?")
+        values.append(HIGHEST if least >= HIGHEST else int(least))
+    if before is not None and (most := before * 1e9) <= HIGHEST:
+        conditions.append("f.mtime_ns < ?")
+        values.append(LOWEST if most <= LOWEST else int(most))
+    return f"({' AND '.join(conditions)})", values
+
+
+def _taken_between(since: float | None, before: float | None) -> tuple[str, list[object]]:
+    """The condition that a picture was taken in a time, with its values: of the day, which is all that is known, the
+    noon must lie in it."""
+    conditions, values = ["1"], list[object]()
+    for moment, sign in ((since, ">="), (before, "<")):
+        if moment is not None:
+            conditions.append(f"json_extract(a.details, '$.taken') {sign} ?")
+            values.append(_day_of_next_noon(moment))
+    return f"({' AND '.join(conditions)})", values
+
+
+def _day_of_next_noon(moment: float) -> str:
+    try:
+        return (datetime.fromtimestamp(moment) + timedelta(hours=12)).date().isoformat()
+    except (ValueError, OverflowError, OSError):  # before or after the calendar
+        return "" if moment < 0 else "A"
 
 
 def _absolute(root: bytes, path: bytes) -> bytes:

@@ -32,6 +32,7 @@ def at(day: str) -> float:
     [
         ("cats kind:image", "cats", Filter(kinds=("image",))),
         ("kind:image cats kind:pdf asleep", "cats asleep", Filter(kinds=("image", "pdf"))),
+        ("cats kind:image,pdf kind:pdf", "cats", Filter(kinds=("image", "pdf"))),
         ("KIND:Photos cats", "cats", Filter(kinds=("image",))),
         ("-kind:image cats", "cats", Filter(without=(Filter(kinds=("image",)),))),
         ("in:holiday in:work sea", "sea", Filter(folders=("holiday", "work"))),
@@ -101,6 +102,7 @@ def test_operators_add_to_the_filter_that_a_query_has() -> None:
         ("near:2024 after:2025", "No file can match: it would have to be changed at or after 2025-01-01 and before"
          " 2025-01-01."),
         ("kind:words", "kind:words: there is no such kind."),
+        ("kind:pdf,", "kind:pdf,: there is no such kind."),
         ("x after:lunch", "after:lunch: that is no date."),
         ("x near:3/4/2024", "near:3/4/2024: it could be either of two days."),
         ("kind:pdf " * 101, "The query has more than 100 operators."),

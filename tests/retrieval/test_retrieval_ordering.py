@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 from small_index import run, use_word_model
 
 from mmsearch.errors import UsageError
@@ -108,7 +109,9 @@ def test_words_to_leave_out_narrow_a_list(dated: Path) -> None:
 
 def test_a_time_in_which_no_file_was_changed_is_named(dated: Path) -> None:
     answer = search(dated, "kind:text near:1970-02")
-    assert answer.notes == ("No file of the index passes the filters: none was changed at or after 1970-02-01.",)
+    assert answer.notes == (
+        "No file of the index passes the filters: none was changed from 1970-02-01 until 1970-03-01.",
+    )
     first, last = (datetime.fromtimestamp(DAY * day).isoformat(" ", "minutes") for day in (1.2, 1.8))
     between = search(dated, f'after:"{first}" before:"{last}"')
     assert between.notes == (f"No file of the index passes the filters: none was changed from {first} until {last}.",)
@@ -126,3 +129,37 @@ def test_equal_values_stay_in_the_order_of_their_ranks() -> None:
 def test_an_order_that_does_not_exist_is_refused() -> None:
     with pytest.raises(UsageError, match="--sort can't be 'age'"):
         Query("moon", sort="age")
+
+
+def test_a_picture_passes_by_the_day_it_was_taken_or_by_that_of_its_file(tmp_path: Path, word_model: None) -> None:
+    exif = Image.Exif()
+    exif.get_ifd(0x8769)[0x9003] = "2019:07:14 10:11:12"
+    path = tmp_path / "media" / "sea.jpg"
+    path.parent.mkdir()
+    Image.linear_gradient("L").save(path, exif=exif)
+    changed = datetime(2023, 3, 5, 12).timestamp()
+    os.utime(path, (changed, changed))
+    run(tmp_path / "index", tmp_path / "media", ocr="never")
+    found = (
+        "near:2019-07",
+        "near:2019-07-14",
+        "near:2023-03",
+        "before:2020",
+        "after:2023",
+        "after:2019-07 before:2020",
+    )
+    none = (
+        "after:2020 before:2023",
+        "near:2019-07-13",
+        "before:2019-07-14",
+        "after:2024",
+        "-near:2019-07",
+        "-after:2019",
+    )
+    assert [text for text in (*found, *none) if search(tmp_path, text).hits] == [*found]
+    why = Index.open(tmp_path / "index").why_not(Query("x after:2020 before:2023"), path)
+    assert why.sentence == (
+        "It is left out by a filter: it was changed on 2023-03-05 and taken on 2019-07-14, not from 2020-01-01 until"
+        " 2023-01-01."
+    )
+    assert why.filters == ("time",)
