@@ -172,6 +172,7 @@ def test_jsonl_has_the_versioned_schema_one_object_a_hit(capfd: pytest.CaptureFi
             "line_end": None,
             "snippet": "The revenue\nchart shows growth.",
             "seen": [],
+            "match": None,
             "signals": [
                 {
                     "name": "words",
@@ -204,9 +205,9 @@ def test_json_is_one_document_with_notes(capfd: pytest.CaptureFixture[str]) -> N
 def test_csv_has_a_header_and_plain_line_ends(capfd: pytest.CaptureFixture[str]) -> None:
     assert run(["query", "x", "--format", "csv", "-k", "2"]) == 0
     assert capfd.readouterr().out == (
-        "path,path_bytes,kind,view,rank,score,page,start_s,end_s,line_start,line_end,snippet,modified,size\n"
-        '/data/report.pdf,,pdf,words,1,2.25,3,,,,,"The revenue\nchart shows growth.",,\n'
-        "/data/talk.mp4,,video,video,2,1.5,,75.0,80.5,,,,,\n"
+        "path,path_bytes,kind,view,rank,score,page,start_s,end_s,line_start,line_end,snippet,match,modified,size\n"
+        '/data/report.pdf,,pdf,words,1,2.25,3,,,,,"The revenue\nchart shows growth.",,,\n'
+        "/data/talk.mp4,,video,video,2,1.5,,75.0,80.5,,,,,,\n"
     )
 
 
