@@ -230,6 +230,17 @@ class Index:
                     return [] if asset_id is None else known_text(snapshot.connection, asset_id)
         raise UsageError(f"The index does not know {os.fsdecode(path)!r}.", "`mmsearch index PATH` takes it in.")
 
+    def why_no_text(self, file: FilePath) -> str:
+        """Why `text` has no words of a file that the index knows, as a clause; empty where there are none in it."""
+        from mmsearch.store.catalogue import translate_sqlite_errors
+        from mmsearch.store.file_text import why_no_text
+        from mmsearch.store.snapshot import Snapshot
+
+        path = os.path.abspath(os.fsencode(file))
+        with translate_sqlite_errors(self.folder), Snapshot(self.folder) as snapshot:
+            roots, connection = snapshot.roots.values(), snapshot.connection
+            return why_no_text(connection, roots, path) or why_no_text(connection, roots, os.path.realpath(path))
+
     def close(self) -> None:
         """Free the snapshot and the query encoders. A later query opens them again."""
         with self._lock:

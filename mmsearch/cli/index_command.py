@@ -32,7 +32,7 @@ def index(
     ocr_lang: index_options.OcrLang = "",
     no_ocr: index_options.NoOcr = False,
     speech: index_options.Speech = None,
-    transcribe: index_options.Transcribe = "",
+    transcribe: index_options.Transcribe = None,
     include: index_options.Include = None,
     exclude: index_options.Exclude = None,
     hidden: index_options.Hidden = None,
@@ -76,6 +76,8 @@ def index(
 
     if files_from is not None and path:
         raise UsageError("--files-from and PATH both name files.", "Leave one of them out.")
+    if transcribe is not None and not transcribe.strip():
+        raise UsageError("--transcribe names no model.", "Name a Whisper, or leave the option out: one is built in.")
     if null and files_from is None:
         raise UsageError("-0 is for the names in --files-from.", "Add --files-from FILE.")
     here, index = _place(context, here, index)
@@ -84,7 +86,7 @@ def index(
         ocr="never" if no_ocr else ocr,
         ocr_lang=ocr_lang,
         speech=speech,
-        transcribe=transcribe,
+        transcribe=transcribe or "",
         include=tuple(include or ()),
         exclude=tuple(exclude or ()),
         hidden=hidden,

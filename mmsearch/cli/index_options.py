@@ -27,7 +27,9 @@ Speech = Annotated[
     bool | None,
     typer.Option("--speech/--no-speech", help="Transcribe recordings, as the last stage. Remembered."),
 ]
-Transcribe = Annotated[str, typer.Option("--transcribe", metavar="MODEL", help="Transcribe with this Whisper instead.")]
+Transcribe = Annotated[
+    str | None, typer.Option("--transcribe", metavar="MODEL", help="Transcribe with this Whisper instead.")
+]
 Include = Annotated[
     list[str] | None,
     typer.Option("--include", metavar="GLOB", help="Only files that match. Repeatable. Remembered."),

@@ -76,8 +76,10 @@ def exit_code(record: RunRecord, interrupted: int, dry_run: bool = False) -> int
 
 
 def _close(record: RunRecord, code: int, quiet: bool, dry_run: bool, index: str | None) -> None:
-    """Write the summary: that of a dry run to stdout, since it is the result of the command; any other to stderr."""
-    lines = run_summary(record, index, dry_run)
+    """Write the summary: that of a dry run to stdout, since it is the result of the command; any other to stderr,
+    without the notes that were shown as they came."""
+    shown = () if quiet or dry_run else record.notes
+    lines = [line for line in run_summary(record, index, dry_run) if line not in shown]
     if dry_run:
         streams.write_text("".join(f"{line}\n" for line in lines))
     elif not quiet:

@@ -10,6 +10,7 @@ import typer
 from mmsearch.cli import exit_codes, locations, options
 from mmsearch.errors import UsageError
 from mmsearch.output import records, streams, text_formats
+from mmsearch.output.formatting import display_path, escaped
 
 EXAMPLES = exit_codes.epilog(
     "mmsearch text interview.mp3",
@@ -38,13 +39,15 @@ def text(
 ) -> int:
     """Write the words that the index holds of a file, by place.
 
-    Its own text, captions, what OCR read in it, and the transcript of its speech. Exit code 1: there are none.
+    Its own text, captions, what OCR read in it, and the transcript of its speech. Exit code 1: there are none, and a
+    sentence says why.
     """
     from mmsearch.index import Index
 
     path = locations.absolute(file)
     with Index.open(locations.index_folder(index)) as opened:
         found = opened.text(path)
+        why = "" if found or quiet else opened.why_no_text(path)
     if format in (TextFormat.SRT, TextFormat.VTT):
         if found and not text_formats.timed(found):
             raise UsageError(
@@ -57,5 +60,6 @@ def text(
     else:
         streams.write_lines(text_formats.text_lines(found))
     if not found and not quiet:
-        streams.write_message("The index holds no words of this file.")
+        sentence = f"The index holds no words of {display_path(path)}"
+        streams.write_message(f"{sentence}: {escaped(why)}" if why else f"{sentence}.")
     return exit_codes.DONE if found else exit_codes.NOTHING_FOUND

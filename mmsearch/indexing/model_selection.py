@@ -6,6 +6,7 @@ import shlex
 import sqlite3
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mmsearch import trust
@@ -66,6 +67,11 @@ def _wanted(specs: Sequence[ModelSpec], settings: Settings) -> list[Wanted]:
             raise UsageError(f"--trust-remote-code names {name}, which this run does not use.", "Leave it out.")
     _check_uses(specs, settings)
     if settings.transcribe:
+        if Path(settings.transcribe).is_file():
+            raise UsageError(
+                f"--transcribe takes a model, and {settings.transcribe} is a file.",
+                "Recordings are transcribed without it; `mmsearch text FILE` then writes the words of one.",
+            )
         speech = resolve(settings.transcribe)
         if speech.role != "speech" and speech.views is not None:
             raise UsageError(f"{speech.name} writes nothing down.", "--transcribe takes a Whisper: whisper-base")

@@ -63,7 +63,8 @@ def update(
         if settings.dry_run and fresh:
             place = IndexFolder(Path(held.enter_context(tempfile.TemporaryDirectory())) / folder.name)
         place.create()
-        writer = held.enter_context(writing(place, command, settings.wait_s))
+        named = f"{command} --dry-run" if settings.dry_run else command
+        writer = held.enter_context(writing(place, named, settings.wait_s))
         connection = writer.connection
         held.enter_context(translate_sqlite_errors(place))
         own = fresh or trust.standing(folder, index_id(connection)).is_own

@@ -98,6 +98,8 @@ def _find_known(base: str) -> ModelSpec | None:
 
 def _find_other(base: str) -> ModelSpec:
     """A folder, or a model of the hub that is not in the catalogue. Raises `UsageError`."""
+    if Path(base).expanduser().is_file():
+        raise UsageError(f"{base} is no model: it is a file.", "Name the folder that holds the model's files.")
     if "/" in base or base in (".", ".."):
         folder = Path(base).expanduser()
         if folder.is_dir():

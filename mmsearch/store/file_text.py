@@ -7,6 +7,8 @@ import os
 import sqlite3
 from collections.abc import Iterable
 
+from mmsearch.store import transcripts
+from mmsearch.store.files import HELD
 from mmsearch.store.roots import Root, is_below
 from mmsearch.store.segments import cues_of
 from mmsearch.types import KnownText, Locator
@@ -24,6 +26,32 @@ def asset_of(connection: sqlite3.Connection, roots: Iterable[Root], path: bytes)
         if row is not None:
             return True, row[0]
     return False, None
+
+
+def why_no_text(connection: sqlite3.Connection, roots: Iterable[Root], path: bytes) -> str:
+    """Why the index holds no words of a file at an absolute path, as a clause; empty where it has none to hold."""
+    for root in roots:
+        if not is_below(path, root.path):
+            continue
+        row = connection.execute(
+            f"SELECT a.id, {HELD}, coalesce(f.code, a.code), coalesce(f.reason, a.reason), f.format"
+            " FROM files f LEFT JOIN assets a ON a.id = f.asset_id WHERE f.root_id = ? AND f.path = ?",
+            (root.id, b"" if path == root.path else os.path.relpath(path, root.path)),
+        ).fetchone()
+        if row is None:
+            continue
+        asset_id, held, code, reason, format_ = row
+        if held == "failed":
+            return f"it could not be indexed: {reason} ({code})"
+        if held == "pending":
+            return "it is not indexed yet"
+        if held == "skipped":
+            return "it is empty" if format_ == "empty" else reason or "it is of no kind that is read"
+        if not transcripts.is_off(connection) and any(
+            one.asset_id == asset_id for one in transcripts.lacking(connection)
+        ):
+            return "its speech is not transcribed yet"
+    return ""
 
 
 def known_text(connection: sqlite3.Connection, asset_id: int) -> list[KnownText]:

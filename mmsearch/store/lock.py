@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterator
 from datetime import datetime
 
-from mmsearch.errors import IndexUnusable, LockHeld
+from mmsearch.errors import IndexUnusable, LockHeld, StoppedEarly
 from mmsearch.store.layout import IndexFolder
 
 _held: set[tuple[int, int]] = set()  # device and inode of the lock files that this process holds
@@ -23,7 +23,7 @@ def writer_lock(folder: IndexFolder, command: str, wait_s: float = 0.0) -> Itera
     """Hold the index's writer lock. Waits at most `wait_s` seconds (infinity: until it is free).
 
     Raises `LockHeld` with who holds it since when, `IndexUnusable` as `IndexFolder.check` does for writing. The lock
-    file stays: removing it would let two writers in.
+    file stays: removing it would let two writers in. Its note stays where the writer is killed or its disk is full.
     """
     if _is_ours(folder):
         raise LockHeld("Another run of this process is writing this index.", "Wait for it to end.")
@@ -38,16 +38,24 @@ def writer_lock(folder: IndexFolder, command: str, wait_s: float = 0.0) -> Itera
     try:
         _acquire(descriptor, wait_s)
         holder = {"pid": os.getpid(), "command": command, "since": datetime.now().isoformat(timespec="seconds")}
-        with contextlib.suppress(OSError):  # on a full disk the lock still holds; only its note is missing
-            os.ftruncate(descriptor, 0)
-            os.pwrite(descriptor, json.dumps(holder).encode(), 0)
+        note = json.dumps(holder).encode()
+        with contextlib.suppress(OSError):  # on a full disk the lock still holds; only its note may be missing
+            os.pwrite(descriptor, note, 0)  # before the file is cut: its block is still there on a full disk
+            os.ftruncate(descriptor, len(note))
         facts = os.fstat(descriptor)
         own = (facts.st_dev, facts.st_ino)
         _held.add(own)
+        stopped = False
         try:
             yield
+        except StoppedEarly:
+            stopped = True
+            raise
         finally:
             _held.discard(own)
+            if not stopped:
+                with contextlib.suppress(OSError):
+                    os.ftruncate(descriptor, 0)
     finally:
         os.close(descriptor)
 
@@ -87,6 +95,24 @@ def _note(descriptor: int) -> str:
         return f"process {note['pid']}, `{note['command']}`, since {note['since']}"
     except (OSError, ValueError, KeyError, TypeError):
         return ""
+
+
+def interrupted_writer(folder: IndexFolder) -> tuple[str, float] | None:
+    """The command and the start (seconds since 1970) of the last writer, where it was killed or its disk was full; None
+    where it ended in order, or holds the lock still."""
+    if lock_holder(folder):
+        return None
+    try:
+        descriptor = folder.open_part(folder.lock.name, os.O_RDONLY)
+    except (OSError, IndexUnusable):
+        return None
+    try:
+        note = json.loads(os.pread(descriptor, 4096, 0))
+        return str(note["command"]), datetime.fromisoformat(note["since"]).timestamp()
+    except (OSError, ValueError, KeyError, TypeError, OverflowError):
+        return None
+    finally:
+        os.close(descriptor)
 
 
 def lock_holder(folder: IndexFolder) -> str:

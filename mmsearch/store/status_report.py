@@ -12,12 +12,14 @@ from mmsearch.index_status import SpaceStatus, SpeechStatus, Status, Transcribed
 from mmsearch.store import ann, transcripts
 from mmsearch.store.files import EXTRACTOR_NOW, HELD, OUTDATED, noted_files
 from mmsearch.store.layout import IndexFolder, is_network_file_system
-from mmsearch.store.lock import lock_holder
+from mmsearch.store.lock import interrupted_writer, lock_holder
 from mmsearch.store.log import lost_commits
 from mmsearch.store.runs import last_run
 from mmsearch.store.schema import has_fingerprints, is_older
 from mmsearch.store.snapshot import Snapshot
 from mmsearch.store.spaces import BUILDING, SpaceRow, plain_name, spaces
+
+_RUNS = ("index", "failed --retry")  # commands that record a run
 
 
 def status(folder: IndexFolder) -> Status:
@@ -35,7 +37,7 @@ def status(folder: IndexFolder) -> Status:
         held = _counts(
             connection, f"SELECT {HELD}, count(*) FROM files f LEFT JOIN assets a ON a.id = f.asset_id GROUP BY 1"
         )
-        run = last_run(connection)
+        run = _unrecorded(folder, last_run(connection))
         last = None if run is None else {"started": run[0], "ended": run[1], **run[2]}
         if run is not None and run[1] is None and not writing:
             notes.append("The last run was cut off; the next one goes on from there.")
@@ -87,6 +89,17 @@ def status(folder: IndexFolder) -> Status:
             speech=_speech(snapshot),
             noted=len({(root, path) for root, path, _ in noted_files(connection)}),
         )
+
+
+def _unrecorded(
+    folder: IndexFolder, run: tuple[float, float | None, dict[str, object]] | None
+) -> tuple[float, float | None, dict[str, object]] | None:
+    """The last run that is recorded, or a later one, cut off, that could not be: the disk was full, or it was killed as
+    it began."""
+    writer = interrupted_writer(folder)
+    if writer is None or writer[0] not in _RUNS or (run is not None and writer[1] <= run[0]):
+        return run
+    return writer[1], None, {}
 
 
 def _speech(snapshot: Snapshot) -> SpeechStatus:

@@ -341,3 +341,16 @@ def test_kept_files_are_counted_and_status_asks_for_another_run(index: Path, lib
     shutil.rmtree(lib)
     record = run(index)
     assert (record.outcome, record.kept, record.removed) == ("guard", 24, 0)
+
+
+def test_the_reason_of_the_guard_is_told_once(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    docs = tmp_path / "docs"
+    for number in range(12):
+        write(docs / f"{number}.txt", f"Note {number}.")
+    where = ["index", str(docs), "--index", str(tmp_path / "index")]
+    run(tmp_path / "index", docs)
+    for path in docs.iterdir():
+        path.unlink()
+    for words in ([], ["--quiet"]):
+        assert command([*where, *words]) == 5
+        assert capfd.readouterr().err.count("they stay in the index.") == 1

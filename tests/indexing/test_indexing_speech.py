@@ -323,6 +323,24 @@ def test_a_model_that_is_no_speech_model_stops_the_run_before_it_begins(
     assert not (tmp_path / "index").exists()
 
 
+def test_a_file_in_place_of_a_speech_model_and_an_empty_name_are_refused(
+    media: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    use_recognition(monkeypatch)
+    monkeypatch.chdir(media)
+    for name in ("note.txt", "./note.txt"):
+        assert command(["index", ".", "--index", str(tmp_path / "index"), "--transcribe", name]) == 2
+        assert capfd.readouterr().err == (
+            f"--transcribe takes a model, and {name} is a file.\n\n"
+            "hint: Recordings are transcribed without it; `mmsearch text FILE` then writes the words of one.\n"
+        )
+        assert command(["index", ".", "--index", str(tmp_path / "index"), "--model", name]) == 2
+        assert capfd.readouterr().err.startswith(f"{name} is no model: it is a file.\n")
+    assert command(["index", ".", "--index", str(tmp_path / "index"), "--transcribe", ""]) == 2
+    assert capfd.readouterr().err.startswith("--transcribe names no model.\n")
+    assert not (tmp_path / "index").exists()
+
+
 def test_the_words_of_a_file_are_written_by_place_and_as_subtitles(
     media: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -359,7 +377,33 @@ def test_a_file_without_words_is_said_to_have_none(
     use_recognition(monkeypatch)
     run(tmp_path / "index", media)
     assert command(["text", str(media / "recording.wav"), "--index", str(tmp_path / "index")]) == 1
-    assert capfd.readouterr() == ("", "The index holds no words of this file.\n")
+    assert capfd.readouterr() == ("", f"The index holds no words of {media / 'recording.wav'}.\n")
+
+
+def test_a_file_without_words_is_told_with_the_reason(
+    media: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (media / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(64))
+    (media / "empty.txt").touch()
+    (media / "tool.blend").write_bytes(b"BLENDER" + bytes(64))
+    use_recognition(monkeypatch)
+    monkeypatch.setattr(transcription.Transcription, "steps", lambda self: iter(()))
+    run(tmp_path / "index", media)
+    told = {}
+    for name in ("broken.png", "empty.txt", "tool.blend", "recording.wav"):
+        assert command(["text", str(media / name), "--index", str(tmp_path / "index")]) == 1
+        told[name] = capfd.readouterr().err
+        assert command(["text", str(media / name), "--quiet", "--index", str(tmp_path / "index")]) == 1
+        assert capfd.readouterr() == ("", "")
+    assert told == {
+        name: f"The index holds no words of {media / name}: {why}\n"
+        for name, why in {
+            "broken.png": "it could not be indexed: The picture is damaged and can't be decoded. (decode-error)",
+            "empty.txt": "it is empty",
+            "tool.blend": "it is of no kind that is read",
+            "recording.wav": "its speech is not transcribed yet",
+        }.items()
+    }
 
 
 def test_the_last_event_is_the_record(media: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Generator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import IO, Any, cast
 
 import numpy as np
@@ -528,3 +529,44 @@ def test_killed_at_any_moment_the_index_is_whole_and_the_next_run_completes(
     for query in ("walrus", "otter counts", "badger number 14"):
         assert found(index, query) == found(undisturbed, query)
     assert soon_nothing_left_over()
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from mmsearch.store.layout import IndexFolder
+from mmsearch.store.lock import writer_lock
+with writer_lock(IndexFolder(Path(sys.argv[1])), "index"):
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.mark.parametrize("how", ["full", "killed", "refused", "dry run"])
+def test_a_run_that_could_not_be_recorded_is_told_as_cut_off(
+    how: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path / "docs" / "a.txt", "A walrus.\n")
+    index, now = tmp_path / "index", time.time()
+    with monkeypatch.context() as patch:
+        patch.setattr("mmsearch.store.runs.time", SimpleNamespace(time=lambda: now - 100.0))
+        run(index, tmp_path / "docs")
+    before = Index.open(index).status().last_run
+    assert before is not None and before["outcome"] == "done"
+    error = UsageError("Refused.") if how == "refused" else StoppedEarly("The disk is full.")
+    if how == "killed":
+        subprocess.run([sys.executable, "-c", KILLED, str(index)], check=False)
+    elif how == "dry run":
+        run(index, tmp_path / "docs", dry_run=True)
+    else:
+        with monkeypatch.context() as patch, pytest.raises(type(error)):
+            patch.setattr("mmsearch.indexing.run.begin_run", lambda *_: (_ for _ in ()).throw(error))
+            run(index, tmp_path / "docs")
+    status = Index.open(index).status()
+    assert status.last_run is not None
+    if how in ("refused", "dry run"):
+        assert status.last_run == before
+    else:
+        assert status.last_run["ended"] is None and status.last_run["started"] > now - 50.0
+        assert "The last run was cut off; the next one goes on from there." in status.notes
+    run(index, tmp_path / "docs")
+    assert (Index.open(index).status().last_run or {})["outcome"] == "done"

@@ -94,7 +94,9 @@ def test_a_read_only_index_is_read_as_it_is(folder: IndexFolder, monkeypatch: py
             raise error
 
     def connect(name: str, **options: Any) -> sqlite3.Connection:
-        return real(name, **options) if "immutable" in name else real(name, factory=Refusing, **options)
+        made = options if "immutable" in name else options | {"factory": Refusing}
+        connection: sqlite3.Connection = real(name, **made)
+        return connection
 
     monkeypatch.setattr(sqlite3, "connect", connect)
     with contextlib.closing(open_reader(folder)) as connection:
