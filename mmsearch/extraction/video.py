@@ -16,7 +16,7 @@ from mmsearch.extraction.keyframes import key_times
 from mmsearch.extraction.scenes import FLAT_LEVEL, Sample, cuts, is_same_picture, key_sample, split
 from mmsearch.extraction.source import open_source, ordinal
 from mmsearch.extraction.tags import container_tags, read_tags, tag_text
-from mmsearch.extraction.video_decoder import SAMPLE_S, Film, fitted, frame_at, inspect, open_film, samples_of
+from mmsearch.extraction.video_decoder import SAMPLE_S, Clock, Film, fitted, inspect, samples_of, seeker_of
 from mmsearch.types import Cue, Extracted, Fingerprint, FingerprintForm, Locator, Needs, Probe, Segment, Source, Span
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def probe(source: Source, needs: Needs) -> Probe:
     with open_source(source) as handle:
         check_container(handle)
         facts = container_facts(source)
-        film = None if _only_covers(facts) else _inspected(handle)
+        film = None if _only_covers(facts) else _inspected(handle, _clock(facts))
         tags = read_tags(handle)
     if film is None or (facts is None and _is_cover(film)):
         return _without_FrameReader(source, needs, facts)
@@ -55,9 +55,18 @@ def probe(source: Source, needs: Needs) -> Probe:
     return Probe(_spans(film), details, tuple(notes))
 
 
-def _inspected(handle: BinaryIO) -> Film | None:
+def _clock(facts: Mapping[str, Any] | None) -> Clock | None:
+    """The clock of a container, which begins with the first of its streams."""
+    try:
+        start, length = (float((facts or {})["format"][name]) for name in ("start_time", "duration"))
+        return Clock(start, start + length)
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
+def _inspected(handle: BinaryIO, clock: Clock | None) -> Film | None:
     with translate_decoder_errors("film"):
-        film = inspect(handle)
+        film = inspect(handle, clock)
     if film is not None and film.width * film.height > LARGEST_PIXELS:
         raise ExtractionError(
             FailureCode.TOO_LARGE, f"The film's pictures are too large ({film.width} x {film.height})."
@@ -100,11 +109,11 @@ def _length_note(film: Film) -> str:
 def _details(film: Film) -> dict[str, Any]:
     facts = {"duration_s": round(film.duration_s, 3), "stated_s": round(film.stated_s, 3), "origin_s": film.origin_s}
     size = {"width": film.width, "height": film.height, "fps": round(film.fps, 3)}
-    return {**facts, **size, "codec": film.codec, "seek": film.seek}
+    return {**facts, **size, "codec": film.codec, "seek": film.seek, "first_s": film.first_s}
 
 
 def _film(details: Mapping[str, Any]) -> Film:
-    names = ("origin_s", "duration_s", "width", "height", "fps", "codec", "seek", "stated_s")
+    names = ("origin_s", "duration_s", "width", "height", "fps", "codec", "seek", "stated_s", "first_s")
     return Film(**{name: details[name] for name in names})
 
 
@@ -205,26 +214,26 @@ class _FrameReader:
         self._handle = open_source(source)
         size = max(ocr_size, image_size, frame_size)
         with translate_decoder_errors("film"):
-            self._decoder = open_film(self._handle, film.seek, size) if size[0] else None
+            self._seeker = seeker_of(self._handle, film, size) if size[0] else None
 
     def __enter__(self) -> _FrameReader:
         return self
 
     def __exit__(self, *reason: object) -> None:
-        self._decoder = None
+        self._seeker = None
         self._handle.close()
 
     def media(self, key: Sample, before: Sample | None, start: float, end: float) -> dict[str, np.ndarray | None]:
         """`ocr_image`, `image` and `frames` of a scene, as far as they are needed and can be decoded."""
         import numpy as np
 
-        if self._decoder is None:
+        if self._seeker is None:
             return {}
         count = self._needs.frames
         times = [start + (end - start) * (i + 0.5) / count for i in range(count)]
         picture, frames = None, []
         for time_s in sorted({*times, key.time_s}):  # forward, each once: going back decodes from the last key frame
-            found = frame_at(self._decoder, self._film.origin_s + time_s)
+            found = self._seeker.at(self._film.origin_s + max(time_s, self._film.first_s))
             if found is not None and time_s == key.time_s:
                 picture = found[0]
             if found is not None and time_s in times:

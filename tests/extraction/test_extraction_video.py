@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from mmsearch.errors import ExtractionError
-from mmsearch.extraction import audio, keyframes, video, video_decoder
+from mmsearch.extraction import audio, keyframes, seeking, video, video_decoder
 from mmsearch.extraction.resource_monitor import resident_bytes
 from mmsearch.extraction.scenes import split
 from mmsearch.types import Cue, Extracted, Kind, Needs, Probe, Source
@@ -84,11 +84,11 @@ def test_a_film_with_many_key_frames_has_the_same_scenes_and_is_looked_at_less(
 ) -> None:
     still = (("color=c=red", 9.0), ("smptebars", 8.3), ("color=c=blue", 6.7), ("rgbtestsrc", 9.0))
     looked: list[float] = []
-    real = video_decoder.frame_at
+    real = seeking.FrameSeeker.at
     monkeypatch.setattr(
-        video_decoder,
-        "frame_at",
-        lambda decoder, time_s: looked.append(time_s) or real(decoder, time_s),  # type: ignore[func-returns-value]
+        seeking.FrameSeeker,
+        "at",
+        lambda seeker, time_s: looked.append(time_s) or real(seeker, time_s),  # type: ignore[func-returns-value]
     )
     seen = {}
     for name, options in (("few", ()), ("many", DENSE)):
@@ -390,9 +390,9 @@ def test_a_changed_film_has_vanished(tmp_path: Path) -> None:
 def test_a_small_frame_does_not_keep_the_decoders_large_one(tmp_path: Path) -> None:
     path = make_film(tmp_path / "a.mp4", ("testsrc2", 4.0), size="1280x720")
     with path.open("rb") as handle:
-        decoder = video_decoder.open_film(handle, "approximate", (160, 90))
+        seeker = seeking.FrameSeeker(lambda: video_decoder.open_film(handle, "approximate", (160, 90)), 0.0, 25.0)
         before = resident_bytes(os.getpid())
-        held = [video_decoder.frame_at(decoder, 0.1 * number) for number in range(40)]
+        held = [seeker.at(0.1 * number) for number in range(40)]
         grown = resident_bytes(os.getpid()) - before
     last = cast(tuple[np.ndarray, float], held[-1])
     assert len(held) == 40 and last[0].shape == (90, 160, 3)
