@@ -192,12 +192,12 @@ def _arm_commit(calls: itertools.count[int], fault: dict[str, Any], strike: Call
         if statement.startswith("COMMIT") and next(calls) == fault["call"]:
             threading.Thread(target=late).start() if fault["delay_s"] else strike()
 
-    def open_writer(place: Any) -> Any:
-        connection = real(place)
+    def open_writer(*arguments: Any, **named: Any) -> Any:
+        connection = real(*arguments, **named)
         connection.set_trace_callback(traced)
         return connection
 
-    writing.open_writer = open_writer  # type: ignore[assignment]
+    writing.open_writer = open_writer
 
 
 def chosen(run: psutil.Process, victim: str, seed: int) -> list[psutil.Process]:
