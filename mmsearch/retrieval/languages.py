@@ -105,6 +105,14 @@ def language_of(words: Sequence[str]) -> str:
     return best[0] if best[1] >= max(LEAST, AHEAD * second[1]) else ""
 
 
+def function_words_told(words: Sequence[str]) -> str:
+    """The language that most function words of a query are of, in Latin letters; empty for none or several."""
+    table = _table()
+    counts = Counter(language for word in words[:MOST_WORDS] for language, _ in table.get(word, ()))
+    best, second, *_ = [*counts.most_common(2), ("", 0), ("", 0)]
+    return best[0] if best[1] > second[1] else ""
+
+
 def script_of(word: str) -> str:
     """The script of a word's first letter; empty for Latin."""
     place = bisect_left(_LASTS, ord(word[0]))

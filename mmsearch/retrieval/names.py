@@ -10,12 +10,12 @@ from mmsearch.retrieval.query_parsing import Parsed, is_name, names_meant
 from mmsearch.retrieval.signals import POOL, EncodedQuery
 from mmsearch.retrieval.word_scoring import Term, Words, idf
 from mmsearch.store.snapshot import Snapshot
-from mmsearch.store.tokenization import FAMILY, family, prepare_name, tokens
+from mmsearch.store.tokenization import prepare_name, shown, tokens
 from mmsearch.store.vocabulary import quoted
 
 WEIGHT = 0.9  # of a name that answers the whole query: nothing but a better name comes before it
 EXACT_WEIGHT = 0.999  # of the very name that was typed: nothing comes before it
-FAMILY_VALUE = 0.6  # of a word found only as a relative (`report` in reports.pdf)
+FORM_VALUE = 0.8  # of a word found only in another form (`report` in reports.pdf)
 START_VALUE = 0.5  # of a word found only as the beginning of another (`annu` in annual.pdf)
 TYPO_VALUE = 0.5  # of a word found only as another that is nearly the same (`reprot` in report.pdf)
 FOLDER_VALUE = 0.5  # of a word found only in a folder's name: it applies to all files in it
@@ -53,8 +53,8 @@ def find_names(
     total = sum(weights.values())
     if not total:
         return {}
-    close = _close(words, weights)
-    ids = _candidates(parsed, words, weights, close)
+    close, forms = _close(words, weights), {word: words.forms.of(word) for word in weights}
+    ids = _candidates(parsed, words, weights, close, forms)
     marks = ",".join("?" * len(ids))
     rows = snapshot.connection.execute(
         f"SELECT id, asset_id, coalesce(kind, 'other'), root_id, path FROM files WHERE id IN ({marks})", ids
@@ -66,9 +66,9 @@ def find_names(
         relative = path or os.path.basename(snapshot.roots[root_id].path)
         if file_id in encoded.hidden:
             continue
-        score, terms = score_name(relative, weights, total, close)
+        score, terms = score_name(relative, weights, total, close, forms)
         for weight, own in unwanted:
-            score -= weight * score_name(relative, own, sum(own.values()), {})[0]
+            score -= weight * score_name(relative, own, sum(own.values()), {}, {})[0]
         exact = is_name(relative, meant)
         if score > 0 or exact:
             absolute, weight = snapshot.absolute(root_id, path), EXACT_WEIGHT if exact else WEIGHT
@@ -77,12 +77,16 @@ def find_names(
 
 
 def _candidates(
-    parsed: Parsed, words: Words, weights: Mapping[str, float], close: Mapping[str, tuple[str, ...]]
+    parsed: Parsed,
+    words: Words,
+    weights: Mapping[str, float],
+    close: Mapping[str, tuple[str, ...]],
+    forms: Mapping[str, Mapping[str, float]],
 ) -> list[int]:
     """The files worth scoring."""
     rare = words.names.rare(list(weights), words.names.frequency)
-    starts = dict.fromkeys(family(word) for word in rare if _can_start(word))
-    near = dict.fromkeys(other for others in close.values() for other in others)
+    starts = [word for word in rare if _can_start(word)]
+    near = dict.fromkeys([*(one for others in close.values() for one in others), *(o for w in rare for o in forms[w])])
     encoded = " OR ".join([*map(quoted, rare), *(f"{quoted(start)} *" for start in starts), *map(quoted, near)])
     ids = words.names.best(encoded, POOL)
     for meant in names_meant(parsed):  # a very common name would be lost among its relatives
@@ -133,7 +137,8 @@ def _close(words: Words, weights: Mapping[str, float]) -> dict[str, tuple[str, .
         if slips(word)
         and not words.frequency(word)
         and not words.names.frequency(word)
-        and not words.names.family_frequency(word)
+        and not words.names.begins_one(word)
+        and not words.forms.of(word)
     ]
     if not unknown:
         return {}
@@ -142,10 +147,14 @@ def _close(words: Words, weights: Mapping[str, float]) -> dict[str, tuple[str, .
 
 
 def score_name(
-    path: bytes, weights: Mapping[str, float], total: float, close: Mapping[str, tuple[str, ...]]
+    path: bytes,
+    weights: Mapping[str, float],
+    total: float,
+    close: Mapping[str, tuple[str, ...]],
+    forms: Mapping[str, Mapping[str, float]],
 ) -> tuple[float, tuple[str, ...]]:
     """The score of one path (relative to its root) and the query words in it. `close` has words that stand in for
-    misspelled ones."""
+    misspelled ones, `forms` the other forms of words, each with its weight."""
     folder, base = os.path.split(path)
     own, stem = set(prepare_name(base).split()), set(prepare_name(os.path.splitext(base)[0]).split())
     above = set(prepare_name(folder).split()) if folder else set()
@@ -153,27 +162,31 @@ def score_name(
     matched: list[str] = []
     held: set[str] = set()
     for word, weight in weights.items():
-        value, as_ = _value(word, own, above, close.get(word, ()))
+        value, as_ = _value(word, own, above, close.get(word, ()), forms.get(word, {}))
         if value:
             share += value * weight
-            matched.append(f"{word}~{as_}" if as_ in close.get(word, ()) else word)
-            held.add(family(as_))
-    exact = sum(family(word) in held for word in stem) / len(stem) if stem else 0.0
+            matched.append(
+                f"{shown(word)}~{as_}" if as_ in close.get(word, ()) or as_ in forms.get(word, {}) else shown(word)
+            )
+            held.add(as_)
+    exact = sum(word in held for word in stem) / len(stem) if stem else 0.0
     return (share / total) ** 2 * (1 - EXACTNESS + EXACTNESS * exact), tuple(matched)
 
 
-def _value(word: str, own: set[str], above: set[str], close: Sequence[str]) -> tuple[float, str]:
+def _value(
+    word: str, own: set[str], above: set[str], close: Sequence[str], forms: Mapping[str, float]
+) -> tuple[float, str]:
     """How much of a query word a name holds, 0..1, and the word that it is found as."""
-    related = len(word) >= FAMILY and not word.isdigit()
     if word in own:
         return 1.0, word
-    if related and (kin := [other for other in own if family(other) == family(word)]):
-        return FAMILY_VALUE, min(kin)
+    if held := [other for other in own if other in forms]:
+        best = max(sorted(held), key=lambda other: forms[other])
+        return FORM_VALUE * forms[best], best
     if _can_start(word) and (longer := [other for other in own if other.startswith(word)]):
         return START_VALUE, min(longer)
     if near := [other for other in close if other in own]:
         return TYPO_VALUE, near[0]
-    if word in above or (related and any(family(other) == family(word) for other in above)):
+    if word in above or any(other in forms for other in above):
         return FOLDER_VALUE, word
     return 0.0, ""
 

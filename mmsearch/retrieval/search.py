@@ -119,7 +119,7 @@ def _reranked_by_proximity(
     places = list(dict.fromkeys(row.at for row in rows if row.at is not None))[: options.rerank_top]
     held = words.table.words([scored.segments[at] for at in places])
     texts = [held.get(scored.segments[at], []) for at in places]
-    near = dict(zip(places, term_proximity(encoded.parsed.words, scored.weights, texts), strict=True))
+    near = dict(zip(places, term_proximity(encoded.parsed.words, scored.weights, texts, words.forms.of), strict=True))
     seen = []
     for row in rows:
         if row.at is not None and row.at in near:
@@ -251,7 +251,7 @@ def _hit(
         return Hit(number, best.score, path, name.kind, "names", Locator(), shown, alone, None, same)
     place = places[scored.segments[best.at]]
     signals = _signals(best, scored, ranked)
-    weights = {term.rstrip("*"): scored.weights.get(term, 1.0) for term in scored.terms[best.at]}
+    weights = {term: scored.weights.get(term.partition("~")[0], 1.0) for term in scored.terms[best.at]}
     own = [row.at for row in group[1:] if row.at is not None and row.asset_id == best.asset_id]
     more = tuple(places[scored.segments[at]].locator for at in own)
     shows = seen.get(place.segment_id, ())

@@ -28,6 +28,7 @@ from mmsearch.retrieval.ranking import (
 from mmsearch.retrieval.word_scoring import Words, find_words, mean_found
 from mmsearch.store.snapshot import Snapshot
 from mmsearch.store.spaces import SpaceRow
+from mmsearch.store.tokenization import shown
 from mmsearch.store.vocabulary import Vocabulary, quoted
 from mmsearch.types import View
 
@@ -93,7 +94,7 @@ class Scored:
     ranking: Ranking
     raw: dict[str, list[float | None]]  # by signal, on its own scale
     calibrated: dict[str, list[float | None]]  # by signal, 0..1
-    terms: list[tuple[str, ...]]  # query words (or `famil*`) that each segment holds
+    terms: list[tuple[str, ...]]  # query words that each segment holds, as `dog` or `dog~dogs`
     unwanted: list[tuple[str, ...]]  # the same of the words that should not be there
     weights: dict[str, float] = field(default_factory=dict)  # information of each query word
     matches: list[Match] = field(default_factory=list)  # of a query that consists of files
@@ -133,7 +134,7 @@ def score(snapshot: Snapshot, encoded: EncodedQuery, words: Words, extra: Sequen
             raw[name] = [float(value) if value > 0 else None for value in values]
     calibrated |= {name: raw[name] for name in ("words", "exact", "minus") if name in raw}
     none: list[tuple[str, ...]] = [() for _ in ids]
-    weights = {term.word: term.idf for _, part in wanted for term in part.terms}
+    weights = {shown(term.word): term.idf for _, part in wanted for term in part.terms}
     return Scored(
         segments=ids,
         ranking=fuse(

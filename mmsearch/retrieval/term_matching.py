@@ -4,16 +4,17 @@ terms, which `--rerank builtin` measures."""
 from __future__ import annotations
 
 import re
-import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from itertools import pairwise
 
 from mmsearch.store.snapshot import Place
-from mmsearch.store.tokenization import family
+from mmsearch.store.tokenization import WORD, tokens
 from mmsearch.types import Cue, Locator
 
 LENGTH = 200  # characters, about three lines of a terminal
+_SIGNS = re.compile(r"[^\w~]")
 REACH = 12  # words: two words that are further apart do not count as near each other
 
 
@@ -36,22 +37,40 @@ def snippet(place: Place, weights: Mapping[str, float], length: int = LENGTH) ->
 
 
 def matches(text: str, weights: Mapping[str, float]) -> list[tuple[int, str, float]]:
-    """The occurrences of query terms in a text: (character offset, term, weight). Accents do not count."""
-    plain = fold(text)
-    if len(plain) != len(text):  # ligatures and full-width forms change lengths: offsets would be wrong
-        plain = text.casefold() if len(text.casefold()) == len(text) else text
+    """The occurrences of query terms in a text: (character offset, word as the text has it, weight). Terms are as hits
+    show them: `dog`, or `dog~dogs` for another form. Case and accents do not count."""
+    wanted = {term.rpartition("~")[2]: weight for term, weight in weights.items()}
+    signed = [term for term in wanted if _SIGNS.search(term)]
     found: list[tuple[int, str, float]] = []
-    for term, weight in weights.items():
-        bounded = rf"(?<!\w){re.escape(fold(term))}(?!\w)" if term.isascii() else re.escape(fold(term))
-        found += [(match.start(), term, weight) for match in re.finditer(bounded, plain)]
+    for match in WORD.finditer(text):
+        word = match[0]
+        if word.isascii():
+            if (weight := wanted.get(word.lower())) is not None:
+                found.append((match.start(), word, weight))
+        else:
+            found += _within(word, match.start(), wanted)
+    for term in signed:
+        for match in re.finditer(rf"(?<!\w){re.escape(term)}", text, re.IGNORECASE):
+            found.append((match.start(), match[0], wanted[term]))
     return sorted(found)
 
 
-def fold(text: str) -> str:
-    """Text without case and accents."""
-    if text.isascii():  # which has neither accents nor decompositions
-        return text.lower()
-    return "".join(c for c in unicodedata.normalize("NFD", text.casefold()) if not unicodedata.combining(c))
+def _within(word: str, start: int, wanted: Mapping[str, float]) -> list[tuple[int, str, float]]:
+    """The same for a word that is not ASCII, or a run of a script without spaces."""
+    parts = _tokens(word)
+    if len(parts) == 1:
+        return [(start, word, wanted[parts[0]])] if parts[0] in wanted else []
+    found, at = [], 0
+    for part in parts:
+        at = max(word.find(part, at), at)
+        if part in wanted:
+            found.append((start + at, part, wanted[part]))
+    return found
+
+
+@lru_cache(maxsize=20_000)
+def _tokens(word: str) -> tuple[str, ...]:
+    return tuple(tokens(word))
 
 
 def _cut(text: str, start: int, length: int) -> str:
@@ -90,27 +109,35 @@ def best_cue(cues: Sequence[Cue], weights: Mapping[str, float]) -> Cue | None:
     return best
 
 
-def term_proximity(words: Sequence[str], weights: Mapping[str, float], texts: Sequence[Sequence[str]]) -> list[float]:
+def term_proximity(
+    words: Sequence[str],
+    weights: Mapping[str, float],
+    texts: Sequence[Sequence[str]],
+    forms: Callable[[str], Mapping[str, float]] = lambda word: {},
+) -> list[float]:
     """The proximity of the query's words in each text, 0..1: the share, by information, of the pairs of neighbouring
     query words that stand within `REACH` words of each other, each divided by the square root of its distance. `words`
-    are the query's prepared words in order, with their information in nats; `texts` those of each candidate."""
-    pairs = [
-        (family(one), family(other), weights.get(one, 0.0) + weights.get(other, 0.0)) for one, other in pairwise(words)
-    ]
+    are the query's prepared words in order, with their information in nats; `texts` those of each candidate; `forms`
+    the other words that stand for one."""
+    known = [word for word in words if word in weights]
+    stands_for: dict[str, str] = {}
+    for word in known:
+        for other in (word, *forms(word)):
+            stands_for.setdefault(other, stands_for.get(word, word))
+    pairs = [(stands_for[one], stands_for[other], weights[one] + weights[other]) for one, other in pairwise(known)]
     pairs = [pair for pair in pairs if pair[0] != pair[1]]
     most = sum(weight for _, _, weight in pairs)
-    wanted = {word for one, other, _ in pairs for word in (one, other)}
-    return [_proximity(pairs, wanted, text) / most if most else 0.0 for text in texts]
+    return [_proximity(pairs, stands_for, text) / most if most else 0.0 for text in texts]
 
 
-def _proximity(pairs: Sequence[tuple[str, str, float]], wanted: set[str], text: Sequence[str]) -> float:
+def _proximity(pairs: Sequence[tuple[str, str, float]], stands_for: Mapping[str, str], text: Sequence[str]) -> float:
     """The weights of the pairs, each by its least distance. A pair may stand in either order."""
     last: dict[str, int] = {}
     least: dict[tuple[str, str], int] = {}
     wanted_pairs = {(one, other) for one, other, _ in pairs}
     for at, word in enumerate(text):
-        kin = family(word)
-        if kin not in wanted:
+        kin = stands_for.get(word)
+        if kin is None:
             continue
         for other, before in last.items():
             for pair in ((kin, other), (other, kin)):

@@ -1,4 +1,4 @@
-"""The words signal: what a query's words and word families find, and how much of its information that is. Scores are
+"""The words signal: what a query's words and their forms find, and how much of its information that is. Scores are
 those of `ranking`; candidates are found by FTS5."""
 
 from __future__ import annotations
@@ -6,32 +6,35 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from itertools import combinations
 
 import numpy as np
 import numpy.typing as npt
 
+from mmsearch.retrieval.word_forms import WordForms
 from mmsearch.store.snapshot import Snapshot
-from mmsearch.store.tokenization import FAMILY, family
+from mmsearch.store.tokenization import shown
 from mmsearch.store.vocabulary import NAMES, WORDS, Vocabulary, quoted
 
 Floats = npt.NDArray[np.float64]
 
 K1, B = 1.2, 0.75  # BM25's usual saturation and length normalisation
-FAMILY_SHARE = 0.5  # of a word's weight, paid for its family
+FORM_SHARE = 0.7  # of a word's weight, paid for any of its forms, itself among them
 CANDIDATE_ROWS = 30_000  # of a word table that the rarest words of a query may find together
 MOST_TERMS = 64  # the rarest words of a long query; the others cost time without effect on the ranking
 
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """One distinct query word with its information, in nats, as a word and as a family."""
+    """One distinct query word with its information, in nats, by itself and with its forms: the other words of the index
+    that stand for it, each with its weight, at most 1."""
 
     word: str
     idf: float
     family_idf: float
+    forms: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,17 +54,25 @@ class Words:
         self.names = Vocabulary(snapshot.connection, NAMES, snapshot.filtered)
         self.filtered = snapshot.filtered
         self.frequency: Callable[[str], int] = cache(self.table.frequency)
-        every = query_terms(words, self.table.rows, self.frequency, cache(self.table.family_frequency))
-        self.terms: list[Term] = sorted(every, key=lambda term: -term.idf)[:MOST_TERMS]
+        self.forms = WordForms(snapshot, words)
+        self.terms: list[Term] = query_terms(
+            words, self.table.rows, self.frequency, self.forms.of, self.table.frequency_of_any
+        )
 
     def expression(self) -> str:
-        """The FTS5 expression that brings up candidates: any of the rarer words or their families."""
+        """The FTS5 expression that brings up candidates: any of the rarer words or their forms."""
         rare = self.table.rare([term.word for term in self.terms], self.frequency)
-        return candidate_expression(rare, self.frequency, bounded=not self.filtered)
+        return candidate_expression(rare, self.frequency, self.forms.of, bounded=not self.filtered)
 
 
-def candidate_expression(words: Sequence[str], frequency: Callable[[str], int], bounded: bool = True) -> str:
-    """The FTS5 expression for some words of a query; `frequency` returns the number of rows that hold a word."""
+def candidate_expression(
+    words: Sequence[str],
+    frequency: Callable[[str], int],
+    forms: Callable[[str], Iterable[str]] = lambda word: (),
+    bounded: bool = True,
+) -> str:
+    """The FTS5 expression for some words of a query and their forms; `frequency` returns the number of rows that hold a
+    word."""
     ordered = sorted(words, key=frequency)
     kept, rows = 0, 0
     while kept < len(ordered):
@@ -70,8 +81,7 @@ def candidate_expression(words: Sequence[str], frequency: Callable[[str], int], 
             break
         kept += 1
     alone, together = ordered[:kept], ordered[kept:]
-    starts = dict.fromkeys(family(word) for word in alone if len(word) > FAMILY and not word.isdigit())
-    either = [*map(quoted, alone), *(f"{quoted(start)} *" for start in starts)]
+    either = [*map(quoted, dict.fromkeys([*alone, *(other for word in alone for other in forms(word))]))]
     if together:
         either.append(f"(({_any(alone)}) AND ({_any(together)}))")
         either += [f"({quoted(a)} AND {quoted(b)})" for a, b in combinations(together, 2)]
@@ -88,15 +98,20 @@ def idf(rows: int, matching: int) -> float:
 
 
 def query_terms(
-    words: Iterable[str], rows: int, frequency: Callable[[str], int], family_frequency: Callable[[str], int]
+    words: Iterable[str],
+    rows: int,
+    frequency: Callable[[str], int],
+    forms: Callable[[str], Mapping[str, float]],
+    frequency_of_any: Callable[[Iterable[str]], int],
 ) -> list[Term]:
-    """The distinct words of a prepared query with their weights. A word in no segment keeps its full weight: what it
-    asks for is not there."""
+    """The most informative of the distinct words of a prepared query, with their weights and forms. A word in no
+    segment keeps its full weight: what it asks for is not there."""
+    known = sorted(((word, frequency(word)) for word in dict.fromkeys(words)), key=lambda one: one[1])
     terms = []
-    for word in dict.fromkeys(words):
-        exact = frequency(word)
-        kin = exact if word.isdigit() or len(word) < FAMILY else max(exact, family_frequency(family(word)))
-        terms.append(Term(word, idf(rows, exact), idf(rows, kin)))
+    for word, exact in known[:MOST_TERMS]:
+        others = forms(word)
+        kin = max(exact, frequency_of_any((word, *others))) if others else exact
+        terms.append(Term(word, idf(rows, exact), idf(rows, kin), others))
     return terms
 
 
@@ -104,33 +119,46 @@ def find_words(terms: Sequence[Term], candidates: Sequence[Sequence[str]], mean_
     """Score candidates, given as lists of prepared words, against a query's terms."""
     found, coverage = np.zeros(len(candidates)), np.zeros(len(candidates))
     matched: list[tuple[str, ...]] = []
-    families: Mapping[str, float] = {family(term.word): term.family_idf for term in terms}
+    families = _families(terms)
     exact_sum = sum(term.idf for term in terms) or 1.0
-    family_sum = sum(families.values()) or 1.0
-    wanted = {term.word for term in terms}
-    starts = {start[:FAMILY] for start in families}
+    family_sum = sum(value for _, value in families) or 1.0
+    wanted = {word for members, _ in families for word in members}
     for number, every in enumerate(candidates):
-        words = [word for word in every if word[:FAMILY] in starts]  # all that the sums below can count
-        if not words:
+        counts = Counter(word for word in every if word in wanted)
+        if not counts:
             matched.append(())
             continue
         soft = K1 * (1 - B + B * len(every) / max(mean_length, 1.0))
-        counts = Counter(word for word in words if word in wanted)
-        kin = Counter(start for start in map(family, words) if start in families)
-        hits = [term for term in terms if term.word in counts]
-        found[number] = (1 - FAMILY_SHARE) / exact_sum * sum(
-            term.idf * counts[term.word] / (counts[term.word] + soft) for term in hits
-        ) + FAMILY_SHARE / family_sum * sum(families[start] * count / (count + soft) for start, count in kin.items())
-        coverage[number] = (1 - FAMILY_SHARE) / exact_sum * sum(term.idf for term in hits)
-        coverage[number] += FAMILY_SHARE / family_sum * sum(families[start] for start in kin)
-        matched.append(
-            tuple(
-                term.word if term.word in counts else family(term.word) + "*"
-                for term in terms
-                if term.word in counts or family(term.word) in kin
-            )
-        )
+        for term in terms:
+            if count := counts[term.word]:
+                found[number] += (1 - FORM_SHARE) / exact_sum * term.idf * count / (count + soft)
+                coverage[number] += (1 - FORM_SHARE) / exact_sum * term.idf
+        for members, value in families:
+            held = [(weight, counts[word]) for word, weight in members.items() if counts[word]]
+            count_of_forms = sum(weight * count for weight, count in held)
+            if held:
+                found[number] += FORM_SHARE / family_sum * value * count_of_forms / (count_of_forms + soft)
+                coverage[number] += FORM_SHARE / family_sum * value * min(1.0, sum(weight for weight, _ in held))
+        matched.append(tuple(name for term in terms if (name := _matched_as(term, counts))))
     return Found(found, coverage, matched)
+
+
+def _families(terms: Sequence[Term]) -> list[tuple[Mapping[str, float], float]]:
+    """The words that stand for each term, with their weights, and its information; terms that are forms of each other
+    once."""
+    families: list[tuple[Mapping[str, float], float]] = []
+    for term in terms:
+        if not any(members.get(term.word) == 1.0 for members, _ in families):
+            families.append(({term.word: 1.0, **term.forms}, term.family_idf))
+    return families
+
+
+def _matched_as(term: Term, counts: Mapping[str, int]) -> str:
+    """A term that a candidate holds as it is shown: `dog`, or `dog~dogs` for another form; empty for none."""
+    if counts.get(term.word):
+        return shown(term.word)
+    other = max((word for word in term.forms if counts.get(word)), key=lambda word: term.forms[word], default="")
+    return f"{shown(term.word)}~{other}" if other else ""
 
 
 def mean_found(parts: Sequence[tuple[float, Found]]) -> Found:

@@ -7,7 +7,6 @@ import unicodedata
 
 # Letters, digits and marks make words. Without M*, unicode61 cuts Hindi or Tamil words at every vowel sign.
 TOKENIZE = "unicode61 remove_diacritics 2 categories 'L* N* M* Co'"
-FAMILY = 5  # letters that stand for a word and its inflections and compounds: fewer join strangers, more miss kin
 
 # Scripts that put no spaces between words, and Hangul, whose particles stick to the noun. Overlapping character pairs
 # stand in for words there (measured on Chinese questions: nDCG@10 0.97 where plain tokens give 0.21).
@@ -23,7 +22,7 @@ _UNSPACED = re.compile(
     "\u1100-\u11ff\uac00-\ud7af"  # Hangul
     "]+"
 )
-_WORD = re.compile(
+WORD = re.compile(
     r"[^\W_]+(?:[\u0300-\u036f\u0483-\u0487\u0591-\u05c7\u064b-\u065f\u0670\u0900-\u0dff\u0b00-\u0d7f]+[^\W_]*)*"
 )
 # Marks that writers may leave out: Latin, Greek and Cyrillic accents, Hebrew points, Arabic vowel signs, soft hyphens.
@@ -49,7 +48,7 @@ _FOLD = str.maketrans(
         "ک": "ك",  # Arabic letters that writers exchange
     }
 )
-# Punctuation and signs among the marks that `_WORD` lets into words: the Hindi full stop, the Hebrew hyphen.
+# Punctuation and signs among the marks that `WORD` lets into words: the Hindi full stop, the Hebrew hyphen.
 _FOLD |= {
     code: " " for code in (*range(0x0591, 0x05C8), *range(0x0900, 0x0E00)) if unicodedata.category(chr(code))[0] in "PS"
 }
@@ -85,7 +84,7 @@ def tokens(text: str) -> list[str]:
     """The words of a text in order, in lower case and without optional marks; runs of an unspaced script as
     overlapping character pairs."""
     found: list[str] = []
-    for match in _WORD.finditer(_plain(text)):
+    for match in WORD.finditer(_plain(text)):
         word = match[0]
         if word.isascii():
             found.append(word)
@@ -154,11 +153,6 @@ def joined(text: str) -> list[str]:
 def is_unspaced(word: str) -> bool:
     """Whether a word is of a script that puts no spaces between words, or of Hangul."""
     return _UNSPACED.match(word) is not None
-
-
-def family(word: str) -> str:
-    """The leading letters that a word shares with its inflections and compounds. A number keeps all of its digits."""
-    return word if len(word) <= FAMILY or word.isdigit() else word[:FAMILY]
 
 
 def prepare_name(path: bytes) -> str:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from mmsearch.store.words import chunks
 
+LAST = "\U0010ffff"  # behind every letter
 COMMON_SHARE, COMMON_ROWS = 0.05, 20_000  # a word in more rows than both finds no candidates
 
 
@@ -51,12 +52,20 @@ class Vocabulary:
         row = self._connection.execute(f"SELECT doc FROM {self._vocabulary} WHERE term = ?", (word,)).fetchone()
         return 0 if row is None else int(row[0])
 
-    def family_frequency(self, start: str) -> int:
-        """How many rows hold a word that begins like this."""
+    def frequency_of_any(self, words: Iterable[str]) -> int:
+        """How many rows hold one of some words."""
         row = self._connection.execute(
-            f"SELECT count(*) FROM {self._table.name} WHERE {self._table.name} MATCH ?", (f"{quoted(start)} *",)
+            f"SELECT count(*) FROM {self._table.name} WHERE {self._table.name} MATCH ?",
+            (" OR ".join(map(quoted, words)),),
         ).fetchone()
         return int(row[0])
+
+    def begins_one(self, start: str) -> bool:
+        """Whether a word begins like this."""
+        row = self._connection.execute(
+            f"SELECT 1 FROM {self._vocabulary} WHERE term >= ? AND term < ? LIMIT 1", (start, start + LAST)
+        ).fetchone()
+        return row is not None
 
     def best(self, expression: str, limit: int) -> list[int]:
         """The rows that match an FTS5 expression best by BM25."""
@@ -98,6 +107,41 @@ class Vocabulary:
         """The words by which candidates are found: not the very common ones, unless there are no others."""
         limit = max(COMMON_SHARE * self.rows, COMMON_ROWS)
         return [word for word in words if frequency(word) <= limit] or list(words)
+
+
+class WordList:
+    """The distinct words of an index that may have other forms: of texts and names."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def beginning_with(self, start: str, longest: int) -> list[str]:
+        """The words of at most `longest` letters that begin like this."""
+        rows = self._connection.execute(
+            "SELECT word FROM word_list WHERE word >= ? AND word < ? AND length(word) <= ?",
+            (start, start + LAST, longest),
+        )
+        return [row[0] for row in rows]
+
+    def ending_with(self, end: str) -> list[str]:
+        """The long words that end like this, and are longer."""
+        start = end[::-1]
+        rows = self._connection.execute(
+            "SELECT reversed FROM word_list_reversed WHERE reversed > ? AND reversed < ?", (start, start + LAST)
+        )
+        return [row[0][::-1] for row in rows]
+
+    def among(self, words: Iterable[str]) -> list[str]:
+        """Those of some words that are in the list."""
+        wanted = list(dict.fromkeys(words))
+        found: set[str] = set()
+        for start in range(0, len(wanted), 500):
+            some = wanted[start : start + 500]
+            rows = self._connection.execute(
+                f"SELECT word FROM word_list WHERE word IN ({','.join('?' * len(some))})", some
+            )
+            found |= {row[0] for row in rows}
+        return [word for word in wanted if word in found]
 
 
 def quoted(words: str) -> str:

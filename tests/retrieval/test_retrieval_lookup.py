@@ -43,9 +43,10 @@ def test_in_a_small_index_every_row_with_one_of_the_words_is_brought_up(
     assert found(table, ["report", "walrus", "annual"]) == holding(rows, "report", "walrus", "annual")
 
 
-def test_words_bring_up_their_families_too(table: Vocabulary) -> None:
-    assert candidate_expression(["walrus", "1234567", "tax"], table.frequency) == (
-        '"1234567" OR "tax" OR "walrus" OR "walru" *'
+def test_words_bring_up_their_forms_too(table: Vocabulary) -> None:
+    forms = {"walrus": {"walruses": 1.0}, "tax": {"taxes": 1.0, "property": 0.5}}
+    assert candidate_expression(["walrus", "1234567", "tax"], table.frequency, lambda word: forms.get(word, {})) == (
+        '"1234567" OR "tax" OR "walrus" OR "taxes" OR "property" OR "walruses"'
     )
 
 
