@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from mmsearch.errors import ExtractionError, FailureCode
 from mmsearch.extraction import pixels
 from mmsearch.extraction.fingerprints import image_fingerprint
+from mmsearch.extraction.language_check import is_language
 from mmsearch.extraction.pdf_text import UNREADABLE, annotations_of, clean, has_complete_text, page_layer
 from mmsearch.extraction.source import open_source, ordinal
 from mmsearch.types import Extracted, Locator, Needs, Probe, Segment, Source, Span
@@ -25,6 +26,8 @@ FINGERPRINT_PAGES = 100  # of a document that have a fingerprint of their image
 FINGERPRINT_EDGE = 1024  # pixels of a page that is rendered for its fingerprint alone
 SCALE = 300 / 72  # 300 dots per inch: smaller pages have no more detail
 
+NO_LANGUAGE = "The text layer of some pages is in no language, as if enciphered; they were read by OCR instead."
+NO_LANGUAGE_KEPT = "The text layer of some pages is in no language, as if enciphered, and OCR is switched off."
 # A title that a program wrote; of a printed document its name is left.
 UNTITLED = re.compile(
     r"(?:untitled|document|dokument|presentation|powerpoint[ -]presentation|powerpoint-präsentation|slide|book|scan)"
@@ -101,13 +104,17 @@ def read_page(document: pypdfium2.PdfDocument, index: int, needs: Needs) -> Page
     page = document[index]
     try:
         text, spellings = clean(page_layer(document, index, page))
-        complete = has_complete_text(page, text)
+        complete, note = has_complete_text(page, text), ""
+        if complete and not is_language(text):
+            complete = False
+            note = NO_LANGUAGE_KEPT if needs.ocr == "never" else NO_LANGUAGE
+            text, spellings = (text, spellings) if needs.ocr == "never" else ("", [])
         if UNREADABLE.search(text) and not complete:
             text = " ".join(UNREADABLE.sub(" ", text).split())  # the rest of a text layer with a broken font
         annotations = annotations_of(document, page)
         text = "\n\n".join(part for part in (text, "\n".join(annotations)) if part)
         ocr = needs.ocr == "always" or (needs.ocr == "auto" and not complete)
-        return Page(text, spellings, render(page, needs, ocr, index < FINGERPRINT_PAGES), ocr)
+        return Page(text, spellings, render(page, needs, ocr, index < FINGERPRINT_PAGES), ocr, note)
     finally:
         page.close()
 

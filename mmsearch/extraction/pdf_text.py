@@ -16,8 +16,11 @@ if TYPE_CHECKING:
 TEXT_CHARACTERS = 1_000_000  # of a page
 LETTERS = 32  # fewer are a page number and a running title at best
 LETTERS_ON_PICTURE = 200  # of a page that is mostly a picture: scanners write their own name over it
-PICTURE_SHARE = 0.5
-OBJECTS = 500  # of a page that are checked for such a picture
+LETTERS_OF_PAGE = 800  # from which on nothing else is looked for
+PICTURE_SHARE = 0.5  # of a page, from which on it is one
+COVERED_SHARE, LINE_SPACE = 0.3, 0.7  # of a page's height; times the height of a line, to each side of it
+DRAWN_LETTERS, LETTER_HEIGHT = 150, 40.0  # small filled paths; points
+OBJECTS = 500  # of a page that are looked at
 ANNOTATIONS = 1000  # of a page that are read, form fields among them
 ANNOTATION_BYTES = 40_000
 
@@ -92,28 +95,56 @@ def clean(text: str) -> tuple[str, list[str]]:
 
 def has_complete_text(page: pypdfium2.PdfPage, text: str) -> bool:
     """Whether a text layer holds the text of its page: enough letters, few of them undefined, and not just a stamp on a
-    page that is a picture."""
+    page that is a picture, or whose letters are drawn."""
     letters = sum(map(str.isalnum, text))
     unreadable = len(UNREADABLE.findall(text))
     if letters < LETTERS or unreadable * 5 > letters:
         return False
-    return letters >= LETTERS_ON_PICTURE or not is_picture(page)
+    return letters >= LETTERS_OF_PAGE or not _prints_more(page, letters)
 
 
-def is_picture(page: pypdfium2.PdfPage) -> bool:
-    """Whether one picture covers most of the page."""
+def _prints_more(page: pypdfium2.PdfPage, letters: int) -> bool:
+    """Whether a page likely shows much more text than the letters of its layer: pictures cover most of it, and the
+    layer little of that; or hundreds of small filled paths are drawn on it, as letters are."""
     from pypdfium2 import PdfiumError, raw
 
     width, height = page.get_size()
+    pictures, drawn, fill, stroke = 0.0, 0, ctypes.c_int(), ctypes.c_int()
     try:
         for item in itertools.islice(page.get_objects(max_depth=3), OBJECTS):
+            if item.type not in (raw.FPDF_PAGEOBJ_IMAGE, raw.FPDF_PAGEOBJ_PATH):
+                continue
+            left, bottom, right, top = item.get_bounds()
+            across, along = min(right, width) - max(left, 0), min(top, height) - max(bottom, 0)
             if item.type == raw.FPDF_PAGEOBJ_IMAGE:
-                left, bottom, right, top = item.get_bounds()
-                if (right - left) * (top - bottom) > PICTURE_SHARE * width * height:
-                    return True
+                pictures += max(across, 0) * max(along, 0)
+            elif 2 < along < LETTER_HEIGHT and 0.5 < across < LETTER_HEIGHT:
+                raw.FPDFPath_GetDrawMode(item, fill, stroke)
+                drawn += fill.value != raw.FPDF_FILLMODE_NONE and raw.FPDFPath_CountSegments(item) > 4
+        if drawn >= DRAWN_LETTERS and drawn >= 2 * letters:
+            return True
+        if pictures <= PICTURE_SHARE * width * height:
+            return False
+        return letters < LETTERS_ON_PICTURE or _height_of_text(page) < COVERED_SHARE * height
     except PdfiumError:
         return False
-    return False
+
+
+def _height_of_text(page: pypdfium2.PdfPage) -> float:
+    """The height of a page, in points, along which its text layer has lines, with the space between them."""
+    layer = page.get_textpage()
+    try:
+        count = min(layer.count_rects(), OBJECTS)
+        spans = sorted((bottom, top) for _, bottom, _, top in (layer.get_rect(at) for at in range(count)))
+    finally:
+        layer.close()
+    covered, reached = 0.0, -1e9
+    for bottom, top in spans:
+        around = LINE_SPACE * (top - bottom)
+        low, high = max(bottom - around, reached), top + around
+        covered += max(high - low, 0.0)
+        reached = max(reached, high)
+    return covered
 
 
 def annotations_of(document: pypdfium2.PdfDocument, page: pypdfium2.PdfPage) -> list[str]:

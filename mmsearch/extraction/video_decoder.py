@@ -19,7 +19,7 @@ SEEK_MODES: tuple[SeekMode, ...] = ("approximate", "exact")
 SAMPLE_S = 0.25
 SMALL_EDGE = 160  # of the pictures that scenes are detected on
 FAILURES = 8  # frames in a row that can't be decoded: here the film ends
-LONGEST_DELAY_S = 600.0  # of the first frame behind the sound; more is a mistake of the container
+SHORTEST_DELAY_S, LONGEST_DELAY_S = 0.1, 600.0  # of the first frame behind the sound; more is a mistake
 END_PROBES = 14  # halvings in search of the end of a cut-off film
 
 
@@ -112,7 +112,7 @@ def _opened(handle: BinaryIO, seek: SeekMode, clock: Clock | None) -> tuple[Film
 
 def _described(metadata: Any, seek: SeekMode, clock: Clock | None) -> Film | None:
     begin = float(metadata.begin_stream_seconds or 0.0)
-    origin = begin if clock is None or not 0 < begin - clock.start_s < LONGEST_DELAY_S else clock.start_s
+    origin = begin if clock is None or not SHORTEST_DELAY_S < begin - clock.start_s < LONGEST_DELAY_S else clock.start_s
     duration = float(metadata.end_stream_seconds or 0.0) - origin
     width, height = int(metadata.width or 0), int(metadata.height or 0)
     if not (math.isfinite(duration) and duration > begin - origin and width > 0 and height > 0):

@@ -240,3 +240,46 @@ def test_letters_that_are_spaced_out_are_closed_up(tmp_path: Path) -> None:
 def test_titles_of_people_are_kept(tmp_path: Path, written: bytes, title: str) -> None:
     build(tmp_path / "a.pdf", [lines(SENTENCE)], info=b"/Title(%s)" % written)
     assert read(tmp_path / "a.pdf", Needs())[0].details == {"pages": 1, "title": title}
+
+
+CERTIFICATE = (
+    "Insurance certificate for the year 2025",
+    "The member is insured against theft, fire and water.",
+    "The annual premium is payable by standing order in January.",
+)
+
+
+def shifted(line: str, by: int) -> str:
+    return "".join(chr((ord(c) - 97 + by) % 26 + 97) if "a" <= c <= "z" else c for c in line.lower())
+
+
+@pytest.mark.parametrize("by", [1, 3, 25])
+def test_a_text_layer_in_no_language_is_read_by_ocr_instead(tmp_path: Path, by: int) -> None:
+    build(tmp_path / "a.pdf", [lines(*CERTIFICATE), lines(*(shifted(line, by) for line in CERTIFICATE))])
+    good, cipher = read(tmp_path / "a.pdf", Needs())[1]
+    assert good.segment.text == "\n".join(CERTIFICATE) and good.ocr_image is None and not good.segment.details
+    assert cipher.segment.text == "" and cipher.ocr_image is not None
+    assert cipher.segment.details == {"note": pdf.NO_LANGUAGE}
+    kept = read(tmp_path / "a.pdf", Needs(ocr="never"))[1][1]
+    assert kept.segment.text.startswith(shifted(CERTIFICATE[0], by))
+    assert kept.segment.details == {"note": pdf.NO_LANGUAGE_KEPT}
+
+
+def test_a_layer_that_covers_little_of_a_scan_does_not_keep_ocr_away(tmp_path: Path) -> None:
+    picture = b"q 300 0 0 100 0 %d cm BI /W 2 /H 2 /CS /G /BPC 8 ID \x00\xff\xff\x00 EI Q "
+    scan = picture % 0 + picture % 100
+    stamp = b"BT /F 2 Tf 10 190 Td " + b" ".join(b"(%s) Tj 0 -2 Td" % SENTENCE.encode() for _ in range(6)) + b" ET"
+    build(tmp_path / "a.pdf", [scan + stamp, scan + lines(*[SENTENCE] * 8)])
+    assert [one.ocr_image is not None for one in read(tmp_path / "a.pdf", Needs())[1]] == [True, False]
+
+
+def test_letters_that_are_drawn_are_read_by_ocr(tmp_path: Path) -> None:
+    glyph = b"%d %d m %d %d l %d %d l %d %d l %d %d l f\n"
+    drawn = b"".join(
+        glyph % (x, y, x + 5, y, x + 5, y + 8, x + 2, y + 8, x, y + 4)
+        for x in range(10, 290, 8)
+        for y in range(20, 150, 15)
+    )
+    line = b"0 0 m 300 0 l S\n" * 200
+    build(tmp_path / "a.pdf", [drawn + lines(SENTENCE), line + lines(SENTENCE)])
+    assert [one.ocr_image is not None for one in read(tmp_path / "a.pdf", Needs())[1]] == [True, False]
