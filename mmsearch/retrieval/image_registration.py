@@ -22,6 +22,7 @@ ZOOMS = (1.0, 0.83, 1.2, 0.91, 1.1)
 TURNS = (0.0, -0.052, 0.052, -0.026, 0.026)  # radians
 COARSE, FINE, FINEST = 32, 64, 128  # cells a side; the last for pictures on paper whose correlation is above
 REFINED = 0.85
+PLAUSIBLE = 0.4, 0.6  # correlations that a picture must have on the grid, and after the steps on COARSE
 STARTS, KEPT = 6, 2  # that are followed from the grid on COARSE, and from there on FINE, of each picture
 STEPS, FINE_STEPS, FINEST_STEPS = 12, 8, 6
 LARGEST_STEP = 0.15  # of half a picture's side
@@ -41,6 +42,9 @@ class Registration:
     overlap: float
 
 
+NONE = Registration(np.eye(2, 3, dtype=np.float32), False, -1.0, 0.0)
+
+
 def register(query: ImageFingerprint, others: Sequence[ImageFingerprint]) -> list[Registration]:
     """The registration of a picture with each of the others; one with a correlation of -1 where there is none."""
     if not others:
@@ -49,21 +53,26 @@ def register(query: ImageFingerprint, others: Sequence[ImageFingerprint]) -> lis
     template, both = _maps([query], COARSE, 2)[0], _with_mirrored(_maps(others, COARSE, 2))
     which, matrices = np.repeat(np.arange(2 * count), len(starts)), np.tile(starts, (2 * count, 1, 1))
     first = _correlations(template, both, which, matrices)[0].reshape(2, count, len(starts))
-    rows = []
-    for number in range(count):
+    rows: list[tuple[int, int]] = []
+    for number in np.flatnonzero(first.max(axis=(0, 2)) > PLAUSIBLE[0]):
         best = np.argsort(-first[:, number].ravel(), kind="stable")[:STARTS]
         rows += [(number + count * (one // len(starts)), one % len(starts)) for one in best]
+    if not rows:
+        return [NONE] * count
     which, matrices = np.array([row[0] for row in rows]), starts[[row[1] for row in rows]]
     matrices = _descended(template, both, which, matrices, STEPS)
     score = _correlations(template, both, which, matrices)[0]
-    kept = _best(score, which % count, count, KEPT)
+    kept = [row for row in _best(score, which % count, count, KEPT) if score[row] > PLAUSIBLE[1]]
+    if not kept:
+        return [NONE] * count
     template, both = _maps([query], FINE, 1)[0], _with_mirrored(_maps(others, FINE, 1))
     which, matrices = which[kept], _descended(template, both, which[kept], matrices[kept], FINE_STEPS)
     score, overlap = _correlations(template, both, which, matrices)
-    found = [
-        Registration(matrices[row], bool(which[row] >= count), float(score[row]), float(overlap[row]))
-        for row in _best(score, which % count, count, 1)
-    ]
+    found = [NONE] * count
+    for row in _best(score, which % count, count, 1):
+        found[which[row] % count] = Registration(
+            matrices[row], bool(which[row] >= count), float(score[row]), float(overlap[row])
+        )
     return [
         _refined(query, other, one) if (query.paper or other.paper) and one.correlation > REFINED else one
         for other, one in zip(others, found, strict=True)
@@ -122,13 +131,18 @@ def _starts(aspect: float) -> Array:
     return np.array(found, np.float32)
 
 
+def blurred(picture: ImageFingerprint, cells: int, times: int) -> Array:
+    """The grey map of a picture with so many cells a side, blurred so many times, float32 (cells, cells)."""
+    map_: Array = pooled(picture.grey, cells).astype(np.float32)
+    for _ in range(times):
+        padded = np.pad(map_, 1, mode="edge")
+        rows = (padded[:-2] + 2 * padded[1:-1] + padded[2:]) / np.float32(4)
+        map_ = (rows[:, :-2] + 2 * rows[:, 1:-1] + rows[:, 2:]) / np.float32(4)
+    return map_
+
+
 def _maps(pictures: Sequence[ImageFingerprint], cells: int, blurs: int) -> Array:
-    maps: Array = np.stack([pooled(picture.grey, cells).astype(np.float32) for picture in pictures])
-    for _ in range(blurs):
-        padded = np.pad(maps, ((0, 0), (1, 1), (1, 1)), mode="edge")
-        rows: Array = (padded[:, :-2] + 2 * padded[:, 1:-1] + padded[:, 2:]) / np.float32(4)
-        maps = (rows[:, :, :-2] + 2 * rows[:, :, 1:-1] + rows[:, :, 2:]) / np.float32(4)
-    return maps
+    return np.stack([blurred(picture, cells, blurs) for picture in pictures])
 
 
 def _with_mirrored(maps: Array) -> Array:

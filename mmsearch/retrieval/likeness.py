@@ -1,10 +1,10 @@
 """The one scale of queries that consist of files: `similar`, `--like`, `--image`, `--audio` and `--video`.
 
-1.00           the same bytes
+1.00          the same bytes
 0.90 to 0.99  a copy (`copies.py`), the surer the higher
-below 0.90     no copy: LIKENESS_END * (likeness + (1 - likeness) * WORDS_SHARE * words) for pictures, sounds and films,
-               likeness being z^2 / (z^2 + HALF^2) over what they show and sound like, words the share of the file's
-               most informative words; for texts LIKENESS_END times the score of `ranking.py`
+below 0.90    no copy: LIKENESS_END * (likeness + (1 - likeness) * share * words), likeness being z^2 / (z^2 + HALF^2)
+              over what the files show, sound like and say, words the share of the query's most informative words. For
+              texts share is 1; for pictures, sounds and films it is WORDS_SHARE
 
 So what is like a picture in what it shows comes before what only shares words with it. Words of a picture count where
 two of them are longer than the two letters that OCR finds in any texture.
@@ -25,7 +25,7 @@ from mmsearch.types import Kind, View
 
 LIKENESS_END = 0.899  # the score of what can't be more alike and yet is no copy
 WORDS_SHARE = 0.3  # of what likeness leaves open
-LIKENESS_CUTOFF = 0.2  # a weaker hit is not shown; see benchmarks/RESULTS.md
+LIKENESS_CUTOFF = 0.25  # a weaker hit is not shown; see benchmarks/RESULTS.md
 REAL_LETTERS, REAL_WORDS = 3, 2  # letters of a word, and such words, that make a match by words
 
 
@@ -35,13 +35,16 @@ def by_likeness(scored: Scored, encoded: EncodedQuery, copies: Mapping[int, Foun
     if not encoded.files:
         return scored
     media = all(file.fingerprints.kind not in (Kind.TEXT, Kind.PDF) for file in encoded.files)
-    parts = _media_parts(scored, encoded) if media else _text_parts(scored)
+    worded = {"words", "exact"}
+    if media:  # embeddings of the words in a picture are no more than its words
+        worded |= {vector.name for vector in encoded.vectors if vector.made_of in ("", View.TEXT)}
+    parts = _parts(scored, worded, WORDS_SHARE if media else 1.0)
     count = len(scored.segments)
     total = sum(parts.values(), np.zeros(count))
-    worded = sum((part for name, part in parts.items() if name in _worded(encoded)), np.zeros(count))
+    by_words = sum((part for name, part in parts.items() if name in worded), np.zeros(count))
     matches = [
         copies[segment].match if segment in copies else Match.WORDS if words > whole / 2 else Match.LIKENESS
-        for segment, words, whole in zip(scored.segments, worded, total, strict=True)
+        for segment, words, whole in zip(scored.segments, by_words, total, strict=True)
     ]
     sure = [copies[segment].score if segment in copies else None for segment in scored.segments]
     parts["copy"] = np.array([0.0 if one is None else one for one in sure]) - np.where(
@@ -52,28 +55,25 @@ def by_likeness(scored: Scored, encoded: EncodedQuery, copies: Mapping[int, Foun
     return replace(scored, ranking=ranking, raw=raw, calibrated=calibrated, matches=matches)
 
 
-def _worded(encoded: EncodedQuery) -> set[str]:
-    """The signals that compare words: the words themselves, and embeddings of them."""
-    return {"words", "exact", *(vector.name for vector in encoded.vectors if vector.made_of in ("", View.TEXT))}
-
-
-def _text_parts(scored: Scored) -> dict[str, Floats]:
-    return {name: LIKENESS_END * part for name, part in scored.ranking.contributions.items()}
-
-
-def _media_parts(scored: Scored, encoded: EncodedQuery) -> dict[str, Floats]:
-    """The contributions of the signals to the likeness of pictures, sounds and films, by signal."""
+def _parts(scored: Scored, worded: set[str], share: float) -> dict[str, Floats]:
+    """The contributions of the signals to the likeness, by signal. Of those that compare words (`worded`) only the
+    words themselves count."""
     count = len(scored.segments)
-    worded = _worded(encoded)
     certain = {name: _filled(values) for name, values in scored.calibrated.items()}
     power = {name: HALF**2 * c / np.maximum(1.0 - c, 1e-6) for name, c in certain.items() if name not in worded}
     together = sum(power.values(), np.zeros(count))
     likeness = together / (together + HALF**2)
-    parts = {name: LIKENESS_END * share / (together + HALF**2) for name, share in power.items()}
-    real = np.array([sum(len(term) >= REAL_LETTERS for term in terms) >= REAL_WORDS for terms in scored.terms], bool)
-    words = _filled(scored.raw.get("words", [None] * count)) * real
-    parts["words"] = LIKENESS_END * (1.0 - likeness) * WORDS_SHARE * words
+    parts = {name: LIKENESS_END * own / (together + HALF**2) for name, own in power.items()}
+    words = _filled(scored.raw.get("words", [None] * count))
+    if share < 1.0:
+        words *= [sum(map(_is_real, terms)) >= REAL_WORDS for terms in scored.terms]
+    parts["words"] = LIKENESS_END * (1.0 - likeness) * share * words
     return {name: part for name, part in parts.items() if name in scored.raw}
+
+
+def _is_real(term: str) -> bool:
+    """Whether a term is more than what OCR finds in any texture; pairs of Chinese or Japanese letters are."""
+    return len(term) >= REAL_LETTERS or (len(term) > 1 and not term.isascii())
 
 
 def _filled(values: list[float | None]) -> Floats:

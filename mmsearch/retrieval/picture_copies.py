@@ -14,19 +14,19 @@ from typing import NamedTuple
 import numpy as np
 
 from mmsearch.extraction.fingerprints import SMALLEST
-from mmsearch.retrieval.fingerprint_matching import TINTED, ImageFingerprint, pooled, same_image, window_mean
-from mmsearch.retrieval.image_registration import Registration, grid, inner, register, warped
+from mmsearch.retrieval.fingerprint_matching import TINTED, ImageFingerprint, same_image, window_mean
+from mmsearch.retrieval.image_registration import Registration, blurred, grid, inner, register, warped
 from mmsearch.store.snapshot import Snapshot
 from mmsearch.store.stored_fingerprints import body
 
-CELLS, PAPER_CELLS = 96, 160  # a side, on which registered pictures are compared
+CELLS, PAPER_CELLS = 96, 224  # a side, on which registered pictures are compared
 NOISE = 8.0  # grey levels that encodings and resampling add
 CORRELATION = 0.85  # of two registered pictures at least
 GAIN = (0.3, 3.0)
 SEEN = 0.35  # of the query's picture that must be compared
 # Differences of copies at most, as shares of the contrast around a place: their mean over photos; over paper what one
 # place in a hundred exceeds, and the largest. See benchmarks/RESULTS.md.
-PHOTO_MEAN, PAPER_MOST, PAPER_PEAK = 0.3, 0.75, 1.25
+PHOTO_MEAN, PAPER_MOST, PAPER_PEAK = 0.3, 0.78, 2.0
 COLOUR_AGREEMENT = 0.5  # cosine of the colours of copies at least, where both have any
 FRAMED = 0.02  # of half a side, by which pictures of the same frame lie apart
 LEGIBLE = 200  # pixels of a picture on paper whose smallest signs are compared
@@ -144,10 +144,9 @@ def local_differences(
 ) -> np.ndarray | None:
     """Of pictures that are not mirrored, the mean square of the difference around each place with contrast, over the
     contrast there, float64 (n,): 0 the same, about 1 something else. None where too little can be compared."""
-    template = pooled(query.grey, cells).astype(np.float32)
-    seen, inside = warped(
-        pooled(other.grey, cells).astype(np.float32)[None], np.zeros(1, np.intp), registration.matrix[None]
-    )
+    blurs = 1 if cells > CELLS else 0  # what the interpolation blurs in the one is not to differ from the other
+    template, map_ = blurred(query, cells, blurs), blurred(other, cells, blurs)
+    seen, inside = warped(map_[None], np.zeros(1, np.intp), registration.matrix[None])
     kept = inside[0] & (inner(cells) > 0) & (np.abs(registration.matrix @ grid(cells)) < 0.88).all(axis=0)
     if kept.mean() < SEEN:
         return None

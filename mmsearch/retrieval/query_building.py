@@ -47,6 +47,7 @@ class _Parts:
     encoders: QueryEncoders
     snapshot: Snapshot
     options: RunOptions
+    only_files: bool = False  # the query consists of files
     vectors: list[tuple[float, Vector]] = field(default_factory=list)
     wordings: list[Wording] = field(default_factory=list)
     fused: set[int] = field(default_factory=set)  # spaces that took the typed words together with the picture
@@ -61,8 +62,9 @@ def build_query(
 ) -> tuple[EncodedQuery, list[str]]:
     """A query, encoded for every space and view that can take it, and notes about that. Raises `UsageError` for one
     that searches for nothing, and for a file that no view can take."""
-    parts = _Parts(encoders, snapshot, options)
     typed = query.text.strip()
+    only_files = not typed and not query.minus and all(part.file is not None for part in query.like)
+    parts = _Parts(encoders, snapshot, options, only_files)
     given = ((Kind.IMAGE, query.images), (Kind.AUDIO, query.audios), (Kind.VIDEO, query.videos))
     media = [(kind, path) for kind, paths in given for path in file_paths(paths)]
     if not typed and not media and not query.like:
@@ -82,7 +84,6 @@ def build_query(
                 _add_file(parts, os.fsencode(part.file), sign * part.weight)
             else:
                 _add_text(parts, part, sign)
-    only_files = not typed and not query.minus and all(part.file is not None for part in query.like)
     asked = EncodedQuery(
         parsed,
         _summed(parts.vectors),
@@ -179,10 +180,13 @@ def _add_file(parts: _Parts, target: bytes, weight: float) -> None:
         parts.notes += one.notes
     if not example.vectors and not example.words:
         models = chosen([space.name for space in parts.snapshot.spaces()] or ["this index"])
-        raise UsageError(
-            f"There is nothing in {name!r} that this index could compare: no words, and no view of {models} takes it.",
-            "Say in words what to look for, or make an index with a model that takes such files: --model NAME.",
-        )
+        if not (parts.only_files and example.file is not None and example.file.comparable()):
+            raise UsageError(
+                f"There is nothing in {name!r} that this index could compare: no words, and no view of {models} takes"
+                " it.",
+                "Say in words what to look for, or make an index with a model that takes such files: --model NAME.",
+            )
+        parts.notes.append(f"Only copies of {os.path.basename(name)} are looked for: {models} can't take it.")
     _add_example(parts, example, weight)
 
 

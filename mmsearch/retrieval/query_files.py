@@ -38,6 +38,10 @@ class QueryFile:
     segment: int | None = None
     terms: tuple[str, ...] = ()  # those of `Example.words`
 
+    def comparable(self) -> bool:
+        """Whether copies can be found without any model."""
+        return self.asset is not None or bool(self.fingerprints.of)
+
 
 def stored_file(
     snapshot: Snapshot,

@@ -213,6 +213,19 @@ def test_every_format_says_which_are_copies(index: Path, capfd: pytest.CaptureFi
     assert "1.00" in table.splitlines()[0] and "same bytes" in table.splitlines()[0] and "  copy  raw 1.000" in table
 
 
+def test_copies_need_no_model_that_takes_the_file(tmp_path: Path, encoders: None) -> None:
+    media = tmp_path / "media"
+    media.mkdir()
+    write_sound(media / "song.wav", melody(1))
+    write_sound(media / "other.wav", melody(2))
+    ffmpeg("-i", media / "song.wav", "-c:a", "flac", media / "song.flac")
+    run(tmp_path / "index", media, models=("builtin:text",))
+    with Index.open(tmp_path / "index") as opened:
+        answer = opened.similar(media / "song.wav")
+    assert [os.path.basename(hit.path) for hit in answer.hits] == [b"song.flac"]
+    assert answer.notes == ("Only copies of song.wav are looked for: builtin can't take it.",)
+
+
 def test_damaged_fingerprints_are_no_copies(tmp_path: Path, encoders: None) -> None:
     from small_index import change
 
