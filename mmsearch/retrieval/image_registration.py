@@ -19,7 +19,7 @@ from mmsearch.retrieval.fingerprint_matching import ImageFingerprint, pooled
 Array = npt.NDArray[np.float32]
 
 ZOOMS = (1.0, 0.83, 1.2, 0.91, 1.1)
-TURNS = (0.0, -0.052, 0.052, -0.026, 0.026)  # radians
+ROTATIONS = (0.0, -0.052, 0.052, -0.026, 0.026)  # radians
 COARSE, FINE, FINEST = 32, 64, 128  # cells a side; the last for pictures on paper whose correlation is above
 REFINED = 0.85
 PLAUSIBLE = 0.4, 0.6  # correlations that a picture must have on the grid, and after the steps on COARSE
@@ -125,7 +125,7 @@ def _starts(aspect: float) -> Array:
     """Maps to begin with, float32 (n, 2, 3): zooms and turns of a picture `aspect` times as wide as high."""
     found = []
     for zoom in ZOOMS:
-        for turn in TURNS:
+        for turn in ROTATIONS:
             cosine, sine = zoom * np.cos(turn), zoom * np.sin(turn)
             found.append([[cosine, -sine / aspect, 0], [sine * aspect, cosine, 0]])
     return np.array(found, np.float32)

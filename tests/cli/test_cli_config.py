@@ -36,7 +36,7 @@ TYPED = [
 CHECKED = [
     ("index", "ocr", "maybe"), ("index", "dtype", "int4"), ("index", "device", "gpu"), ("index", "attn", "magic"),
     ("index", "max_size", "big"), ("index", "time_budget", "long"), ("index", "frames", "1"),
-    ("query", "since", "2024-13-01"), ("query", "before", "soon"), ("query", "kind", "film"), ("query", "size", "5..1"),
+    ("query", "since", "2024-13-01"), ("query", "before", "soon"), ("query", "kind", "jar"), ("query", "size", "5..1"),
     ("query", "pages", "some"), ("query", "min_duration", "long"), ("query", "min_score", "nan"),
     ("query", "query_encoder", "jax"), ("query", "rerank_seconds", "x"), ("query", "image", "no.jpg"),
     ("query", "queries_from", "no.txt"), ("query", "index", " "), ("query", "minus", "x@0"), ("query", "k", "0"),
