@@ -1,4 +1,4 @@
-"""Pictures: one segment each, one a page for multi-page TIFFs, in the sizes that encoders and OCR need."""
+"""Pictures: one segment each, one a page of a multi-page TIFF, one a frame that differs of an animation."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, TypeVar
 
 from mmsearch.errors import ExtractionError, FailureCode
 from mmsearch.extraction import pixels
+from mmsearch.extraction.animation import distinct_frames
 from mmsearch.extraction.captions import read_captions
 from mmsearch.extraction.fingerprints import image_fingerprint
 from mmsearch.extraction.source import open_source, ordinal
@@ -32,7 +33,6 @@ PIXELS_SHRUNK = 300_000_000  # JPEG, which is decoded at an eighth of its size a
 PAGES = 10_000
 SPAN_PAGES, LONG_SPAN_PAGES = 4, 16  # the latter with all pictures make some 300 MB
 ANIMATED = frozenset({"GIF", "WEBP", "PNG", "AVIF"})
-FRAMES = 10  # of an animation that are tried for one that shows something
 DECODED_SHARE = 0.5
 ORIENTATION = 0x0112
 
@@ -62,7 +62,7 @@ def extract(source: Source, probe: Probe, number: int, needs: Needs) -> Iterator
         details = {"title": probe.details.get("title"), "note": page.note}
         segment = Segment(
             ordinal(number, place),
-            Locator(page=int(span.start) + place + 1) if several else Locator(),
+            Locator(page=int(span.start) + place + 1) if several else Locator(start_s=page.start_s, end_s=page.end_s),
             page.text,
             details={key: value for key, value in details.items() if value},
         )
@@ -75,13 +75,15 @@ def extract(source: Source, probe: Probe, number: int, needs: Needs) -> Iterator
 
 
 class PicturePage(NamedTuple):
-    """A decoded page as RGB, if it could be read; the captions; a sentence about what is missing; and whether it is a
-    frame of an animation."""
+    """A decoded page as RGB, if it could be read; the captions; a sentence about what is missing; whether it is a frame
+    of an animation, and when that is shown, if several are."""
 
     image: Image.Image | None
     text: str = ""
     note: str = ""
     moves: bool = False
+    start_s: float | None = None
+    end_s: float | None = None
 
 
 def read_pages(source: Source, wanted: range, needs: Needs) -> list[PicturePage]:
@@ -89,8 +91,9 @@ def read_pages(source: Source, wanted: range, needs: Needs) -> list[PicturePage]
 
     def read(picture: Image.Image) -> list[PicturePage]:
         text = read_captions(picture, source).text() if 0 in wanted else ""
-        moves = picture.format in ANIMATED and bool(getattr(picture, "is_animated", False))
-        return [PicturePage(frame(picture, page, needs), "" if page else text, moves=moves) for page in wanted]
+        if picture.format in ANIMATED and getattr(picture, "is_animated", False):
+            return frames_of(picture, text, needs)
+        return [PicturePage(frame(picture, page, needs), "" if page else text) for page in wanted]
 
     with open_source(source) as file:
         try:
@@ -103,7 +106,17 @@ def read_pages(source: Source, wanted: range, needs: Needs) -> list[PicturePage]
         return pages
     if len(wanted) > 1:
         return [page for at in wanted for page in read_single(source, at, needs)]
-    return [checked(pages[0])]
+    return [checked(pages[0]), *pages[1:]]
+
+
+def frames_of(picture: Image.Image, text: str, needs: Needs) -> list[PicturePage]:
+    """The frames of an animation that differ; the captions and the note come with the first one."""
+    found, note = distinct_frames(picture, lambda current: decode_frame(current, needs))
+    if len(found) == 1:
+        return [PicturePage(found[0].image, text, note, moves=True)]
+    times = [(round(one.start_s, 3), round(one.end_s, 3)) for one in found]
+    pages = [PicturePage(one.image, "", "", True, *time) for one, time in zip(found, times, strict=True)]
+    return [pages[0]._replace(text=text, note=note), *pages[1:]]
 
 
 def read_single(source: Source, page: int, needs: Needs) -> list[PicturePage]:
@@ -141,22 +154,10 @@ def facts(picture: Image.Image, source: Source) -> tuple[dict[str, Any], int]:
 
 
 def frame(picture: Image.Image, page: int, needs: Needs) -> Image.Image:
-    """A page, or the first frame that shows something, decoded as small as will do, upright, as RGB."""
-    import numpy as np
-
+    """A page, decoded as small as will do, upright, as RGB."""
     if page:
         picture.seek(page)
-    image = decode_frame(picture, needs)
-    if picture.format in ANIMATED and getattr(picture, "is_animated", False):
-        for number in range(1, FRAMES):
-            if not pixels.blank(np.asarray(image)):
-                break
-            try:
-                picture.seek(number)
-                image = decode_frame(picture, needs)
-            except Exception:  # the end, or damage in a later frame: the first one could be read
-                break
-    return image
+    return decode_frame(picture, needs)
 
 
 def decode_frame(picture: Image.Image, needs: Needs) -> Image.Image:

@@ -82,12 +82,17 @@ def change(a: Sample, b: Sample) -> float:
 def is_same_picture(a: Sample, b: Sample) -> bool:
     """Whether no small part of two pictures differs, so that OCR of the second one would yield the text of the
     first."""
+    return is_same_luma(a.luma, b.luma)
+
+
+def is_same_luma(a: np.ndarray, b: np.ndarray) -> bool:
+    """Whether no small part of two pictures differs by their grey levels, (height, width)."""
     import numpy as np
 
-    if a.luma.shape != b.luma.shape:
+    if a.shape != b.shape:
         return False
-    height, width = (side // 4 * 4 for side in a.luma.shape)
-    differences = (a.luma - b.luma)[:height, :width].reshape(height // 4, 4, width // 4, 4)
+    height, width = (side // 4 * 4 for side in a.shape)
+    differences = (a - b)[:height, :width].reshape(height // 4, 4, width // 4, 4)
     return float(np.abs(differences.mean(axis=(1, 3))).max()) < STILL_BLOCK
 
 

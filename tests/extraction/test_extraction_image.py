@@ -10,7 +10,7 @@ from typing import cast
 
 import numpy as np
 import pytest
-from PIL import Image, PngImagePlugin
+from PIL import Image, ImageDraw, PngImagePlugin
 from PIL.TiffImagePlugin import TiffImageFile
 
 from mmsearch.errors import ExtractionError
@@ -309,3 +309,50 @@ def test_heic_is_decoded() -> None:
         pytest.skip("no HEIC encoder is at hand, and the shared files are not beside the checkout")
     one = read(shared, "heif")[1][0]
     assert one.image is not None and one.image.std() > 30
+
+
+def board(number: int, size: tuple[int, int] = (240, 80)) -> Image.Image:
+    image = Image.new("RGB", size, "white")
+    ImageDraw.Draw(image).text((10, 20), f"Board number {number * 1111}", fill="black", font_size=24)
+    return image
+
+
+@pytest.mark.parametrize("format", ["gif", "webp", "png"])
+def test_frames_of_an_animation_that_differ_are_segments_with_their_times(tmp_path: Path, format: str) -> None:
+    frames = [board(1), board(1), board(2), board(3), board(3), board(3)]
+    frames[0].save(
+        tmp_path / f"a.{format}", save_all=True, append_images=frames[1:], duration=[500, 500, 1500, 400, 400, 400]
+    )
+    extracted = read(tmp_path / f"a.{format}", format)[1]
+    places = [one.segment.locator for one in extracted]
+    assert [(place.page, place.start_s, place.end_s) for place in places] == [
+        (None, 0.0, 1.0),
+        (None, 1.0, 2.5),
+        (None, 2.5, 3.7),
+    ]
+    for number, one in enumerate(extracted, 1):
+        assert one.ocr_image is not None and one.fingerprints == ()
+        assert np.abs(one.ocr_image.astype(int) - np.asarray(board(number)).astype(int)).mean() < 3
+    assert len({one.segment.ordinal for one in extracted}) == 3
+
+
+def test_a_movement_has_few_frames_and_a_long_animation_says_what_is_left_out(tmp_path: Path) -> None:
+    moving = [board(0).rotate(4 * number, fillcolor="white") for number in range(40)]
+    moving[0].save(tmp_path / "a.gif", save_all=True, append_images=moving[1:], duration=50)
+    extracted = read(tmp_path / "a.gif", "gif")[1]
+    assert [one.segment.locator.start_s for one in extracted] == [0.0, 1.0]
+    assert "note" not in extracted[0].segment.details
+    many = [board(number) for number in range(1, 30)]
+    many[0].save(tmp_path / "b.gif", save_all=True, append_images=many[1:], duration=1000)
+    extracted = read(tmp_path / "b.gif", "gif")[1]
+    assert len(extracted) == 12
+    assert extracted[0].segment.details["note"] == "Only the first part of the animation was read."
+
+
+def test_damage_in_a_later_frame_costs_only_what_follows(tmp_path: Path) -> None:
+    frames = [board(number) for number in range(1, 5)]
+    frames[0].save(tmp_path / "a.gif", save_all=True, append_images=frames[1:], duration=1000)
+    data = (tmp_path / "a.gif").read_bytes()
+    (tmp_path / "a.gif").write_bytes(data[: len(data) * 6 // 10])
+    extracted = read(tmp_path / "a.gif", "gif")[1]
+    assert 1 <= len(extracted) < 4 and all(one.image is not None for one in extracted)
