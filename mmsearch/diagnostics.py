@@ -1,11 +1,14 @@
 """The checks of `mmsearch doctor`: what indexing and searching need, each with a remedy.
 
-Each library is imported in a process of its own: a broken one (a missing shared library, a crash on import) becomes a
-finding and does not end the command, and this process imports no heavy library.
+Libraries are imported in other processes: a broken one (a missing shared library, a crash on import) becomes a finding
+and does not end the command, and this process imports no heavy library. Those that import torch share a process, and so
+do all others; what a crash leaves without an answer is tried again alone.
 """
 
 from __future__ import annotations
 
+import contextlib
+import json
 import os
 import platform
 import shlex
@@ -14,13 +17,13 @@ import sqlite3
 import stat
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 from mmsearch.config import torch_cache
-from mmsearch.errors import MmsearchError, NoIndex
+from mmsearch.errors import MmsearchError, NoIndex, UntrustedIndex
 from mmsearch.index_status import FindingState
 from mmsearch.models import e5, image_weights
 
@@ -132,52 +135,98 @@ _LIBRARY_CHECKS = (
 )
 
 
-def run_checks(folder: Path) -> list[Check]:
-    """Every check, for the index in `folder`, in the order in which they are shown."""
-    tries = [_library_check(check) for check in _LIBRARY_CHECKS]
-    parts: list[Callable[[], Check]] = [
-        check_system,
+_WITH_TORCH = ("sound and video", "device")  # checks that import it
+_ANSWER = "\x1e"  # begins a line of a process that tries several
+_SEVERAL = """
+import contextlib, io, json, sys
+for name, code in json.loads(sys.argv[1]):
+    said, status, problem = io.StringIO(), 0, ""
+    with contextlib.redirect_stdout(said):
+        try:
+            exec(code, {})
+        except SystemExit as error:
+            status = error.code
+        except BaseException as error:
+            status, problem = 1, f"{type(error).__name__}: {error}"
+    print(chr(30) + json.dumps([name, status, said.getvalue(), problem]), flush=True)
+"""
+
+
+def run_checks(folder: Path, refused: UntrustedIndex | None = None) -> list[Check]:
+    """Every check, for the index in `folder`, in the order in which they are shown. `refused` is why an index that was
+    found there is not used: what is in it is checked as data."""
+    with ThreadPoolExecutor(max_workers=2) as pool:  # most of the time is imports, in other processes
+        groups = [
+            [check for check in _LIBRARY_CHECKS if (check.name in _WITH_TORCH) is heavy] for heavy in (True, False)
+        ]
+        tried = {check.name: check for found in pool.map(_try_libraries, groups) for check in found}
+    tries = [tried[check.name] for check in _LIBRARY_CHECKS]
+    return [
+        check_system(),
         *tries[:4],
-        lambda: check_program("ffmpeg", "embedded subtitles of videos"),
-        lambda: check_program("ffprobe", "embedded subtitles and chapters of videos"),
+        check_program("ffmpeg", "embedded subtitles of videos"),
+        check_program("ffprobe", "embedded subtitles and chapters of videos"),
         *tries[4:],
-        check_sqlite,
-        check_model_cache,
-        lambda: check_disk(folder),
-        lambda: check_file_system(folder),
-        lambda: check_index(folder),
-        lambda: check_rights(folder),
+        check_sqlite(),
+        check_model_cache(),
+        check_disk(folder),
+        check_file_system(folder),
+        *([Check("trust", "missing", refused.sentence, refused.hint)] if refused is not None else []),
+        check_index(folder),
+        check_rights(folder),
     ]
-    with ThreadPoolExecutor(max_workers=2) as pool:  # most of the time is imports, in processes of their own
-        return list(pool.map(lambda part: part(), parts))
 
 
-def _library_check(check: _LibraryCheck) -> Callable[[], Check]:
-    return lambda: try_library(check.name, check.code, check.severity, check.remedy)
+def _try_libraries(checks: Sequence[_LibraryCheck]) -> list[Check]:
+    """Run several checks in one process; each that has no answer at its end is run again by `try_library`."""
+    codes = json.dumps([(check.name, check.code) for check in checks])
+    lines: list[str] = []
+    with contextlib.suppress(OSError, subprocess.TimeoutExpired):
+        lines = _run(_SEVERAL, codes).stdout.split("\n")
+    answers = {}
+    for line in lines:
+        if line.startswith(_ANSWER):
+            name, status, said, problem = json.loads(line[1:])
+            answers[name] = (status, said, problem)
+    return [
+        _check_of(check, *answers[check.name])
+        if check.name in answers
+        else try_library(check.name, check.code, check.severity, check.remedy)
+        for check in checks
+    ]
+
+
+def _check_of(check: _LibraryCheck, status: int, said: str, stderr: str) -> Check:
+    """The result of a check from the exit code of its code, and what that wrote."""
+    found = said.strip().splitlines()
+    if status in (0, 3) and found:
+        partly = status == 3
+        return Check(check.name, "warn" if partly else "ok", found[-1], check.remedy if partly else "")
+    return Check(check.name, check.severity, _last_words(stderr), check.remedy)
+
+
+def _run(code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", code, *arguments],
+        env={**os.environ, **torch_cache()},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        errors="replace",
+        timeout=_TRY_S,
+        check=False,
+    )
 
 
 def try_library(name: str, code: str, severity: str, remedy: str) -> Check:
     """Run `code` in a process of its own; what it prints is what was found. Exit code 3: usable, in part."""
     try:
-        done = subprocess.run(
-            [sys.executable, "-c", code],
-            env={**os.environ, **torch_cache()},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=_TRY_S,
-            check=False,
-        )
+        done = _run(code)
     except (OSError, subprocess.TimeoutExpired) as error:
         return Check(name, severity, f"could not be tried: {error}", remedy)
-    found = done.stdout.strip().splitlines()
-    if done.returncode in (0, 3) and found:
-        partly = done.returncode == 3
-        return Check(name, "warn" if partly else "ok", found[-1], remedy if partly else "")
     if done.returncode < 0:
         return Check(name, severity, f"crashed with signal {-done.returncode}", remedy)
-    return Check(name, severity, _last_words(done.stderr), remedy)
+    return _check_of(_LibraryCheck(name, code, severity, remedy), done.returncode, done.stdout, done.stderr)
 
 
 def _last_words(stderr: str) -> str:

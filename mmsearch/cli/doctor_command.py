@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import asdict
 
 from mmsearch.cli import exit_codes, locations, options
+from mmsearch.errors import UntrustedIndex
 from mmsearch.output import records, streams, summary
+from mmsearch.output.spinner import spinner
 
 EXAMPLES = exit_codes.epilog("mmsearch doctor", "mmsearch doctor --format json")
 
@@ -20,9 +22,15 @@ def doctor(
 
     Every missing part is shown with its remedy. Exit code 3: something that is needed is missing.
     """
-    from mmsearch import diagnostics
+    from mmsearch import config, diagnostics
 
-    checks = diagnostics.run_checks(locations.index_folder(index))
+    refused = None
+    try:
+        folder = locations.index_folder(index)
+    except UntrustedIndex as error:
+        folder, refused = config.index_folder(index), error
+    with spinner("Trying the libraries and models; the first time takes longest", quiet):
+        checks = diagnostics.run_checks(folder, refused)
     lacking = [check for check in checks if check.state == "missing"]
     if format is options.ReportFormat.JSON:
         records.write_json([{"schema": "mmsearch.check/1", **asdict(check)} for check in checks])

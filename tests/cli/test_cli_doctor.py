@@ -35,6 +35,33 @@ def test_a_library_is_tried_where_it_can_do_no_harm(
     assert check.remedy == ("" if state == "ok" else "pip install thing")
 
 
+def test_a_crash_of_one_library_leaves_the_answers_of_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    codes = {
+        "first": "print('noise'); print('one 1.0')",
+        "lacking": "import no_such_library",
+        "partly": "print('two 2.0 without x'); raise SystemExit(3)",
+        "crash": "import os, signal; os.kill(os.getpid(), signal.SIGSEGV)",
+        "last": "print('three 3.0')",
+    }
+    checks = [diagnostics._LibraryCheck(name, code, "missing", "pip") for name, code in codes.items()]
+    calls: list[str] = []
+    alone = diagnostics.try_library
+
+    def try_alone(name: str, *how: str) -> Check:
+        calls.append(name)
+        return alone(name, *how)
+
+    monkeypatch.setattr(diagnostics, "try_library", try_alone)
+    assert diagnostics._try_libraries(checks) == [
+        Check("first", "ok", "one 1.0"),
+        Check("lacking", "missing", "ModuleNotFoundError: No module named 'no_such_library'", "pip"),
+        Check("partly", "warn", "two 2.0 without x", "pip"),
+        Check("crash", "missing", "crashed with signal 11", "pip"),
+        Check("last", "ok", "three 3.0"),
+    ]
+    assert calls == ["crash", "last"]
+
+
 def test_a_program_that_is_not_there_is_a_warning_with_its_purpose(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -115,7 +142,7 @@ CHECKS = [
 def test_the_exit_code_is_3_only_where_something_needed_is_missing(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], number: int, code: int
 ) -> None:
-    monkeypatch.setattr(diagnostics, "run_checks", lambda folder: CHECKS[:number])
+    monkeypatch.setattr(diagnostics, "run_checks", lambda folder, refused: CHECKS[:number])
     assert run(["doctor", "--format", "json"]) == code
     found = json.loads(capfd.readouterr().out)
     assert [check["state"] for check in found] == ["ok", "warn", "missing"][:number]
@@ -131,7 +158,7 @@ def test_the_exit_code_is_3_only_where_something_needed_is_missing(
 def test_each_check_is_a_line_with_its_remedy_below(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(diagnostics, "run_checks", lambda folder: CHECKS)
+    monkeypatch.setattr(diagnostics, "run_checks", lambda folder, refused: CHECKS)
     assert run(["doctor"]) == 3
     assert capfd.readouterr() == (
         "ok       PDF   pypdfium2 5\n"

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from small_index import WordEncoder, load_word_model, run
 
-from mmsearch import trust
+from mmsearch import diagnostics, trust
 from mmsearch.cli.program import run as command
 from mmsearch.config import Settings, data_home
 from mmsearch.encoding import encoders
@@ -109,7 +109,6 @@ COMMANDS = [
     ["forget", "notes.txt"],
     ["verify"],
     ["verify", "--repair"],
-    ["doctor"],
     ["index"],
     ["index", "."],
     ["index", "--here", "."],
@@ -505,3 +504,18 @@ def test_a_planted_name_is_never_told_as_the_model_that_is_loaded(
     assert command(["status", "--index", "./.mmsearch"]) == 0
     shown = capsys.readouterr().out
     assert "\x1b" not in shown and "x" * 200 not in shown
+
+
+def test_doctor_says_why_an_index_that_it_finds_is_not_used_and_checks_it_as_data(
+    clone: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    evil = evil_model(clone / "model", tmp_path / "canary")
+    plant(clone / ".mmsearch", str(evil))
+    monkeypatch.chdir(clone)
+    monkeypatch.setattr(diagnostics, "_LIBRARY_CHECKS", ())
+    assert command(["doctor", "--format", "json"]) == 3
+    found = {check["name"]: check for check in json.loads(capsys.readouterr().out)}
+    assert found["trust"]["state"] == "missing" and "was not made here by your mmsearch" in found["trust"]["found"]
+    assert f"mmsearch trust {clone}/.mmsearch" in found["trust"]["remedy"]
+    assert found["index"]["state"] in ("ok", "warn") and f"{clone}/.mmsearch" in found["disk"]["found"]
+    assert not (tmp_path / "canary").exists()
