@@ -207,6 +207,33 @@ def test_a_filter_that_nothing_passes_finds_no_hit_and_is_reported(searched: Pat
         assert (answer.hits, answer.notes) == ((), (f"No file of the index passes the filters{fact}.",))
 
 
+def test_a_query_in_several_scripts_finds_what_holds_a_word_of_one(searched: Path) -> None:
+    for typed in ("apple 苹果 яблоко تفاح pie", "яблоко گربه 苹果"):
+        wanted = "persian.txt" if "گ" in typed else "apple_pie.txt"
+        assert names(searched, search(searched, typed))[0] == wanted
+
+
+def test_one_letter_is_a_word_like_any_other(searched: Path) -> None:
+    assert "apple_pie.txt" in names(searched, search(searched, "a"))
+    assert not [signal for hit in search(searched, "q").hits for signal in hit.signals if signal.name == "words"]
+
+
+@pytest.mark.parametrize(
+    ("typed", "sentence"),
+    [
+        ("kind:text !!!", "There are no words in the query, only signs."),
+        ("?! … ।", "There are no words in the query, only signs."),
+        ("-apple -pie", "The query has no words to search for."),
+        ("kind:text after:2024-13", "after:2024-13: that is no date."),
+        ("after:2030 before:2020 apple", "No file can match"),
+    ],
+)
+def test_what_asks_for_nothing_is_a_sentence_with_a_way_out(searched: Path, typed: str, sentence: str) -> None:
+    with pytest.raises(UsageError) as raised:
+        search(searched, typed)
+    assert raised.value.sentence.startswith(sentence) and raised.value.hint
+
+
 def test_a_query_that_is_cut_says_so(searched: Path) -> None:
     answer = search(searched, "apple pie " + "x" * 100_000)
     assert names(searched, answer)[0] == "apple_pie.txt"
