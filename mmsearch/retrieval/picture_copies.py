@@ -29,7 +29,7 @@ SEEN = 0.35  # of the query's picture that must be compared
 PHOTO_MEAN, PAPER_MOST, PAPER_PEAK = 0.3, 0.78, 2.0
 COLOUR_AGREEMENT = 0.5  # cosine of the colours of copies at least, where both have any
 FRAMED = 0.02  # of half a side, by which pictures of the same frame lie apart
-LEGIBLE = 200  # pixels of a picture on paper whose smallest signs are compared
+LEGIBLE = 60  # pixels of a picture on paper from which `same_image` knows each of 273 altered ones
 WORSE, APART = 1.5, 0.05  # how much worse a copy on paper fits than the best one before it is doubted
 
 
@@ -110,15 +110,15 @@ def agreement_of(query: ImageFingerprint, other: ImageFingerprint, registration:
     if registration.correlation < CORRELATION or not _same_colours(query, other, registration):
         return None
     paper = query.paper or other.paper
-    if paper and _one_frame(query, other, registration) and not same_image(query, other, any_light=True):
-        return None
     differences = local_differences(query, other, registration, _cells(query, other, paper))
     if differences is None:
         return None
     value, most = (np.quantile(differences, 0.99), PAPER_MOST) if paper else (differences.mean(), PHOTO_MEAN)
-    if value > most or (paper and differences.max() > PAPER_PEAK):
-        return None
-    return Agreement(1.0 - float(value) / most, float(value), paper)
+    if paper and _one_frame(query, other, registration):
+        same = same_image(query, other, any_light=True)
+    else:
+        same = value <= most and not (paper and differences.max() > PAPER_PEAK)
+    return Agreement(max(1.0 - float(value) / most, 0.0), float(value), paper) if same else None
 
 
 def _cells(one: ImageFingerprint, other: ImageFingerprint, paper: bool) -> int:
