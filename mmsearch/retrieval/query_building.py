@@ -28,6 +28,7 @@ from mmsearch.retrieval.query_parsing import MAX_CHARACTERS, Parsed, parse
 from mmsearch.retrieval.signals import LEAST_COVERAGE, EncodedQuery, Vector, Wording
 from mmsearch.store.snapshot import Snapshot
 from mmsearch.store.spaces import SpaceRow
+from mmsearch.store.tokenization import tokens
 from mmsearch.types import Kind, View, chosen
 
 if TYPE_CHECKING:
@@ -113,7 +114,7 @@ def _add_words(parts: _Parts, parsed: Parsed, weight: float) -> None:
         if not parts.snapshot.holds(space.id):  # no model is loaded to compare with nothing
             continue
         encoded = parts.encoders.encode_text(space, parsed.text, parts.options)
-        if not parsed.words and all(is_unknown(token) for token in encoded.tokens):
+        if not tokens(parsed.text) and all(is_unknown(token) for token in encoded.tokens):
             parts.notes.append(f"The model {space.name} can't read the signs of this query.")
             continue
         parts.notes += encoded.notes

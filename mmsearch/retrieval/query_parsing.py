@@ -7,7 +7,7 @@ import re
 import unicodedata
 from dataclasses import dataclass
 
-from mmsearch.store.tokenization import tokens
+from mmsearch.store.tokenization import query_words, signed_words, tokens
 from mmsearch.store.vocabulary import quoted
 
 MAX_CHARACTERS = 20_000  # longer queries are cut
@@ -43,21 +43,21 @@ def parse(typed: str, literal: bool = False) -> Parsed:
     typed = typed.replace("\u201c", '"').replace("\u201d", '"').replace("\x00", " ")
     if literal:
         typed = typed.replace('"', " ")
-        return Parsed(typed.strip(), tuple(dict.fromkeys(tokens(typed))), (), ())
+        return Parsed(typed.strip(), tuple(dict.fromkeys(query_words(typed))), (), ())
     text: list[str] = []
     phrases: list[str] = []
     excluded: list[str] = []
     for match in _TYPED.finditer(typed):
         content = match["phrase"] if match["phrase"] is not None else match["word"]
-        words = " ".join(tokens(content))
-        if match["minus"] and words:
-            excluded.append(words)
+        words, signed = " ".join(tokens(content)), signed_words(content)
+        if match["minus"] and (words or signed):
+            excluded += signed or [words]
             continue
         text.append(content)
-        if match["phrase"] is not None and words:
-            phrases.append(words)
+        if match["phrase"] is not None:
+            phrases += [run for run in (words, *signed) if run]
     shown = " ".join(text)
-    return Parsed(shown, tuple(dict.fromkeys(tokens(shown))), tuple(phrases), tuple(excluded))
+    return Parsed(shown, tuple(dict.fromkeys(query_words(shown))), tuple(phrases), tuple(excluded))
 
 
 def names_meant(parsed: Parsed) -> tuple[str, ...]:

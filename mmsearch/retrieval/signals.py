@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from mmsearch.query import Match
 from mmsearch.retrieval.cross_language import SCALES, background_languages, foreign, standardise_by_language
 from mmsearch.retrieval.languages import language_of
-from mmsearch.retrieval.literals import exact_share, identifiers
+from mmsearch.retrieval.literals import Literal, exact_share, literals, phrase_rows
 from mmsearch.retrieval.query_files import QueryFile
 from mmsearch.retrieval.query_parsing import Parsed
 from mmsearch.retrieval.ranking import (
@@ -29,7 +29,7 @@ from mmsearch.retrieval.word_scoring import Words, find_words, mean_found
 from mmsearch.store.snapshot import Snapshot
 from mmsearch.store.spaces import SpaceRow
 from mmsearch.store.tokenization import shown
-from mmsearch.store.vocabulary import Vocabulary, quoted
+from mmsearch.store.vocabulary import Vocabulary
 from mmsearch.types import View
 
 if TYPE_CHECKING:
@@ -107,9 +107,9 @@ def score(snapshot: Snapshot, encoded: EncodedQuery, words: Words, extra: Sequen
     parts = [(1.0, words), *((one.weight, Words(snapshot, one.words)) for one in encoded.wordings)]
     parts = [(weight, part) for weight, part in parts if part.terms]
     wanted = [(weight, part) for weight, part in parts if weight > 0]
-    runs = identifiers(encoded.parsed)
+    runs = literals(encoded.parsed)
     ids = _candidates(snapshot, encoded, [part for _, part in wanted], runs)
-    ids = _admitted(words.table, encoded, list(dict.fromkeys([*ids, *extra])))
+    ids = _admitted(snapshot, words.table, encoded, list(dict.fromkeys([*ids, *extra])))
     held = words.table.words(ids)
     texts = [held.get(i, []) for i in ids]
     has_words = np.array([i in held for i in ids], bool)
@@ -154,24 +154,26 @@ def score(snapshot: Snapshot, encoded: EncodedQuery, words: Words, extra: Sequen
     )
 
 
-def _candidates(snapshot: Snapshot, encoded: EncodedQuery, wanted: Sequence[Words], runs: Iterable[str]) -> list[int]:
+def _candidates(
+    snapshot: Snapshot, encoded: EncodedQuery, wanted: Sequence[Words], runs: Sequence[Literal]
+) -> list[int]:
     """The segments that any signal finds."""
     pool = POOL + min(len(encoded.without), MOST_HIDDEN)
     ids: list[int] = []
     for words in wanted:
         ids += words.table.best(words.expression(), pool)
     for run in runs:
-        ids += wanted[0].table.best(quoted(run), pool)
+        ids += wanted[0].table.best(run.expression, pool)
     for vector in (vector for vector in encoded.vectors if vector.weight > 0):
         ids += [i for i, _ in snapshot.nearest(vector.space.id, vector.view, vector.vector, pool)]
     return ids
 
 
-def _admitted(table: Vocabulary, encoded: EncodedQuery, ids: list[int]) -> list[int]:
+def _admitted(snapshot: Snapshot, table: Vocabulary, encoded: EncodedQuery, ids: list[int]) -> list[int]:
     """The candidates that hold every quoted phrase and no excluded word."""
     parsed = encoded.parsed
-    if parsed.required:
-        phrase = table.matching(parsed.required)
+    if parsed.phrases:
+        phrase = phrase_rows(snapshot, table, parsed.phrases)
         ids = [i for i in dict.fromkeys([*ids, *sorted(phrase)[:POOL]]) if i in phrase]
     if parsed.refused:
         refused = table.matching(parsed.refused)

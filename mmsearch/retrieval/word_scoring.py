@@ -13,6 +13,7 @@ from itertools import combinations
 import numpy as np
 import numpy.typing as npt
 
+from mmsearch.retrieval.stop_words import content_words
 from mmsearch.retrieval.word_forms import WordForms
 from mmsearch.store.snapshot import Snapshot
 from mmsearch.store.tokenization import shown
@@ -56,7 +57,7 @@ class Words:
         self.frequency: Callable[[str], int] = cache(self.table.frequency)
         self.forms = WordForms(snapshot, words)
         self.terms: list[Term] = query_terms(
-            words, self.table.rows, self.frequency, self.forms.of, self.table.frequency_of_any
+            content_words(words), self.table.rows, self.frequency, self.forms.of, self.table.frequency_of_any
         )
 
     def expression(self) -> str:

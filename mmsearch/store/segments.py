@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from mmsearch.errors import FailureCode
 from mmsearch.store.files import link
-from mmsearch.store.words import write_words
+from mmsearch.store.words import chunks, write_words
 from mmsearch.types import AssetState, Cue, Failure, Fingerprint, Probe, Segment
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ PASSING = (
     FailureCode.VANISHED,
     FailureCode.PERMISSION,
 )  # failures that do not depend on the bytes: the next run tries again
+MOST_NEIGHBOURS = 20_000  # segments that a phrase over their end is looked for in
 BACKGROUND_SIZE = 1000  # a mean and a spread need no more; 1,000 x 384 in float16 are read in a millisecond
 
 
@@ -231,3 +232,21 @@ def cues_of(details: dict[str, object]) -> tuple[Cue, ...]:
     """The timed words that `_write` put into a segment's details."""
     raw = details.get("cues")
     return tuple(Cue(*row) for row in raw) if isinstance(raw, list) else ()
+
+
+def neighbours(
+    connection: sqlite3.Connection, firsts: set[int], seconds: set[int]
+) -> list[tuple[tuple[int, str], tuple[int, str]]]:
+    """The pairs of segments of a file that follow each other, one of `firsts` and one of `seconds`: id and text of
+    each. Of many only MOST_NEIGHBOURS are looked at."""
+    by_first = len(firsts) <= len(seconds)
+    found = []
+    for some in chunks(sorted(firsts if by_first else seconds)[:MOST_NEIGHBOURS]):
+        rows = connection.execute(
+            "SELECT a.id, a.text, b.id, b.text FROM segments a JOIN segments b"
+            " ON b.asset_id = a.asset_id AND b.ordinal = a.ordinal + 1"
+            f" WHERE {'a' if by_first else 'b'}.id IN ({','.join('?' * len(some))})",
+            some,
+        )
+        found += [((row[0], row[1]), (row[2], row[3])) for row in rows if row[0] in firsts and row[2] in seconds]
+    return found

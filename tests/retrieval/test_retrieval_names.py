@@ -10,7 +10,7 @@ import pytest
 
 from mmsearch.index import Index
 from mmsearch.query import Query
-from mmsearch.retrieval.literals import identifiers
+from mmsearch.retrieval.literals import literals
 from mmsearch.retrieval.names import close_words
 from mmsearch.retrieval.query_parsing import is_name, names_meant, parse
 
@@ -152,7 +152,7 @@ def test_short_words_and_words_with_digits_have_no_slips() -> None:
 
 def test_what_counts_as_an_identifier() -> None:
     typed = "Invoice RB-2024/117, of 2024 (no. 4711), 3 rolls, ISO9001: 19th"
-    assert identifiers(parse(typed)) == {
+    assert {one.run: one.typed for one in literals(parse(typed))} == {
         "rb 2024 117": "rb-2024/117",
         "4711": "4711",
         "iso9001": "iso9001",
