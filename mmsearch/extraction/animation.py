@@ -31,16 +31,26 @@ class AnimationFrame(NamedTuple):
     end_s: float
 
 
+class _Candidate(NamedTuple):
+    image: Image.Image
+    start_s: float
+    legible: bool  # it stands long enough to be read, or apart from others of a movement
+
+
 def distinct_frames(
     picture: Image.Image, decode: Callable[[Image.Image], Image.Image]
 ) -> tuple[list[AnimationFrame], str]:
     """The frames of an opened animation that differ, as `decode` returns them, and a note about those that were not
-    read. The first one is the first that shows something. Raises what `decode` raises for the first frame."""
-    kept: list[AnimationFrame] = [AnimationFrame(decode(picture), 0.0, 0.0)]
-    last, is_blank = _luma(picture), pixels.blank(_array(kept[0].image))
+    read. Of a movement, only those that can be read. The first one is the first that shows something. Raises what
+    `decode` raises for the first frame."""
+    kept = [_Candidate(decode(picture), 0.0, True)]
+    last, is_blank, moving = _luma(picture), pixels.blank(_array(kept[0].image)), False
     clock = _duration_s(picture)
     number, note = 1, ""
-    while not note:
+    while True:
+        if number == MOST_WALKED or number * picture.width * picture.height > MOST_PIXELS:
+            note = LEFT_OUT if _goes_on(picture, number) else ""
+            break
         try:
             picture.seek(number)
             picture.load()
@@ -49,23 +59,25 @@ def distinct_frames(
         except Exception:  # damage in a later frame: those before it could be read
             note = DAMAGED
             break
+        number += 1
         start, clock = clock, clock + _duration_s(picture)
         luma = _luma(picture)
-        held = clock - start >= HELD_S or start - kept[-1].start_s >= APART_S
-        if not is_same_luma(last, luma) and (held or is_blank):
-            image = decode(picture)
-            if not pixels.blank(_array(image)):
-                if is_blank:
-                    kept = [AnimationFrame(image, 0.0, clock)]
-                else:
-                    kept[-1] = kept[-1]._replace(end_s=start)
-                    kept.append(AnimationFrame(image, start, clock))
-                last, is_blank = luma, False
-        number += 1
-        if len(kept) == MOST_KEPT or number == MOST_WALKED or number * picture.width * picture.height > MOST_PIXELS:
-            note = LEFT_OUT if _goes_on(picture, number) else ""
+        readable = max(one.start_s for one in kept if one.legible)
+        legible = clock - start >= HELD_S or start - readable >= APART_S
+        if is_same_luma(last, luma) or (moving and not legible and not is_blank):
+            continue
+        image = decode(picture)
+        if pixels.blank(_array(image)):
+            continue
+        kept = [_Candidate(image, 0.0, True)] if is_blank else [*kept, _Candidate(image, start, legible)]
+        last, is_blank = luma, False
+        if len(kept) > MOST_KEPT and not moving:
+            moving, kept = True, [one for one in kept if one.legible]
+        if len(kept) > MOST_KEPT:
+            kept, clock, note = kept[:MOST_KEPT], start, LEFT_OUT
             break
-    return [*kept[:-1], kept[-1]._replace(end_s=clock)], note
+    ends = [*(one.start_s for one in kept[1:]), clock]
+    return [AnimationFrame(one.image, one.start_s, end) for one, end in zip(kept, ends, strict=True)], note
 
 
 def _goes_on(picture: Image.Image, number: int) -> bool:

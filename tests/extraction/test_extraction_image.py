@@ -342,6 +342,10 @@ def test_a_movement_has_few_frames_and_a_long_animation_says_what_is_left_out(tm
     extracted = read(tmp_path / "a.gif", "gif")[1]
     assert [one.segment.locator.start_s for one in extracted] == [0.0, 1.0]
     assert "note" not in extracted[0].segment.details
+    quick = [board(number) for number in range(1, 5)]
+    quick[0].save(tmp_path / "c.gif", save_all=True, append_images=quick[1:])
+    starts = [one.segment.locator.start_s for one in read(tmp_path / "c.gif", "gif")[1]]
+    assert starts == pytest.approx([0.0, 0.1, 0.2, 0.3])
     many = [board(number) for number in range(1, 30)]
     many[0].save(tmp_path / "b.gif", save_all=True, append_images=many[1:], duration=1000)
     extracted = read(tmp_path / "b.gif", "gif")[1]
