@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, BinaryIO
 
 from mmsearch.errors import ExtractionError, FailureCode
 from mmsearch.extraction import audio_decoder
+from mmsearch.extraction.chapters import chapters_of, may_have_chapters, names_within, starts_within
 from mmsearch.extraction.containers import (
     DECODER_ERRORS,
     check_container,
@@ -52,16 +53,22 @@ def probe(source: Source, needs: Needs) -> Probe:
                 raise ExtractionError(FailureCode.DECODE_ERROR, "There is no sound in this file that can be decoded.")
             duration = _duration(handle, source, origin, metadata.duration_seconds, notes)
         tags = read_tags(handle)
+        chaptered = may_have_chapters(handle)
     cues, unread = sidecar_cues(source)
     sung = parse_lrc(tags.get("lyrics", ""))
     if sung:
         del tags["lyrics"]
     packed, too_many = pack([*sung, *cues])
     notes += [*unread, *filter(None, [too_many])]
-    if source.format in CONTAINERS:
-        notes += left_out(container_facts(source))
+    chapters: list[list[Any]] = []
+    if source.format in CONTAINERS or chaptered:
+        container = container_facts(source)
+        notes += left_out(container)
+        chapters = chapters_of(container, origin)
     facts = {"codec": metadata.codec, "channels": metadata.num_channels, "sample_rate": metadata.sample_rate}
     details: dict[str, Any] = {**tags, "duration_s": round(duration, 3), "origin_s": origin, **facts, "cues": packed}
+    if chapters:
+        details["chapters"] = chapters
     return Probe(_spans(duration), details, tuple(notes))
 
 
@@ -91,10 +98,14 @@ def _spans(duration: float) -> tuple[Span, ...]:
     return tuple(Span(i * length, duration if i == count - 1 else (i + 1) * length) for i in range(count))
 
 
-def windows(span: Span) -> list[tuple[float, float]]:
-    """`[start, end)` of the windows of a span: ten seconds each, the last one 1 to 11 unless the span is shorter."""
+def windows(span: Span, chapters: Iterable[Iterable[Any]] = ()) -> list[tuple[float, float]]:
+    """`[start, end)` of the windows of a span: ten seconds each, the last one 1 to 11 unless the span is shorter, cut
+    where a chapter begins."""
     count = max(1, math.ceil((span.stop - span.start - SHORTEST_S) / WINDOW_S))
     starts = [span.start + i * WINDOW_S for i in range(count)]
+    cuts = starts_within(chapters, span.start, span.stop, SHORTEST_S)
+    kept = [start for start in starts if all(start == span.start or abs(start - cut) >= SHORTEST_S for cut in cuts)]
+    starts = sorted({*kept, *cuts})
     return list(zip(starts, [*starts[1:], span.stop], strict=True))
 
 
@@ -109,9 +120,10 @@ def extract(source: Source, probe: Probe, number: int, needs: Needs) -> Iterator
             origin = float(probe.details.get("origin_s", 0.0))
             samples = audio_decoder.sound_between(handle, needs.sound_rate, origin + span.start, origin + span.stop)
     fingerprints = fingerprint_of(source, probe, number)
-    for place, (start, end) in enumerate(windows(span)):
+    for place, (start, end) in enumerate(windows(span, probe.details.get("chapters", ()))):
         cues = cues_within(probe.details.get("cues", ()), start, end)
         words = [tag_text(probe.details)] if number == 0 and place == 0 else []
+        words += names_within(probe.details.get("chapters", ()), start, end)
         text = "\n".join(filter(None, [*words, *(cue.text for cue in cues)]))
         locator = Locator(start_s=round(start, 3), end_s=round(end, 3))
         segment = Segment(ordinal(number, place), locator, text, cues)

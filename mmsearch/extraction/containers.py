@@ -125,7 +125,7 @@ def container_facts(source: Source) -> dict[str, Any] | None:
 
     Raises `ExtractionError` as `open_source` does."""
     entries = "format=start_time,duration:format_tags:stream=index,codec_type,codec_name"
-    entries += ":stream_disposition=attached_pic,forced,default:chapter=id"
+    entries += ":stream_disposition=attached_pic,forced,default:chapter=id,start_time:chapter_tags=title"
     answer, _ = run_program("ffprobe", source, ["-show_entries", entries, "-of", "json"], [], PROBE_S)
     try:
         facts = json.loads(answer)
@@ -135,7 +135,7 @@ def container_facts(source: Source) -> dict[str, Any] | None:
 
 
 def left_out(facts: Mapping[str, Any] | None) -> list[str]:
-    """Sentences about the parts of a container that are not indexed: further tracks, chapters."""
+    """Sentences about the parts of a container that are not indexed: further tracks."""
     if facts is None:
         return []
     streams = [one for one in facts["streams"] if isinstance(one, dict)]
@@ -149,9 +149,6 @@ def left_out(facts: Mapping[str, Any] | None) -> list[str]:
         more = sum(stream.get("codec_type") == kind for stream in pictures) - 1
         if more > 0:
             notes.append(f"Left out: {more} {one if more == 1 else several}.")
-    chapters = len(facts.get("chapters") or ())
-    if chapters:
-        notes.append(f"Left out: the names of {chapters} chapter{'' if chapters == 1 else 's'}.")
     return notes
 
 

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from mmsearch.errors import ExtractionError, FailureCode
 from mmsearch.extraction import audio, audio_decoder
+from mmsearch.extraction.chapters import chapters_of, names_within, starts_within
 from mmsearch.extraction.containers import check_container, container_facts, left_out, translate_decoder_errors
 from mmsearch.extraction.cues import cues_within, embedded_cues, pack, sidecar_cues
 from mmsearch.extraction.fingerprints import image_fingerprint
 from mmsearch.extraction.keyframes import key_times
-from mmsearch.extraction.scenes import FLAT_LEVEL, Sample, cuts, is_same_picture, key_sample, split
+from mmsearch.extraction.scenes import FLAT_LEVEL, SHORTEST_S, Sample, cuts, is_same_picture, key_sample, split
 from mmsearch.extraction.source import open_source, ordinal
 from mmsearch.extraction.tags import container_tags, read_tags, tag_text
 from mmsearch.extraction.video_decoder import SAMPLE_S, Clock, Film, fitted, inspect, samples_of, seeker_of
@@ -52,6 +53,8 @@ def probe(source: Source, needs: Needs) -> Probe:
     notes += [note for note in (unread, too_many, _length_note(film), *left_out(facts)) if note]
     film = replace(film, duration_s=min(film.duration_s, LONGEST_S))
     details = {**tags, **container_tags(facts), **_details(film), "cues": packed}
+    if chapters := chapters_of(facts, film.origin_s):
+        details["chapters"] = chapters
     return Probe(_spans(film), details, tuple(notes))
 
 
@@ -140,7 +143,7 @@ def extract(source: Source, probe: Probe, number: int, needs: Needs) -> Iterator
     fingerprints = (*frame_fingerprints(film, samples), *audio.fingerprint_of(source, probe, number))
     before: Sample | None = None
     with _FrameReader(source, film, needs) as frames:
-        for place, (start, end) in enumerate(split(span.start, span.stop, cuts(samples))):
+        for place, (start, end) in enumerate(split(span.start, span.stop, _edges(probe, span, cuts(samples)))):
             key = key_sample(samples, start, end)
             segment = _segment(probe, number, place, start, end, key)
             media: dict[str, Any] = {} if key is None else frames.media(key, before, start, end)
@@ -187,9 +190,16 @@ def frame_fingerprints(film: Film, samples: Sequence[Sample]) -> Iterator[Finger
 def _segment(probe: Probe, number: int, place: int, start: float, end: float, key: Sample | None) -> Segment:
     cues: tuple[Cue, ...] = cues_within(probe.details.get("cues", ()), start, end)
     words = [tag_text(probe.details)] if number == 0 and place == 0 else []
+    words += names_within(probe.details.get("chapters", ()), start, end)
     text = "\n".join(filter(None, [*words, *(cue.text for cue in cues)]))
     details = {} if key is None else {"key_s": round(key.time_s, 3)}
     return Segment(ordinal(number, place), Locator(start_s=round(start, 3), end_s=round(end, 3)), text, cues, details)
+
+
+def _edges(probe: Probe, span: Span, found: Sequence[float]) -> list[float]:
+    """The cuts of a span, with the beginnings of chapters in place of those that are near to one."""
+    chapters = starts_within(probe.details.get("chapters", ()), span.start, span.stop, SHORTEST_S)
+    return sorted([*chapters, *(cut for cut in found if all(abs(cut - one) >= SHORTEST_S for one in chapters))])
 
 
 def _sound(source: Source, film: Film, span: Span, needs: Needs) -> np.ndarray | None:

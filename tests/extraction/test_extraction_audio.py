@@ -107,10 +107,15 @@ def test_late_windows_of_every_codec_hold_their_own_sound(tmp_path: Path, ending
 
 def test_tags_are_the_words_of_the_first_window(tmp_path: Path) -> None:
     tags = {"title": "Träume", "artist": "A. Singer", "album": "Songs", "comment": "recorded at night", "genre": "Folk"}
-    metadata = [part for name, value in tags.items() for part in ("-metadata", f"{name}={value}")]
+    tags |= {"composer": "B. Writer", "album_artist": "A. Singer"}
+    written = {**tags, "track": "7/12"}
+    metadata = [part for name, value in written.items() for part in ("-metadata", f"{name}={value}")]
     ffmpeg("-i", write_wav(tmp_path / "a.wav", steps(12)), *metadata, "-metadata", "date=1999", tmp_path / "b.mp3")
     found, segments = everything(source(tmp_path / "b.mp3"), Needs())
-    assert [one.segment.text for one in segments] == ["Träume\nA. Singer\nSongs\nrecorded at night", ""]
+    assert [one.segment.text for one in segments] == [
+        "Träume\nA. Singer\nB. Writer\nSongs\nTrack 7\nFolk\n1999\nrecorded at night",
+        "",
+    ]
     assert {name: found.details[name] for name in tags} == tags
     assert found.details["year"] == "1999"
 

@@ -414,8 +414,42 @@ def test_what_is_left_out_of_a_container_is_reported(tmp_path: Path) -> None:
     assert video.probe(source(tmp_path / "film.mkv"), NOTHING).notes == (
         "Left out: 1 further sound track.",
         "Left out: 1 further subtitle track.",
-        "Left out: the names of 2 chapters.",
     )
-    ffmpeg("-f", "lavfi", "-i", "sine=d=2", "-i", tmp_path / "chapters.txt", "-map_metadata", 1, tmp_path / "book.m4a")
-    book = replace(source(tmp_path / "book.m4a"), kind=Kind.AUDIO, format="m4a")
-    assert audio.probe(book, Needs()).notes == ("Left out: the names of 2 chapters.",)
+
+
+def write_chapters(path: Path, names: dict[float, str], end_s: float) -> Path:
+    ends = [*list(names)[1:], end_s]
+    parts = [
+        f"[CHAPTER]\nTIMEBASE=1/1000\nSTART={round(start * 1000)}\nEND={round(end * 1000)}\ntitle={name}\n"
+        for (start, name), end in zip(names.items(), ends, strict=True)
+    ]
+    path.write_text(";FFMETADATA1\n" + "".join(parts))
+    return path
+
+
+NAMES = {0.0: "The Salt Road", 4.3: "Winter Quarters", 11.5: "Return of the Icebreaker"}
+
+
+@pytest.mark.parametrize("ending", ["mkv", "mp4"])
+def test_a_scene_begins_where_a_chapter_does(tmp_path: Path, ending: str) -> None:
+    chapters = write_chapters(tmp_path / "chapters.txt", NAMES, 15.0)
+    film = ["-f", "lavfi", "-i", "testsrc2=s=64x48:r=10:d=15", "-i", chapters, "-map_metadata", 1]
+    ffmpeg(*film, tmp_path / f"film.{ending}")
+    found, segments = everything(source(tmp_path / f"film.{ending}"))
+    named = {one.segment.text: one.segment.locator.start_s for one in segments if one.segment.text}
+    assert named == {name: pytest.approx(start, abs=0.01) for start, name in NAMES.items()}
+    assert not any("chapter" in note for note in found.notes)
+
+
+@pytest.mark.parametrize(("ending", "format"), [("m4b", "m4a"), ("mp3", "mp3"), ("mka", "matroska")])
+def test_a_window_begins_where_a_chapter_does(tmp_path: Path, ending: str, format: str) -> None:
+    chapters = write_chapters(tmp_path / "chapters.txt", NAMES, 15.0)
+    path = tmp_path / f"book.{ending}"
+    ffmpeg("-f", "lavfi", "-i", "sine=d=15", "-i", chapters, "-map_metadata", 1, path)
+    book = replace(source(path), kind=Kind.AUDIO, format=format)
+    probe = audio.probe(book, Needs())
+    segments = [one.segment for one in audio.extract(book, probe, 0, Needs())]
+    named = {one.text: one.locator.start_s for one in segments if one.text}
+    assert named == {name: pytest.approx(start, abs=0.06) for start, name in NAMES.items()}
+    places = [one.locator for one in segments]
+    assert [place.end_s for place in places[:-1]] == [place.start_s for place in places[1:]]
