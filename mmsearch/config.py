@@ -108,9 +108,17 @@ def cache_home() -> Path:
 def torch_cache() -> dict[str, str]:
     """The environment variable that keeps torch's folder for compiled code out of TMPDIR.
 
-    Importing torch's compiler, which torchcodec and transformers do, makes that folder. A value that is set stays."""
+    Importing torch's compiler, which torchcodec and transformers do, makes that folder, and fails where it can't. A
+    value that is set stays; without a cache folder that can be written it is left to torch."""
     name = "TORCHINDUCTOR_CACHE_DIR"
-    return {name: os.environ.get(name) or str(cache_home() / "torchinductor")}
+    if os.environ.get(name):
+        return {}
+    folder = cache_home() / "torchinductor"
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError:
+        return {}
+    return {name: str(folder)} if os.access(folder, os.W_OK | os.X_OK) else {}
 
 
 def config_home() -> Path:

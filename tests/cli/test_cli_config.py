@@ -14,6 +14,7 @@ from test_cli_errors import index  # noqa: F401 (a fixture)
 from mmsearch.cli import program, run_update
 from mmsearch.cli.config_file import line_of
 from mmsearch.cli.program import run
+from mmsearch.config import torch_cache
 
 COMMANDS = {name: program._options(command) for name, command in program._program(program._COMMANDS).commands.items()}
 CALLS = {
@@ -329,3 +330,18 @@ def test_a_named_pipe_is_no_config_file(config: Path, capfd: pytest.CaptureFixtu
     os.mkfifo(config)
     assert run(["status"]) == 2
     assert told(capfd) == f"MMSEARCH_CONFIG names {config}, which can't be read: it is no file."
+
+
+@pytest.mark.parametrize("how", ["folder", "file", "below a file", "set"])
+def test_torch_is_given_a_cache_folder_only_where_there_can_be_one(
+    how: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    places = {"file": tmp_path / "file", "below a file": tmp_path / "file" / "cache"}
+    monkeypatch.setenv("XDG_CACHE_HOME", str(places.get(how, tmp_path / "cache")))
+    monkeypatch.delenv("TORCHINDUCTOR_CACHE_DIR", raising=False)
+    if how == "set":
+        monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", "/elsewhere")
+    folder = tmp_path / "cache" / "mmsearch" / "torchinductor"
+    assert torch_cache() == ({"TORCHINDUCTOR_CACHE_DIR": str(folder)} if how == "folder" else {})
+    assert folder.is_dir() == (how == "folder")
