@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     import numpy as np
 
 MOST_SEGMENTS = 2_000  # of a file whose words are compared
-MOST_HASHED = 4 << 30  # bytes of a file outside the index that is hashed
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -107,8 +106,9 @@ def _same_bytes(snapshot: Snapshot, source: Source) -> int | None:
     """The asset of the index that has the bytes of a file, none that has sidecars."""
     try:
         with os.fdopen(open_regular(source.path), "rb") as file:
-            if os.fstat(file.fileno()).st_size > MOST_HASHED:
-                return None
+            size = os.fstat(file.fileno()).st_size
+            if snapshot.connection.execute("SELECT 1 FROM files WHERE size = ? LIMIT 1", (size,)).fetchone() is None:
+                return None  # a film is not read for nothing
             digest = hashlib.file_digest(file, "sha256").hexdigest()
     except OSError:
         return None
