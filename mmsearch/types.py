@@ -182,7 +182,7 @@ class Source:
     kind: Kind
     format: str  # png, jpeg, pdf, mp4, html, text, ...
     stat: tuple[int, int, int]
-    sidecars: tuple[bytes, ...] = ()  # absolute paths of .srt, .vtt, .xmp files that belong to it
+    sidecars: tuple[bytes, ...] = ()  # absolute paths of subtitles, lyrics and .xmp files that belong to it
 
 
 @dataclass(frozen=True, slots=True)

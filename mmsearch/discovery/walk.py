@@ -17,14 +17,15 @@ _TIMED = frozenset(
     ".mp4 .m4v .mov .mkv .webm .avi .mpg .mpeg .wmv .flv .ogv .3gp .mp3 .m4a .m4b .wav .flac .ogg .opus .aac .wma "
     ".aiff".split()
 )
-_SIDECARS = (b".srt", b".vtt", b".xmp")
+_SIDECARS = (b".srt", b".vtt", b".ass", b".ssa", b".lrc", b".xmp")
+_LONG_SIDECAR = b".ttml"
 _PICTURES = frozenset(".jpg .jpeg .png .tif .tiff .webp .heic .heif .avif .gif .bmp .jp2 .dng .psd".split())
 
 
 class Entry(NamedTuple):
     """A regular file. `path` is relative to the root, numbers are those of `stat_values`. `sidecars` are (name, size,
-    mtime_ns) of the .srt, .vtt or .xmp files that belong to it, and `ctime_ns` is the newest change time of all of
-    them; `owner` is the name of the file that this one is a sidecar of, or empty."""
+    mtime_ns) of the subtitles, lyrics and .xmp files that belong to it, and `ctime_ns` is the newest change time of all
+    of them; `owner` is the name of the file that this one is a sidecar of, or empty."""
 
     path: bytes
     size: int
@@ -226,7 +227,7 @@ def _with_sidecars(files: list[_Found], others: Sequence[_Found] = ()) -> Iterat
     near = [*files, *others]
     owners: dict[bytes, bytes] = {}
     of: dict[bytes, list[tuple[bytes, int, int, int]]] = {}
-    sides = [(entry.name, facts) for _, entry, facts in near if entry.name[-4:].lower() in _SIDECARS]
+    sides = [(entry.name, facts) for _, entry, facts in near if _is_sidecar(entry.name)]
     if sides:
         media = {entry.name for _, entry, _ in near if extension(entry.name) in _TIMED | _PICTURES}
         for name, facts in sides:
@@ -243,6 +244,10 @@ def _with_sidecars(files: list[_Found], others: Sequence[_Found] = ()) -> Iterat
         newest = max(values[3], *(side[3] for side in mine)) if mine else values[3]
         sidecars = tuple(side[:3] for side in mine)
         yield Entry(path, *values[:3], newest, sidecars, owners.get(entry.name, b""))
+
+
+def _is_sidecar(name: bytes) -> bool:
+    return name[-4:].lower() in _SIDECARS or name[-5:].lower() == _LONG_SIDECAR
 
 
 def _owners(name: bytes, media: set[bytes]) -> list[bytes]:

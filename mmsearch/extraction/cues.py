@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from mmsearch.extraction.containers import has_program, run_program
-from mmsearch.extraction.subtitles import parse_subtitles
+from mmsearch.extraction.subtitles import decoded, parse_subtitles
+from mmsearch.extraction.timed_text import parse_ass, parse_ttml
 from mmsearch.filestat import open_regular
 from mmsearch.types import Cue, Source
 
@@ -47,12 +48,13 @@ def _rank(disposition: dict[str, int]) -> tuple[bool, bool]:
 
 
 def sidecar_cues(source: Source) -> tuple[list[Cue], list[str]]:
-    """The cues of the `.srt` and `.vtt` files that belong to the source, and notes about those that were not read."""
+    """The cues of the subtitle and lyrics files that belong to the source, and notes about those that were not read."""
     cues: list[Cue] = []
     notes = []
     for path in source.sidecars:
-        if path.rsplit(b".", 1)[-1].lower() in (b"srt", b"vtt"):
-            found = parse_subtitles(_sidecar(path))
+        parse = SIDECARS.get(path.rsplit(b".", 1)[-1].lower())
+        if parse is not None:
+            found = parse(decoded(_sidecar(path)))
             if not found:
                 notes.append("No subtitles could be read from a file beside the recording.")
             cues += found
@@ -81,6 +83,16 @@ def parse_lrc(text: str) -> list[Cue]:
     timed.sort(key=lambda pair: pair[0])
     ends = [start for start, _ in timed[1:]] + [timed[-1][0] + LAST_LINE_S] if timed else []
     return [Cue(start, end, words) for (start, words), end in zip(timed, ends, strict=True) if words]
+
+
+SIDECARS: Mapping[bytes, Callable[[str], list[Cue]]] = {
+    b"srt": parse_subtitles,
+    b"vtt": parse_subtitles,
+    b"ass": parse_ass,
+    b"ssa": parse_ass,
+    b"ttml": parse_ttml,
+    b"lrc": parse_lrc,
+}
 
 
 def pack(cues: Iterable[Cue]) -> tuple[list[list[Any]], str]:

@@ -32,13 +32,17 @@ class CueLines:
 
 def parse_subtitles(data: bytes | str) -> list[Cue]:
     """All cues by time; bytes in any encoding. Never raises: garbage gives none. Linear in the length of the data."""
-    if isinstance(data, bytes):
-        try:
-            encoding = charset.detect(io.BytesIO(data), len(data))
-        except ExtractionError:
-            return []
-        data = data[encoding.mark :].decode(encoding.name, "replace")
-    return sorted((each.cue for each in cue_lines(data)), key=lambda cue: (cue.start_s, cue.end_s))
+    text = decoded(data) if isinstance(data, bytes) else data
+    return sorted((each.cue for each in cue_lines(text)), key=lambda cue: (cue.start_s, cue.end_s))
+
+
+def decoded(data: bytes) -> str:
+    """A text of any encoding; empty for bytes that are none."""
+    try:
+        encoding = charset.detect(io.BytesIO(data), len(data))
+    except ExtractionError:
+        return ""
+    return data[encoding.mark :].decode(encoding.name, "replace")
 
 
 def cue_lines(text: str) -> list[CueLines]:
