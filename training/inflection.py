@@ -15,6 +15,7 @@ from collections import Counter, defaultdict
 from pathlib import Path
 
 from mmsearch.retrieval import inflection
+from mmsearch.retrieval.stop_words import says_nothing
 from mmsearch.store.tokenization import tokens
 
 FOLDER = Path(inflection.__file__).parent.parent / "data" / "inflection"
@@ -22,12 +23,12 @@ CODES = {"no": "nb", "hr": "hbs"}  # of simplemma
 FREQUENCY_CODES = {"no": "nb", "hr": "sh"}  # of wordfreq
 LANGUAGES = (*inflection.SNOWBALL, *inflection.ENDINGS, "ar", "he")
 COMMON = 3.0  # Zipf frequency: once in a million words
-STOPPING = 5.8  # Zipf frequency of a lemma that is a function word
 LEAST_SHARE = 0.0002  # of all pairs of forms, for a pair of endings to be one of inflection
 MOST_FORMS = 40
 SUPPLETIVE = frozenset(
     tuple(pair.split("/"))
-    for pair in "went/go worse/bad worst/bad better/good best/good people/person oxen/ox yeux/oeil"
+    for pair in "went/go ate/eat ass/essen assen/essen gegessen/essen worse/bad worst/bad"
+    " better/good best/good people/person oxen/ox yeux/oeil"
     " vais/aller vont/aller irai/aller ira/aller fue/ir fui/ir voy/ir va/ir vado/andare vanno/andare"
     " люди/человек людей/человек людям/человек"
     " людьми/человек людях/человек дети/ребенок детеи/ребенок детям/ребенок детьми/ребенок детях/ребенок шел/идти"
@@ -35,8 +36,10 @@ SUPPLETIVE = frozenset(
 )
 MOST_LEMMAS = 4000  # whose forms are compared for the pairs of endings
 
-# Broken plurals, which the dictionaries do not join.
+# What the dictionaries do not join: English plurals that are also forms of a verb, Arabic broken plurals.
 FURTHER = {
+    "en": "leaf leaves/thief thieves/wife wives/shelf shelves/half halves/loaf loaves/calf calves/scarf scarves scarfs"
+    "/hoof hooves/knife knives/life lives/wharf wharves/dwarf dwarves/sheaf sheaves/elf elves/self selves/wolf wolves",
     "ar": "كتاب كتب/بيت بيوت/ولد أولاد/رجل رجال/مدينة مدن/مدرسة مدارس/طالب طلاب/صورة صور/رسالة رسائل/"
     "شارع شوارع/باب أبواب/يوم أيام/شهر شهور أشهر/عام أعوام/سنة سنوات سنين/بلد بلاد بلدان/كلب كلاب/"
     "قطة قطط/شجرة أشجار شجر/نهر أنهار/جبل جبال/بحر بحار/طريق طرق/سوق أسواق/قلم أقلام/درس دروس/"
@@ -97,7 +100,7 @@ def irregular(groups: dict[str, set[str]], usual: dict[str, float], language: st
             form for form in every if usual.get(form, 0.0) >= COMMON and form != lemma and _alike(form, lemma)
         )
         often = usual.get(lemma, 0.0)
-        if not COMMON - 0.5 <= often < STOPPING or not forms or len(forms) > MOST_FORMS:
+        if often < COMMON - 0.5 or says_nothing([lemma]) or not forms or len(forms) > MOST_FORMS:
             continue
         if any(not _found(lemma, form, language) or not _found(form, lemma, language) for form in forms):
             lines.append([lemma, *forms])
@@ -107,7 +110,8 @@ def irregular(groups: dict[str, set[str]], usual: dict[str, float], language: st
 def _alike(form: str, lemma: str) -> bool:
     """Whether two words look like forms of one: the dictionaries also join misspellings and abbreviations."""
     fewest = 2 if form[0] > "\u02ff" else 3
-    return min(len(form), len(lemma)) >= fewest and (form[0] == lemma[0] or (form, lemma) in SUPPLETIVE)
+    begun = form[0] == lemma[0] or form.startswith("ge" + lemma[0]) or (form, lemma) in SUPPLETIVE
+    return min(len(form), len(lemma)) >= fewest and begun
 
 
 def _found(word: str, other: str, language: str) -> bool:

@@ -37,6 +37,7 @@ _GLIDE = re.compile("(?<=[аеиоуыэюяіїє])и$")  # й, without its mar
 def stem(word: str, language: str) -> str:
     """The stem of a prepared word in a language; the word itself for a language without rules."""
     if name := SNOWBALL.get(language):
+        word = _respelled(word, language)
         if language == "ru":
             word = _GLIDE.sub("й", word)
         return str(_stemmer(name).stemWord(word)).translate(_DIGRAPHS)
@@ -46,6 +47,13 @@ def stem(word: str, language: str) -> str:
             if word.endswith(ending) and len(word) - len(ending) >= SHORTEST_STEM:
                 return word[: len(word) - len(ending)]
     return word
+
+
+def _respelled(word: str, language: str) -> str:
+    """A word as the stemmer knows it: French `mangeait` as `mangait`, German `repariert` as `reparieren`."""
+    if language == "fr":
+        return re.sub("ge(?=[ao])", "g", word)
+    return re.sub("iert(e|en|er|es|em)?$", "ieren", word) if language == "de" else word
 
 
 def share_a_stem(word: str, other: str, language: str) -> bool:
@@ -58,7 +66,8 @@ def regular_forms(word: str, others: Iterable[str], language: str) -> list[str]:
     root = stem(word, language)
     same = [other for other in others if other != word and stem(other, language) == root]
     if language in STRICT:
-        return [other for other in same if endings(word, other, language) in _exchanges(language)]
+        allowed = _exchanges(language) | {("", "")}  # spelled otherwise only
+        return [other for other in same if endings(word, other, language) in allowed]
     return same
 
 
@@ -66,6 +75,7 @@ def endings(word: str, other: str, language: str) -> tuple[str, str]:
     """What follows the common beginning of two words, in alphabetical order."""
     if language == "de":
         word, other = without_digraphs(word), without_digraphs(other)
+    word, other = _respelled(word, language), _respelled(other, language)
     at = 0
     while at < min(len(word), len(other)) and word[at] == other[at]:
         at += 1

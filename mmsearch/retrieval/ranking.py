@@ -2,8 +2,8 @@
 
     score = (found + rest * token_coverage * meaning) / (has_terms + token_coverage)          0..1
 
-found     the share of the query's information whose words stand in the segment: BM25 over its own ceiling, half of it
-          paid for exact words, half for word families (their first letters).
+found     the share of the query's information whose words stand in the segment: BM25 over its own ceiling, 0.3 of it
+          paid for exact words, 0.7 for any form of them (see `word_scoring`); stop words carry none.
 rest      1 - the largest coverage of the query's words by any candidate: the meaning decides what the words leave
           unexplained. One value per query: one per segment lost nDCG@10 0.03 on German.
 has_terms 1 for a query with words, else 0.
