@@ -62,8 +62,8 @@ def distinct_frames(
         number += 1
         start, clock = clock, clock + _duration_s(picture)
         luma = _luma(picture)
-        readable = max(one.start_s for one in kept if one.legible)
-        legible = clock - start >= HELD_S or start - readable >= APART_S
+        last_read = max(one.start_s for one in kept if one.legible)
+        legible = clock - start >= HELD_S or start - last_read >= APART_S
         if is_same_luma(last, luma) or (moving and not legible and not is_blank):
             continue
         image = decode(picture)

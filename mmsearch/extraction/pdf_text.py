@@ -100,10 +100,10 @@ def has_complete_text(page: pypdfium2.PdfPage, text: str) -> bool:
     unreadable = len(UNREADABLE.findall(text))
     if letters < LETTERS or unreadable * 5 > letters:
         return False
-    return letters >= LETTERS_OF_PAGE or not _prints_more(page, letters)
+    return letters >= LETTERS_OF_PAGE or not _shows_more(page, letters)
 
 
-def _prints_more(page: pypdfium2.PdfPage, letters: int) -> bool:
+def _shows_more(page: pypdfium2.PdfPage, letters: int) -> bool:
     """Whether a page likely shows much more text than the letters of its layer: pictures cover most of it, and the
     layer little of that; or hundreds of small filled paths are drawn on it, as letters are."""
     from pypdfium2 import PdfiumError, raw
