@@ -1,45 +1,46 @@
 """The quality of rankings on judged galleries, beside that of their single signals.
 
-    python -m benchmarks.quality QUERIES.jsonl [signals] [no-answer] [half]
+    python -m benchmarks.quality QUERIES.jsonl [signals] [mixed] [no-answer] [tail] [reliability] [half]
 
-signals   nDCG@10 of mmsearch, of BM25 over the words alone (as FTS5 computes it), of the embeddings alone (cosine),
-          all over the same texts, and the points gained over the better part, with paired 95% bootstrap intervals
-no-answer all ordered pairs: the share of one gallery's queries that find anything above the default cutoff in the
-          index of another; on the diagonal, of its own queries with a right hit in the first ten, those that keep hits
-half      every second file of a gallery is taken out of its index: the same two shares, of the queries whose right
-          files are gone and of those whose right files stay
+signals      nDCG@10 of mmsearch, of BM25 over the words alone (as FTS5 computes it), of the embeddings alone (cosine),
+             all over the same texts, and the points gained over the better part, with paired 95% bootstrap intervals
+mixed        nDCG@10 of each gallery's queries in one index of all files, and the right hits that an answer keeps there
+no-answer    all ordered pairs but translations: the share of one gallery's queries that find anything in the index of
+             another; on the diagonal, of its own queries with a right hit in the first ten, those that keep hits; then
+             the same of queries that nothing answers, put to the index of all files
+tail         how many hits an answer shows, of queries with one right file, and the recall that is lost by that
+reliability  the scores of best hits beside the share of such queries that have a right hit
+half         every second file of a gallery is taken out of its index: the same two shares, of the queries whose right
+             files are gone and of those whose right files stay
 
-Each gallery has an index of its own, made on the first run. Names of files are switched off, and files without a
-judgement (translations of a right answer) are dropped before scoring.
+Names of files are switched off, and files without a judgement (translations of a right answer) are dropped before
+scoring.
 """
 
 from __future__ import annotations
 
 import argparse
-import os
 import shutil
-import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 
+from benchmarks.galleries import FEWEST, Galleries, K, are_translations, unanswered
 from mmsearch.config import Settings
-from mmsearch.evaluation.judgements import JudgedQuery, read_queries
 from mmsearch.evaluation.metrics import bootstrap, scores
-from mmsearch.evaluation.runner import RankedAnswer, base_folder, relative, run
+from mmsearch.evaluation.runner import RankedAnswer, relative
 from mmsearch.index import Index
 from mmsearch.query import DEFAULT_OPTIONS, Query
+from mmsearch.retrieval import relevance
 from mmsearch.retrieval.query_building import build_query
 from mmsearch.retrieval.query_encoding import QueryEncoders
 from mmsearch.store.layout import IndexFolder
 from mmsearch.store.snapshot import Snapshot
 from mmsearch.store.vocabulary import WORDS, Vocabulary, quoted
-from mmsearch.types import Locator
+from mmsearch.types import Locator, View
 
-K = 10
 DEEP = 1_000  # places that a plain part ranks
-FEWEST = 20  # queries of a gallery that is measured without being named
 
 
 def main() -> None:
@@ -50,49 +51,14 @@ def main() -> None:
     parser.add_argument("--base", help="where the answers' paths begin")
     parser.add_argument("--folder", type=Path, default=Path("build/quality"), help="for the indexes")
     options = parser.parse_args()
-    lab = Lab(Path(options.queries), options.base, options.folder, options.gallery)
+    lab = Galleries(Path(options.queries), options.base, options.folder, options.gallery)
     for name in options.tables or TABLES:
         print(f"\n{name}", flush=True)
         for cells in TABLES[name](lab):
             print("| " + " | ".join(cells) + " |", flush=True)
 
 
-class Lab:
-    """Galleries with their queries of words and their indexes."""
-
-    def __init__(self, queries: Path, base: str | None, folder: Path, wanted: Sequence[str] | None) -> None:
-        self.base, self.folder = base_folder(str(queries), base), folder
-        self.judged: dict[str, list[JudgedQuery]] = {}
-        for one in read_queries(queries):
-            if one.text and one.gallery:
-                self.judged.setdefault(one.gallery.strip("/"), []).append(one)
-        least = {name for name, asked in self.judged.items() if len(asked) >= FEWEST}
-        self.judged = {name: self.judged[name] for name in wanted or sorted(least)}
-        self.own: dict[str, list[RankedAnswer]] = {}
-
-    def index(self, gallery: str) -> Path:
-        """The index of a gallery, made where there is none."""
-        folder = self.folder / gallery.replace("/", "-")
-        if not folder.exists():
-            print(f"indexing {gallery}", file=sys.stderr, flush=True)
-            target = os.path.join(self.base, os.fsencode(gallery))
-            for _ in Index.update(folder, [target], Settings()):
-                pass
-        return folder
-
-    def asked(self, gallery: str, folder: Path) -> list[RankedAnswer]:
-        """What an index answers to a gallery's queries."""
-        with Index.open(folder) as index:
-            return list(run(index, self.judged[gallery], self.base, K, names=False))
-
-    def answers(self, gallery: str) -> list[RankedAnswer]:
-        """What a gallery's own index answers."""
-        if gallery not in self.own:
-            self.own[gallery] = self.asked(gallery, self.index(gallery))
-        return self.own[gallery]
-
-
-def signals(lab: Lab) -> Iterator[tuple[str, ...]]:
+def signals(lab: Galleries) -> Iterator[tuple[str, ...]]:
     """The table of rankings and their parts."""
     yield "gallery", "queries", "mmsearch", "words", "meaning", "points gained over the better"
     for gallery in lab.judged:
@@ -110,7 +76,7 @@ def per_query(ranked: Sequence[RankedAnswer]) -> np.ndarray:
     return np.array([found[one.judged.qid].get(f"nDCG@{K}", 0.0) for one in ranked])
 
 
-def plain(lab: Lab, gallery: str) -> tuple[list[RankedAnswer], list[RankedAnswer]]:
+def plain(lab: Galleries, gallery: str) -> tuple[list[RankedAnswer], list[RankedAnswer]]:
     """The same queries by BM25 alone and by cosine alone; a file is as good as its best place."""
     folder = IndexFolder(lab.index(gallery))
     ranked: tuple[list[RankedAnswer], list[RankedAnswer]] = ([], [])
@@ -119,7 +85,7 @@ def plain(lab: Lab, gallery: str) -> tuple[list[RankedAnswer], list[RankedAnswer
         for one in lab.judged[gallery]:
             asked, _ = build_query(encoders, snapshot, Query(one.text), DEFAULT_OPTIONS)
             expression = " OR ".join(map(quoted, dict.fromkeys(asked.parsed.words)))
-            texts = next((one for one in asked.vectors if one.space.name == "builtin"), None)
+            texts = next((one for one in asked.vectors if one.view == View.TEXT), None)
             near = snapshot.nearest(texts.space.id, texts.view, texts.vector, DEEP) if texts else []
             for places, into in zip((table.best(expression, DEEP), [i for i, _ in near]), ranked, strict=True):
                 files = [path for path in files_of(snapshot, places, lab.base) if one.judges(path)][:K]
@@ -135,14 +101,17 @@ def files_of(snapshot: Snapshot, segments: list[int], base: bytes) -> list[str]:
     return [path for path in dict.fromkeys(relative(one, (base,)) for one in paths) if path is not None]
 
 
-def no_answer(lab: Lab) -> Iterator[tuple[str, ...]]:
-    """The table of pairs, and all of them together."""
+def no_answer(lab: Galleries) -> Iterator[tuple[str, ...]]:
+    """The table of pairs, and all of them together; then the queries that nothing answers, put to all galleries."""
     yield "queries of, in the index of", *lab.judged
     kept: list[float] = []
     false: list[float] = []
     for asked in lab.judged:
         cells = []
         for other in lab.judged:
+            if are_translations(asked, other):
+                cells.append("")
+                continue
             ranked = lab.answers(asked) if asked == other else lab.asked(asked, lab.index(other))
             into = kept if asked == other else false
             measure = "kept" if asked == other else "false hits"
@@ -151,9 +120,68 @@ def no_answer(lab: Lab) -> Iterator[tuple[str, ...]]:
             cells.append(f"{'kept ' if asked == other else ''}{100 * np.mean(values):.0f}% of {len(values)}")
         yield asked, *cells
     yield "all", f"kept {shared(kept)}", f"false {shared(false)}"
+    with Index.open(lab.mixed()) as index:
+        for name in ("no_answer_fit", "no_answer"):
+            found = [float(bool(index.search(Query(text, names=False)).hits)) for text in unanswered(name)]
+            yield name, f"false {shared(found)}"
 
 
-def half(lab: Lab) -> Iterator[tuple[str, ...]]:
+def mixed(lab: Galleries) -> Iterator[tuple[str, ...]]:
+    """The table of all galleries in one index."""
+    yield "gallery", "nDCG@10", "right hits kept"
+    for gallery in lab.judged:
+        rows = scores(lab.asked(gallery, lab.mixed()), K).values()
+        values = np.array([row.get(f"nDCG@{K}", 0.0) for row in rows])
+        yield gallery, spanned(values, 3), shared([row["kept"] for row in rows if "kept" in row])
+
+
+def tail(lab: Galleries) -> Iterator[tuple[str, ...]]:
+    """The table of how many hits an answer shows, of queries with one right file, and what that loses."""
+    yield "gallery", "hits shown, median", "recall@10 of all hits", "points lost by the cut"
+    for gallery in lab.judged:
+        one = [each for each in lab.answers(gallery) if sum(g > 0 for g in each.judged.grades.values()) == 1]
+        counts = [relevance.tail(each.scores) if each.passes else 0 for each in one]
+        at = [
+            next((i for i, (path, _) in enumerate(each.files) if each.judged.grades.get(path, 0) > 0), K)
+            for each in one
+        ]
+        whole = np.array([float(i < K) for i in at])
+        cut = np.array([float(i < count) for i, count in zip(at, counts, strict=True)])
+        if len(one):
+            yield gallery, f"{np.median(counts):.0f}", spanned(whole, 3), spanned(100 * (whole - cut), 1)
+
+
+def first_right(ranked: RankedAnswer) -> int:
+    """The number of the first right file, from 0; K where there is none among the first K."""
+    return next((i for i, (path, _) in enumerate(ranked.files) if ranked.judged.grades.get(path, 0) > 0), K)
+
+
+def reliability(lab: Galleries) -> Iterator[tuple[str, ...]]:
+    """The table of scores of best hits, and how many of such queries have a right file among the first ten: queries of
+    each gallery in its own index and in that of all, and those that nothing answers."""
+    yield "score", "queries", "mean score", "with a right hit"
+    best: list[tuple[float, float]] = []
+    for gallery in lab.judged:
+        for each in (*lab.answers(gallery), *lab.asked(gallery, lab.mixed())):
+            right = any(each.judged.grades.get(path, 0) > 0 for path, _ in each.files)
+            best += [(each.scores[0], float(right))] if each.scores else []
+    with Index.open(lab.mixed()) as index:
+        for text in unanswered("no_answer"):
+            hits = index.search(Query(text, names=False, min_score=0.0, k=1)).hits
+            best += [(hits[0].score, 0.0)] if hits else []
+    values = np.array(best)
+    for low in np.arange(0.0, 1.0, 0.1):
+        rows = values[(values[:, 0] >= low) & (values[:, 0] < low + 0.1 + 1e-9)]
+        if len(rows):
+            yield (
+                f"{low:.1f} to {low + 0.1:.1f}",
+                f"{len(rows)}",
+                f"{rows[:, 0].mean():.2f}",
+                f"{rows[:, 1].mean():.2f}",
+            )
+
+
+def half(lab: Galleries) -> Iterator[tuple[str, ...]]:
     """The table of galleries of which every second file is gone."""
     yield "gallery", "right files gone: still find something", "right files there: keep it"
     for gallery in lab.judged:
@@ -182,7 +210,14 @@ def shared(values: Sequence[float]) -> str:
     return f"{100 * np.mean(values):.1f}% [{100 * low:.1f}, {100 * high:.1f}] of {len(values):,}"
 
 
-TABLES = {"signals": signals, "no-answer": no_answer, "half": half}
+TABLES = {
+    "signals": signals,
+    "mixed": mixed,
+    "no-answer": no_answer,
+    "tail": tail,
+    "reliability": reliability,
+    "half": half,
+}
 
 if __name__ == "__main__":
     main()

@@ -18,9 +18,11 @@ from PIL import Image
 from mmsearch.models import ocr
 from mmsearch.models.audio_features import RATE, AudioFeatures, named_sound
 from mmsearch.models.picture_classifier import as_array, named_picture_kind, plain_words
-from mmsearch.retrieval.ranking import DEFAULT_CUTOFF, HALF
+from mmsearch.retrieval.ranking import HALF
 from training.dataset import UNSEEN_KINDS, TextTargets, draw_picture, unseen_picture
 from training.vocabulary import LABELS, PHRASES
+
+LEAST_SHOWN = 0.11  # fused score of a recording from which on an answer shows it (`mmsearch/retrieval/relevance.py`)
 
 TYPES: dict[str, tuple[str, ...]] = {  # words in file names; wordings were fixed before the first measurement
     "bar": ("bar chart", "column graph", "bars"),
@@ -356,7 +358,7 @@ def sound_words(clips: np.ndarray, known: np.ndarray) -> Iterator[str]:
         nothing, half = heard.scale
         cosines, truth = clips[judged] @ heard.vector[:-1], wanted[judged]
         z = np.maximum(cosines - nothing, 0) * HALF / (half - nothing)
-        shown = z**2 / (z**2 + HALF**2) / 2 >= DEFAULT_CUTOFF  # as `ranking.py` scores a recording without sound_words
+        shown = z**2 / (z**2 + HALF**2) / 2 >= LEAST_SHOWN  # as `ranking.py` scores a recording without sound_words
 
         def precision(rows: np.ndarray, cosines: np.ndarray = cosines, truth: np.ndarray = truth) -> float:
             return r_precision(cosines[rows], truth[rows])

@@ -88,6 +88,15 @@ def period(text: str, option: str, languages: Sequence[str] = (), now: datetime 
     raise UsageError(f"{option} can't be {text!r}: that is no date.", DATE_HINT)
 
 
+def least_score(min_score: float | None, all: bool) -> float | None:
+    """The score that a hit needs: 0 with `--all`. Raises `UsageError` where both options are given."""
+    if not all:
+        return finite(min_score, "--min-score")
+    if min_score:
+        raise UsageError("--all and --min-score contradict each other.", "Leave one of them out.")
+    return 0.0
+
+
 def finite(value: float | None, option: str) -> float | None:
     """`value`, unless it is `nan` or infinite, which Python's float() accepts."""
     if value is not None and not math.isfinite(value):

@@ -64,6 +64,7 @@ NoFold = Annotated[bool, typer.Option("--no-fold", help="A row for each of the f
 MinScore = Annotated[
     float | None, typer.Option("--min-score", metavar="SCORE", help="Leave out hits below this score; 0 shows all.")
 ]
+All = Annotated[bool, typer.Option("--all", help="Weak hits, too, which are left out by default: --min-score 0.")]
 Sort = Annotated[
     str, typer.Option("--sort", metavar="BY", help="The order of hits: score, date (newest first), name or size.")
 ]

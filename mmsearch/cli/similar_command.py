@@ -22,6 +22,7 @@ def similar(
     all_segments: options.AllSegments = False,
     no_fold: options.NoFold = False,
     min_score: options.MinScore = None,
+    all: options.All = False,
     sort: options.Sort = "score",
     reverse: options.Reverse = False,
     kind: options.Kinds = None,
@@ -53,7 +54,7 @@ def similar(
         k=k,
         all_segments=all_segments,
         fold=not no_fold,
-        min_score=option_values.finite(min_score, "--min-score"),
+        min_score=option_values.least_score(min_score, all),
         sort=sort,
         reverse=reverse,
         where=filter_options.build_filter(

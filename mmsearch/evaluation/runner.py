@@ -10,7 +10,7 @@ from typing import Protocol
 from mmsearch.errors import UsageError
 from mmsearch.evaluation.judgements import JudgedQuery, right_place
 from mmsearch.query import Answer, Hit, Query
-from mmsearch.retrieval.ranking import DEFAULT_CUTOFF
+from mmsearch.retrieval.relevance import NOTHING
 from mmsearch.types import Locator
 
 ASKED = 50  # files at least, of which unjudged ones are dropped
@@ -80,7 +80,7 @@ def run(index: Searching, judged: Sequence[JudgedQuery], base: bytes, k: int, na
         query = Query(text=one.text, images=images, k=max(ASKED, 5 * k), min_score=0.0, names=names)
         answer = index.search(query)
         passes = bool(answer.hits)
-        if passes and answer.hits[0].score < DEFAULT_CUTOFF:
+        if passes and (one.image or answer.hits[0].score < NOTHING):
             passes = bool(index.search(replace(query, k=1, min_score=None)).hits)
         files, scores = _judged_files(answer.hits, one, folders)
         answerable = any(grade > 0 and path in held for path, grade in one.grades.items())

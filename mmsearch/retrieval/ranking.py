@@ -53,11 +53,6 @@ SAME, SAME_Z = 0.95, 15.0  # cosine beyond which two of a kind show the same; z 
 PRIOR_COUNT, PRIOR_MEAN = 10, 0.05  # imagined similarities that steady the mean of a tiny view
 CAUTION, MANY = 0.135, 50  # of the score of texts in a space of many languages; texts of which the half is enough
 EXACT = 0.97  # of what is missing to 1, for a segment that holds the identifier that was typed
-# A query of words whose best hit scores less finds nothing. Over all ordered pairs of four galleries (English
-# paragraphs, receipts, charts, photos) 9.7% [8.6, 10.8] of 2,538 queries without an answer still get a hit; of 749
-# queries with a right hit in the first ten 91.9% [89.9, 93.7] keep it: paragraphs and receipts all, charts 64%, photos
-# found by chance of a word in them 10%. No other evidence separated charts from noise better (benchmarks/RESULTS.md).
-DEFAULT_CUTOFF = 0.09
 
 
 @dataclass(frozen=True, slots=True)

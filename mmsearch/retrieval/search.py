@@ -6,19 +6,20 @@ import os
 import time
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from mmsearch.encoding.grants import leave_out
 from mmsearch.query import COPIES, Answer, Hit, Query, RunOptions, Signal
-from mmsearch.retrieval.copies import find_copies
+from mmsearch.retrieval import relevance
+from mmsearch.retrieval.answer_rows import Row, candidate_rows, estimated
+from mmsearch.retrieval.copy_detection import find_copies
+from mmsearch.retrieval.file_similarity import SIMILARITY_CUTOFF, by_similarity
 from mmsearch.retrieval.filter_facts import nothing_passes
-from mmsearch.retrieval.likeness import LIKENESS_CUTOFF, by_likeness
-from mmsearch.retrieval.names import Named, find_names, refused_files
+from mmsearch.retrieval.names import find_names, refused_files
 from mmsearch.retrieval.ordering import MOST_SORTED, in_order, is_listing, list_files, with_facts
 from mmsearch.retrieval.picture_queries import seen_in
 from mmsearch.retrieval.query_building import build_query
 from mmsearch.retrieval.query_encoding import QueryEncoders
-from mmsearch.retrieval.ranking import DEFAULT_CUTOFF, FAINT
 from mmsearch.retrieval.signals import EncodedQuery, Scored, score
 from mmsearch.retrieval.term_matching import placed, snippet, term_proximity
 from mmsearch.retrieval.word_scoring import Words
@@ -30,18 +31,6 @@ MANY = 10_000  # hits, where they are only counted
 BUILTIN = "builtin"  # the name of reranking by the proximity of the query's words
 SHARE = 0.05  # of what is missing to 1, for a proximity of 1; twice of it lost on docstrings and German
 AS_TYPED = 0.5  # of the score, contributed by the name or the number that was typed
-
-
-@dataclass(frozen=True, slots=True)
-class _Row:
-    """A place in a file with its score: `at` is its number among the candidates, None for a file known by name."""
-
-    score: float
-    at: int | None
-    asset_id: int | None
-    named: Named | None
-    files: tuple[tuple[int, bytes], ...]  # with the same contents, best name first
-    reranked: tuple[float, float, int] | None = None  # a reranker's score, what that added to the row's score, its rank
 
 
 def search(snapshot: Snapshot, encoders: QueryEncoders, query: Query, options: RunOptions) -> Answer:
@@ -69,14 +58,14 @@ def find(
 ) -> tuple[tuple[Hit, ...], list[str]]:
     """The hits of an encoded query, and notes: that a cutoff left none, what a reranker could not do."""
     words = Words(snapshot, encoded.parsed.words)
-    minus = [(-one.weight, Words(snapshot, one.words)) for one in encoded.wordings if one.weight < 0]
-    named = find_names(snapshot, encoded, words, minus) if query.names else {}
-    copies = find_copies(snapshot, encoded.files)
-    scored = by_likeness(score(snapshot, encoded, words, list(copies)), encoded, copies)
-    refused = {*encoded.hidden, *refused_files(snapshot, encoded, words, named)}
-    rows = _rows(snapshot, scored, named, refused, query)
-    rows.sort(key=lambda row: (-row.score, row.files[0][1] if row.files else b""))
-    passing = _passing(rows, encoded, scored, query)
+    rows, scored = ranked(snapshot, encoded, words, query)
+    is_plain = _is_plain(query, encoded)
+    if is_plain:
+        rows = estimated(rows, scored)
+    ends = is_plain and query.min_score is None
+    passing = [] if ends and rows and rows[0].score < relevance.NOTHING else rows
+    if encoded.files and query.min_score is None:
+        passing = [row for row in rows if row.score >= SIMILARITY_CUTOFF]
     notes: list[str] = []
     if options.rerank == BUILTIN:
         passing = _reranked_by_proximity(passing, encoded, words, scored, options)
@@ -87,34 +76,38 @@ def find(
     if best and not passing:
         notes.append(_below(rows, best[0].score))
     shown = _grouped(passing, query, snapshot, scored)
+    if ends and (weaker := len(shown) - relevance.tail([group[0].score for group in shown])):
+        shown = shown[:-weaker]
+        notes.append(f"{weaker} weaker hit{'s' if weaker > 1 else ''} not shown (--all shows all).")
     places = snapshot.places([scored.segments[row.at] for group in shown for row in group if row.at is not None])
-    ranked = {name: sorted(value for value in values if value is not None) for name, values in scored.raw.items()}
+    ascending = {name: sorted(value for value in values if value is not None) for name, values in scored.raw.items()}
     best_places = [scored.segments[group[0].at] for group in shown if group[0].at is not None]
     seen = seen_in(snapshot, best_places) if query.k < MANY else {}
-    hits = (_hit(number, group, scored, ranked, places, seen, query) for number, group in enumerate(shown, 1))
+    hits = (_hit(number, group, scored, ascending, places, seen, query) for number, group in enumerate(shown, 1))
     return tuple(hits), notes
 
 
-def _passing(rows: list[_Row], encoded: EncodedQuery, scored: Scored, query: Query) -> list[_Row]:
-    """Rows, best first; without a `min_score` all of them if the best reaches the default cutoff, else none: weaker
-    places beside a good one are of use, a list of weak ones is not. That cutoff was measured on words; what is like a
-    file, holds a quoted phrase or every word of the query as it was typed, is shown at any score."""
-    if encoded.files and query.min_score is None:
-        return [row for row in rows if row.score >= LIKENESS_CUTOFF]
+def ranked(snapshot: Snapshot, encoded: EncodedQuery, words: Words, query: Query) -> tuple[list[Row], Scored]:
+    """All candidates as rows by their fused scores, best first, and the scores of their signals."""
+    minus = [(-one.weight, Words(snapshot, one.words)) for one in encoded.wordings if one.weight < 0]
+    named = find_names(snapshot, encoded, words, minus) if query.names else {}
+    copies = find_copies(snapshot, encoded.files)
+    scored = by_similarity(score(snapshot, encoded, words, list(copies)), encoded, copies)
+    refused = {*encoded.hidden, *refused_files(snapshot, encoded, words, named)}
+    rows = candidate_rows(snapshot, scored, named, refused, query)
+    rows.sort(key=lambda row: (-row.score, row.files[0][1] if row.files else b""))
+    return rows, scored
+
+
+def _is_plain(query: Query, encoded: EncodedQuery) -> bool:
+    """Whether a query is of words alone, without a quoted phrase: then scores are probabilities, and an answer ends."""
     media = query.images or query.audios or query.videos
-    plain = query.text and not (media or query.like or query.minus or encoded.parsed.phrases)
-    weak = plain and query.min_score is None and rows and rows[0].score < DEFAULT_CUTOFF
-    return [] if weak and not _holds_all_words(rows[0], scored) else rows
-
-
-def _holds_all_words(row: _Row, scored: Scored) -> bool:
-    """Whether a place holds every word of the query, and not only one of its family."""
-    return row.at is not None and bool(scored.weights) and scored.weights.keys() <= set(scored.terms[row.at])
+    return bool(query.text) and not (media or query.like or query.minus or encoded.parsed.phrases)
 
 
 def _reranked_by_proximity(
-    rows: list[_Row], encoded: EncodedQuery, words: Words, scored: Scored, options: RunOptions
-) -> list[_Row]:
+    rows: list[Row], encoded: EncodedQuery, words: Words, scored: Scored, options: RunOptions
+) -> list[Row]:
     """Rows, best first, after the proximity of the query's words has raised the first `rerank_top` places."""
     places = list(dict.fromkeys(row.at for row in rows if row.at is not None))[: options.rerank_top]
     held = words.table.words([scored.segments[at] for at in places])
@@ -131,8 +124,8 @@ def _reranked_by_proximity(
 
 
 def _reranked_by_model(
-    rows: list[_Row], snapshot: Snapshot, encoded: EncodedQuery, scored: Scored, query: Query, options: RunOptions
-) -> tuple[list[_Row], list[str]]:
+    rows: list[Row], snapshot: Snapshot, encoded: EncodedQuery, scored: Scored, query: Query, options: RunOptions
+) -> tuple[list[Row], list[str]]:
     """Rows in the order of a model's scores (see `merge_into_ranks`), and notes about what it could not score."""
     from mmsearch.retrieval.model_reranking import merge_into_ranks, rerank_by_model
 
@@ -152,7 +145,7 @@ def _reranked_by_model(
     return result, reranked.notes
 
 
-def _as_typed(row: _Row, scored: Scored) -> bool:
+def _as_typed(row: Row, scored: Scored) -> bool:
     """Whether a place was found by the very name or number that was typed, which a model does not know."""
     assert row.at is not None
     exact = scored.ranking.contributions.get("exact")
@@ -160,7 +153,7 @@ def _as_typed(row: _Row, scored: Scored) -> bool:
     return max(named, float(exact[row.at]) if exact is not None else 0.0) >= AS_TYPED
 
 
-def _is_copy(row: _Row, scored: Scored) -> bool:
+def _is_copy(row: Row, scored: Scored) -> bool:
     """Whether a place is a copy of a file that the query consists of."""
     return bool(scored.matches) and row.at is not None and scored.matches[row.at] in COPIES
 
@@ -173,45 +166,13 @@ def _without_quotes(snapshot: Snapshot, encoded: EncodedQuery, query: Query, opt
     return f"Nothing has the quoted words as they stand; without the quotes there {found}."
 
 
-def _below(rows: list[_Row], best: float) -> str:
+def _below(rows: list[Row], best: float) -> str:
     count = len({row.files[0][0] for row in rows})
     which = "the one file" if count == 1 else f"the best of {count} files"
-    return f"Nothing above the cutoff; {which} below it scores {best:.3f} (--min-score 0 shows all)."
+    return f"Nothing above the cutoff; {which} below it scores {best:.3f} (--all shows all)."
 
 
-def _rows(snapshot: Snapshot, scored: Scored, named: dict[int, Named], refused: set[int], query: Query) -> list[_Row]:
-    """Every candidate as a row of the answer, with the name of its best-named file counted in; then the files that
-    are known by their name only."""
-    assets = snapshot.assets_of(scored.segments)
-    files = snapshot.files_of(sorted(set(assets.values())))
-    copied = {assets.get(scored.segments[at]) for at, match in enumerate(scored.matches) if match in COPIES}
-    rows: list[_Row] = []
-    seen = set(refused)
-    for at, segment_id in enumerate(scored.segments):
-        asset_id = assets.get(segment_id)
-        of = [one for one in files.get(asset_id, ()) if one[0] not in refused] if asset_id is not None else []
-        if not of:
-            continue
-        base = float(scored.ranking.score[at])
-        folds = query.fold and asset_id not in copied  # every copy of the query is shown
-        for group in [of] if folds else [[one] for one in of]:
-            best = group if len(group) == 1 else sorted(group, key=lambda one: (-_name_score(named, one[0]), one[1]))
-            name = named.get(best[0][0])
-            seen.update(file_id for file_id, _ in best)
-            total = base + (1 - max(base, 0.0)) * (name.weight * name.score if name else 0.0)
-            if total > (FAINT if query.min_score is None else 0.0):
-                rows.append(_Row(total, at, asset_id, name, tuple(best)))
-    for name in named.values():
-        if name.file_id not in seen and name.weight * name.score > 0:
-            rows.append(_Row(name.weight * name.score, None, name.asset_id, name, ((name.file_id, name.path),)))
-    return rows
-
-
-def _name_score(named: dict[int, Named], file_id: int) -> float:
-    return named[file_id].score if file_id in named else 0.0
-
-
-def _grouped(rows: list[_Row], query: Query, snapshot: Snapshot, scored: Scored) -> list[list[_Row]]:
+def _grouped(rows: list[Row], query: Query, snapshot: Snapshot, scored: Scored) -> list[list[Row]]:
     """Rows of the same file together, best first, as many files as were asked for; every place alone when all are
     wanted. With `fold` the rows of copies stand behind those of the best of them, but for copies of the query."""
     from mmsearch.retrieval.duplicates import group_leaders
@@ -220,7 +181,7 @@ def _grouped(rows: list[_Row], query: Query, snapshot: Snapshot, scored: Scored)
     copied = {row.asset_id for row in rows if _is_copy(row, scored)}
     found = [row.asset_id for row in rows if row.asset_id is not None and row.asset_id not in copied]
     leaders = group_leaders(snapshot, found, query.k) if folds else {}
-    groups: dict[object, list[_Row]] = {}
+    groups: dict[object, list[Row]] = {}
     for number, row in enumerate(rows):
         key: object = number if query.all_segments else row.files[0][0]
         if folds and row.asset_id is not None and row.asset_id not in copied:
@@ -233,7 +194,7 @@ def _grouped(rows: list[_Row], query: Query, snapshot: Snapshot, scored: Scored)
 
 def _hit(
     number: int,
-    group: list[_Row],
+    group: list[Row],
     scored: Scored,
     ranked: Mapping[str, Sequence[float]],
     places: dict[int, Place],
@@ -275,7 +236,7 @@ def _hit(
     )
 
 
-def _signals(row: _Row, scored: Scored, ranked: Mapping[str, Sequence[float]]) -> tuple[Signal, ...]:
+def _signals(row: Row, scored: Scored, ranked: Mapping[str, Sequence[float]]) -> tuple[Signal, ...]:
     """Each signal's share in a hit. The contributions sum to the hit's score. `ranked` are the raw values of each
     signal, ascending."""
     assert row.at is not None
@@ -286,9 +247,11 @@ def _signals(row: _Row, scored: Scored, ranked: Mapping[str, Sequence[float]]) -
             continue
         rank = 1 + len(ranked[name]) - bisect_right(ranked[name], raw)
         terms = {"words": scored.terms, "minus": scored.unwanted}.get(name, {row.at: ()})[row.at]
-        signals.append(Signal(name, raw, calibrated, rank, float(parts[row.at]), terms))
+        signals.append(Signal(name, raw, calibrated, rank, row.factor * float(parts[row.at]), terms))
     if row.named is not None:
-        given = row.score - float(scored.ranking.score[row.at]) - (row.reranked[1] if row.reranked else 0.0)
+        given = (
+            row.score - row.factor * float(scored.ranking.score[row.at]) - (row.reranked[1] if row.reranked else 0.0)
+        )
         signals.append(Signal("names", row.named.score, row.named.score, 1, given, row.named.terms))
     if row.reranked is not None:
         signals.append(Signal("rerank", row.reranked[0], row.reranked[0], row.reranked[2], row.reranked[1]))

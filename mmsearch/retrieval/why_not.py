@@ -80,7 +80,7 @@ def _below_cutoff(found: Hit, asked: Answer, query: Query, state: FileState) -> 
     else:
         least = "below the cutoff, as that of every other file"
     sentence = f"Its score, {found.score:.3f}, number {found.rank} of all, is {least}."
-    return _scored("cutoff", sentence, found, state.path, "--min-score 0 shows all.")
+    return _scored("cutoff", sentence, found, state.path, "--all shows it.")
 
 
 def _not_found(search: Search, state: FileState, alone: Query) -> WhyNot:

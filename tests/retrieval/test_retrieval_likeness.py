@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from mmsearch.query import Match
-from mmsearch.retrieval.copies import COPY, FoundCopy
-from mmsearch.retrieval.likeness import LIKENESS_END, WORDS_SHARE, by_likeness
+from mmsearch.retrieval.copy_detection import COPY, FoundCopy
+from mmsearch.retrieval.file_similarity import SIMILARITY_END, WORDS_SHARE, by_similarity
 from mmsearch.retrieval.query_files import QueryFile
 from mmsearch.retrieval.query_parsing import Parsed
 from mmsearch.retrieval.ranking import Ranking
@@ -28,10 +28,10 @@ def scored(images: list[float | None], words: list[float | None], terms: list[tu
 
 def test_what_is_alike_comes_before_what_shares_words_alone() -> None:
     both = ("harbour", "office")
-    found = by_likeness(scored([0.5, None, 0.5], [None, 1.0, 1.0], [(), both, both]), query("image"), {})
+    found = by_similarity(scored([0.5, None, 0.5], [None, 1.0, 1.0], [(), both, both]), query("image"), {})
     looks, words, each = found.ranking.score.tolist()
-    assert looks == pytest.approx(LIKENESS_END * 0.5) and words == pytest.approx(LIKENESS_END * WORDS_SHARE)
-    assert each > looks > words and each < LIKENESS_END
+    assert looks == pytest.approx(SIMILARITY_END * 0.5) and words == pytest.approx(SIMILARITY_END * WORDS_SHARE)
+    assert each > looks > words and each < SIMILARITY_END
     assert found.matches == [Match.LIKENESS, Match.WORDS, Match.LIKENESS]
     total = sum(found.ranking.contributions.values(), np.zeros(3))
     assert total.tolist() == pytest.approx([looks, words, each])
@@ -48,22 +48,22 @@ def test_what_is_alike_comes_before_what_shares_words_alone() -> None:
     ],
 )
 def test_words_of_a_picture_count_where_two_are_real(terms: tuple[str, ...], counts: bool) -> None:
-    found = by_likeness(scored([None], [0.8], [terms]), query("image"), {})
+    found = by_similarity(scored([None], [0.8], [terms]), query("image"), {})
     assert bool(found.ranking.score[0] > 0) is counts
 
 
 def test_words_of_a_text_are_what_it_says() -> None:
-    found = by_likeness(scored([None], [0.8], [("of",)]), query("text"), {})
-    assert found.ranking.score[0] == pytest.approx(LIKENESS_END * 0.8)
+    found = by_similarity(scored([None], [0.8], [("of",)]), query("text"), {})
+    assert found.ranking.score[0] == pytest.approx(SIMILARITY_END * 0.8)
 
 
 def test_a_copy_stands_above_all_that_is_none() -> None:
     copy = FoundCopy(7, 1, COPY, Match.COPY)
-    found = by_likeness(scored([1.0, 0.0], [1.0, None], [("harbour", "office"), ()]), query("image"), {1: copy})
+    found = by_similarity(scored([1.0, 0.0], [1.0, None], [("harbour", "office"), ()]), query("image"), {1: copy})
     assert found.ranking.score[1] == pytest.approx(COPY) and found.ranking.score[0] < COPY
     assert found.matches[1] is Match.COPY and found.raw["copy"] == [None, COPY]
 
 
 def test_a_query_with_words_stays_as_it_is() -> None:
     one = scored([0.5], [0.5], [("harbour",)])
-    assert by_likeness(one, EncodedQuery(Parsed("", (), (), ())), {}) is one
+    assert by_similarity(one, EncodedQuery(Parsed("", (), (), ())), {}) is one

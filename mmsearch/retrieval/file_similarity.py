@@ -2,7 +2,7 @@
 
 1.00          the same bytes
 0.90 to 0.99  a copy (`copies.py`), the surer the higher
-below 0.90    no copy: LIKENESS_END * (likeness + (1 - likeness) * share * words), likeness being z^2 / (z^2 + HALF^2)
+below 0.90    no copy: SIMILARITY_END * (likeness + (1 - likeness) * share * words), likeness being z^2 / (z^2 + HALF^2)
               over what the files show, sound like and say, words the share of the query's most informative words. For
               texts share is 1; for pictures, sounds and films it is WORDS_SHARE
 
@@ -18,18 +18,18 @@ from dataclasses import replace
 import numpy as np
 
 from mmsearch.query import Match
-from mmsearch.retrieval.copies import FoundCopy
+from mmsearch.retrieval.copy_detection import FoundCopy
 from mmsearch.retrieval.ranking import HALF, Floats, Ranking
 from mmsearch.retrieval.signals import EncodedQuery, Scored
 from mmsearch.types import Kind, View
 
-LIKENESS_END = 0.899  # the score of what can't be more alike and yet is no copy
+SIMILARITY_END = 0.899  # the score of what can't be more alike and yet is no copy
 WORDS_SHARE = 0.3  # of what likeness leaves open
-LIKENESS_CUTOFF = 0.25  # a weaker hit is not shown; see benchmarks/RESULTS.md
+SIMILARITY_CUTOFF = 0.25  # a weaker hit is not shown; see benchmarks/RESULTS.md
 REAL_LETTERS, REAL_WORDS = 3, 2  # letters of a word, and such words, that make a match by words
 
 
-def by_likeness(scored: Scored, encoded: EncodedQuery, copies: Mapping[int, FoundCopy]) -> Scored:
+def by_similarity(scored: Scored, encoded: EncodedQuery, copies: Mapping[int, FoundCopy]) -> Scored:
     """The scores of a query that consists of files on the scale of likeness, with the kind of each match; of any other
     query as they are. `copies` are by segment."""
     if not encoded.files:
@@ -62,12 +62,12 @@ def _parts(scored: Scored, worded: set[str], share: float) -> dict[str, Floats]:
     certain = {name: _filled(values) for name, values in scored.calibrated.items()}
     power = {name: HALF**2 * c / np.maximum(1.0 - c, 1e-6) for name, c in certain.items() if name not in worded}
     together = sum(power.values(), np.zeros(count))
-    likeness = together / (together + HALF**2)
-    parts = {name: LIKENESS_END * own / (together + HALF**2) for name, own in power.items()}
+    similarity = together / (together + HALF**2)
+    parts = {name: SIMILARITY_END * own / (together + HALF**2) for name, own in power.items()}
     words = _filled(scored.raw.get("words", [None] * count))
     if share < 1.0:
         words *= [sum(map(_is_real, terms)) >= REAL_WORDS for terms in scored.terms]
-    parts["words"] = LIKENESS_END * (1.0 - likeness) * share * words
+    parts["words"] = SIMILARITY_END * (1.0 - similarity) * share * words
     return {name: part for name, part in parts.items() if name in scored.raw}
 
 

@@ -1,0 +1,116 @@
+"""The rows of an answer: every candidate with the files that show it and the best name among them, and the evidence by
+which its probability is estimated."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from mmsearch.query import COPIES, Query
+from mmsearch.retrieval import relevance
+from mmsearch.retrieval.names import Named
+from mmsearch.retrieval.ranking import FAINT
+from mmsearch.retrieval.signals import Scored
+from mmsearch.store.snapshot import Snapshot
+from mmsearch.types import View
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A place in a file with its score: `at` is its number among the candidates, None for a file known by name."""
+
+    score: float
+    at: int | None
+    asset_id: int | None
+    named: Named | None
+    files: tuple[tuple[int, bytes], ...]  # with the same contents, best name first
+    factor: float = 1.0  # of the contributions of signals, which makes them sum to the score
+    reranked: tuple[float, float, int] | None = None  # a reranker's score, what that added to the row's score, its rank
+
+
+def candidate_rows(
+    snapshot: Snapshot, scored: Scored, named: dict[int, Named], refused: set[int], query: Query
+) -> list[Row]:
+    """Every candidate as a row of the answer, with the name of its best-named file counted in; then the files that
+    are known by their name only."""
+    assets = snapshot.assets_of(scored.segments)
+    files = snapshot.files_of(sorted(set(assets.values())))
+    copied = {assets.get(scored.segments[at]) for at, match in enumerate(scored.matches) if match in COPIES}
+    rows: list[Row] = []
+    seen = set(refused)
+    for at, segment_id in enumerate(scored.segments):
+        asset_id = assets.get(segment_id)
+        of = [one for one in files.get(asset_id, ()) if one[0] not in refused] if asset_id is not None else []
+        if not of:
+            continue
+        base = float(scored.ranking.score[at])
+        folds = query.fold and asset_id not in copied  # every copy of the query is shown
+        for group in [of] if folds else [[one] for one in of]:
+            best = group if len(group) == 1 else sorted(group, key=lambda one: (-_name_score(named, one[0]), one[1]))
+            name = named.get(best[0][0])
+            seen.update(file_id for file_id, _ in best)
+            total = base + (1 - max(base, 0.0)) * (name.weight * name.score if name else 0.0)
+            if total > (FAINT if query.min_score is None else 0.0):
+                rows.append(Row(total, at, asset_id, name, tuple(best)))
+    for name in named.values():
+        if name.file_id not in seen and name.weight * name.score > 0:
+            rows.append(Row(name.weight * name.score, None, name.asset_id, name, ((name.file_id, name.path),)))
+    return rows
+
+
+def _name_score(named: dict[int, Named], file_id: int) -> float:
+    return named[file_id].score if file_id in named else 0.0
+
+
+def estimated(rows: list[Row], scored: Scored) -> list[Row]:
+    """Rows, best first, whose scores are the probabilities that they answer the query."""
+    if not rows:
+        return []
+    chances = relevance.probabilities(evidence_of(rows, scored))
+    return [
+        replace(row, score=float(chance), factor=float(chance) / row.score if row.score else 0.0)
+        for row, chance in zip(rows, chances, strict=True)
+    ]
+
+
+def evidence_of(rows: Sequence[Row], scored: Scored) -> relevance.Evidence:
+    """What the signals say of rows, best first."""
+    import numpy as np
+
+    at = [row.at for row in rows]
+    texts = {name for name in scored.calibrated if name.endswith(f":{View.TEXT}")}
+    media = {name for name in scored.calibrated if ":" in name} - texts
+    parts = scored.ranking.contributions
+    by_picture = np.array([_brought_by(parts, i, media) for i in at], bool)
+    named = np.array([row.named.score if row.named else 0.0 for row in rows])
+    information = sum(scored.weights.values())
+    held = np.array([scored.coverage[i] if i is not None and scored.coverage else 0.0 for i in at])
+    coverage = np.maximum(held, named)
+    return relevance.Evidence(
+        score=np.array([row.score for row in rows]),
+        information=coverage * information,
+        coverage=coverage,
+        meaning=_most_certain(scored, at, texts),
+        by_picture=by_picture,
+        best_coverage=max([*scored.coverage, *named.tolist()], default=0.0),
+        length=len(scored.weights),
+    )
+
+
+def _brought_by(contributions: Mapping[str, np.ndarray], at: int | None, names: Collection[str]) -> bool:
+    """Whether one of some signals contributes most to a candidate."""
+    if at is None or not contributions:
+        return False
+    return max(contributions, key=lambda name: contributions[name][at]) in names
+
+
+def _most_certain(scored: Scored, at: Sequence[int | None], names: Iterable[str]) -> np.ndarray:
+    """The largest calibrated value of some signals, float64 (n,); 0 where a candidate has none of them."""
+    import numpy as np
+
+    every = [[scored.calibrated[name][i] or 0.0 if i is not None else 0.0 for i in at] for name in names]
+    return np.asarray(np.max(np.array(every, float).reshape(-1, len(at)), axis=0, initial=0.0))
