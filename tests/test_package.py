@@ -82,6 +82,6 @@ def test_the_installed_program_runs_without_the_checkout(installed: Path, tmp_pa
     (tmp_path / "notes" / "ferry.txt").write_text("The ferry leaves the harbour at nine.\n")
     (tmp_path / "notes" / "pie.txt").write_text("Apple pie: fruit, sugar and butter from the oven.\n")
     call(installed / "mmsearch", "index", "--index", "notes.index", "--no-ocr", "notes", home=tmp_path)
-    query = ["query", "--index", "notes.index", "--format", "jsonl", "-k", "1", "a boat that departs in the morning"]
+    query = ["query", "--index", "notes.index", "--format", "jsonl", "-k", "1", "when does the ferry depart"]
     (hit,) = map(json.loads, call(installed / "mmsearch", *query, home=tmp_path).splitlines())
     assert hit["path"] == str(tmp_path / "notes" / "ferry.txt")

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from mmsearch.filestat import open_regular
 from mmsearch.retrieval.ad_hoc_files import Contents
 from mmsearch.store.asset_sources import asset_key
+from mmsearch.store.catalogue import BadRow
 from mmsearch.store.snapshot import Snapshot
 from mmsearch.store.stored_fingerprints import AssetFingerprints, fingerprints_of
 from mmsearch.store.tokenization import tokens
@@ -54,7 +55,10 @@ def stored_file(
     """A file of the index. `segments` are those that are meant, `whole` is whether these are all; of one `page` only
     its image is compared."""
     found = fingerprints_of(snapshot, [asset_id]).get(asset_id)
-    kind, format_ = snapshot.connection.execute("SELECT kind, format FROM assets WHERE id = ?", (asset_id,)).fetchone()
+    row = snapshot.connection.execute("SELECT kind, format FROM assets WHERE id = ?", (asset_id,)).fetchone()
+    if row is None:
+        raise BadRow("a file has content that the index does not hold")
+    kind, format_ = row
     if found is None:
         found = AssetFingerprints(asset_id, str(kind), str(format_), 0.0, 1)
     if not whole:

@@ -95,7 +95,10 @@ def ranked(snapshot: Snapshot, encoded: EncodedQuery, words: Words, query: Query
     scored = by_similarity(score(snapshot, encoded, words, list(copies)), encoded, copies)
     refused = {*encoded.hidden, *refused_files(snapshot, encoded, words, named)}
     rows = candidate_rows(snapshot, scored, named, refused, query)
-    rows.sort(key=lambda row: (-row.score, row.files[0][1] if row.files else b""))
+    # Scores that differ by rounding alone are equal: their order must not hang on the order of candidates.
+    rows.sort(
+        key=lambda row: (-round(row.score, 6), row.files[0][1], scored.segments[row.at] if row.at is not None else 0)
+    )
     return rows, scored
 
 

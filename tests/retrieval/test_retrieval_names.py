@@ -78,7 +78,7 @@ def test_a_misspelled_name_is_found_and_explained(searched: Path) -> None:
 def test_a_misspelled_name_counts_less_than_a_right_one(searched: Path) -> None:
     index = Index.open(searched / "index")
     wrong, right = (index.search(Query(text, min_score=0.0)).hits[0] for text in ("anual reprot", "annual report"))
-    assert wrong.path == right.path and wrong.score < right.score / 2
+    assert wrong.path == right.path and wrong.score < right.score - 0.2
 
 
 def test_words_that_stand_somewhere_and_numbers_are_not_corrected(searched: Path) -> None:
