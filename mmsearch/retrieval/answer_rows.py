@@ -18,6 +18,8 @@ from mmsearch.types import View
 if TYPE_CHECKING:
     import numpy as np
 
+FORM = 0.9  # of a word's information, for a candidate that holds another form of it
+
 
 @dataclass(frozen=True, slots=True)
 class Row:
@@ -88,7 +90,8 @@ def evidence_of(rows: Sequence[Row], scored: Scored) -> relevance.Evidence:
     by_picture = np.array([_brought_by(parts, i, media) for i in at], bool)
     named = np.array([row.named.score if row.named else 0.0 for row in rows])
     information = sum(scored.weights.values())
-    held = np.array([scored.coverage[i] if i is not None and scored.coverage else 0.0 for i in at])
+    every = _coverage(scored)
+    held = np.array([every[i] if i is not None else 0.0 for i in at])
     coverage = np.maximum(held, named)
     return relevance.Evidence(
         score=np.array([row.score for row in rows]),
@@ -96,9 +99,23 @@ def evidence_of(rows: Sequence[Row], scored: Scored) -> relevance.Evidence:
         coverage=coverage,
         meaning=_most_certain(scored, at, texts),
         by_picture=by_picture,
-        best_coverage=max([*scored.coverage, *named.tolist()], default=0.0),
+        best_coverage=max([*every, *named.tolist()], default=0.0),
         length=len(scored.weights),
     )
+
+
+def _coverage(scored: Scored) -> list[float]:
+    """The share of the query's information that each candidate holds. Another form of a word is nearly the word: its
+    weight in the fused score is less, so that exact forms come first."""
+    whole = sum(scored.weights.values()) or 1.0
+    return [
+        sum(
+            scored.weights.get(word, 0.0) * (FORM if form else 1.0)
+            for word, _, form in (t.partition("~") for t in terms)
+        )
+        / whole
+        for terms in scored.terms
+    ]
 
 
 def _brought_by(contributions: Mapping[str, np.ndarray], at: int | None, names: Collection[str]) -> bool:

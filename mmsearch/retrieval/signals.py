@@ -98,7 +98,6 @@ class Scored:
     unwanted: list[tuple[str, ...]]  # the same of the words that should not be there
     weights: dict[str, float] = field(default_factory=dict)  # information of each query word
     matches: list[Match] = field(default_factory=list)  # of a query that consists of files
-    coverage: Sequence[float] = ()  # share of the query's information that each segment holds; empty without words
 
 
 def score(snapshot: Snapshot, encoded: EncodedQuery, words: Words, extra: Sequence[int] = ()) -> Scored:
@@ -152,7 +151,6 @@ def score(snapshot: Snapshot, encoded: EncodedQuery, words: Words, extra: Sequen
         terms=found.matched if found is not None else none,
         unwanted=mean_found(against).matched if against else none,
         weights=weights,
-        coverage=[float(value) for value in found.coverage] if found is not None else (),
     )
 
 
