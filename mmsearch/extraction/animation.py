@@ -16,6 +16,7 @@ MOST_KEPT = 12  # frames that become segments
 MOST_WALKED = 600  # frames that are decoded
 MOST_PIXELS = 400_000_000  # decoded in all
 SMALL_EDGE = 192  # pixels of the pictures that are compared
+LEAST_EDGE = 4  # pixels, of a picture that is compared
 HELD_S = 0.35  # for which a frame that differs must stand, so that it can be read
 APART_S = 1.0  # between frames that are kept of a movement
 DEFAULT_S = 0.1  # of a frame without a duration, as browsers show it
@@ -100,7 +101,8 @@ def _luma(picture: Image.Image) -> np.ndarray:
     import numpy as np
 
     scale = min(1.0, SMALL_EDGE / max(picture.size))
-    small = pixels.rgb(picture, max(4, int(picture.width * scale)), max(4, int(picture.height * scale)))
+    width, height = (max(LEAST_EDGE, int(side * scale)) for side in picture.size)
+    small = pixels.rgb(picture, width, height).resize((width, height))  # which may be larger than the picture
     return np.asarray(small.convert("L"), np.float32)
 
 

@@ -118,11 +118,14 @@ class ProgressRate:
         self._start = now()
         self._last: Progress | None = None
         self._first: float | None = None  # when the first file was done
+        self._waited, self._updated = 0.0, now()  # seconds in which a model was loaded; when the last event came
         self._estimate = Estimate()
 
     def update(self, progress: Progress) -> None:
         """Add a progress event."""
-        self._last = progress
+        if self._last is not None and self._last.waits_for:
+            self._waited += self._now() - self._updated
+        self._last, self._updated = progress, self._now()
         self._estimate.update(progress, self._now())
         if progress.done and self._first is None:
             self._first = self._now()
@@ -137,7 +140,7 @@ class ProgressRate:
 
     def warning(self) -> str:
         """A sentence if this will be a long run, once that can be estimated; else empty."""
-        elapsed, left, last = self._now() - self._start, self.remaining(), self._last
+        elapsed, left, last = self._now() - self._start - self._waited, self.remaining(), self._last
         if last is None or elapsed < _SETTLED_S:
             return ""
         if left is None:

@@ -3,7 +3,7 @@ which its probability is estimated."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -11,7 +11,7 @@ from mmsearch.query import COPIES, Query
 from mmsearch.retrieval import relevance
 from mmsearch.retrieval.names import Named
 from mmsearch.retrieval.ranking import FAINT
-from mmsearch.retrieval.signals import Scored
+from mmsearch.retrieval.signals import Scored, filled
 from mmsearch.store.snapshot import Snapshot
 from mmsearch.types import View
 
@@ -83,25 +83,33 @@ def evidence_of(rows: Sequence[Row], scored: Scored) -> relevance.Evidence:
     """What the signals say of rows, best first."""
     import numpy as np
 
-    at = [row.at for row in rows]
-    texts = {name for name in scored.calibrated if name.endswith(f":{View.TEXT}")}
-    media = {name for name in scored.calibrated if ":" in name} - texts
+    texts = [name for name in scored.calibrated if name.endswith(f":{View.TEXT}")]
+    media = [name for name in scored.calibrated if ":" in name and name not in texts]
     parts = scored.ranking.contributions
-    by_picture = np.array([_brought_by(parts, i, media) for i in at], bool)
-    named = np.array([row.named.score if row.named else 0.0 for row in rows])
-    information = sum(scored.weights.values())
+    most = np.argmax(list(parts.values()), axis=0) if parts and scored.segments else np.zeros(len(scored.segments), int)
+    by_picture = np.isin(most, [number for number, name in enumerate(parts) if name in media])
     every = _coverage(scored)
-    held = np.array([every[i] if i is not None else 0.0 for i in at])
-    coverage = np.maximum(held, named)
+    named = np.array([row.named.score if row.named else 0.0 for row in rows])
+    coverage = np.maximum(_of_rows(rows, every), named)
     return relevance.Evidence(
         score=np.array([row.score for row in rows]),
-        information=coverage * information,
+        information=coverage * sum(scored.weights.values()),
         coverage=coverage,
-        meaning=_most_certain(scored, at, texts),
-        by_picture=by_picture,
+        meaning=_of_rows(rows, np.max([filled(scored.calibrated[name]) for name in texts], axis=0, initial=0.0))
+        if texts
+        else np.zeros(len(rows)),
+        by_picture=_of_rows(rows, by_picture).astype(bool),
         best_coverage=max([*every, *named.tolist()], default=0.0),
         length=len(scored.weights),
     )
+
+
+def _of_rows(rows: Sequence[Row], values: Sequence[float] | np.ndarray) -> np.ndarray:
+    """The values of rows, float64 (n,), from those of all candidates; 0 for a file known by name."""
+    import numpy as np
+
+    at = np.array([-1 if row.at is None else row.at for row in rows], int)
+    return np.asarray(np.append(np.asarray(values, float), 0.0)[at])
 
 
 def _coverage(scored: Scored) -> list[float]:
@@ -116,18 +124,3 @@ def _coverage(scored: Scored) -> list[float]:
         / whole
         for terms in scored.terms
     ]
-
-
-def _brought_by(contributions: Mapping[str, np.ndarray], at: int | None, names: Collection[str]) -> bool:
-    """Whether one of some signals contributes most to a candidate."""
-    if at is None or not contributions:
-        return False
-    return max(contributions, key=lambda name: contributions[name][at]) in names
-
-
-def _most_certain(scored: Scored, at: Sequence[int | None], names: Iterable[str]) -> np.ndarray:
-    """The largest calibrated value of some signals, float64 (n,); 0 where a candidate has none of them."""
-    import numpy as np
-
-    every = [[scored.calibrated[name][i] or 0.0 if i is not None else 0.0 for i in at] for name in names]
-    return np.asarray(np.max(np.array(every, float).reshape(-1, len(at)), axis=0, initial=0.0))

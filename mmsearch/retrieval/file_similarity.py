@@ -20,7 +20,7 @@ import numpy as np
 from mmsearch.query import Match
 from mmsearch.retrieval.copy_detection import FoundCopy
 from mmsearch.retrieval.ranking import HALF, Floats, Ranking
-from mmsearch.retrieval.signals import EncodedQuery, Scored
+from mmsearch.retrieval.signals import EncodedQuery, Scored, filled
 from mmsearch.types import Kind, View
 
 SIMILARITY_END = 0.899  # the score of what can't be more alike and yet is no copy
@@ -59,12 +59,12 @@ def _parts(scored: Scored, worded: set[str], share: float) -> dict[str, Floats]:
     """The contributions of the signals to the likeness, by signal. Of those that compare words (`worded`) only the
     words themselves count."""
     count = len(scored.segments)
-    certain = {name: _filled(values) for name, values in scored.calibrated.items()}
+    certain = {name: filled(values) for name, values in scored.calibrated.items()}
     power = {name: HALF**2 * c / np.maximum(1.0 - c, 1e-6) for name, c in certain.items() if name not in worded}
     together = sum(power.values(), np.zeros(count))
     similarity = together / (together + HALF**2)
     parts = {name: SIMILARITY_END * own / (together + HALF**2) for name, own in power.items()}
-    words = _filled(scored.raw.get("words", [None] * count))
+    words = filled(scored.raw.get("words", [None] * count))
     if share < 1.0:
         words *= [sum(map(_is_real, terms)) >= REAL_WORDS for terms in scored.terms]
     parts["words"] = SIMILARITY_END * (1.0 - similarity) * share * words
@@ -74,7 +74,3 @@ def _parts(scored: Scored, worded: set[str], share: float) -> dict[str, Floats]:
 def _is_real(term: str) -> bool:
     """Whether a term is more than what OCR finds in any texture; pairs of Chinese or Japanese letters are."""
     return len(term) >= REAL_LETTERS or (len(term) > 1 and not term.isascii())
-
-
-def _filled(values: list[float | None]) -> Floats:
-    return np.array([0.0 if value is None else max(value, 0.0) for value in values], np.float64)

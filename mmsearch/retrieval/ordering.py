@@ -6,7 +6,6 @@ import os
 import time
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import replace
 
 from mmsearch.query import Answer, Hit, Query
 from mmsearch.retrieval.duplicates import group_leaders
@@ -15,7 +14,6 @@ from mmsearch.retrieval.picture_queries import seen_in
 from mmsearch.retrieval.query_parsing import parse
 from mmsearch.retrieval.term_matching import snippet
 from mmsearch.retrieval.word_scoring import Words
-from mmsearch.store.roots import is_below
 from mmsearch.store.snapshot import Snapshot
 from mmsearch.store.words import chunks
 from mmsearch.types import Locator
@@ -45,21 +43,16 @@ def in_order(hits: Sequence[Hit], query: Query) -> tuple[Hit, ...]:
     return tuple(found[: query.k])
 
 
-def with_facts(snapshot: Snapshot, hits: Sequence[Hit]) -> tuple[Hit, ...]:
-    """Hits with the size and the time of change of their files, as the index has them."""
-    roots = sorted(snapshot.roots.values(), key=lambda root: -len(root.path))
-    result = []
-    for hit in hits:
-        for root in (root for root in roots if is_below(hit.path, root.path)):
-            relative = b"" if hit.path == root.path else os.path.relpath(hit.path, root.path)
-            row = snapshot.connection.execute(
-                "SELECT size, mtime_ns FROM files WHERE root_id = ? AND path = ?", (root.id, relative)
-            ).fetchone()
-            if row is not None:
-                hit = replace(hit, size=row[0], modified_s=row[1] / 1e9)
-                break
-        result.append(hit)
-    return tuple(result)
+def file_facts(snapshot: Snapshot, file_ids: Sequence[int]) -> dict[int, tuple[int, float]]:
+    """The size and the time of change of files, in seconds since 1970, as the index has them."""
+    facts: dict[int, tuple[int, float]] = {}
+    for some in chunks(list(file_ids)):
+        marks = ",".join("?" * len(some))
+        for file_id, size, mtime_ns in snapshot.connection.execute(
+            f"SELECT id, size, mtime_ns FROM files WHERE id IN ({marks})", some
+        ):
+            facts[file_id] = size, mtime_ns / 1e9
+    return facts
 
 
 def list_files(snapshot: Snapshot, query: Query) -> Answer:

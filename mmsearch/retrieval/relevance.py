@@ -1,7 +1,7 @@
 """The probability that a hit answers a query of words, estimated from its signals, and where an answer ends.
 
 Two logistic regressions, one for hits that words or texts bring and one for those that a picture, a sound or a film
-brings. `training/relevance.py` fits them on judged queries, on those of one gallery put to another, and on queries
+brings. `benchmarks/relevance.py` fits them on judged queries, on those of one gallery put to another, and on queries
 without an answer; `docs/scores.md` is their card. A label is 1 where a right file is among the first ten hits.
 
 Within one answer the order of hits is that of their fused scores: a hit's probability is never above that of the hit
@@ -37,10 +37,10 @@ class Evidence(NamedTuple):
 
 
 FEATURES = ("odds", "information", "coverage", "best coverage", "meaning", "length")
-# The constant, and the coefficients in the order of FEATURES. For pictures nothing beside the odds held on galleries
-# that had no part in the fit.
+# The constant, and the coefficients in the order of FEATURES; for pictures of the odds alone: nothing else held on
+# galleries that had no part in the fit.
 BY_TEXT = (0.755, 1.648, 0.465, -1.677, 5.528, 3.414, 0.118)
-BY_PICTURE = (2.928, 1.588, 0.0, 0.0, 0.0, 0.0, 0.0)
+BY_PICTURE = (2.928, 1.588)
 
 
 def features(evidence: Evidence) -> Floats:
@@ -63,8 +63,8 @@ def probabilities(evidence: Evidence) -> Floats:
     values = features(evidence)
     if not len(values):
         return np.zeros(0)
-    text, picture = np.array(BY_TEXT), np.array(BY_PICTURE)
-    logits = np.where(evidence.by_picture, picture[0] + values @ picture[1:], text[0] + values @ text[1:])
+    by_text = BY_TEXT[0] + values @ np.array(BY_TEXT[1:])
+    logits = np.where(evidence.by_picture, BY_PICTURE[0] + BY_PICTURE[1] * values[:, 0], by_text)
     return np.minimum.accumulate(1.0 / (1.0 + np.exp(-np.clip(logits, -30.0, 30.0))))
 
 

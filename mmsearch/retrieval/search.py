@@ -16,7 +16,7 @@ from mmsearch.retrieval.copy_detection import find_copies
 from mmsearch.retrieval.file_similarity import SIMILARITY_CUTOFF, by_similarity
 from mmsearch.retrieval.filter_facts import nothing_passes
 from mmsearch.retrieval.names import find_names, refused_files
-from mmsearch.retrieval.ordering import MOST_SORTED, in_order, is_listing, list_files, with_facts
+from mmsearch.retrieval.ordering import MOST_SORTED, file_facts, in_order, is_listing, list_files
 from mmsearch.retrieval.picture_queries import seen_in
 from mmsearch.retrieval.query_building import build_query
 from mmsearch.retrieval.query_encoding import QueryEncoders
@@ -44,7 +44,7 @@ def search(snapshot: Snapshot, encoders: QueryEncoders, query: Query, options: R
     is_sorted = query.sort != "score" or query.reverse
     wanted = replace(query, k=max(query.k, MOST_SORTED)) if is_sorted else query
     hits, remarks = find(snapshot, encoded, wanted, options)
-    hits = in_order(with_facts(snapshot, hits), query)
+    hits = in_order(hits, query)
     notes += remarks + snapshot.notes
     if snapshot.filtered and not hits and snapshot.nothing_allowed():
         notes.append(nothing_passes(snapshot, query.where))
@@ -83,7 +83,12 @@ def find(
     ascending = {name: sorted(value for value in values if value is not None) for name, values in scored.raw.items()}
     best_places = [scored.segments[group[0].at] for group in shown if group[0].at is not None]
     seen = seen_in(snapshot, best_places) if query.k < MANY else {}
-    hits = (_hit(number, group, scored, ascending, places, seen, query) for number, group in enumerate(shown, 1))
+    facts = file_facts(snapshot, [group[0].files[0][0] for group in shown])
+    hits = []
+    for number, group in enumerate(shown, 1):
+        size, modified_s = facts[group[0].files[0][0]]
+        hit = _hit(number, group, scored, ascending, places, seen)
+        hits.append(replace(hit, size=size, modified_s=modified_s))
     return tuple(hits), notes
 
 
@@ -202,7 +207,6 @@ def _hit(
     ranked: Mapping[str, Sequence[float]],
     places: dict[int, Place],
     seen: dict[int, tuple[str, ...]],
-    query: Query,
 ) -> Hit:
     best = group[0]
     path = best.files[0][1]

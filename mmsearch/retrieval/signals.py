@@ -100,6 +100,13 @@ class Scored:
     matches: list[Match] = field(default_factory=list)  # of a query that consists of files
 
 
+def filled(values: Sequence[float | None]) -> np.ndarray:
+    """The raw or calibrated values of a signal, float64 (n,), 0 or more; 0 where a candidate has none."""
+    import numpy as np
+
+    return np.array([0.0 if value is None else max(value, 0.0) for value in values], np.float64)
+
+
 def score(snapshot: Snapshot, encoded: EncodedQuery, words: Words, extra: Sequence[int] = ()) -> Scored:
     """Find the candidates of every signal (and `extra` segments), and score all of them by all signals."""
     import numpy as np

@@ -317,6 +317,14 @@ def board(number: int, size: tuple[int, int] = (240, 80)) -> Image.Image:
     return image
 
 
+@pytest.mark.parametrize("size", [(1, 1), (2, 1), (1, 300), (3, 3)])
+def test_an_animation_of_a_few_pixels_is_read(tmp_path: Path, size: tuple[int, int]) -> None:
+    frames = [Image.new("RGB", size, colour) for colour in ("black", "red", "white")]
+    frames[0].save(tmp_path / "a.gif", save_all=True, append_images=frames[1:], duration=500)
+    extracted = read(tmp_path / "a.gif", "gif")[1]
+    assert extracted[0].segment.locator.start_s in (None, 0.0)
+
+
 @pytest.mark.parametrize("format", ["gif", "webp", "png"])
 def test_frames_of_an_animation_that_differ_are_segments_with_their_times(tmp_path: Path, format: str) -> None:
     frames = [board(1), board(1), board(2), board(3), board(3), board(3)]

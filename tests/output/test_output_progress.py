@@ -108,6 +108,12 @@ def test_a_long_run_is_announced_once_it_can_be_judged(clock: Clock, at: int, se
     assert paced(clock, (at, seen)).warning() == warning
 
 
+def test_the_time_in_which_a_model_is_loaded_tells_nothing_of_the_pace(clock: Clock) -> None:
+    loading = step(1, 1000, waits_for="loading builtin")
+    rate = paced(clock, *((at, loading) for at in range(1, 19)), (19, step(2, 1000)))
+    assert rate.warning() == ""
+
+
 def run(clock: Clock, steps: Sequence[tuple[float, Event]], **options: Any) -> RunRecord:
     """`show_progress` over events that take time."""
 
