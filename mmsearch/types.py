@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 if TYPE_CHECKING:
     import numpy as np
@@ -66,16 +67,20 @@ def extractor_version(kind: str, format_: str) -> int:
 @dataclass(frozen=True, slots=True)
 class Locator:
     """The place of a segment in its file. Pages and lines count from 1, a line range includes both ends, times are
-    seconds, `[start_s, end_s)`. Fields that do not apply are None."""
+    seconds, `[start_s, end_s)`. `section` names the part of the file in which pages, lines and times count:
+    `slide 3`, `sheet Sales` (whose lines are rows), `message 41, report.pdf`. Fields that do not apply are None."""
 
     page: int | None = None
     start_s: float | None = None
     end_s: float | None = None
     line_start: int | None = None
     line_end: int | None = None
+    section: str | None = None
 
     def fragment(self) -> str:
-        """The place in the form that follows a path: `#page=3`, `#t=12.5,20`, `:40-52`, or nothing."""
+        """The place in the form that follows a path: `#page=3`, `#t=12.5,20`, `:40-52`, `#slide%203`, or nothing."""
+        if self.section is not None:
+            return f"#{quote(self.section)}"
         if self.page is not None:
             return f"#page={self.page}"
         if self.start_s is not None:

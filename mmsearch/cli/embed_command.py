@@ -134,7 +134,7 @@ def _record(one: Any, inputs: list[Any], model: str) -> dict[str, Any]:
         "kind": str(one.kind),
         "view": str(one.view),
         "part": one.part,
-        **input_arguments.place_record(one.locator),
+        **records.place_record(one.locator),
         "model": model,
         "vector": [round(float(number), 7) for number in one.vector],
     }

@@ -19,7 +19,6 @@ from mmsearch.output.formatting import counted, one_line
 if TYPE_CHECKING:
     from mmsearch.models.model_options import ModelOptions
     from mmsearch.retrieval.ad_hoc_embedding import AdHocInput, SkippedFile
-    from mmsearch.types import Locator
 
 LONGEST_STDIN = 1 << 30  # bytes
 
@@ -143,8 +142,3 @@ def named(item: AdHocInput) -> dict[str, Any]:
     from mmsearch.output.records import path_record
 
     return path_record(item.name) if item.path is not None else {"text": item.text}
-
-
-def place_record(locator: Locator) -> dict[str, Any]:
-    """A place in a file, with the fields of a hit."""
-    return {name: getattr(locator, name) for name in ("page", "start_s", "end_s", "line_start", "line_end")}

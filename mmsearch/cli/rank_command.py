@@ -103,7 +103,7 @@ def _record(rank: int, one: Any, inputs: list[Any]) -> dict[str, Any]:
         "view": one.view,
         "rank": rank,
         "score": one.score,
-        **input_arguments.place_record(one.locator),
+        **records.place_record(one.locator),
         "snippet": " ".join(one.words.split())[:200],
     }
 

@@ -151,7 +151,7 @@ def _dump_segment(segment: Segment) -> dict[str, Any]:
     place = segment.locator
     return {
         "ordinal": segment.ordinal,
-        "locator": [place.page, place.start_s, place.end_s, place.line_start, place.line_end],
+        "locator": [place.page, place.start_s, place.end_s, place.line_start, place.line_end, place.section],
         "text": segment.text,
         "cues": [[cue.start_s, cue.end_s, cue.text] for cue in segment.cues],
         "details": dict(segment.details),
@@ -160,13 +160,14 @@ def _dump_segment(segment: Segment) -> dict[str, Any]:
 
 def _load_segment(data: Any) -> Segment:
     fields = _fields(data, "ordinal", "locator", "text", "cues", "details")
-    page, start_s, end_s, line_start, line_end = _list(fields["locator"], length=5)
+    page, start_s, end_s, line_start, line_end, section = _list(fields["locator"], length=6)
     locator = Locator(
         page=None if page is None else _whole(page),
         start_s=None if start_s is None else _number(start_s),
         end_s=None if end_s is None else _number(end_s),
         line_start=None if line_start is None else _whole(line_start),
         line_end=None if line_end is None else _whole(line_end),
+        section=None if section is None else _text(section),
     )
     cues = []
     for entry in _list(fields["cues"]):

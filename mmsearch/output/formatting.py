@@ -12,6 +12,7 @@ from mmsearch.types import Locator
 # a line, the bidirectional embeddings, overrides and isolates (they can make a name look like another), and surrogates
 # (bytes that are no UTF-8). Joiners and direction marks stay: Persian names and emoji need them.
 _UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
+_SHEET = "sheet "  # with which the name of a section begins whose lines are rows
 _LONGEST_NAME = 120  # characters
 _SPACES = re.compile(r"\s+")
 
@@ -59,16 +60,22 @@ def clock(seconds: float) -> str:
 
 
 def place(locator: Locator) -> str:
-    """Where in its file a hit lies: `p. 3`, `1:15–1:20`, `lines 40–52`, or nothing."""
+    """Where in its file a hit lies: `p. 3`, `1:15–1:20`, `lines 40–52`, `sheet Sales, rows 3–40`, or nothing."""
+    return ", ".join(each for each in (escaped(locator.section or ""), _within(locator)) if each)
+
+
+def _within(locator: Locator) -> str:
+    """The place within the file or its section."""
     if locator.page is not None:
         return f"p. {locator.page}"
     if locator.start_s is not None:
         end = "" if locator.end_s is None else f"–{clock(locator.end_s)}"
         return f"{clock(locator.start_s)}{end}"
     if locator.line_start is not None:
+        unit = "row" if (locator.section or "").startswith(_SHEET) else "line"
         if locator.line_end in (None, locator.line_start):
-            return f"line {locator.line_start}"
-        return f"lines {locator.line_start}–{locator.line_end}"
+            return f"{unit} {locator.line_start}"
+        return f"{unit}s {locator.line_start}–{locator.line_end}"
     return ""
 
 

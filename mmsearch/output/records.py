@@ -47,13 +47,13 @@ def hit_record(hit: Hit, query: str | None = None) -> dict[str, Any]:
         "view": str(hit.view),
         "rank": hit.rank,
         "score": hit.score,
-        **_place_record(hit.locator),
+        **place_record(hit.locator),
         "snippet": hit.snippet,
         "seen": list(hit.seen),
         "match": None if hit.match is None else str(hit.match),
         "signals": [asdict(signal) for signal in hit.signals],
         "same": [path_record(path) for path in hit.same],
-        "more": [_place_record(place) for place in hit.more],
+        "more": [place_record(place) for place in hit.more],
         "modified": _moment(hit.modified_s),
         "size": hit.size,
     }
@@ -67,8 +67,9 @@ def _moment(seconds: float | None) -> str | None:
         return None
 
 
-def _place_record(locator: Locator) -> dict[str, Any]:
-    return {name: getattr(locator, name) for name in ("page", "start_s", "end_s", "line_start", "line_end")}
+def place_record(locator: Locator) -> dict[str, Any]:
+    """A place in a file, with the fields of a hit."""
+    return {name: getattr(locator, name) for name in ("section", "page", "start_s", "end_s", "line_start", "line_end")}
 
 
 def answer_record(answer: Answer, query: str | None = None) -> dict[str, Any]:
@@ -124,7 +125,7 @@ def text_record(one: KnownText) -> dict[str, Any]:
     """The words of one place of a file, schema `mmsearch.text/1`."""
     return {
         "schema": "mmsearch.text/1",
-        **_place_record(one.locator),
+        **place_record(one.locator),
         "origin": one.origin,
         "engine": one.engine,
         "text": one.text,
@@ -228,7 +229,8 @@ def write_paths(paths: Iterable[bytes], null: bool) -> None:
 
 
 HIT_COLUMNS = tuple(
-    "path path_bytes kind view rank score page start_s end_s line_start line_end snippet match modified size".split()
+    "path path_bytes kind view rank score page start_s end_s line_start line_end snippet match modified size"
+    " section".split()
 )
 COPY_COLUMNS = ("group", "exact", "path", "path_bytes", "kind", "size", "content")
 FAILED_COLUMNS = ("path", "path_bytes", "state", "code", "sentence")

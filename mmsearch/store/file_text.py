@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from mmsearch.store import transcripts
 from mmsearch.store.files import HELD
 from mmsearch.store.roots import Root, is_below
-from mmsearch.store.segments import cues_of
+from mmsearch.store.segments import SECTION, cues_of
 from mmsearch.types import KnownText, Locator
 
 
@@ -58,20 +58,21 @@ def known_text(connection: sqlite3.Connection, asset_id: int) -> list[KnownText]
     """All words that the index holds of an asset, in the order of their places."""
     found: list[KnownText] = []
     for row in connection.execute(
-        "SELECT id, page, start_s, end_s, line_start, line_end, text, details FROM segments WHERE asset_id = ?"
-        " ORDER BY ordinal",
+        f"SELECT id, page, start_s, end_s, line_start, line_end, {SECTION}, text, details FROM segments"
+        " WHERE asset_id = ? ORDER BY ordinal",
         (asset_id,),
     ):
-        place, text = Locator(*row[1:6]), row[6]
-        for cue in cues_of(json.loads(row[7])):
+        place, text = Locator(*row[1:7]), row[7]
+        for cue in cues_of(json.loads(row[8])):
             text = text.replace(cue.text, "", 1)
-            found.append(KnownText(Locator(start_s=cue.start_s, end_s=cue.end_s), "captions", cue.text))
+            timed = Locator(start_s=cue.start_s, end_s=cue.end_s, section=place.section)
+            found.append(KnownText(timed, "captions", cue.text))
         if text.strip():
             found.append(KnownText(place, "file", text.strip()))
         for reader, engine, start_s, end_s, words in connection.execute(
             "SELECT reader, engine, start_s, end_s, text FROM recognized_text WHERE segment_id = ? ORDER BY id",
             (row[0],),
         ):
-            spoken = place if start_s is None else Locator(start_s=start_s, end_s=end_s)
+            spoken = place if start_s is None else Locator(start_s=start_s, end_s=end_s, section=place.section)
             found.append(KnownText(spoken, reader, words, engine))
     return sorted(found, key=lambda one: one.locator.start_s or 0.0)

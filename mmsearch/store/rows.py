@@ -35,6 +35,7 @@ _RULES = {  # what else a row must not be
     " OR line_end < line_start OR abs(start_s) > 1e12 OR abs(end_s) > 1e12"
     " OR json_valid(details) = 0 OR json_type(details) <> 'object'"
     " OR json_type(details, '$.title') NOT IN ('text', 'null')"
+    " OR json_type(details, '$.section') NOT IN ('text', 'null')"
     " OR json_type(details, '$.cues') NOT IN ('array', 'null')"
     " OR EXISTS (SELECT 1 FROM json_each(details, '$.cues') WHERE type <> 'array')",
     "recognized_text": _RECOGNIZED,

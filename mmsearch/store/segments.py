@@ -22,6 +22,7 @@ PASSING = (
     FailureCode.PERMISSION,
 )  # failures that do not depend on the bytes: the next run tries again
 MOST_NEIGHBOURS = 20_000  # segments that a phrase over their end is looked for in
+SECTION = "json_extract(details, '$.section')"  # of the file in which a segment stands, or NULL
 BACKGROUND_SIZE = 1000  # a mean and a spread need no more; 1,000 x 384 in float16 are read in a millisecond
 
 
@@ -107,6 +108,8 @@ def _write(connection: sqlite3.Connection, result: SpanResult, visible: bool) ->
     ids: dict[int, int] = {}
     for segment in result.segments:
         place, details = segment.locator, dict(segment.details)
+        if place.section is not None:
+            details["section"] = place.section
         if segment.cues:
             details["cues"] = [[cue.start_s, cue.end_s, cue.text] for cue in segment.cues]
         cursor = connection.execute(

@@ -267,15 +267,16 @@ class Snapshot:
             ):
                 read.setdefault(segment_id, []).append((reader, Cue(start, end, text)))
             for row in self.connection.execute(
-                "SELECT s.id, s.asset_id, a.kind, s.page, s.start_s, s.end_s, s.line_start, s.line_end, s.text,"
-                f" s.details FROM segments s JOIN assets a ON a.id = s.asset_id WHERE s.id IN ({marks})",
+                "SELECT s.id, s.asset_id, a.kind, s.page, s.start_s, s.end_s, s.line_start, s.line_end,"
+                f" json_extract(s.details, '$.section'), s.text, s.details"
+                f" FROM segments s JOIN assets a ON a.id = s.asset_id WHERE s.id IN ({marks})",
                 some,
             ):
-                details = json.loads(row[9])
+                details = json.loads(row[10])
                 title, cues = str(details.get("title", "")), cues_of(details)
                 words = tuple(read.get(row[0], ()))
-                segment_id, asset_id, kind, text = row[0], row[1], row[2], row[8]
-                result[segment_id] = Place(segment_id, asset_id, kind, Locator(*row[3:8]), text, title, cues, words)
+                segment_id, asset_id, kind, text = row[0], row[1], row[2], row[9]
+                result[segment_id] = Place(segment_id, asset_id, kind, Locator(*row[3:9]), text, title, cues, words)
         return result
 
     def assets_of(self, segment_ids: list[int]) -> dict[int, int]:

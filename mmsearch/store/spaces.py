@@ -17,7 +17,7 @@ from mmsearch.errors import DamagedIndex
 from mmsearch.store import ann
 from mmsearch.store.catalogue import transaction
 from mmsearch.store.layout import IndexFolder
-from mmsearch.store.segments import RecognizedText, SpanResult, sampling_hash
+from mmsearch.store.segments import SECTION, RecognizedText, SpanResult, sampling_hash
 from mmsearch.store.words import chunks
 from mmsearch.types import Failure, Locator, Segment, View
 
@@ -130,8 +130,8 @@ def lacking(connection: sqlite3.Connection, space_ids: Sequence[int]) -> list[in
 def stored_words(connection: sqlite3.Connection, asset_id: int) -> tuple[list[Segment], list[RecognizedText]]:
     """An asset's segments and all that was read from them, as when they were committed."""
     found = connection.execute(
-        "SELECT id, ordinal, page, start_s, end_s, line_start, line_end, text FROM segments WHERE asset_id = ?"
-        " ORDER BY ordinal",
+        f"SELECT id, ordinal, page, start_s, end_s, line_start, line_end, {SECTION}, text FROM segments"
+        " WHERE asset_id = ? ORDER BY ordinal",
         (asset_id,),
     ).fetchall()
     ordinals = {row[0]: row[1] for row in found}
@@ -146,7 +146,7 @@ def stored_words(connection: sqlite3.Connection, asset_id: int) -> tuple[list[Se
                 some,
             )
         ]
-    return [Segment(row[1], Locator(*row[2:7]), row[7]) for row in found], read
+    return [Segment(row[1], Locator(*row[2:8]), row[8]) for row in found], read
 
 
 def commit_vectors(connection: sqlite3.Connection, chunk: SpanResult) -> int:

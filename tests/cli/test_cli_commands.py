@@ -98,7 +98,7 @@ def test_hits_by_date_or_size_and_listed_files_show_these(
         assert capfd.readouterr().out == row
     assert run(["query", "x", "--format", "csv", "--quiet"]) == 0
     utc = datetime.fromtimestamp(noon, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    assert capfd.readouterr().out.splitlines()[1].endswith(f",{utc},1200000")
+    assert capfd.readouterr().out.splitlines()[1].endswith(f",{utc},1200000,")
 
 
 def test_why_not_is_a_sentence_the_signals_and_the_next_step(
@@ -165,6 +165,7 @@ def test_jsonl_has_the_versioned_schema_one_object_a_hit(capfd: pytest.CaptureFi
             "view": "words",
             "rank": 1,
             "score": 2.25,
+            "section": None,
             "page": 3,
             "start_s": None,
             "end_s": None,
@@ -185,7 +186,9 @@ def test_jsonl_has_the_versioned_schema_one_object_a_hit(capfd: pytest.CaptureFi
                 {"name": "builtin:image", "raw": 0.31, "score": 1.0, "rank": 4, "contribution": 0.75, "terms": []},
             ],
             "same": [{"path": "/data/copy.pdf"}, {"path": "/data/old/report.pdf"}],
-            "more": [{"page": 9, "start_s": None, "end_s": None, "line_start": None, "line_end": None}],
+            "more": [
+                {"section": None, "page": 9, "start_s": None, "end_s": None, "line_start": None, "line_end": None}
+            ],
             "modified": None,
             "size": None,
         }
@@ -205,9 +208,9 @@ def test_json_is_one_document_with_notes(capfd: pytest.CaptureFixture[str]) -> N
 def test_csv_has_a_header_and_plain_line_ends(capfd: pytest.CaptureFixture[str]) -> None:
     assert run(["query", "x", "--format", "csv", "-k", "2"]) == 0
     assert capfd.readouterr().out == (
-        "path,path_bytes,kind,view,rank,score,page,start_s,end_s,line_start,line_end,snippet,match,modified,size\n"
-        '/data/report.pdf,,pdf,words,1,2.25,3,,,,,"The revenue\nchart shows growth.",,,\n'
-        "/data/talk.mp4,,video,video,2,1.5,,75.0,80.5,,,,,,\n"
+        "path,path_bytes,kind,view,rank,score,page,start_s,end_s,line_start,line_end,snippet,match,modified,size,section\n"
+        '/data/report.pdf,,pdf,words,1,2.25,3,,,,,"The revenue\nchart shows growth.",,,,\n'
+        "/data/talk.mp4,,video,video,2,1.5,,75.0,80.5,,,,,,,\n"
     )
 
 

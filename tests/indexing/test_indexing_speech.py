@@ -363,7 +363,8 @@ def test_the_words_of_a_file_are_written_by_place_and_as_subtitles(
         f"WEBVTT\n\n00:00:03.000 --> 00:00:05.000\n{QUAY[2]}\n\n00:02:07.000 --> 00:02:09.500\n{THURSDAY[2]}\n\n"
     )
     assert next(json.loads(line) for line in written(recording, "--format", "jsonl").splitlines()) == {
-        "schema": "mmsearch.text/1", "page": None, "start_s": 3.0, "end_s": 5.0, "line_start": None, "line_end": None,
+        "schema": "mmsearch.text/1", "section": None, "page": None,
+        "start_s": 3.0, "end_s": 5.0, "line_start": None, "line_end": None,
         "origin": "speech", "engine": ENGINE, "text": QUAY[2],
     }  # fmt: skip
     assert written(str(media / "note.txt")) == "[line 1]\nBuy stamps.\n"

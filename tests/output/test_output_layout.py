@@ -15,6 +15,7 @@ from mmsearch.errors import FailureCode
 from mmsearch.index_status import FailedFile, FailedFileState, SpaceStatus, Status
 from mmsearch.models.advice import ModelFacts
 from mmsearch.output import model_tables, streams, summary, table, text_layout
+from mmsearch.output.formatting import place
 from mmsearch.output.progress import failure_line
 from mmsearch.query import Hit, Signal
 from mmsearch.run_record import FileFailed, RunRecord
@@ -266,3 +267,17 @@ def test_wrapping_keeps_every_sign_and_the_width(text: str, number: int, indent:
 def test_a_command_stays_on_one_line_where_it_fits() -> None:
     lines = text_layout.wrapped("What is missing: see `mmsearch failed --index x`.", 34)
     assert lines == ["What is missing: see", "`mmsearch failed --index x`."]
+
+
+@pytest.mark.parametrize(
+    ("locator", "words", "fragment"),
+    [
+        (Locator(page=3), "p. 3", "#page=3"),
+        (Locator(section="slide 3"), "slide 3", "#slide%203"),
+        (Locator(section="sheet Sales", line_start=3, line_end=40), "sheet Sales, rows 3–40", "#sheet%20Sales"),
+        (Locator(section="message 4, a.txt", line_start=7), "message 4, a.txt, line 7", "#message%204%2C%20a.txt"),
+        (Locator(section="a\x1b[2J"), "a\\x1b[2J", "#a%1B%5B2J"),
+    ],
+)  # fmt: skip
+def test_a_place_names_its_section_first(locator: Locator, words: str, fragment: str) -> None:
+    assert (place(locator), locator.fragment()) == (words, fragment)
