@@ -55,7 +55,7 @@ MEDIA_VIEWS: Mapping[Kind, frozenset[View]] = {
 
 # To be raised when extraction yields other segments, text or fingerprints for the same bytes; only files of this kind
 # then become stale, less those of a format with a version of its own.
-EXTRACTOR_VERSIONS: Mapping[Kind, int] = {Kind.TEXT: 2, Kind.IMAGE: 2, Kind.PDF: 2, Kind.AUDIO: 2, Kind.VIDEO: 2}
+EXTRACTOR_VERSIONS: Mapping[Kind, int] = {Kind.TEXT: 2, Kind.IMAGE: 3, Kind.PDF: 2, Kind.AUDIO: 3, Kind.VIDEO: 3}
 FORMAT_EXTRACTOR_VERSIONS: Mapping[str, int] = {"code": 1, "csv": 1, "json": 1}
 
 
@@ -93,11 +93,18 @@ class Locator:
 
 @dataclass(frozen=True, slots=True)
 class Cue:
-    """Text with its time, in seconds: a subtitle or a stretch of recognized speech."""
+    """Text with its time, in seconds: a subtitle or a stretch of recognized speech. `language` is a code such as `de`,
+    or empty where it is not known."""
 
     start_s: float
     end_s: float
     text: str
+    language: str = ""
+
+    def packed(self) -> list[Any]:
+        """The values for JSON; `Cue(*values)` is the cue again."""
+        values: list[Any] = [self.start_s, self.end_s, self.text]
+        return [*values, self.language] if self.language else values
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,12 +230,13 @@ class Failure:
 @dataclass(frozen=True, slots=True)
 class KnownText:
     """Text that an index holds of a place in a file. `origin` is `file` (its own text), `captions`, `ocr` or `speech`;
-    `engine` names what recognized it."""
+    `engine` names what recognized it; `language` is the code of captions whose language the file states."""
 
     locator: Locator
     origin: str
     text: str
     engine: str = ""
+    language: str = ""
 
 
 @dataclass(frozen=True, slots=True)

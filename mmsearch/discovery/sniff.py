@@ -133,6 +133,8 @@ def sniff(head: bytes, name: bytes) -> tuple[Kind | None, str]:
     if not head:
         return None, "empty"
     suffix = extension(name)
+    if (suffix == ".sub" and head.startswith(b"\x00\x00\x01\xba")) or head.startswith(b"# VobSub index file"):
+        return None, "vobsub"  # subtitles as pictures, in a stream without a film
     found = _by_magic(head, suffix)
     if found is not None:
         return found

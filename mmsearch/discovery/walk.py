@@ -10,22 +10,21 @@ from typing import NamedTuple
 
 from mmsearch.discovery.ignore import Globs, Rules
 from mmsearch.discovery.mounts import PSEUDO, is_network, mount_points, moved_points, statfs_type, type_at
-from mmsearch.discovery.sniff import extension
-from mmsearch.filestat import stat_values, wrapped
-
-_TIMED = frozenset(
-    ".mp4 .m4v .mov .mkv .webm .avi .mpg .mpeg .wmv .flv .ogv .3gp .mp3 .m4a .m4b .wav .flac .ogg .opus .aac .wma "
-    ".aiff".split()
+from mmsearch.discovery.sidecars import (
+    Belongings,
+    belongings,
+    belongings_in,
+    is_sidecar,
+    is_subtitle_folder,
+    owner_above,
 )
-_SIDECARS = (b".srt", b".vtt", b".ass", b".ssa", b".lrc", b".xmp")
-_LONG_SIDECAR = b".ttml"
-_PICTURES = frozenset(".jpg .jpeg .png .tif .tiff .webp .heic .heif .avif .gif .bmp .jp2 .dng .psd".split())
+from mmsearch.filestat import stat_values, wrapped
 
 
 class Entry(NamedTuple):
-    """A regular file. `path` is relative to the root, numbers are those of `stat_values`. `sidecars` are (name, size,
-    mtime_ns) of the subtitles, lyrics and .xmp files that belong to it, and `ctime_ns` is the newest change time of all
-    of them; `owner` is the name of the file that this one is a sidecar of, or empty."""
+    """A regular file. `path` is relative to the root, numbers are those of `stat_values`. `sidecars` are (path relative
+    to its folder, size, mtime_ns) of the subtitles, lyrics and .xmp files that belong to it, and `ctime_ns` is the
+    newest change time of all of them; `owner` is the name of the file that this one is a sidecar of, or empty."""
 
     path: bytes
     size: int
@@ -70,6 +69,8 @@ class Walk:
         """Every file that is not left out, folder by folder, by name within each."""
         self.points = moved_points(self.points, os.path.realpath(self.root), self.root)
         pending: list[tuple[bytes, Rules, Mount | None]] = [(self.below, self._outer_rules(), None)]
+        owned: dict[bytes, bytes] = {}  # owners of files in subtitle folders
+        begins_within = any(map(is_subtitle_folder, self.below.split(b"/")[-2:]))
         while pending:
             folder, rules, above = pending.pop()
             if folder in self.apart:
@@ -94,7 +95,44 @@ class Walk:
                 rules = rules.deeper(folder, absolute, tuple(names))
             folders, files, others = self._sorted_out(folder, found, rules)
             pending += [(path, rules, mount) for path in reversed(folders)]
-            yield from _with_sidecars(files, others)
+            near = self._belongings(folder, [*files, *others], folders, rules)
+            owned |= {os.path.join(folder, path): owner for path, owner in near.owners.items() if b"/" in path}
+            for path, _, facts in files:
+                owner = owned.pop(path, b"") or (owner_above(self.root, path) if begins_within else b"")
+                yield _entry(path, facts, near, owner)
+
+    def _belongings(self, folder: bytes, found: list[_Found], folders: Sequence[bytes], rules: Rules) -> Belongings:
+        """What belongs to the files of a folder, there and in its subtitle folders."""
+        sides = {entry.name: facts for _, entry, facts in found if is_sidecar(entry.name)}
+        for path in filter(is_subtitle_folder, map(os.path.basename, folders)):
+            for deeper in self._add_sides(sides, folder, path, rules):
+                self._add_sides(sides, folder, deeper, rules)
+        return belongings([entry.name for _, entry, _ in found], sides)
+
+    def _add_sides(self, sides: dict[bytes, os.stat_result], folder: bytes, inner: bytes, rules: Rules) -> list[bytes]:
+        """Add what may be sidecars in a folder of a folder, unless the walk leaves it out; the paths of the folders in
+        it. Mounts are not entered."""
+        place = os.path.join(folder, inner)
+        absolute = os.path.join(self.root, place)
+        if absolute in self.points or place in self.apart:
+            return []
+        folders: list[bytes] = []
+        try:
+            with os.scandir(absolute) as listing:
+                entries = sorted(listing, key=lambda entry: entry.name)
+            if self.ignore_files:
+                rules = rules.deeper(place, absolute, tuple(entry.name for entry in entries))
+            for entry in entries:
+                is_folder = entry.is_dir(follow_symlinks=False)
+                is_file = not is_folder and entry.is_file(follow_symlinks=False)
+                reason = self._left_out(entry, os.path.join(place, entry.name), is_folder, is_file, rules)
+                if is_folder and reason is None:
+                    folders.append(os.path.join(inner, entry.name))
+                elif is_file and reason in (None, "excluded") and is_sidecar(entry.name):
+                    sides[os.path.join(inner, entry.name)] = stat_of(entry)
+        except OSError:  # the walk reports it when it comes there
+            return []
+        return folders
 
     def _entered(self, folder: bytes, absolute: bytes, above: Mount | None) -> Mount | None:
         """The mount that a folder lies on, noted where it is another than that of the folder above; None where it is
@@ -207,53 +245,16 @@ def single(root: bytes, path: bytes) -> Entry | None:
         facts = os.stat(absolute, follow_symlinks=False)
         if not stat.S_ISREG(facts.st_mode):
             return None
-        folder = os.path.dirname(absolute)
         stem = os.path.basename(path).split(b".")[0]  # its sidecars begin with it, as what it is a sidecar of
-        with os.scandir(folder) as listing:
-            near = [
-                (os.path.join(os.path.dirname(path), entry.name), entry, stat_of(entry))
-                for entry in listing
-                if entry.name.startswith(stem) and entry.is_file(follow_symlinks=False)
-            ]
+        near = belongings_in(os.path.dirname(absolute), stem)
+        return _entry(path, facts, near, owner_above(root, path))
     except OSError:
         return None
-    return next((entry for entry in _with_sidecars(near) if entry.path == path), None)
 
 
-def _with_sidecars(files: list[_Found], others: Sequence[_Found] = ()) -> Iterator[Entry]:
-    """Entries of one folder, each sidecar assigned to the file it belongs to: `talk.srt`, `talk.en.vtt` and
-    `talk.mp4.srt` to `talk.mp4`, `a.xmp` and `a.jpg.xmp` to `a.jpg`. The `others` are assigned too, but not yielded:
-    with `--include "*.mp4"` a film keeps its subtitles."""
-    near = [*files, *others]
-    owners: dict[bytes, bytes] = {}
-    of: dict[bytes, list[tuple[bytes, int, int, int]]] = {}
-    sides = [(entry.name, facts) for _, entry, facts in near if _is_sidecar(entry.name)]
-    if sides:
-        media = {entry.name for _, entry, _ in near if extension(entry.name) in _TIMED | _PICTURES}
-        for name, facts in sides:
-            size, mtime_ns, _, ctime_ns = stat_values(facts)
-            for owner in _owners(name, media):
-                owners[name] = owner
-                of.setdefault(owner, []).append((name, size, mtime_ns, ctime_ns))
-    for path, entry, facts in files:
-        values = stat_values(facts)
-        if not owners:
-            yield Entry(path, *values)
-            continue
-        mine = sorted(of.get(entry.name, ()))
-        newest = max(values[3], *(side[3] for side in mine)) if mine else values[3]
-        sidecars = tuple(side[:3] for side in mine)
-        yield Entry(path, *values[:3], newest, sidecars, owners.get(entry.name, b""))
-
-
-def _is_sidecar(name: bytes) -> bool:
-    return name[-4:].lower() in _SIDECARS or name[-5:].lower() == _LONG_SIDECAR
-
-
-def _owners(name: bytes, media: set[bytes]) -> list[bytes]:
-    wanted = _PICTURES if extension(name) == ".xmp" else _TIMED
-    stem = os.path.splitext(name)[0]
-    stems = {stem, os.path.splitext(stem)[0]} - {b""}  # without a language tag too
-    if stem in media and extension(stem) in wanted:
-        return [stem]
-    return sorted(owner for owner in media if extension(owner) in wanted and os.path.splitext(owner)[0] in stems)
+def _entry(path: bytes, facts: os.stat_result, near: Belongings, owner: bytes = b"") -> Entry:
+    """A file with its sidecars among what belongs to files of its folder, and its owner there, else `owner`."""
+    values, name = stat_values(facts), os.path.basename(path)
+    mine = sorted(near.of.get(name, ()))
+    newest = max(values[3], *(side[3] for side in mine)) if mine else values[3]
+    return Entry(path, *values[:3], newest, tuple(side[:3] for side in mine), near.owners.get(name, owner))

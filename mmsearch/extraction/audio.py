@@ -16,9 +16,10 @@ from mmsearch.extraction.containers import (
     left_out,
     translate_decoder_errors,
 )
-from mmsearch.extraction.cues import cues_within, pack, parse_lrc, sidecar_cues
+from mmsearch.extraction.cues import cues_within, languages_of, lines_of, pack, parse_lrc, sidecar_cues
 from mmsearch.extraction.fingerprints import RATE, audio_fingerprint
 from mmsearch.extraction.source import open_source, ordinal
+from mmsearch.extraction.subtitle_tracks import embedded_cues
 from mmsearch.extraction.tags import read_tags, tag_text
 from mmsearch.types import Extracted, Fingerprint, Locator, Needs, Probe, Segment, Source, Span
 
@@ -31,7 +32,9 @@ FINGERPRINT_S = 120.0  # of the first and the last span
 LONGEST_S = 24 * 3600.0
 TRUSTED_S = 1800.0  # a longer recording's stated length is believed if it is plausible
 LOWEST_BYTES_PER_S = 1000.0  # less than any codec needs for speech
-CONTAINERS = frozenset({"m4a", "matroska", "ogg"})  # formats that may hold several tracks, and chapters
+CONTAINERS = frozenset(
+    {"m4a", "matroska", "ogg", "mp4", "mov", "webm"}
+)  # formats that may hold several tracks, and chapters
 UNSTATED = frozenset({"mp3", "aac", "ac3", "amr"})  # formats whose length FFmpeg often has to guess
 
 
@@ -58,17 +61,23 @@ def probe(source: Source, needs: Needs) -> Probe:
     sung = parse_lrc(tags.get("lyrics", ""))
     if sung:
         del tags["lyrics"]
-    packed, too_many = pack([*sung, *cues])
-    notes += [*unread, *filter(None, [too_many])]
+    notes += unread
     chapters: list[list[Any]] = []
     if source.format in CONTAINERS or chaptered:
         container = container_facts(source)
         notes += left_out(container)
         chapters = chapters_of(container, origin)
+        if container is not None:
+            embedded, unread = embedded_cues(source, container)
+            cues, notes = [*embedded, *cues], [*notes, *unread]
+    packed, too_many = pack([*sung, *cues])
+    notes += filter(None, [too_many])
     facts = {"codec": metadata.codec, "channels": metadata.num_channels, "sample_rate": metadata.sample_rate}
     details: dict[str, Any] = {**tags, "duration_s": round(duration, 3), "origin_s": origin, **facts, "cues": packed}
     if chapters:
         details["chapters"] = chapters
+    if languages := languages_of(packed):
+        details["languages"] = languages
     return Probe(_spans(duration), details, tuple(notes))
 
 
@@ -124,7 +133,7 @@ def extract(source: Source, probe: Probe, number: int, needs: Needs) -> Iterator
         cues = cues_within(probe.details.get("cues", ()), start, end)
         words = [tag_text(probe.details)] if number == 0 and place == 0 else []
         words += names_within(probe.details.get("chapters", ()), start, end)
-        text = "\n".join(filter(None, [*words, *(cue.text for cue in cues)]))
+        text = "\n".join(filter(None, [*words, *lines_of(cues)]))
         locator = Locator(start_s=round(start, 3), end_s=round(end, 3))
         segment = Segment(ordinal(number, place), locator, text, cues)
         sound = audio_decoder.samples_of(samples, needs.sound_rate, start - span.start, end - span.start)

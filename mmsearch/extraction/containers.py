@@ -125,7 +125,9 @@ def container_facts(source: Source) -> dict[str, Any] | None:
 
     Raises `ExtractionError` as `open_source` does."""
     entries = "format=start_time,duration:format_tags:stream=index,codec_type,codec_name"
-    entries += ":stream_disposition=attached_pic,forced,default:chapter=id,start_time:chapter_tags=title"
+    entries += (
+        ":stream_disposition=attached_pic,forced,default:stream_tags=language:chapter=id,start_time:chapter_tags=title"
+    )
     answer, _ = run_program("ffprobe", source, ["-show_entries", entries, "-of", "json"], [], PROBE_S)
     try:
         facts = json.loads(answer)
@@ -135,7 +137,7 @@ def container_facts(source: Source) -> dict[str, Any] | None:
 
 
 def left_out(facts: Mapping[str, Any] | None) -> list[str]:
-    """Sentences about the parts of a container that are not indexed: further tracks."""
+    """Sentences about the parts of a container that are not indexed: further tracks of pictures and sound."""
     if facts is None:
         return []
     streams = [one for one in facts["streams"] if isinstance(one, dict)]
@@ -144,7 +146,6 @@ def left_out(facts: Mapping[str, Any] | None) -> list[str]:
     for kind, one, several in (
         ("video", "further video track", "further video tracks"),
         ("audio", "further sound track", "further sound tracks"),
-        ("subtitle", "further subtitle track", "further subtitle tracks"),
     ):
         more = sum(stream.get("codec_type") == kind for stream in pictures) - 1
         if more > 0:
@@ -157,6 +158,11 @@ def has_program(name: str) -> bool:
     return shutil.which(name) is not None
 
 
+def input_limits() -> list[str]:
+    """The options that limit what ffmpeg and ffprobe may open."""
+    return ["-v", "error", "-protocol_whitelist", "file,pipe", "-format_whitelist", DEMUXERS]
+
+
 def run_program(
     name: str, source: Source, options: Sequence[str], outputs: Sequence[str], seconds: float
 ) -> tuple[bytes, bool]:
@@ -164,8 +170,7 @@ def run_program(
     path = shutil.which(name)
     if path is None:
         return b"", False
-    limits = ["-v", "error", "-protocol_whitelist", "file,pipe", "-format_whitelist", DEMUXERS]
-    command = [path, *limits, *options, "-i", "file:/dev/fd/0", *outputs]
+    command = [path, *input_limits(), *options, "-i", "file:/dev/fd/0", *outputs]
     with open_source(source) as handle:
         try:
             done = subprocess.run(

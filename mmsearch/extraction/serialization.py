@@ -153,7 +153,7 @@ def _dump_segment(segment: Segment) -> dict[str, Any]:
         "ordinal": segment.ordinal,
         "locator": [place.page, place.start_s, place.end_s, place.line_start, place.line_end, place.section],
         "text": segment.text,
-        "cues": [[cue.start_s, cue.end_s, cue.text] for cue in segment.cues],
+        "cues": [[cue.start_s, cue.end_s, cue.text, cue.language] for cue in segment.cues],
         "details": dict(segment.details),
     }
 
@@ -171,8 +171,8 @@ def _load_segment(data: Any) -> Segment:
     )
     cues = []
     for entry in _list(fields["cues"]):
-        start, end, text = _list(entry, length=3)
-        cues.append(Cue(_number(start), _number(end), _text(text)))
+        start, end, text, language = _list(entry, length=4)
+        cues.append(Cue(_number(start), _number(end), _text(text), _text(language)))
     return Segment(_whole(fields["ordinal"]), locator, _text(fields["text"]), tuple(cues), _object(fields["details"]))
 
 

@@ -11,11 +11,12 @@ from mmsearch.errors import ExtractionError, FailureCode
 from mmsearch.extraction import audio, audio_decoder
 from mmsearch.extraction.chapters import chapters_of, names_within, starts_within
 from mmsearch.extraction.containers import check_container, container_facts, left_out, translate_decoder_errors
-from mmsearch.extraction.cues import cues_within, embedded_cues, pack, sidecar_cues
+from mmsearch.extraction.cues import cues_within, languages_of, lines_of, pack, sidecar_cues
 from mmsearch.extraction.fingerprints import image_fingerprint
 from mmsearch.extraction.keyframes import key_times
 from mmsearch.extraction.scenes import FLAT_LEVEL, SHORTEST_S, Sample, cuts, is_same_picture, key_sample, split
 from mmsearch.extraction.source import open_source, ordinal
+from mmsearch.extraction.subtitle_tracks import embedded_cues
 from mmsearch.extraction.tags import container_tags, read_tags, tag_text
 from mmsearch.extraction.video_decoder import SAMPLE_S, Clock, Film, fitted, inspect, samples_of, seeker_of
 from mmsearch.types import Cue, Extracted, Fingerprint, FingerprintForm, Locator, Needs, Probe, Segment, Source, Span
@@ -48,13 +49,15 @@ def probe(source: Source, needs: Needs) -> Probe:
     if film is None or (facts is None and _is_cover(film)):
         return _without_FrameReader(source, needs, facts)
     embedded, unread = embedded_cues(source, facts)
-    sidecar, notes = sidecar_cues(source)
+    sidecar, notes = sidecar_cues(source, film.fps)
     packed, too_many = pack([*embedded, *sidecar])
-    notes += [note for note in (unread, too_many, _length_note(film), *left_out(facts)) if note]
+    notes += [note for note in (*unread, too_many, _length_note(film), *left_out(facts)) if note]
     film = replace(film, duration_s=min(film.duration_s, LONGEST_S))
     details = {**tags, **container_tags(facts), **_details(film), "cues": packed}
     if chapters := chapters_of(facts, film.origin_s):
         details["chapters"] = chapters
+    if languages := languages_of(packed):
+        details["languages"] = languages
     return Probe(_spans(film), details, tuple(notes))
 
 
@@ -191,7 +194,7 @@ def _segment(probe: Probe, number: int, place: int, start: float, end: float, ke
     cues: tuple[Cue, ...] = cues_within(probe.details.get("cues", ()), start, end)
     words = [tag_text(probe.details)] if number == 0 and place == 0 else []
     words += names_within(probe.details.get("chapters", ()), start, end)
-    text = "\n".join(filter(None, [*words, *(cue.text for cue in cues)]))
+    text = "\n".join(filter(None, [*words, *lines_of(cues)]))
     details = {} if key is None else {"key_s": round(key.time_s, 3)}
     return Segment(ordinal(number, place), Locator(start_s=round(start, 3), end_s=round(end, 3)), text, cues, details)
 

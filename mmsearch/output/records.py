@@ -128,6 +128,7 @@ def text_record(one: KnownText) -> dict[str, Any]:
         **place_record(one.locator),
         "origin": one.origin,
         "engine": one.engine,
+        "language": one.language,
         "text": one.text,
     }
 

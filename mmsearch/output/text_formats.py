@@ -16,7 +16,8 @@ def text_lines(found: Sequence[KnownText]) -> Iterator[str]:
     for one in found:
         where = place(one.locator)
         if one.locator.start_s is not None:
-            yield f"[{where}] {escaped(' '.join(one.text.split()))}"
+            language = f", {escaped(one.language)}" if one.language else ""
+            yield f"[{where}{language}] {escaped(' '.join(one.text.split()))}"
             continue
         if where != last:
             yield f"[{where}]" if where else ""

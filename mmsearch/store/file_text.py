@@ -66,7 +66,7 @@ def known_text(connection: sqlite3.Connection, asset_id: int) -> list[KnownText]
         for cue in cues_of(json.loads(row[8])):
             text = text.replace(cue.text, "", 1)
             timed = Locator(start_s=cue.start_s, end_s=cue.end_s, section=place.section)
-            found.append(KnownText(timed, "captions", cue.text))
+            found.append(KnownText(timed, "captions", cue.text, language=cue.language))
         if text.strip():
             found.append(KnownText(place, "file", text.strip()))
         for reader, engine, start_s, end_s, words in connection.execute(

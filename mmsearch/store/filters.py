@@ -85,7 +85,13 @@ def _conditions(where: Filter) -> tuple[list[str], list[object]]:
     if where.max_bytes is not None:
         need("f.size <= ?", where.max_bytes)
     if where.languages:
-        need(f"json_extract(a.details, '$.language') IN ({','.join('?' * len(where.languages))})", *where.languages)
+        marks = ",".join("?" * len(where.languages))
+        need(
+            f"(json_extract(a.details, '$.language') IN ({marks})"
+            f" OR EXISTS (SELECT 1 FROM json_each(a.details, '$.languages') l WHERE l.value IN ({marks})))",
+            *where.languages,
+            *where.languages,
+        )
     for name, low, high in (
         ("duration_s", where.min_duration_s, where.max_duration_s),
         ("pages", where.min_pages, where.max_pages),

@@ -111,7 +111,7 @@ def _write(connection: sqlite3.Connection, result: SpanResult, visible: bool) ->
         if place.section is not None:
             details["section"] = place.section
         if segment.cues:
-            details["cues"] = [[cue.start_s, cue.end_s, cue.text] for cue in segment.cues]
+            details["cues"] = [cue.packed() for cue in segment.cues]
         cursor = connection.execute(
             "INSERT INTO segments (asset_id, ordinal, page, start_s, end_s, line_start, line_end, text, details)"
             " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",

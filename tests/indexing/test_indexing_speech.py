@@ -365,7 +365,7 @@ def test_the_words_of_a_file_are_written_by_place_and_as_subtitles(
     assert next(json.loads(line) for line in written(recording, "--format", "jsonl").splitlines()) == {
         "schema": "mmsearch.text/1", "section": None, "page": None,
         "start_s": 3.0, "end_s": 5.0, "line_start": None, "line_end": None,
-        "origin": "speech", "engine": ENGINE, "text": QUAY[2],
+        "origin": "speech", "engine": ENGINE, "language": "", "text": QUAY[2],
     }  # fmt: skip
     assert written(str(media / "note.txt")) == "[line 1]\nBuy stamps.\n"
     assert written(str(media / "note.txt"), "--format", "srt", code=2) == ""
