@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SPACE = "\u2581"  # stands for a space in pieces
+MOST_REMEMBERED = 4096  # words whose segmentation is kept
 UNKNOWN_PENALTY = 10.0  # below the least score of a piece
 FILES = ("charsmap.bin", "pieces.bin", "starts.npy", "scores.npy", "ids.npy", "least.npy", "unigram.json")
 
@@ -46,11 +47,12 @@ class UnigramTokenizer:
         self.cut = re.compile("|".join(f"({re.escape(name)})" for name in self.special))
         with (folder / "pieces.bin").open("rb") as stream:
             self.pieces = mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
-        self.starts = np.load(folder / "starts.npy", mmap_mode="r")
-        self.scores = np.load(folder / "scores.npy", mmap_mode="r")
-        self.ids = np.load(folder / "ids.npy", mmap_mode="r")
+        self.starts, self.scores, self.ids = (
+            memoryview(np.load(folder / f"{name}.npy", mmap_mode="r")) for name in ("starts", "scores", "ids")
+        )  # whose items are read in a third of the time of NumPy's
         self.places = range(len(self.ids))
         self.unknown_score = float(np.load(folder / "least.npy")) - UNKNOWN_PENALTY
+        self.segmented: dict[str, tuple[Piece, ...]] = {}
 
     def encode(self, text: str) -> list[int]:
         """Ids of a text between those of its begin and end, with these at most as many as the model reads."""
@@ -65,8 +67,16 @@ class UnigramTokenizer:
                 found.append(Piece(self.special[part], part))
             else:
                 for word in self.words(part):
-                    found += self.segment(word)
+                    found += self.remembered(word)
         return found
+
+    def remembered(self, word: str) -> tuple[Piece, ...]:
+        """The segmentation of a word, kept for the next time: queries repeat words."""
+        if word not in self.segmented:
+            if len(self.segmented) >= MOST_REMEMBERED:
+                self.segmented.clear()
+            self.segmented[word] = tuple(self.segment(word))
+        return self.segmented[word]
 
     def words(self, text: str) -> list[str]:
         """The normalised text cut before each space, spaces replaced by `SPACE`, one more in front."""
@@ -76,7 +86,7 @@ class UnigramTokenizer:
 
     def piece(self, place: int) -> bytes:
         """A piece in sorted order, as UTF-8."""
-        return self.pieces[int(self.starts[place]) : int(self.starts[place + 1])]
+        return self.pieces[self.starts[place] : self.starts[place + 1]]
 
     def segment(self, word: str) -> list[Piece]:
         """The segmentation with the greatest sum of scores; neighbours that are unknown become one."""
@@ -86,9 +96,9 @@ class UnigramTokenizer:
         for start in range(count):
             single = False
             for length, place in self.beginning(word, start):
-                score = best[start] + float(self.scores[place])
+                score = best[start] + self.scores[place]
                 if score > best[start + length]:
-                    best[start + length], back[start + length] = score, (start, int(self.ids[place]))
+                    best[start + length], back[start + length] = score, (start, self.ids[place])
                 single = single or length == 1
             if not single and best[start] + self.unknown_score > best[start + 1]:
                 best[start + 1], back[start + 1] = best[start] + self.unknown_score, (start, self.unknown)

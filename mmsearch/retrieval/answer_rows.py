@@ -4,7 +4,7 @@ which its probability is estimated."""
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mmsearch.query import COPIES, Query
@@ -74,8 +74,8 @@ def estimated(rows: list[Row], scored: Scored) -> list[Row]:
         return []
     chances = relevance.probabilities(evidence_of(rows, scored))
     return [
-        replace(row, score=float(chance), factor=float(chance) / row.score if row.score else 0.0)
-        for row, chance in zip(rows, chances, strict=True)
+        Row(chance, row.at, row.asset_id, row.named, row.files, chance / row.score if row.score else 0.0, row.reranked)
+        for row, chance in zip(rows, chances.tolist(), strict=True)
     ]
 
 

@@ -101,8 +101,8 @@ def language_of(words: Sequence[str]) -> str:
     for owners in [table[word] for word in some if word in table]:
         for language, weight in owners:
             scores[language] = scores.get(language, 0.0) + weight
-    best, second, *_ = sorted([*scores.items(), ("", 0.0), ("", 0.0)], key=lambda one: -one[1])
-    return best[0] if best[1] >= max(LEAST, AHEAD * second[1]) else ""
+    best, second, *_ = [*sorted(scores.values(), reverse=True), 0.0, 0.0]
+    return max(scores, key=lambda one: scores[one]) if best and best >= max(LEAST, AHEAD * second) else ""
 
 
 def function_words_told(words: Sequence[str]) -> str:

@@ -125,7 +125,7 @@ def find_words(terms: Sequence[Term], candidates: Sequence[Sequence[str]], mean_
     family_sum = sum(value for _, value in families) or 1.0
     wanted = {word for members, _ in families for word in members}
     for number, every in enumerate(candidates):
-        counts = Counter(word for word in every if word in wanted)
+        counts = Counter({word: every.count(word) for word in wanted.intersection(every)})
         if not counts:
             matched.append(())
             continue
