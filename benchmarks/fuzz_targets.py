@@ -46,7 +46,6 @@ from benchmarks.fuzz_inputs import (
 from mmsearch import config
 from mmsearch.cli import config_file, filter_options
 from mmsearch.discovery.ignore import Globs, Rules
-from mmsearch.discovery.sniff import sniff
 from mmsearch.errors import ExtractionError, FailureCode, MmsearchError, UsageError
 from mmsearch.evaluation.judgements import read_queries
 from mmsearch.extraction import serialization, wire, worker_tasks
@@ -56,6 +55,7 @@ from mmsearch.index import Index
 from mmsearch.index_status import FailedFile, FailedFileState
 from mmsearch.output import formatting, records
 from mmsearch.query import Hit, Query
+from mmsearch.sniff import sniff
 from mmsearch.types import Failure, Kind, Locator, Needs, Source
 
 SLOW_S = 5.0  # processor seconds that no input of a few kilobytes may take

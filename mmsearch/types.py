@@ -23,6 +23,7 @@ class Kind(StrEnum):
     PDF = "pdf"
     AUDIO = "audio"
     VIDEO = "video"
+    MAIL = "mail"
 
 
 class AssetState(StrEnum):
@@ -50,12 +51,20 @@ MEDIA_VIEWS: Mapping[Kind, frozenset[View]] = {
     Kind.PDF: frozenset({View.IMAGE}),
     Kind.AUDIO: frozenset({View.AUDIO}),
     Kind.VIDEO: frozenset({View.IMAGE, View.AUDIO, View.VIDEO}),
+    Kind.MAIL: frozenset({View.IMAGE}),  # of attachments
 }
 
 
 # To be raised when extraction yields other segments, text or fingerprints for the same bytes; only files of this kind
 # then become stale, less those of a format with a version of its own.
-EXTRACTOR_VERSIONS: Mapping[Kind, int] = {Kind.TEXT: 2, Kind.IMAGE: 3, Kind.PDF: 2, Kind.AUDIO: 3, Kind.VIDEO: 3}
+EXTRACTOR_VERSIONS: Mapping[Kind, int] = {
+    Kind.TEXT: 2,
+    Kind.IMAGE: 3,
+    Kind.PDF: 2,
+    Kind.AUDIO: 3,
+    Kind.VIDEO: 3,
+    Kind.MAIL: 1,
+}
 FORMAT_EXTRACTOR_VERSIONS: Mapping[str, int] = {"code": 1, "csv": 1, "json": 1}
 
 

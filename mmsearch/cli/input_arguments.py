@@ -98,8 +98,8 @@ def _parsed(word: bytes, as_text: bool, as_file: bool) -> AdHocInput:
 
 def _standard_input(folder: str, as_text: bool) -> AdHocInput:
     """Standard input as a text if it is one, else as a file."""
-    from mmsearch.discovery.sniff import HEAD_BYTES, sniff
     from mmsearch.retrieval.ad_hoc_embedding import AdHocInput
+    from mmsearch.sniff import HEAD_BYTES, sniff
     from mmsearch.types import Kind
 
     if sys.stdin is None:

@@ -78,7 +78,7 @@ Open = Annotated[
 ]
 Kinds = Annotated[
     list[str] | None,
-    typer.Option("--kind", metavar="KIND", help="Only text, image, pdf, audio, video or other. Repeatable."),
+    typer.Option("--kind", metavar="KIND", help="Only text, image, pdf, audio, video, mail or other. Repeatable."),
 ]
 Within = Annotated[
     list[str] | None,

@@ -6,9 +6,9 @@ import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from mmsearch.discovery.sniff import extension
 from mmsearch.filestat import stat_values
 from mmsearch.language_tags import is_track_tag
+from mmsearch.sniff import extension
 
 FILMS = frozenset(".mp4 .m4v .mov .mkv .webm .avi .mpg .mpeg .wmv .flv .ogv .3gp .ts .m2ts".split())
 TIMED = FILMS | frozenset(".mp3 .m4a .m4b .wav .flac .ogg .opus .aac .wma .aiff".split())

@@ -1,13 +1,22 @@
-"""Opening the file of an asset: read-only, never through a link, and only while it is the file that was planned."""
+"""Opening the file of an asset: read-only, never through a link, and only while it is the file that was planned.
+
+A file that is a part of another one, such as an attachment, is held in memory while it is read. Its path is one that no
+file can have, so that every extractor reads it like a file."""
 
 from __future__ import annotations
 
+import hashlib
+import io
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import BinaryIO
 
 from mmsearch.errors import ExtractionError, FailureCode
 from mmsearch.filestat import NotRegularFile, open_regular, stat_values
-from mmsearch.types import Source
+from mmsearch.types import Kind, Source
+
+_held: dict[bytes, bytes] = {}  # by path, the outermost file first
 
 
 def open_source(source: Source) -> BinaryIO:
@@ -16,6 +25,8 @@ def open_source(source: Source) -> BinaryIO:
     Raises `ExtractionError` with code `vanished` (gone, or changed since it was planned), `permission`, or
     `decode-error` (no regular file).
     """
+    if source.path in _held:
+        return io.BytesIO(_held[source.path])
     try:
         descriptor = open_regular(source.path)
     except NotRegularFile as error:
@@ -30,6 +41,24 @@ def open_source(source: Source) -> BinaryIO:
         os.close(descriptor)
         raise ExtractionError(FailureCode.VANISHED, "The file changed during the run; the next run takes it up.")
     return os.fdopen(descriptor, "rb")
+
+
+@contextmanager
+def held_in_memory(data: bytes, kind: Kind, format: str) -> Iterator[Source]:
+    """A source for bytes that are a part of another file, inside the `with` block."""
+    path = b"\0" + hashlib.sha256(data).digest()
+    is_new = path not in _held
+    _held.setdefault(path, data)
+    try:
+        yield Source(path, kind, format, (len(data), 0, 0))
+    finally:
+        if is_new:
+            del _held[path]
+
+
+def held_depth() -> int:
+    """How many files in memory are being read, each a part of the one before."""
+    return len(_held)
 
 
 def ordinal(span: int, place: int) -> int:

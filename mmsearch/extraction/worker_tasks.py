@@ -43,6 +43,7 @@ LIGHT = WorkerKind(
     preload=(
         "mmsearch.extraction.text",
         "mmsearch.extraction.markup",
+        "mmsearch.extraction.mail",
         "mmsearch.extraction.image",
         "mmsearch.extraction.pdf",
         "numpy",
@@ -177,7 +178,7 @@ def _decode(
 def _with_text_fingerprint(source: Source, segments: list[Extracted], number: int) -> list[Extracted]:
     """The segments of a whole span, the first with the fingerprint of their text. A drawing has none, since its text
     does not identify it, nor have pictures and recordings, whose copies may carry other text."""
-    if source.kind not in (Kind.TEXT, Kind.PDF) or source.format == "svg" or not segments:
+    if source.kind not in (Kind.TEXT, Kind.PDF, Kind.MAIL) or source.format == "svg" or not segments:
         return segments
     from mmsearch.extraction.fingerprints import text_fingerprint
 

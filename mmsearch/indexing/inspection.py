@@ -10,10 +10,10 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from io import FileIO
 
-from mmsearch.discovery.sniff import HEAD_BYTES, sniff
 from mmsearch.discovery.walk import Entry
 from mmsearch.errors import FailureCode
 from mmsearch.filestat import open_regular, stat_values
+from mmsearch.sniff import HEAD_BYTES, sniff
 from mmsearch.store.asset_sources import asset_key
 from mmsearch.store.files import FileRow
 from mmsearch.store.roots import Root

@@ -239,7 +239,7 @@ def lacks_reading(row: FileRow, settings: Settings) -> bool:
     if not settings.refresh:
         return False
     readers = json.loads(row.readers or "{}")
-    pictured = row.kind in (Kind.IMAGE, Kind.PDF, Kind.VIDEO)
+    pictured = row.kind in (Kind.IMAGE, Kind.PDF, Kind.VIDEO, Kind.MAIL)
     if settings.ocr == "never" or not pictured:
         return False
     named = settings.ocr_lang and tesseract.engine(settings.ocr_lang)

@@ -13,7 +13,7 @@ from mmsearch.store.segments import SpanResult
 from mmsearch.types import Kind
 
 # units of a file of a kind of which none was opened yet, from its bytes: pages, seconds of sound, seconds of film
-_PER_BYTE = {Kind.TEXT: 1.0, Kind.PDF: 1 / 50_000, Kind.AUDIO: 1 / 20_000, Kind.VIDEO: 1 / 250_000}
+_PER_BYTE = {Kind.TEXT: 1.0, Kind.PDF: 1 / 50_000, Kind.AUDIO: 1 / 20_000, Kind.VIDEO: 1 / 250_000, Kind.MAIL: 1.0}
 
 
 @dataclass(slots=True)

@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import NamedTuple
 
-from mmsearch.discovery.sniff import HEAD_BYTES, sniff
 from mmsearch.errors import ExtractionError, FailureCode, ModelUnavailable, UsageError
 from mmsearch.extraction.forkserver import WorkerKind
 from mmsearch.extraction.pool import WorkerPool
@@ -24,6 +23,7 @@ from mmsearch.extraction.worker_tasks import (
     worker_kind_of,
 )
 from mmsearch.filestat import stat_values
+from mmsearch.sniff import HEAD_BYTES, sniff
 from mmsearch.types import Extracted, Failure, Kind, Needs, Probe, Source
 
 TIME_LIMIT_S = 60.0  # for one span; shorter than when indexing, since a user waits
@@ -119,6 +119,7 @@ _NAMES = {
     Kind.PDF: "PDF",
     Kind.AUDIO: "sound",
     Kind.VIDEO: "video",
+    Kind.MAIL: "mail",
 }
 
 

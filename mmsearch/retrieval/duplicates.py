@@ -50,7 +50,7 @@ class Comparer:
     def same(self, one: AssetFingerprints, other: AssetFingerprints) -> bool:
         """Whether two assets have the same content, by their fingerprints."""
         kinds = {one.kind, other.kind}
-        if kinds == {"text"}:
+        if kinds in ({"text"}, {"mail"}):
             return _same_text(one, other)
         if kinds <= {"image", "pdf"}:
             return self._same_pages(one, other)
@@ -177,7 +177,7 @@ def neighbours(fingerprints: Sequence[AssetFingerprints]) -> dict[int, set[int]]
     sounds: list[tuple[int, bytes]] = []
     near: dict[int, set[int]] = {}
     for one in fingerprints:
-        if one.kind == "text" and one.words:
+        if one.kind in ("text", "mail") and one.words:
             first = texts.setdefault(combined_text_keys(one.words), one.asset_id)
             pairs += [(first, one.asset_id)] if first != one.asset_id else []
         seen = [key for (form, _), (_, key) in one.of.items() if form != FingerprintForm.AUDIO]

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from mmsearch.discovery.sniff import HEAD_BYTES, extension, sniff
+from mmsearch.sniff import HEAD_BYTES, extension, sniff
 from mmsearch.types import Kind
 
 EBML = bytes.fromhex("1a45dfa3")

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from timed_films import COLOURS, CONTAINERS, PATTERNS, SLIDE_S, colour_at, make_films, slide_in
 
-from mmsearch.discovery.sniff import HEAD_BYTES, sniff
 from mmsearch.extraction import video
+from mmsearch.sniff import HEAD_BYTES, sniff
 from mmsearch.types import Extracted, Kind, Needs, Source
 
 NAMES = [f"{pattern}.{ending}" for ending in CONTAINERS for pattern in PATTERNS]

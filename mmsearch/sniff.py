@@ -114,8 +114,21 @@ _CODE = frozenset(
     ".erl .sh .bash .zsh .fish .ps1 .bat .sql .css .scss .less .vue .toml .yaml .yml .ini .cfg .conf .tex "
     ".cmake .gradle .dockerfile .make .mk .proto .graphql".split()
 )
-_PLAIN = frozenset(".txt .text .log .org .adoc .asc .nfo .me .diff .patch .bib .eml .ics .vcf .lrc".split())
+_PLAIN = frozenset(".txt .text .log .org .adoc .asc .nfo .me .diff .patch .bib .ics .vcf .lrc".split())
 _MARKUP_START = re.compile(rb"^(?:\xef\xbb\xbf)?\s*<(?:!doctype\s+html|html[\s>]|svg[\s>])", re.IGNORECASE)
+_OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+_OUTLOOK = tuple(name.encode("utf-16-le") for name in ("__properties_version1.0", "__substg1.0_"))
+_MAIL_EXTENSIONS = {".eml": "eml", ".emlx": "emlx", ".mbox": "mbox", ".mbx": "mbox"}
+_HEADERS = re.compile(rb"(?:[A-Za-z][A-Za-z0-9-]{1,60}:[^\n]*+\n(?:[ \t][^\n]*+\n)*+)++")
+_MAIL_HEADER = re.compile(
+    rb"^(return-path|delivered-to|received|message-id|from|to|subject|date|mime-version|x-mozilla-status):",
+    re.IGNORECASE | re.MULTILINE,
+)
+_SENDING = frozenset({b"return-path", b"received", b"message-id", b"from"})
+_MBOX_START = re.compile(
+    rb"\s{0,9}From [^\n]{0,300}?\d{1,2}:\d{2}[^\n]{0,60}\d{4}[^\n]{0,60}\n(?:[!-9;-~]{1,70}:|\r?\n)"
+)
+_MAILDIR_NAME = re.compile(rb"\d{5,}\.[^/]+")
 _PNM_START = re.compile(rb"^P[1-7fF]\s+(?:#|\d|WIDTH)")
 _CONTROL = frozenset(range(32)) - {7, 8, 9, 10, 11, 12, 13, 27}
 
@@ -139,6 +152,8 @@ def sniff(head: bytes, name: bytes) -> tuple[Kind | None, str]:
     if found is not None:
         return found
     is_text = _is_text(head)
+    if (mail := _mail_format(head, name, suffix)) is not None:
+        return Kind.MAIL, mail
     if suffix in _BY_EXTENSION and not (is_text and suffix in _CODE):  # .ts is film or TypeScript
         return _BY_EXTENSION[suffix]  # no signature: the decoder reports what is wrong
     if is_text:
@@ -166,6 +181,8 @@ def _by_magic(head: bytes, suffix: str) -> tuple[Kind | None, str] | None:
         return (Kind.VIDEO, "ogv") if b"theora" in head[:512] or suffix == ".ogv" else (Kind.AUDIO, "ogg")
     if head[:16] == _ASF:
         return (Kind.AUDIO, "wma") if suffix == ".wma" else (Kind.VIDEO, "wmv")
+    if head[:8] == _OLE and (suffix == ".msg" or any(name in head for name in _OUTLOOK)):
+        return Kind.MAIL, "msg"
     return _weak_magic(head, suffix)
 
 
@@ -214,6 +231,28 @@ def _is_text(head: bytes) -> bool:
         return True
     controls = sum(byte in _CONTROL for byte in head)
     return controls * 100 <= len(head) and b"\x00" not in head
+
+
+def _mail_format(head: bytes, name: bytes, suffix: str) -> str | None:
+    """The format of mail: by the extension, or by the headers of a file whose name has no extension that is known."""
+    known = _MAIL_EXTENSIONS.get(suffix)
+    if known in ("eml", "emlx"):
+        return known
+    if _MBOX_START.match(head) and (known or not _names_another_kind(suffix)):
+        return "mbox"
+    if known is not None:
+        return "eml"  # a message whose file is called a mailbox
+    block = _HEADERS.match(head)
+    if block is None or (_names_another_kind(suffix) and not _MAILDIR_NAME.match(name)):
+        return None
+    found = {one.lower() for one in _MAIL_HEADER.findall(block[0])}
+    return "eml" if len(found) > 2 and found & _SENDING else None
+
+
+def _names_another_kind(suffix: str) -> bool:
+    return (
+        suffix in _PLAIN or suffix in _CODE or suffix in _TEXT_FORMATS or suffix in _MARKUP or suffix in _BY_EXTENSION
+    )
 
 
 def _text_format(head: bytes, suffix: str) -> tuple[Kind | None, str]:
