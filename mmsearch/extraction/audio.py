@@ -19,6 +19,7 @@ from mmsearch.extraction.containers import (
 from mmsearch.extraction.cues import cues_within, languages_of, lines_of, pack, parse_lrc, sidecar_cues
 from mmsearch.extraction.fingerprints import RATE, audio_fingerprint
 from mmsearch.extraction.source import open_source, ordinal
+from mmsearch.extraction.stated_length import cut_note, packets_end_s, riff_length_s
 from mmsearch.extraction.subtitle_tracks import embedded_cues
 from mmsearch.extraction.tags import read_tags, tag_text
 from mmsearch.types import Extracted, Fingerprint, Locator, Needs, Probe, Segment, Source, Span
@@ -89,10 +90,11 @@ def _duration(handle: BinaryIO, source: Source, origin: float, stated: float | N
         duration, certain = audio_decoder.measure_end(handle, origin, claimed, LONGEST_S)
         if not certain:
             notes.append("The length is as the file states it; it could not be measured.")
-        elif claimed > 60 and duration < claimed / 2:
-            notes.append(f"The file states a length of {claimed:.0f} s, but its sound ends after {duration:.0f} s.")
+        elif source.format not in UNSTATED or duration < claimed / 2:  # what is guessed may be a little wrong
+            notes += filter(None, [cut_note(duration, max(claimed, riff_length_s(handle)))])
     else:
-        duration = claimed
+        duration = packets_end_s(source, origin, claimed)
+        notes += filter(None, [cut_note(duration, max(claimed, riff_length_s(handle)))])
     if duration <= 0:
         raise ExtractionError(FailureCode.DECODE_ERROR, "There is no sound in this file that can be decoded.")
     if duration >= LONGEST_S:

@@ -16,6 +16,7 @@ from mmsearch.extraction.fingerprints import image_fingerprint
 from mmsearch.extraction.keyframes import key_times
 from mmsearch.extraction.scenes import FLAT_LEVEL, SHORTEST_S, Sample, cuts, is_same_picture, key_sample, split
 from mmsearch.extraction.source import open_source, ordinal
+from mmsearch.extraction.stated_length import cut_note, riff_length_s
 from mmsearch.extraction.subtitle_tracks import embedded_cues
 from mmsearch.extraction.tags import container_tags, read_tags, tag_text
 from mmsearch.extraction.video_decoder import SAMPLE_S, Clock, Film, fitted, inspect, samples_of, seeker_of
@@ -45,6 +46,8 @@ def probe(source: Source, needs: Needs) -> Probe:
         check_container(handle)
         facts = container_facts(source)
         film = None if _only_covers(facts) else _inspected(handle, _clock(facts))
+        if film is not None:
+            film = replace(film, stated_s=max(film.stated_s, riff_length_s(handle)))
         tags = read_tags(handle)
     if film is None or (facts is None and _is_cover(film)):
         return _without_FrameReader(source, needs, facts)
@@ -107,9 +110,7 @@ def _without_FrameReader(source: Source, needs: Needs, facts: Mapping[str, Any] 
 def _length_note(film: Film) -> str:
     if film.duration_s > LONGEST_S:
         return "Only the first 24 hours are indexed."
-    if film.stated_s > film.duration_s + max(5.0, film.duration_s / 20):
-        return f"The file states a length of {film.stated_s:.0f} s, but its pictures end after {film.duration_s:.0f} s."
-    return ""
+    return cut_note(film.duration_s, film.stated_s)
 
 
 def _details(film: Film) -> dict[str, Any]:
