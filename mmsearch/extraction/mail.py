@@ -13,7 +13,7 @@ from functools import lru_cache
 from itertools import count
 
 from mmsearch.errors import ExtractionError, FailureCode
-from mmsearch.extraction import attachments, mailboxes
+from mmsearch.extraction import attachments, mailboxes, outlook_message
 from mmsearch.extraction.mail_message import ATTACHMENTS, MailMessage, read_message
 from mmsearch.extraction.source import open_source, ordinal
 from mmsearch.types import Extracted, Needs, Probe, Source, Span
@@ -65,6 +65,8 @@ def load(source: Source) -> MailMessage:
     """The message of a file that holds one."""
     with open_source(source) as file:
         data = file.read(MESSAGE_BYTES)
+    if source.format == "msg":
+        return read_message(outlook_message.as_mime(data))
     if source.format == "emlx":
         data = mailboxes.without_frame(data)
     if data.count(0) * 20 > len(data):

@@ -37,7 +37,11 @@ FORWARD = re.compile(r"^\s*(?:fwd?|wg|tr|rv|vb|doorst|i|enc|转发|転送)\s?[:�
 BLOCKQUOTE = re.compile(r"<(/?)blockquote\b([^>]{0,500})>", re.IGNORECASE)
 ARMOR = re.compile(r"-----BEGIN PGP MESSAGE-----.*?(?:-----END PGP MESSAGE-----|\Z)", re.DOTALL)
 SIGNATURES = frozenset({"application/pgp-signature", "application/pkcs7-signature", "application/x-pkcs7-signature"})
-ENVELOPED = frozenset({"application/pkcs7-mime", "application/x-pkcs7-mime"})
+ENCRYPTED = frozenset(
+    "application/pkcs7-mime application/x-pkcs7-mime application/pgp-encrypted multipart/encrypted"
+    " application/x-microsoft-rpmsg-message".split()
+)
+PGP_MESSAGE = b"-----BEGIN PGP MESSAGE-----"
 
 
 @dataclass(slots=True)
@@ -54,7 +58,8 @@ def contents_of(part: MimePart, top: bool = True) -> MailContents:
     """The text and the attachments of a message. Of alternatives the plain text is its text, or the page where that
     says much more."""
     kind, found = part.content_type, MailContents(is_cut=part.is_cut)
-    if kind == "multipart/encrypted" or (kind in ENVELOPED and part.parameter("smime-type") != "signed-data"):
+    is_armored = not kind.startswith("text/") and part.data.startswith(PGP_MESSAGE, part.start)
+    if is_armored or (kind in ENCRYPTED and part.parameter("smime-type") != "signed-data"):
         found.is_encrypted = True
     elif kind == "multipart/alternative":
         every = [contents_of(one, False) for one in part.parts]
