@@ -21,7 +21,7 @@ class Filter:
 
     kinds: tuple[str, ...] = ()
     within: tuple[str, ...] = ()  # absolute paths of files or folders, or globs over the absolute path
-    since: float | None = None  # seconds since 1970: files changed, or pictures taken, at or after this
+    since: float | None = None  # seconds since 1970: files changed, pictures taken, or messages sent, at or after
     before: float | None = None  # and before this; with both, one of the two dates lies between
     min_bytes: int | None = None
     max_bytes: int | None = None
@@ -32,6 +32,9 @@ class Filter:
     max_pages: int | None = None
     folders: tuple[str, ...] = ()  # beside `within`: names of folders (or files) on the way from the root, any case
     names: tuple[str, ...] = ()  # parts of the file's name, or globs over it, of any case; one of them
+    senders: tuple[str, ...] = ()  # names or addresses, or their beginnings, of any case: messages from one of them
+    recipients: tuple[str, ...] = ()  # and to one of them, also as a copy
+    subjects: tuple[str, ...] = ()  # words of the subject; one of them
     without: tuple[Filter, ...] = ()  # files that pass one of these are left out
 
     def __bool__(self) -> bool:
@@ -149,7 +152,13 @@ class Hit:
     seen: tuple[str, ...] = ()  # what its picture shows, as the image encoder knows it: kind, then objects
     modified_s: float | None = None  # when the file was changed, in seconds since 1970; None: not known
     size: int | None = None  # bytes of the file
+    dated_s: float | None = None  # when a message was sent, in seconds since 1970; None: it has no date of its own
     match: Match | None = None  # of a query that consists of files
+
+    @property
+    def date_s(self) -> float | None:
+        """The date by which hits are sorted: its own, else that of the file."""
+        return self.modified_s if self.dated_s is None else self.dated_s
 
 
 @dataclass(frozen=True, slots=True)

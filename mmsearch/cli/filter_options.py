@@ -24,6 +24,8 @@ def build_filter(
     max_duration: str | None = None,
     pages: str | None = None,
     near: str | None = None,
+    senders: Sequence[str] | None = None,
+    recipients: Sequence[str] | None = None,
 ) -> Filter:
     """The filter of these option values. Raises `UsageError` for a value that can't be parsed, and for a range whose
     end lies before its start."""
@@ -48,6 +50,8 @@ def build_filter(
         max_duration_s=seconds(max_duration, "--max-duration") if max_duration else None,
         min_pages=page_count(low_pages, "--pages") if low_pages is not None else None,
         max_pages=page_count(high_pages, "--pages") if high_pages is not None else None,
+        senders=tuple(senders or ()),
+        recipients=tuple(recipients or ()),
     )
     for name, low, high in (
         ("--since and --before", where.since, where.before),

@@ -110,6 +110,12 @@ MaxDuration = Annotated[
 Pages = Annotated[
     str | None, typer.Option("--pages", metavar="RANGE", help="Documents with 12, +10, -3 or 2..5 pages.")
 ]
+Senders = Annotated[
+    list[str] | None, typer.Option("--from", metavar="NAME", help="Only mail from NAME, a name or address. Repeatable.")
+]
+Recipients = Annotated[
+    list[str] | None, typer.Option("--to", metavar="NAME", help="Only mail to NAME, also as a copy. Repeatable.")
+]
 Rerank = Annotated[
     str | None,
     typer.Option(

@@ -34,7 +34,8 @@ def query(
         typer.Argument(
             metavar="TEXT",
             help='The text to search for. Within quotes of the shell, "a phrase" must be there and -word must not; '
-            "kind:pdf, in:FOLDER, name:NAME, after:2024-03, before:DATE and near:DATE are filters.",
+            "kind:pdf, in:FOLDER, name:NAME, after:2024-03, before:DATE, near:DATE, and for mail "
+            "from:NAME, to:NAME and subject:WORD are filters.",
         ),
     ] = None,
     image: Annotated[
@@ -92,6 +93,8 @@ def query(
     min_duration: options.MinDuration = None,
     max_duration: options.MaxDuration = None,
     pages: options.Pages = None,
+    senders: options.Senders = None,
+    recipients: options.Recipients = None,
     rerank: options.Rerank = None,
     rerank_top: options.RerankTop = 50,
     rerank_seconds: options.RerankSeconds = None,
@@ -135,7 +138,7 @@ def query(
     # With --queries-from, -0 is about the queries too: lists of paths could not be assigned to their queries.
     format = options.list_format(format, null and queries_from is None)
     where = filter_options.build_filter(
-        kind, within, since, before, size, lang, min_duration, max_duration, pages, near
+        kind, within, since, before, size, lang, min_duration, max_duration, pages, near, senders, recipients
     )
     one = Query(
         literal=literal,

@@ -35,6 +35,8 @@ def similar(
     min_duration: options.MinDuration = None,
     max_duration: options.MaxDuration = None,
     pages: options.Pages = None,
+    senders: options.Senders = None,
+    recipients: options.Recipients = None,
     explain: options.Explain = False,
     open: options.Open = 0,
     format: options.Lists = options.ListFormat.TABLE,
@@ -58,7 +60,7 @@ def similar(
         sort=sort,
         reverse=reverse,
         where=filter_options.build_filter(
-            kind, within, since, before, size, lang, min_duration, max_duration, pages, near
+            kind, within, since, before, size, lang, min_duration, max_duration, pages, near, senders, recipients
         ),
     )
     from mmsearch.index import Index

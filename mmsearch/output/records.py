@@ -55,6 +55,7 @@ def hit_record(hit: Hit, query: str | None = None) -> dict[str, Any]:
         "same": [path_record(path) for path in hit.same],
         "more": [place_record(place) for place in hit.more],
         "modified": _moment(hit.modified_s),
+        "dated": _moment(hit.dated_s),
         "size": hit.size,
     }
 

@@ -114,7 +114,7 @@ def _sorted_by(hit: Hit, by: str) -> str:
     """The day of change or the size of a hit's file, where hits are in that order."""
     if by == "size" and hit.size is not None:
         return size(hit.size)
-    return day(hit.modified_s) if by == "date" else ""
+    return day(hit.date_s) if by == "date" else ""
 
 
 def _explained(hit: Hit) -> list[str]:

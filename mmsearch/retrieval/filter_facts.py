@@ -12,7 +12,18 @@ from mmsearch.store.snapshot import Snapshot
 from mmsearch.types import chosen
 
 _PLACES = {"folders": "within"}  # fields of a filter of which a file needs to pass one
-_NOUNS = {"kinds": "kind", "within": "folder", "names": "name", "since": "date", "before": "date", "time": "date"}
+_FIELDS = {"senders": "is from", "recipients": "is to", "subjects": "has in its subject"}
+_NOUNS = {
+    "kinds": "kind",
+    "senders": "sender",
+    "recipients": "recipient",
+    "subjects": "subject",
+    "within": "folder",
+    "names": "name",
+    "since": "date",
+    "before": "date",
+    "time": "date",
+}
 
 
 def nothing_passes(snapshot: Snapshot, where: Filter) -> str:
@@ -30,6 +41,8 @@ def _none(name: str, where: Filter) -> str:
         return f"none lies in {chosen((*where.within, *where.folders))}"
     if name == "names":
         return f"no name holds {chosen([repr(one) for one in where.names])}"
+    if name in _FIELDS:
+        return f"no message {_FIELDS[name]} {chosen([repr(one) for one in getattr(where, name)])}"
     if name == "since":
         return f"none was changed at or after {_moment(where.since)}"
     if name == "before":
@@ -74,6 +87,8 @@ def refused_fact(name: str, where: Filter, state: FileState) -> str:
         return f"it does not lie in {' or '.join((*where.within, *where.folders))}"
     if name == "names":
         return f"its name does not hold {' or '.join(repr(one) for one in where.names)}"
+    if name in _FIELDS:
+        return f"no message in it {_FIELDS[name]} {chosen([repr(one) for one in getattr(where, name)])}"
     if name == "since":
         return f"it was {dated}, before {_moment(where.since)}"
     if name == "before":

@@ -19,6 +19,8 @@ from mmsearch.store.words import chunks
 from mmsearch.types import Locator
 
 MOST_SORTED = 1000  # hits, the best by score, that are put into another order
+_Listed = tuple[int | None, str, bytes, int, float, float | None]  # asset, kind, path, size, changed, sent
+_SENT = "CASE WHEN f.kind = 'mail' THEN json_extract(a.details, '$.sent') END"  # of a file that is one message
 LISTED = "filters"  # the view of a hit that a query without words lists
 
 
@@ -37,7 +39,7 @@ def in_order(hits: Sequence[Hit], query: Query) -> tuple[Hit, ...]:
     elif query.sort == "name":
         found = sorted(hits, key=lambda hit: _name_key(hit.path), reverse=query.reverse)
     elif query.sort == "date":
-        found = sorted(hits, key=lambda hit: hit.modified_s or 0.0, reverse=not query.reverse)
+        found = sorted(hits, key=lambda hit: hit.date_s or 0.0, reverse=not query.reverse)
     else:
         found = sorted(hits, key=lambda hit: hit.size or 0, reverse=not query.reverse)
     return tuple(found[: query.k])
@@ -60,15 +62,22 @@ def list_files(snapshot: Snapshot, query: Query) -> Answer:
     rank is its place in this order. Copies share a hit, as in other answers."""
     began = time.monotonic()
     newest_first = query.sort in ("score", "date")
-    by = "f.mtime_ns DESC" if newest_first else "f.size DESC" if query.sort == "size" else "f.id"
+    by = (
+        f"coalesce({_SENT} * 1e9, f.mtime_ns) DESC"
+        if newest_first
+        else "f.size DESC"
+        if query.sort == "size"
+        else "f.id"
+    )
     rows = snapshot.connection.execute(
-        "SELECT f.id, f.asset_id, coalesce(f.kind, 'other'), f.root_id, f.path, f.size, f.mtime_ns"
-        f" FROM temp.allowed_files t JOIN files f ON f.id = t.id ORDER BY {by}, f.path, f.id"
+        "SELECT f.id, f.asset_id, coalesce(f.kind, 'other'), f.root_id, f.path, f.size, f.mtime_ns,"
+        f" {_SENT} FROM temp.allowed_files t JOIN files f ON f.id = t.id LEFT JOIN assets a ON a.id = f.asset_id"
+        f" ORDER BY {by}, f.path, f.id"
     ).fetchall()
     refused = _refused(snapshot, query)
     files = [
-        (asset_id, kind, snapshot.absolute(root_id, path), size, mtime_ns / 1e9)
-        for file_id, asset_id, kind, root_id, path, size, mtime_ns in rows
+        (asset_id, kind, snapshot.absolute(root_id, path), size, mtime_ns / 1e9, sent)
+        for file_id, asset_id, kind, root_id, path, size, mtime_ns, sent in rows
         if file_id not in refused
     ]
     if query.sort == "name":
@@ -76,7 +85,7 @@ def list_files(snapshot: Snapshot, query: Query) -> Answer:
     if query.reverse:
         files.reverse()
     leaders = group_leaders(snapshot, [file[0] for file in files if file[0] is not None], query.k) if query.fold else {}
-    groups: dict[object, list[tuple[int | None, str, bytes, int, float]]] = {}
+    groups: dict[object, list[_Listed]] = {}
     for number, file in enumerate(files):
         asset_id = file[0]
         key: object = -number - 1 if asset_id is None or not query.fold else leaders.get(asset_id, asset_id)
@@ -109,9 +118,7 @@ def _refused(snapshot: Snapshot, query: Query) -> set[int]:
     return files
 
 
-def _listed_hits(
-    snapshot: Snapshot, groups: Sequence[list[tuple[int | None, str, bytes, int, float]]]
-) -> tuple[Hit, ...]:
+def _listed_hits(snapshot: Snapshot, groups: Sequence[list[_Listed]]) -> tuple[Hit, ...]:
     assets = [group[0][0] for group in groups if group[0][0] is not None]
     first: dict[int, int] = {}
     for some in chunks(assets):
@@ -119,7 +126,8 @@ def _listed_hits(
         first |= dict(
             snapshot.connection.execute(
                 "SELECT s.asset_id, s.id FROM segments s JOIN (SELECT asset_id, min(ordinal) AS first FROM segments"
-                f" WHERE asset_id IN ({marks}) GROUP BY asset_id) m ON m.asset_id = s.asset_id AND m.first = s.ordinal",
+                f" WHERE asset_id IN ({marks}) AND id IN temp.allowed_segments GROUP BY asset_id) m"
+                " ON m.asset_id = s.asset_id AND m.first = s.ordinal",
                 some,
             ).fetchall()
         )
@@ -127,7 +135,7 @@ def _listed_hits(
     seen = seen_in(snapshot, list(first.values()))
     hits = []
     for number, group in enumerate(groups, 1):
-        asset_id, kind, path, size, modified_s = group[0]
+        asset_id, kind, path, size, modified_s, dated_s = group[0]
         place = places.get(first.get(asset_id or 0, 0))
         shows = seen.get(place.segment_id, ()) if place is not None else ()
         text = snippet(place, {}) if place is not None else ""
@@ -138,12 +146,13 @@ def _listed_hits(
                 path=path,
                 kind=kind,
                 view=LISTED,
-                locator=Locator(),
+                locator=Locator(section=place.locator.section if place and kind == "mail" else None),
                 snippet=text or (f"seen: {', '.join(shows)}" if shows else ""),
                 signals=(),
                 same=tuple(sorted({file[2] for file in group[1:]})),
                 seen=shows,
                 modified_s=modified_s,
+                dated_s=dated_s,
                 size=size,
             )
         )

@@ -1,8 +1,9 @@
-"""Filters inside the text of a query: `kind:image`, `in:folder`, `name:report`, `after:2024-03`,
-`before:"last summer"`, `near:"march 2024"`; each with `-` in front leaves such files out.
+"""Filters inside the text of a query: `kind:image`, `in:folder`, `name:report`, `after:2024-03`, `before:"last
+summer"`, `near:"march 2024"`, and of mail `from:anna`, `to:bob`, `subject:budget`; each with `-` in front leaves such
+files out.
 
 Only these words with a colon and a value right behind it are operators. Everything else, such as `foo:bar`, `12:30` or
-`http://x`, and whatever stands in quotes, is text. Given twice, `kind`, `in` and `name` mean either; dates narrow.
+`http://x`, and whatever stands in quotes, is text. Given twice, dates narrow; the others mean either.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ _KIND_WORDS = {
 _SYNONYMS = {word: kind for kind, words in _KIND_WORDS.items() for word in words.split()}
 _LITERALLY = '"{0}" in quotes is text; --literal takes all of the query as text.'
 _OPERATOR = re.compile(
-    r'"[^"]*"|(?<!\S)(?P<minus>-?)(?P<name>kind|in|name|after|since|before|near|date):(?P<value>"[^"]+"|[^\s"]+)(?!\S)',
+    r'"[^"]*"|(?<!\S)(?P<minus>-?)(?P<name>kind|in|name|from|to|subject|after|since|before|near|date):(?P<value>"[^"]+"|[^\s"]+)(?!\S)',
     re.IGNORECASE,
 )
 
@@ -121,6 +122,12 @@ def _narrowed(where: Filter, name: str, value: str, is_excluded: bool, now: date
         return replace(where, kinds=tuple(dict.fromkeys((*where.kinds, *(kind for kind in kinds if kind)))))
     if name == "name":
         return replace(where, names=(*where.names, value))
+    if name == "from":
+        return replace(where, senders=(*where.senders, value))
+    if name == "to":
+        return replace(where, recipients=(*where.recipients, value))
+    if name == "subject":
+        return replace(where, subjects=(*where.subjects, value))
     if name == "in":
         if value.startswith(("/", "~", "./", "../")) or value in (".", ".."):
             return replace(where, within=(*where.within, os.path.abspath(os.path.expanduser(value))))

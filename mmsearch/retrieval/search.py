@@ -23,6 +23,7 @@ from mmsearch.retrieval.query_encoding import QueryEncoders
 from mmsearch.retrieval.signals import EncodedQuery, Scored, score
 from mmsearch.retrieval.term_matching import placed, snippet, term_proximity
 from mmsearch.retrieval.word_scoring import Words
+from mmsearch.store.mail_filters import dates_of
 from mmsearch.store.snapshot import Place, Snapshot
 from mmsearch.types import Locator, View
 
@@ -83,12 +84,13 @@ def find(
     ascending = {name: sorted(value for value in values if value is not None) for name, values in scored.raw.items()}
     best_places = [scored.segments[group[0].at] for group in shown if group[0].at is not None]
     seen = seen_in(snapshot, best_places) if query.k < MANY else {}
+    dates = dates_of(snapshot.connection, best_places)
     facts = file_facts(snapshot, [group[0].files[0][0] for group in shown])
     hits = []
     for number, group in enumerate(shown, 1):
         size, modified_s = facts[group[0].files[0][0]]
         hit = _hit(number, group, scored, ascending, places, seen)
-        hits.append(replace(hit, size=size, modified_s=modified_s))
+        hits.append(replace(hit, size=size, modified_s=modified_s, dated_s=dates.get(hit.segment_id or 0)))
     return tuple(hits), notes
 
 

@@ -11,6 +11,13 @@ from datetime import datetime, timedelta
 
 from mmsearch.filestat import HIGHEST, LOWEST
 from mmsearch.query import Filter
+from mmsearch.store.mail_filters import (
+    asks_for_messages,
+    concerns_messages,
+    define_functions,
+    holds_other_messages,
+    message_condition,
+)
 from mmsearch.store.roots import Root, is_below
 
 
@@ -21,16 +28,23 @@ def allow(connection: sqlite3.Connection, roots: Mapping[int, Root], where: Filt
     connection.execute("CREATE TEMP TABLE allowed_files (id INTEGER PRIMARY KEY)")
     connection.executemany("INSERT INTO temp.allowed_files VALUES (?)", [(i,) for i in ids])
     connection.execute("CREATE TEMP TABLE allowed_segments (id INTEGER PRIMARY KEY)")
+    condition, values = message_condition(where) if concerns_messages(where) else ("1", [])
     connection.execute(
         "INSERT OR IGNORE INTO temp.allowed_segments SELECT s.id FROM temp.allowed_files t"
         " CROSS JOIN files f ON f.id = t.id CROSS JOIN segments s ON s.asset_id = f.asset_id"
+        f" WHERE f.kind IS NOT 'mail' OR {condition}",
+        values,
     )
+    for one in where.without:
+        if concerns_messages(one):
+            _drop_messages(connection, roots, one)
 
 
 def passing(
     connection: sqlite3.Connection, roots: Mapping[int, Root], where: Filter, only: int | None = None
 ) -> list[int]:
     """The ids of the files that pass a filter, in ascending order; with `only` that one alone is tried."""
+    define_functions(connection)
     conditions, values = _conditions(where)
     if only is not None:
         conditions.append("f.id = ?")
@@ -50,8 +64,23 @@ def passing(
         ]
     else:
         ids = [row[0] for row in rows]
-    refused = {file_id for one in where.without for file_id in passing(connection, roots, one, only)}
+    refused = {
+        file_id
+        for one in where.without
+        for file_id in passing(connection, roots, one, only)
+        if not (concerns_messages(one) and holds_other_messages(connection, file_id, one))
+    }
     return [file_id for file_id in ids if file_id not in refused]
+
+
+def _drop_messages(connection: sqlite3.Connection, roots: Mapping[int, Root], where: Filter) -> None:
+    """Take the segments of the messages that pass a filter out of `temp.allowed_segments`."""
+    condition, values = message_condition(where)
+    connection.executemany(
+        "DELETE FROM temp.allowed_segments WHERE id IN (SELECT s.id FROM files f JOIN segments s"
+        f" ON s.asset_id = f.asset_id WHERE f.id = ? AND f.kind = 'mail' AND {condition})",
+        [(file_id, *values) for file_id in passing(connection, roots, where)],
+    )
 
 
 def drop_allowed(connection: sqlite3.Connection) -> None:
@@ -76,10 +105,16 @@ def _conditions(where: Filter) -> tuple[list[str], list[object]]:
     if where.since is not None or where.before is not None:
         changed, taken = _between(where.since, where.before), _taken_between(where.since, where.before)
         need(
-            f"({changed[0]} OR (f.kind = 'image' AND json_extract(a.details, '$.taken') IS NOT NULL AND {taken[0]}))",
+            f"(f.kind = 'mail' AND f.asset_id IS NOT NULL OR {changed[0]}"
+            f" OR (f.kind = 'image' AND json_extract(a.details, '$.taken') IS NOT NULL AND {taken[0]}))",
             *changed[1],
             *taken[1],
         )
+    if concerns_messages(where):
+        least = "0" if asks_for_messages(where) else "(f.kind IS NOT 'mail' OR f.asset_id IS NULL)"
+        condition, given = message_condition(where)
+        held = f"EXISTS (SELECT 1 FROM segments s WHERE s.asset_id = f.asset_id AND {condition})"
+        need(f"({least} OR f.kind = 'mail' AND {held})", *given)
     if where.min_bytes is not None:
         need("f.size >= ?", where.min_bytes)
     if where.max_bytes is not None:

@@ -190,6 +190,7 @@ def test_jsonl_has_the_versioned_schema_one_object_a_hit(capfd: pytest.CaptureFi
                 {"section": None, "page": 9, "start_s": None, "end_s": None, "line_start": None, "line_end": None}
             ],
             "modified": None,
+            "dated": None,
             "size": None,
         }
     ]
