@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from mmsearch.config import Settings
+from mmsearch.date_taken import taken_seconds
 from mmsearch.errors import UsageError
 from mmsearch.types import FilePath, Locator, chosen
 
@@ -21,8 +22,8 @@ class Filter:
 
     kinds: tuple[str, ...] = ()
     within: tuple[str, ...] = ()  # absolute paths of files or folders, or globs over the absolute path
-    since: float | None = None  # seconds since 1970: files changed, pictures taken, or messages sent, at or after
-    before: float | None = None  # and before this; with both, one of the two dates lies between
+    since: float | None = None  # seconds since 1970: taken, sent, or where neither is known changed at or after this
+    before: float | None = None  # and before this
     min_bytes: int | None = None
     max_bytes: int | None = None
     languages: tuple[str, ...] = ()
@@ -31,6 +32,7 @@ class Filter:
     min_pages: int | None = None
     max_pages: int | None = None
     folders: tuple[str, ...] = ()  # beside `within`: names of folders (or files) on the way from the root, any case
+    near: tuple[float, float, float] | None = None  # taken within so many kilometres of a latitude and longitude
     names: tuple[str, ...] = ()  # parts of the file's name, or globs over it, of any case; one of them
     senders: tuple[str, ...] = ()  # names or addresses, or their beginnings, of any case: messages from one of them
     recipients: tuple[str, ...] = ()  # and to one of them, also as a copy
@@ -153,12 +155,14 @@ class Hit:
     modified_s: float | None = None  # when the file was changed, in seconds since 1970; None: not known
     size: int | None = None  # bytes of the file
     dated_s: float | None = None  # when a message was sent, in seconds since 1970; None: it has no date of its own
+    taken: str = ""  # when the photo or film was taken, see `mmsearch.date_taken`; empty: not known
     match: Match | None = None  # of a query that consists of files
 
     @property
     def date_s(self) -> float | None:
-        """The date by which hits are sorted: its own, else that of the file."""
-        return self.modified_s if self.dated_s is None else self.dated_s
+        """The date by which hits are sorted: when it was sent or taken, else when its file was changed."""
+        own_s = taken_seconds(self.taken) if self.dated_s is None and self.taken else self.dated_s
+        return self.modified_s if own_s is None else own_s
 
 
 @dataclass(frozen=True, slots=True)

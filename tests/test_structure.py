@@ -12,7 +12,17 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "mmsearch"
 FLOORS = [
-    {"types", "errors", "allocation", "dehyphenation", "durable", "filestat", "language_tags", "telemetry"},
+    {
+        "types",
+        "errors",
+        "allocation",
+        "date_taken",
+        "dehyphenation",
+        "durable",
+        "filestat",
+        "language_tags",
+        "telemetry",
+    },
     {"config", "index_status", "run_record", "sniff"},
     {"trust", "query"},
     {"discovery", "extraction", "models", "store"},

@@ -29,10 +29,13 @@ def build_filter(
 ) -> Filter:
     """The filter of these option values. Raises `UsageError` for a value that can't be parsed, and for a range whose
     end lies before its start."""
+    from mmsearch.retrieval.place_parsing import place_of
+
     low_size, high_size = range_ends(size) if size else (None, None)
     low_pages, high_pages = range_ends(pages) if pages else (None, None)
     languages = [language.strip().lower() for language in languages or ()]
-    within_time = period(near, "--near", languages) if near else None
+    place = place_of(near) if near else None
+    within_time = period(near, "--near", languages) if near and place is None else None
     begins = [period(since, "--since", languages).begin] if since else []
     ends = [period(before, "--before", languages).begin] if before else []
     if within_time is not None:
@@ -43,6 +46,7 @@ def build_filter(
         within=tuple(_path_or_glob(path) for path in within or ()),
         since=max(begins, default=None),
         before=min(ends, default=None),
+        near=place,
         min_bytes=byte_count(low_size, "--size") if low_size is not None else None,
         max_bytes=byte_count(high_size, "--size") if high_size is not None else None,
         languages=tuple(languages),

@@ -86,14 +86,19 @@ Within = Annotated[
 ]
 Since = Annotated[
     str | None,
-    typer.Option("--since", metavar="WHEN", help="Changed or taken since 2024-05, 7d, 'last summer' ..."),
+    typer.Option("--since", metavar="WHEN", help="Taken, else changed, since 2024-05, 7d, 'last summer' ..."),
 ]
 Before = Annotated[
     str | None,
-    typer.Option("--before", metavar="WHEN", help="Changed or taken before 2024-05, 3h, 'march 2024' ..."),
+    typer.Option("--before", metavar="WHEN", help="Taken, else changed, before 2024-05, 3h, 'march 2024' ..."),
 ]
 Near = Annotated[
-    str | None, typer.Option("--near", metavar="WHEN", help="Changed or taken in 2024-05, 'last summer', 'Q3 2023' ...")
+    str | None,
+    typer.Option(
+        "--near",
+        metavar="WHEN|LAT,LON,KM",
+        help="Taken or changed in 2024-05, 'last summer', 'Q3 2023'; or taken within KM of a place: 48.86,2.29,5.",
+    ),
 ]
 Size = Annotated[
     str | None, typer.Option("--size", metavar="RANGE", help="+1M: at least; -10k: at most; 1M..5M: between.")

@@ -34,7 +34,7 @@ def query(
         typer.Argument(
             metavar="TEXT",
             help='The text to search for. Within quotes of the shell, "a phrase" must be there and -word must not; '
-            "kind:pdf, in:FOLDER, name:NAME, after:2024-03, before:DATE, near:DATE, and for mail "
+            "kind:pdf, in:FOLDER, name:NAME, after:2024-03, before:DATE, near:DATE, near:LAT,LON,KM, and for mail "
             "from:NAME, to:NAME and subject:WORD are filters.",
         ),
     ] = None,

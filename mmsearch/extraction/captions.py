@@ -9,7 +9,9 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
 
+from mmsearch.date_taken import date_taken
 from mmsearch.extraction.boilerplate import is_image_boilerplate
+from mmsearch.extraction.capture import GPS_IFD, camera_name, coordinates, exif_coordinates, xmp_degrees
 from mmsearch.filestat import open_regular
 from mmsearch.types import Source
 
@@ -21,7 +23,9 @@ FIELD_CHARACTERS = 4000
 KEYWORDS = 200
 
 EXIF_TITLE, EXIF_CAPTION, EXIF_ARTIST = (0x9C9B,), (0x010E, 0x9C9C, 0x9C9F), (0x013B, 0x9C9D)
-EXIF_KEYWORDS, EXIF_IFD, EXIF_COMMENT, EXIF_TAKEN = 0x9C9E, 0x8769, 0x9286, 0x9003
+EXIF_KEYWORDS, EXIF_IFD, EXIF_COMMENT = 0x9C9E, 0x8769, 0x9286
+EXIF_TAKEN = ((0x9003, 0x9011), (0x9004, 0x9012))  # taken, digitized: the date, and the offset of the place from UTC
+EXIF_MAKE, EXIF_MODEL, EXIF_LENS = 0x010F, 0x0110, 0xA434
 IPTC_FIELDS = {
     (2, 5): "title",
     (2, 105): "title",
@@ -33,6 +37,8 @@ IPTC_FIELDS = {
     (2, 95): "place",
     (2, 101): "place",
 }
+IPTC_TAKEN, IPTC_TIME = (2, 55), (2, 60)
+_REGIONS = "{http://www.metadataworkinggroup.com/schemas/regions/}Name"
 XMP_FIELDS = {
     "title": "title",
     "Headline": "title",
@@ -42,12 +48,23 @@ XMP_FIELDS = {
     "UserComment": "caption",
     "subject": "keywords",
     "creator": "artist",
-    "PersonInImage": "keywords",
-    "Name": "keywords",
+    "hierarchicalSubject": "levels",  # Lightroom, with | between the levels
+    "TagsList": "levels",  # digiKam, with /
+    "LastKeywordXMP": "levels",  # Microsoft, with /
+    "CatalogSets": "levels",  # iView, with |
+    "PersonInImage": "people",
+    "PersonDisplayName": "people",  # of a region of Microsoft
     "City": "place",
     "State": "place",
+    "ProvinceState": "place",
     "Country": "place",
+    "CountryName": "place",
     "Location": "place",
+    "Sublocation": "place",
+    "Lens": "lens",
+    "LensModel": "lens",
+    "GPSLatitude": "latitude",
+    "GPSLongitude": "longitude",
     "DateTimeOriginal": "taken",
     "DateCreated": "taken",
 }
@@ -60,55 +77,82 @@ PNG_FIELDS = {
     "parameters": "caption",
     "subject": "caption",
 }
-DATE = re.compile(r"(\d{4})[:\-/](\d{2})[:\-/](\d{2})")
 SPACE = re.compile(r"\s+")
+_CORRECTED = frozenset({"taken", "latitude", "longitude"})
 
 
 class Captions:
     """The texts in a picture's metadata, each once, in the order of their sources."""
 
     def __init__(self) -> None:
-        self.found: dict[str, list[str]] = {"title": [], "caption": [], "keywords": [], "artist": [], "place": []}
+        names = ("title", "caption", "keywords", "people", "place", "artist", "camera", "lens")
+        self.found: dict[str, list[str]] = {name: [] for name in names}
         self.taken = ""
+        self.degrees: dict[str, float] = {}
 
     def add(self, field: str, value: Any) -> None:
         """Add a value, unless it is empty, a program's boilerplate, or present already."""
         words = SPACE.sub(" ", printable(value))[:FIELD_CHARACTERS].strip()
         if field == "taken":
-            match = DATE.match(words)
-            self.taken = self.taken or (match and match[1] != "0000" and "-".join(match.groups())) or ""
+            self.taken = self.taken or date_taken(words)
+            return
+        if field in ("latitude", "longitude"):
+            if (degrees := xmp_degrees(words)) is not None:
+                self.degrees.setdefault(field, degrees)
+            return
+        if field == "levels":
+            for level in re.split(r"[|/]", words):
+                self.add("keywords", level)
             return
         there = self.found[field]
         if not is_image_boilerplate(words) and words not in there and len(there) < KEYWORDS:
             there.append(words)
 
     def text(self) -> str:
-        """All texts, one a line; keywords, names and places on one line each."""
+        """All texts, one a line; keywords, names, places, and camera with lens on one line each."""
         lines = [*self.found["title"], *self.found["caption"]]
-        lines += [", ".join(self.found[field]) for field in ("keywords", "place", "artist") if self.found[field]]
+        fields = ("keywords", "people", "place", "artist")
+        lines += [", ".join(self.found[field]) for field in fields if self.found[field]]
+        lines += filter(None, [self.camera()])
         return "\n".join(lines)
 
+    def camera(self) -> str:
+        """The camera and its lens, as far as they are known."""
+        return ", ".join([*self.found["camera"][:1], *self.found["lens"][:1]])
+
     def details(self) -> dict[str, Any]:
-        """JSON values for `Probe.details`: `title`, `tags`, `artist`, `taken` (YYYY-MM-DD), as far as known."""
+        """JSON values for `Probe.details`: `title`, `tags`, `people`, `artist`, `camera`, `taken` (see `date_taken`),
+        `latitude` and `longitude` (degrees), as far as known."""
         title, artist = next(iter(self.found["title"]), ""), ", ".join(self.found["artist"])
-        details = {"title": title[:200], "tags": self.found["keywords"], "artist": artist[:200], "taken": self.taken}
-        return {key: value for key, value in details.items() if value}
+        details = {"title": title[:200], "tags": self.found["keywords"], "people": self.found["people"]}
+        details |= {"artist": artist[:200], "camera": self.camera(), "taken": self.taken}
+        known = {key: value for key, value in details.items() if value}
+        place = coordinates(self.degrees.get("latitude"), self.degrees.get("longitude"))
+        return known if place is None else known | {"latitude": place[0], "longitude": place[1]}
 
 
 def read_captions(picture: Image.Image, source: Source) -> Captions:
     """The captions of an open picture (its header is enough) and of its `.xmp` sidecars. Never raises: fields that
     can't be read are left out."""
     captions = Captions()
+    beside = [path for path in source.sidecars if path.lower().endswith(b".xmp")]
+    for path in beside:  # what was corrected later stands in a sidecar
+        with contextlib.suppress(OSError, ElementTree.ParseError, ValueError):
+            for field, value in xmp(_sidecar_bytes(path)):
+                if field in _CORRECTED:
+                    captions.add(field, value)
+    with contextlib.suppress(Exception):
+        for field, value in _capture_of(picture):
+            captions.add(field, value)
     for reader in (_xmp_of, _iptc_of, _exif_of, _texts_of):
         # Parsed from hostile bytes; damaged metadata does not fail the picture.
         with contextlib.suppress(Exception):
             for field, value in reader(picture):
                 captions.add(field, value)
-    for path in source.sidecars:
-        if path.lower().endswith(b".xmp"):
-            with contextlib.suppress(OSError, ElementTree.ParseError, ValueError):
-                for field, value in xmp(_sidecar_bytes(path)):
-                    captions.add(field, value)
+    for path in beside:
+        with contextlib.suppress(OSError, ElementTree.ParseError, ValueError):
+            for field, value in xmp(_sidecar_bytes(path)):
+                captions.add(field, value)
     return captions
 
 
@@ -119,12 +163,16 @@ def xmp(data: bytes) -> Iterator[tuple[str, str]]:
         raise ValueError("no XMP of a picture")
     for element in ElementTree.fromstring(data.strip(b"\0 \r\n\t")).iter():
         for name, value in element.attrib.items():
-            if field := XMP_FIELDS.get(_local(name)):
+            if field := _xmp_field(name):
                 yield field, value
-        if field := XMP_FIELDS.get(_local(element.tag)):
+        if field := _xmp_field(element.tag):
             items = [item for item in element.iter() if _local(item.tag) == "li"]
             for item in items or [element]:
                 yield field, item.text or ""
+
+
+def _xmp_field(name: Any) -> str | None:
+    return "people" if name == _REGIONS else XMP_FIELDS.get(_local(name))
 
 
 def printable(value: Any) -> str:
@@ -153,7 +201,10 @@ def _xmp_of(picture: Image.Image) -> Iterable[tuple[str, str]]:
 def _iptc_of(picture: Any) -> Iterator[tuple[str, Any]]:
     from PIL import IptcImagePlugin
 
-    for key, value in (IptcImagePlugin.getiptcinfo(picture) or {}).items():
+    found: Any = IptcImagePlugin.getiptcinfo(picture) or {}
+    day, time = (printable(found.get(key)) for key in (IPTC_TAKEN, IPTC_TIME))
+    yield "taken", f"{day[:4]}-{day[4:6]}-{day[6:8]} {time}" if day.isdecimal() else ""
+    for key, value in found.items():
         if field := IPTC_FIELDS.get(key):
             for item in value if isinstance(value, list) else [value]:
                 yield field, item
@@ -168,13 +219,23 @@ def _exif_of(picture: Image.Image) -> Iterator[tuple[str, Any]]:
             value = value.decode("utf-16-le", "replace").rstrip("\0")
         for part in printable(value).split(";") if field == "keywords" else [value]:
             yield field, part
-    inner = exif.get_ifd(EXIF_IFD)
-    yield "taken", inner.get(EXIF_TAKEN)
-    comment = inner.get(EXIF_COMMENT)
+    comment = exif.get_ifd(EXIF_IFD).get(EXIF_COMMENT)
     if isinstance(comment, bytes):  # eight bytes name its character set
         coding = "utf-16-be" if comment.startswith(b"UNICODE\0") and comment[8:9] == b"\0" else "utf-16-le"
         comment = comment[8:].decode(coding, "replace") if comment.startswith(b"UNICODE\0") else comment[8:]
     yield "caption", comment
+
+
+def _capture_of(picture: Image.Image) -> Iterator[tuple[str, Any]]:
+    """Where, when and with what a picture was taken, as EXIF has it."""
+    exif = picture.getexif()
+    inner = exif.get_ifd(EXIF_IFD)
+    yield "camera", camera_name(printable(exif.get(EXIF_MAKE)), printable(exif.get(EXIF_MODEL)))
+    yield "lens", inner.get(EXIF_LENS)
+    for date, offset in EXIF_TAKEN:
+        yield "taken", date_taken(printable(inner.get(date)), printable(inner.get(offset)))
+    if place := exif_coordinates(exif.get_ifd(GPS_IFD)):
+        yield from zip(("latitude", "longitude"), map(str, place), strict=True)
 
 
 def _texts_of(picture: Image.Image) -> Iterator[tuple[str, Any]]:

@@ -9,7 +9,19 @@ from mmsearch.extraction.boilerplate import is_sound_boilerplate
 
 TAG_CHARACTERS = 4000  # of one tag; lyrics get ten times as much
 # In the order in which they stand in a segment's text.
-WORDS = ("title", "artist", "album_artist", "composer", "album", "track", "genre", "year", "comment", "lyrics")
+WORDS = (
+    "title",
+    "artist",
+    "album_artist",
+    "composer",
+    "album",
+    "track",
+    "genre",
+    "year",
+    "comment",
+    "lyrics",
+    "camera",
+)
 COMMENTS = ("comment", "_comment", "description")
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from mmsearch.errors import ExtractionError, FailureCode
 from mmsearch.extraction import audio, audio_decoder
+from mmsearch.extraction.capture import film_capture
 from mmsearch.extraction.chapters import chapters_of, names_within, starts_within
 from mmsearch.extraction.containers import check_container, container_facts, left_out, translate_decoder_errors
 from mmsearch.extraction.cues import cues_within, languages_of, lines_of, pack, sidecar_cues
@@ -61,6 +62,7 @@ def probe(source: Source, needs: Needs) -> Probe:
         details["chapters"] = chapters
     if languages := languages_of(packed):
         details["languages"] = languages
+    details |= film_capture(facts)
     return Probe(_spans(film), details, tuple(notes))
 
 

@@ -56,6 +56,7 @@ def hit_record(hit: Hit, query: str | None = None) -> dict[str, Any]:
         "more": [place_record(place) for place in hit.more],
         "modified": _moment(hit.modified_s),
         "dated": _moment(hit.dated_s),
+        "taken": hit.taken or None,
         "size": hit.size,
     }
 

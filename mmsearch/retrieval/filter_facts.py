@@ -7,7 +7,7 @@ from datetime import datetime
 
 from mmsearch.query import Filter
 from mmsearch.store.file_state import FileState
-from mmsearch.store.filters import passing
+from mmsearch.store.filters import distance_km, passing
 from mmsearch.store.snapshot import Snapshot
 from mmsearch.types import chosen
 
@@ -20,6 +20,7 @@ _NOUNS = {
     "subjects": "subject",
     "within": "folder",
     "names": "name",
+    "near": "place",
     "since": "date",
     "before": "date",
     "time": "date",
@@ -43,12 +44,12 @@ def _none(name: str, where: Filter) -> str:
         return f"no name holds {chosen([repr(one) for one in where.names])}"
     if name in _FIELDS:
         return f"no message {_FIELDS[name]} {chosen([repr(one) for one in getattr(where, name)])}"
-    if name == "since":
-        return f"none was changed at or after {_moment(where.since)}"
-    if name == "before":
-        return f"none was changed before {_moment(where.before)}"
-    if name == "time":
-        return f"none was changed from {_moment(where.since)} until {_moment(where.before)}"
+    if name in ("since", "before", "time"):
+        begin, end = _moment(where.since), _moment(where.before)
+        times = {"since": f"at or after {begin}", "before": f"before {end}", "time": f"from {begin} until {end}"}
+        return f"none was sent, taken or changed {times[name]}"
+    if name == "near" and where.near:
+        return f"none is known to be taken within {where.near[2]:g} km of {where.near[0]:g}, {where.near[1]:g}"
     if name == "languages":
         return f"none is known to be in {chosen(where.languages)}"
     if name in ("min_bytes", "max_bytes"):
@@ -71,7 +72,7 @@ def single_filters(where: Filter) -> dict[str, Filter]:
         elif value != getattr(default, name):
             key = _PLACES.get(name, name)
             result[key] = replace(result.get(key, default), **{name: value})
-    if "since" in result and "before" in result:  # a picture's own date and the file's are not to be mixed
+    if "since" in result and "before" in result:  # the two ends of a time
         del result["since"], result["before"]
         result["time"] = Filter(since=where.since, before=where.before)
     return result
@@ -79,8 +80,6 @@ def single_filters(where: Filter) -> dict[str, Filter]:
 
 def refused_fact(name: str, where: Filter, state: FileState) -> str:
     """What of a file a filter of one condition refuses."""
-    dated = f"changed on {_moment(state.mtime_ns // 10**9).partition(' ')[0]}"
-    dated += f" and taken on {state.taken}" if state.taken else ""
     if name == "kinds":
         return f"it is of kind {state.kind}, not {' or '.join(where.kinds)}"
     if name == "within":
@@ -89,12 +88,10 @@ def refused_fact(name: str, where: Filter, state: FileState) -> str:
         return f"its name does not hold {' or '.join(repr(one) for one in where.names)}"
     if name in _FIELDS:
         return f"no message in it {_FIELDS[name]} {chosen([repr(one) for one in getattr(where, name)])}"
-    if name == "since":
-        return f"it was {dated}, before {_moment(where.since)}"
-    if name == "before":
-        return f"it was {dated}, not before {_moment(where.before)}"
-    if name == "time":
-        return f"it was {dated}, not from {_moment(where.since)} until {_moment(where.before)}"
+    if name in ("since", "before", "time"):
+        return _date_fact(name, where, state)
+    if name == "near" and where.near is not None:
+        return _place_fact(where.near, state)
     if name == "languages":
         return f"its language is {state.language or 'not known'}, not {' or '.join(where.languages)}"
     if name in ("min_bytes", "max_bytes"):
@@ -110,6 +107,24 @@ def refused_fact(name: str, where: Filter, state: FileState) -> str:
         return f"it has {own} pages, not {f'at least {least}' if least is not None else f'at most {most}'}"
     inner = dict.fromkeys(_NOUNS.get(one, one) for one in single_filters(where.without[0]))
     return f"the query leaves out files of this {' and '.join(inner)}"
+
+
+def _date_fact(name: str, where: Filter, state: FileState) -> str:
+    changed = f"changed on {_moment(state.mtime_ns // 10**9).partition(' ')[0]}"
+    dated = f"taken on {state.taken[:10]}" if state.taken else changed
+    if name == "since":
+        return f"it was {dated}, before {_moment(where.since)}"
+    if name == "before":
+        return f"it was {dated}, not before {_moment(where.before)}"
+    return f"it was {dated}, not from {_moment(where.since)} until {_moment(where.before)}"
+
+
+def _place_fact(near: tuple[float, float, float], state: FileState) -> str:
+    own = "it is not known where it was taken"
+    if state.coordinates:
+        away = distance_km(*state.coordinates, *near[:2])
+        own = f"it was taken {away:,.{0 if away >= 10 else 1}f} km from there"
+    return f"{own}, not within {near[2]:g} km"
 
 
 def _moment(seconds: float | None) -> str:

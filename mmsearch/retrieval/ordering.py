@@ -6,7 +6,9 @@ import os
 import time
 import unicodedata
 from collections.abc import Sequence
+from typing import NamedTuple
 
+from mmsearch.date_taken import taken_seconds
 from mmsearch.query import Answer, Hit, Query
 from mmsearch.retrieval.duplicates import group_leaders
 from mmsearch.retrieval.filter_facts import nothing_passes
@@ -19,9 +21,25 @@ from mmsearch.store.words import chunks
 from mmsearch.types import Locator
 
 MOST_SORTED = 1000  # hits, the best by score, that are put into another order
-_Listed = tuple[int | None, str, bytes, int, float, float | None]  # asset, kind, path, size, changed, sent
 _SENT = "CASE WHEN f.kind = 'mail' THEN json_extract(a.details, '$.sent') END"  # of a file that is one message
 LISTED = "filters"  # the view of a hit that a query without words lists
+
+
+class Listed(NamedTuple):
+    """A file that passes a filter, with the facts that it is sorted by."""
+
+    asset_id: int | None
+    kind: str
+    path: bytes
+    size: int
+    modified_s: float
+    sent_s: float | None  # of a file that is one message
+    taken: str
+
+    def date_s(self) -> float:
+        """When it was sent or taken, else changed, in seconds since 1970."""
+        own_s = taken_seconds(self.taken) if self.sent_s is None and self.taken else self.sent_s
+        return self.modified_s if own_s is None else own_s
 
 
 def is_listing(query: Query) -> bool:
@@ -45,15 +63,17 @@ def in_order(hits: Sequence[Hit], query: Query) -> tuple[Hit, ...]:
     return tuple(found[: query.k])
 
 
-def file_facts(snapshot: Snapshot, file_ids: Sequence[int]) -> dict[int, tuple[int, float]]:
-    """The size and the time of change of files, in seconds since 1970, as the index has them."""
-    facts: dict[int, tuple[int, float]] = {}
+def file_facts(snapshot: Snapshot, file_ids: Sequence[int]) -> dict[int, tuple[int, float, str]]:
+    """The size, the time of change in seconds since 1970, and the date taken of files, as the index has them."""
+    facts: dict[int, tuple[int, float, str]] = {}
     for some in chunks(list(file_ids)):
         marks = ",".join("?" * len(some))
-        for file_id, size, mtime_ns in snapshot.connection.execute(
-            f"SELECT id, size, mtime_ns FROM files WHERE id IN ({marks})", some
+        for file_id, size, mtime_ns, taken in snapshot.connection.execute(
+            "SELECT f.id, f.size, f.mtime_ns, json_extract(a.details, '$.taken') FROM files f"
+            f" LEFT JOIN assets a ON a.id = f.asset_id WHERE f.id IN ({marks})",
+            some,
         ):
-            facts[file_id] = size, mtime_ns / 1e9
+            facts[file_id] = size, mtime_ns / 1e9, taken if isinstance(taken, str) else ""
     return facts
 
 
@@ -61,33 +81,29 @@ def list_files(snapshot: Snapshot, query: Query) -> Answer:
     """The files that the filter of a query lets through, by `sort`; with `score` the newest first. Each scores 1; its
     rank is its place in this order. Copies share a hit, as in other answers."""
     began = time.monotonic()
-    newest_first = query.sort in ("score", "date")
-    by = (
-        f"coalesce({_SENT} * 1e9, f.mtime_ns) DESC"
-        if newest_first
-        else "f.size DESC"
-        if query.sort == "size"
-        else "f.id"
-    )
+    by = "f.size DESC" if query.sort == "size" else "f.id"
     rows = snapshot.connection.execute(
         "SELECT f.id, f.asset_id, coalesce(f.kind, 'other'), f.root_id, f.path, f.size, f.mtime_ns,"
-        f" {_SENT} FROM temp.allowed_files t JOIN files f ON f.id = t.id LEFT JOIN assets a ON a.id = f.asset_id"
-        f" ORDER BY {by}, f.path, f.id"
+        f" {_SENT}, json_extract(a.details, '$.taken') FROM temp.allowed_files t JOIN files f ON f.id = t.id"
+        f" LEFT JOIN assets a ON a.id = f.asset_id ORDER BY {by}, f.path, f.id"
     ).fetchall()
     refused = _refused(snapshot, query)
     files = [
-        (asset_id, kind, snapshot.absolute(root_id, path), size, mtime_ns / 1e9, sent)
-        for file_id, asset_id, kind, root_id, path, size, mtime_ns, sent in rows
+        Listed(asset_id, kind, snapshot.absolute(root_id, path), size, mtime_ns / 1e9, sent, str(taken or ""))
+        for file_id, asset_id, kind, root_id, path, size, mtime_ns, sent, taken in rows
         if file_id not in refused
     ]
+    if query.sort in ("score", "date"):
+        files.sort(key=lambda file: (-file.date_s(), file.path))
     if query.sort == "name":
-        files.sort(key=lambda file: _name_key(file[2]))
+        files.sort(key=lambda file: _name_key(file.path))
     if query.reverse:
         files.reverse()
-    leaders = group_leaders(snapshot, [file[0] for file in files if file[0] is not None], query.k) if query.fold else {}
-    groups: dict[object, list[_Listed]] = {}
+    held = [file.asset_id for file in files if file.asset_id is not None]
+    leaders = group_leaders(snapshot, held, query.k) if query.fold else {}
+    groups: dict[object, list[Listed]] = {}
     for number, file in enumerate(files):
-        asset_id = file[0]
+        asset_id = file.asset_id
         key: object = -number - 1 if asset_id is None or not query.fold else leaders.get(asset_id, asset_id)
         if key in groups or len(groups) < query.k:
             groups.setdefault(key, []).append(file)
@@ -118,8 +134,8 @@ def _refused(snapshot: Snapshot, query: Query) -> set[int]:
     return files
 
 
-def _listed_hits(snapshot: Snapshot, groups: Sequence[list[_Listed]]) -> tuple[Hit, ...]:
-    assets = [group[0][0] for group in groups if group[0][0] is not None]
+def _listed_hits(snapshot: Snapshot, groups: Sequence[list[Listed]]) -> tuple[Hit, ...]:
+    assets = [group[0].asset_id for group in groups if group[0].asset_id is not None]
     first: dict[int, int] = {}
     for some in chunks(assets):
         marks = ",".join("?" * len(some))
@@ -135,25 +151,26 @@ def _listed_hits(snapshot: Snapshot, groups: Sequence[list[_Listed]]) -> tuple[H
     seen = seen_in(snapshot, list(first.values()))
     hits = []
     for number, group in enumerate(groups, 1):
-        asset_id, kind, path, size, modified_s, dated_s = group[0]
-        place = places.get(first.get(asset_id or 0, 0))
+        file = group[0]
+        place = places.get(first.get(file.asset_id or 0, 0))
         shows = seen.get(place.segment_id, ()) if place is not None else ()
         text = snippet(place, {}) if place is not None else ""
         hits.append(
             Hit(
                 rank=number,
                 score=1.0,
-                path=path,
-                kind=kind,
+                path=file.path,
+                kind=file.kind,
                 view=LISTED,
-                locator=Locator(section=place.locator.section if place and kind == "mail" else None),
+                locator=Locator(section=place.locator.section if place and file.kind == "mail" else None),
                 snippet=text or (f"seen: {', '.join(shows)}" if shows else ""),
                 signals=(),
-                same=tuple(sorted({file[2] for file in group[1:]})),
+                same=tuple(sorted({other.path for other in group[1:]})),
                 seen=shows,
-                modified_s=modified_s,
-                dated_s=dated_s,
-                size=size,
+                modified_s=file.modified_s,
+                dated_s=file.sent_s,
+                size=file.size,
+                taken=file.taken,
             )
         )
     return tuple(hits)

@@ -1,6 +1,6 @@
 """Filters inside the text of a query: `kind:image`, `in:folder`, `name:report`, `after:2024-03`, `before:"last
-summer"`, `near:"march 2024"`, and of mail `from:anna`, `to:bob`, `subject:budget`; each with `-` in front leaves such
-files out.
+summer"`, `near:"march 2024"`, `near:48.86,2.29,5`, and of mail `from:anna`, `to:bob`, `subject:budget`; each with `-`
+in front leaves such files out.
 
 Only these words with a colon and a value right behind it are operators. Everything else, such as `foo:bar`, `12:30` or
 `http://x`, and whatever stands in quotes, is text. Given twice, dates narrow; the others mean either.
@@ -17,6 +17,7 @@ from datetime import datetime
 from mmsearch.errors import UsageError
 from mmsearch.query import Filter, Query
 from mmsearch.retrieval.date_parsing import DATE_HINT, Period, is_ambiguous, period_of
+from mmsearch.retrieval.place_parsing import PLACE_HINT, place_of
 from mmsearch.retrieval.query_parsing import MAX_CHARACTERS
 from mmsearch.types import Kind, chosen
 
@@ -134,6 +135,8 @@ def _narrowed(where: Filter, name: str, value: str, is_excluded: bool, now: date
         if re.search(r"[*?\[]", value):
             return replace(where, within=(*where.within, value))
         return replace(where, folders=(*where.folders, value))
+    if name == "near" and (place := place_of(value)) is not None:
+        return replace(where, near=place)
     period = _period(name, value, where.languages, now)
     since = period.start if name in ("near", "date") else period.begin if name in ("after", "since") else None
     before = period.end if name in ("near", "date") else period.begin if name == "before" else None
@@ -149,7 +152,8 @@ def _period(name: str, value: str, languages: Sequence[str], now: datetime | Non
     if found is not None:
         return found
     why = "it could be either of two days" if is_ambiguous(value) else "that is no date"
-    raise UsageError(f"{name}:{value}: {why}.", f"{DATE_HINT} {_literally(name, value)}")
+    hint = f"{DATE_HINT} {PLACE_HINT}" if name == "near" else DATE_HINT
+    raise UsageError(f"{name}:{value}: {why}.", f"{hint} {_literally(name, value)}")
 
 
 def _literally(name: str, value: str) -> str:

@@ -88,9 +88,10 @@ def find(
     facts = file_facts(snapshot, [group[0].files[0][0] for group in shown])
     hits = []
     for number, group in enumerate(shown, 1):
-        size, modified_s = facts[group[0].files[0][0]]
+        size, modified_s, taken = facts[group[0].files[0][0]]
         hit = _hit(number, group, scored, ascending, places, seen)
-        hits.append(replace(hit, size=size, modified_s=modified_s, dated_s=dates.get(hit.segment_id or 0)))
+        sent_s = dates.get(hit.segment_id or 0)
+        hits.append(replace(hit, size=size, modified_s=modified_s, dated_s=sent_s, taken=taken))
     return tuple(hits), notes
 
 

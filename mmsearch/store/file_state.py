@@ -35,7 +35,8 @@ class FileState:
     duration_s: float | None = None
     pages: int | None = None
     language: str | None = None
-    taken: str | None = None  # the day when a picture was taken
+    taken: str | None = None  # when a photo or film was taken, see `mmsearch.date_taken`
+    coordinates: tuple[float, float] | None = None  # where: latitude and longitude
 
 
 def file_state(connection: sqlite3.Connection, roots: Iterable[Root], path: bytes) -> FileState | None:
@@ -59,6 +60,7 @@ def _state(connection: sqlite3.Connection, path: bytes, row: tuple[Any, ...]) ->
     file_id, asset_id, kind, format_, size, mtime_ns, code, reason, state, asset_code, asset_reason, details, held = row
     facts = json.loads(details or "{}")
     spoken = kind in ("audio", "video") and not is_off(connection)
+    place = _number(facts.get("latitude")), _number(facts.get("longitude"))
     return FileState(
         file_id=file_id,
         asset_id=asset_id,
@@ -75,7 +77,8 @@ def _state(connection: sqlite3.Connection, path: bytes, row: tuple[Any, ...]) ->
         duration_s=_number(facts.get("duration_s")),
         pages=facts.get("pages") if isinstance(facts.get("pages"), int) else None,
         language=facts.get("language") if isinstance(facts.get("language"), str) else None,
-        taken=facts.get("taken") if kind == "image" and isinstance(facts.get("taken"), str) else None,
+        taken=facts.get("taken") if isinstance(facts.get("taken"), str) else None,
+        coordinates=None if None in place else (place[0] or 0.0, place[1] or 0.0),
     )
 
 

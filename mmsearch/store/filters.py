@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import fnmatch
+import math
 import os
 import sqlite3
 import unicodedata
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
 
+from mmsearch.date_taken import SQL as DATE_SQL
+from mmsearch.date_taken import local_time
 from mmsearch.filestat import HIGHEST, LOWEST
 from mmsearch.query import Filter
 from mmsearch.store.mail_filters import (
@@ -19,6 +21,9 @@ from mmsearch.store.mail_filters import (
     message_condition,
 )
 from mmsearch.store.roots import Root, is_below
+
+EARTH_KM = 6371.0
+_TAKEN = DATE_SQL.format("json_extract(a.details, '$.taken')")
 
 
 def allow(connection: sqlite3.Connection, roots: Mapping[int, Root], where: Filter) -> None:
@@ -46,6 +51,8 @@ def passing(
     """The ids of the files that pass a filter, in ascending order; with `only` that one alone is tried."""
     define_functions(connection)
     conditions, values = _conditions(where)
+    if where.near is not None:
+        connection.create_function("distance_km", 4, distance_km, deterministic=True)
     if only is not None:
         conditions.append("f.id = ?")
         values.append(only)
@@ -104,11 +111,13 @@ def _conditions(where: Filter) -> tuple[list[str], list[object]]:
         need(f"(f.kind IN ({','.join('?' * len(kinds))}){other})", *kinds)
     if where.since is not None or where.before is not None:
         changed, taken = _between(where.since, where.before), _taken_between(where.since, where.before)
+        own = f"CASE WHEN {_TAKEN} IS NULL THEN {changed[0]} ELSE {taken[0]} END"
+        need(f"(f.kind = 'mail' AND f.asset_id IS NOT NULL OR {own})", *changed[1], *taken[1])
+    if where.near is not None:
         need(
-            f"(f.kind = 'mail' AND f.asset_id IS NOT NULL OR {changed[0]}"
-            f" OR (f.kind = 'image' AND json_extract(a.details, '$.taken') IS NOT NULL AND {taken[0]}))",
-            *changed[1],
-            *taken[1],
+            "json_extract(a.details, '$.latitude') IS NOT NULL AND distance_km(json_extract(a.details, '$.latitude'),"
+            " json_extract(a.details, '$.longitude'), ?, ?) <= ?",
+            *where.near,
         )
     if concerns_messages(where):
         least = "0" if asks_for_messages(where) else "(f.kind IS NOT 'mail' OR f.asset_id IS NULL)"
@@ -151,21 +160,24 @@ def _between(since: float | None, before: float | None) -> tuple[str, list[objec
 
 
 def _taken_between(since: float | None, before: float | None) -> tuple[str, list[object]]:
-    """The condition that a picture was taken in a time, with its values: of the day, which is all that is known, the
-    noon must lie in it."""
+    """The condition that a photo or film was taken in a time, with its values. The time is that of the place where it
+    was taken; of a day, where that is all that is known, the noon."""
     conditions, values = ["1"], list[object]()
     for moment, sign in ((since, ">="), (before, "<")):
         if moment is not None:
-            conditions.append(f"json_extract(a.details, '$.taken') {sign} ?")
-            values.append(_day_of_next_noon(moment))
+            conditions.append(f"{_TAKEN} {sign} ?")
+            values.append(local_time(moment))
     return f"({' AND '.join(conditions)})", values
 
 
-def _day_of_next_noon(moment: float) -> str:
-    try:
-        return (datetime.fromtimestamp(moment) + timedelta(hours=12)).date().isoformat()
-    except (ValueError, OverflowError, OSError):  # before or after the calendar
-        return "" if moment < 0 else "A"
+def distance_km(latitude: object, longitude: object, other_latitude: float, other_longitude: float) -> float:
+    """The distance of two places on the globe, along its surface; infinite where the first is none."""
+    if not isinstance(latitude, int | float) or not isinstance(longitude, int | float):
+        return math.inf
+    one, other = math.radians(latitude), math.radians(other_latitude)
+    across = math.radians(longitude - other_longitude)
+    part = math.sin((one - other) / 2) ** 2 + math.cos(one) * math.cos(other) * math.sin(across / 2) ** 2
+    return 2 * EARTH_KM * math.asin(min(math.sqrt(max(part, 0.0)), 1.0))
 
 
 def _absolute(root: bytes, path: bytes) -> bytes:

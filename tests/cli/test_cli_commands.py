@@ -191,6 +191,7 @@ def test_jsonl_has_the_versioned_schema_one_object_a_hit(capfd: pytest.CaptureFi
             ],
             "modified": None,
             "dated": None,
+            "taken": None,
             "size": None,
         }
     ]

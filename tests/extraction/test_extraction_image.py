@@ -205,7 +205,12 @@ def test_captions_of_every_kind_are_words(tmp_path: Path) -> None:
     halves().save(tmp_path / "a.jpg", exif=exif, xmp=XMP.encode())
     probe, extracted = read(tmp_path / "a.jpg", "jpeg")
     assert extracted[0].segment.text == "The old harbour\nBoats in the rain\nboats, rain\nBergen\nAnn Example"
-    told = {"title": "The old harbour", "tags": ["boats", "rain"], "artist": "Ann Example", "taken": "2019-07-14"}
+    told = {
+        "title": "The old harbour",
+        "tags": ["boats", "rain"],
+        "artist": "Ann Example",
+        "taken": "2019-07-14T10:11:12",
+    }
     assert probe.details == {"width": 64, "height": 48, **told}
     assert extracted[0].segment.details == {"title": "The old harbour"}
 

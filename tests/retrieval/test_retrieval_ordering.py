@@ -10,8 +10,10 @@ import pytest
 from PIL import Image
 from small_index import run, use_word_model
 
+from mmsearch.cli.filter_options import build_filter
 from mmsearch.errors import UsageError
 from mmsearch.index import Index
+from mmsearch.output.records import hit_record
 from mmsearch.query import Answer, Filter, Hit, Query
 from mmsearch.retrieval.ordering import in_order
 from mmsearch.types import Locator
@@ -110,11 +112,12 @@ def test_words_to_leave_out_narrow_a_list(dated: Path) -> None:
 def test_a_time_in_which_no_file_was_changed_is_named(dated: Path) -> None:
     answer = search(dated, "kind:text near:1970-02")
     assert answer.notes == (
-        "No file of the index passes the filters: none was changed from 1970-02-01 until 1970-03-01.",
+        "No file of the index passes the filters: none was sent, taken or changed from 1970-02-01 until 1970-03-01.",
     )
     first, last = (datetime.fromtimestamp(DAY * day).isoformat(" ", "minutes") for day in (1.2, 1.8))
     between = search(dated, f'after:"{first}" before:"{last}"')
-    assert between.notes == (f"No file of the index passes the filters: none was changed from {first} until {last}.",)
+    refused = f"none was sent, taken or changed from {first} until {last}."
+    assert between.notes == (f"No file of the index passes the filters: {refused}",)
 
 
 def test_equal_values_stay_in_the_order_of_their_ranks() -> None:
@@ -131,7 +134,9 @@ def test_an_order_that_does_not_exist_is_refused() -> None:
         Query("moon", sort="age")
 
 
-def test_a_picture_passes_by_the_day_it_was_taken_or_by_that_of_its_file(tmp_path: Path, word_model: None) -> None:
+def test_a_picture_passes_by_the_time_it_was_taken_and_not_by_that_of_its_file(
+    tmp_path: Path, word_model: None
+) -> None:
     exif = Image.Exif()
     exif.get_ifd(0x8769)[0x9003] = "2019:07:14 10:11:12"
     path = tmp_path / "media" / "sea.jpg"
@@ -143,14 +148,16 @@ def test_a_picture_passes_by_the_day_it_was_taken_or_by_that_of_its_file(tmp_pat
     found = (
         "near:2019-07",
         "near:2019-07-14",
-        "near:2023-03",
         "before:2020",
-        "after:2023",
         "after:2019-07 before:2020",
+        "after:2019-07-14T10:11 before:2019-07-14T10:12",
+        "-near:2023-03",
     )
     none = (
         "after:2020 before:2023",
         "near:2019-07-13",
+        "near:2023-03",
+        "after:2019-07-14T10:12",
         "before:2019-07-14",
         "after:2024",
         "-near:2019-07",
@@ -159,7 +166,82 @@ def test_a_picture_passes_by_the_day_it_was_taken_or_by_that_of_its_file(tmp_pat
     assert [text for text in (*found, *none) if search(tmp_path, text).hits] == [*found]
     why = Index.open(tmp_path / "index").why_not(Query("x after:2020 before:2023"), path)
     assert why.sentence == (
-        "It is left out by a filter: it was changed on 2023-03-05 and taken on 2019-07-14, not from 2020-01-01 until"
-        " 2023-01-01."
+        "It is left out by a filter: it was taken on 2019-07-14, not from 2020-01-01 until 2023-01-01."
     )
     assert why.filters == ("time",)
+
+
+@pytest.fixture
+def photos(tmp_path: Path, word_model: None) -> Path:
+    """Photos taken in Paris in 2021 and in Versailles in 2019, whose files are of another order, and one of neither."""
+    media = tmp_path / "media"
+    media.mkdir()
+    shapes = (
+        Image.linear_gradient("L"),
+        Image.radial_gradient("L"),
+        Image.effect_mandelbrot((256, 256), (-2.0, -1.5, 1.0, 1.5), 50),
+    )
+    facts = (
+        ("paris", "2021:05:01 12:00:00", ((48.0, 51.0, 30.0), (2.0, 17.0, 40.0)), 1_600_000_000),
+        ("versailles", "2019:05:01 12:00:00", ((48.0, 48.0, 17.0), (2.0, 7.0, 13.0)), 1_700_000_000),
+        ("plain", "", None, 1_580_000_000),
+    )
+    for shape, (name, when, place, changed) in zip(shapes, facts, strict=True):
+        exif = Image.Exif()
+        if place is not None:
+            exif.get_ifd(0x8769)[0x9003] = when
+            exif.get_ifd(0x8825).update({1: "N", 2: place[0], 3: "E", 4: place[1]})
+        shape.save(media / f"{name} photo.jpg", exif=exif)
+        os.utime(media / f"{name} photo.jpg", (changed, changed))
+    run(tmp_path / "index", media, ocr="never")
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("near:48.8584,2.2945,1", ["paris"]),
+        ("near:48.8584,2.2945,20", ["paris", "versailles"]),
+        ("near:48.8584,2.2945,20 near:2019", ["versailles"]),
+        ("-near:48.8584,2.2945,1", ["plain", "versailles"]),
+        ("near:-48.8584,2.2945,20", []),
+    ],
+)
+def test_photos_are_found_by_where_they_were_taken(photos: Path, text: str, names: list[str]) -> None:
+    found = search(photos, f"{text} kind:image")
+    assert sorted(Path(os.fsdecode(hit.path)).stem.split()[0] for hit in found.hits) == names
+
+
+def test_a_distance_that_no_photo_has_is_named(photos: Path) -> None:
+    sentence = "none is known to be taken within 3 km of 10, 20."
+    assert search(photos, "near:10,20,3").notes == (f"No file of the index passes the filters: {sentence}",)
+    with Index.open(photos / "index") as index:
+        why = index.why_not(Query("x near:48.8584,2.2945,1"), photos / "media" / "versailles photo.jpg")
+        unknown = index.why_not(Query("x near:48.8584,2.2945,1"), photos / "media" / "plain photo.jpg")
+    assert why.sentence == "It is left out by a filter: it was taken 14 km from there, not within 1 km."
+    assert unknown.sentence == "It is left out by a filter: it is not known where it was taken, not within 1 km."
+
+
+def test_files_are_in_the_order_in_which_they_were_taken(photos: Path) -> None:
+    with Index.open(photos / "index") as index:
+        for query in (
+            Query("kind:image"),
+            Query("kind:image", sort="date"),
+            Query("photo", sort="date", min_score=0.0),
+        ):
+            names = [Path(os.fsdecode(hit.path)).stem.split()[0] for hit in index.search(query).hits]
+            assert names == ["paris", "plain", "versailles"]
+        hits = index.search(Query("kind:image", sort="date", reverse=True)).hits
+    assert [(hit.taken, hit_record(hit)["taken"]) for hit in hits] == [
+        ("2019-05-01T12:00:00", "2019-05-01T12:00:00"),
+        ("", None),
+        ("2021-05-01T12:00:00", "2021-05-01T12:00:00"),
+    ]
+
+
+def test_a_place_and_a_date_may_be_the_value_of_the_same_option() -> None:
+    assert build_filter(near="-33.9, 151.2, 2.5km") == Filter(near=(-33.9, 151.2, 2.5))
+    assert build_filter(near="2024-05").near is None
+    for wrong in ("91,0,5", "0,181,5", "10,20,0", "10,20", "10,20,30,40"):
+        with pytest.raises(UsageError, match="--near can't be"):
+            build_filter(near=wrong)

@@ -193,8 +193,11 @@ def test_100_000_different_words_take_less_than_two_seconds(searched: Path) -> N
     [
         (Filter(kinds=("image",), min_pages=3), ": none is of kind image"),
         (Filter(min_bytes=10_000_000, max_bytes=1), ": none is that large"),
-        (Filter(since=datetime(2096, 10, 2, 7).timestamp()), ": none was changed at or after 2096-10-02 07:00"),
-        (Filter(before=datetime(1970, 1, 1).timestamp()), ": none was changed before 1970-01-01"),
+        (
+            Filter(since=datetime(2096, 10, 2, 7).timestamp()),
+            ": none was sent, taken or changed at or after 2096-10-02 07:00",
+        ),
+        (Filter(before=datetime(1970, 1, 1).timestamp()), ": none was sent, taken or changed before 1970-01-01"),
         (Filter(within=("/nowhere/at/all",)), ": none lies in /nowhere/at/all"),
         (Filter(kinds=("nonsense",)), ": none is of kind nonsense"),
         (Filter(languages=("xx",)), ": none is known to be in xx"),
