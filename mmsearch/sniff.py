@@ -95,6 +95,7 @@ _BY_EXTENSION: dict[str, tuple[Kind, str]] = {
     ".mkv": (Kind.VIDEO, "matroska"),
     **{f".{name}": (Kind.VIDEO, name) for name in ("webm", "avi", "wmv", "flv", "ogv")},
 }
+_RAW_EXTENSIONS = frozenset(".dng .cr2 .nef .nrw .arw .sr2 .raf .orf .rw2 .pef .srw .cr3".split())
 _MARKUP = {".html", ".htm", ".xhtml", ".xht", ".shtml", ".svg", ".xml"}
 _TEXT_FORMATS = {
     ".md": "markdown",
@@ -163,7 +164,18 @@ def sniff(head: bytes, name: bytes) -> tuple[Kind | None, str]:
     return None, "binary"
 
 
+def _is_raw(head: bytes, suffix: str) -> bool:
+    """Whether a file is a photo as the sensor of a camera recorded it: by a signature of its own, or that of TIFF with
+    a name of such photos."""
+    if head.startswith((b"FUJIFILMCCD-RAW", b"IIRO", b"IIRS", b"MMOR", b"IIU\x00")) or head[4:12] == b"ftypcrx ":
+        return True
+    is_tiff = head.startswith((b"II*\x00", b"MM\x00*"))
+    return is_tiff and (suffix in _RAW_EXTENSIONS or head[8:10] == b"CR")
+
+
 def _by_magic(head: bytes, suffix: str) -> tuple[Kind | None, str] | None:
+    if _is_raw(head, suffix):
+        return Kind.IMAGE, "raw"
     for offset, magic, kind, name in _MAGIC:
         if head.startswith(magic, offset):
             return (kind, name) if name != "mp3" or suffix not in (".aac", ".flac") else (kind, suffix[1:])

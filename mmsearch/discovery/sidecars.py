@@ -12,7 +12,10 @@ from mmsearch.sniff import extension
 
 FILMS = frozenset(".mp4 .m4v .mov .mkv .webm .avi .mpg .mpeg .wmv .flv .ogv .3gp .ts .m2ts".split())
 TIMED = FILMS | frozenset(".mp3 .m4a .m4b .wav .flac .ogg .opus .aac .wma .aiff".split())
-PICTURES = frozenset(".jpg .jpeg .png .tif .tiff .webp .heic .heif .avif .gif .bmp .jp2 .dng .psd".split())
+PICTURES = frozenset(
+    ".jpg .jpeg .png .tif .tiff .webp .heic .heif .avif .gif .bmp .jp2 .psd "
+    ".dng .cr2 .cr3 .nef .nrw .arw .raf .orf .rw2 .pef .srw".split()
+)
 SIDECARS = frozenset(".srt .vtt .ass .ssa .lrc .ttml .sub .xmp".split())
 SUBTITLE_FOLDERS = frozenset({b"subs", b"subtitles"})  # below the folder of a recording, in any case
 TAGS = 3  # parts of a subtitle file's name that follow that of the recording: film.en.forced.srt

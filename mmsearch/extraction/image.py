@@ -13,6 +13,7 @@ from mmsearch.extraction import pixels
 from mmsearch.extraction.animation import distinct_frames
 from mmsearch.extraction.captions import read_captions
 from mmsearch.extraction.fingerprints import image_fingerprint
+from mmsearch.extraction.raw_preview import open_preview
 from mmsearch.extraction.source import open_source, ordinal
 from mmsearch.types import Extracted, Locator, Needs, Probe, Segment, Source, Span
 
@@ -32,6 +33,7 @@ PIXELS = 180_000_000  # decoded: 0.7 GB
 PIXELS_SHRUNK = 300_000_000  # JPEG, which is decoded at an eighth of its size at once
 PAGES = 10_000
 SPAN_PAGES, LONG_SPAN_PAGES = 4, 16  # the latter with all pictures make some 300 MB
+RAW = "raw"  # the format of RAW photos of all cameras
 ANIMATED = frozenset({"GIF", "WEBP", "PNG", "AVIF"})
 DECODED_SHARE = 0.5
 ORIENTATION = 0x0112
@@ -192,6 +194,12 @@ def orientation(picture: Image.Image) -> int:
         return 1
 
 
+def _opened(file: BinaryIO, plugin: str, format: str) -> Image.Image:
+    from PIL import Image
+
+    return open_preview(file) if format == RAW else Image.open(file, formats=[plugin, *ALSO.get(plugin, [])])
+
+
 def attempt(source: Source, file: BinaryIO, work: Callable[[Image.Image], Result]) -> tuple[Result, bool]:
     """The result of `work` on the opened picture, and whether the picture was whole. For a damaged one `work` is tried
     again with missing data accepted."""
@@ -199,7 +207,7 @@ def attempt(source: Source, file: BinaryIO, work: Callable[[Image.Image], Result
         with open_picture(source, file) as picture:
             return work(picture), True
     except ExtractionError as error:
-        if error.code != FailureCode.DECODE_ERROR or source.format not in PLUGINS:
+        if error.code != FailureCode.DECODE_ERROR or source.format not in (*PLUGINS, RAW):
             raise
     with open_picture(source, file, accept_truncated=True) as picture:
         return work(picture), False
@@ -211,7 +219,7 @@ def open_picture(source: Source, file: BinaryIO, accept_truncated: bool = False)
     `ExtractionError`."""
     from PIL import Image, ImageFile
 
-    plugin = PLUGINS.get(source.format)
+    plugin = PLUGINS.get(source.format) or ("JPEG" if source.format == RAW else None)
     if plugin is None:
         raise ExtractionError(
             FailureCode.DECODE_ERROR, "Pictures of this format are not decoded: that takes other programs."
@@ -227,7 +235,7 @@ def open_picture(source: Source, file: BinaryIO, accept_truncated: bool = False)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            with Image.open(file, formats=[plugin, *ALSO.get(plugin, [])]) as picture:
+            with _opened(file, plugin, source.format) as picture:
                 yield picture
     except ExtractionError:
         raise

@@ -21,6 +21,7 @@ from mmsearch.retrieval.fingerprint_matching import (
     same_audio,
     same_image,
 )
+from mmsearch.retrieval.raw_pairs import raw_pairs
 from mmsearch.store.roots import is_below
 from mmsearch.store.snapshot import Snapshot
 from mmsearch.store.stored_fingerprints import AssetFingerprints, body, fingerprints_of
@@ -243,14 +244,14 @@ def _nearest(pairs: np.ndarray, distance: np.ndarray) -> np.ndarray:
 
 
 def group_leaders(snapshot: Snapshot, asset_ids: Sequence[int], k: int) -> dict[int, int]:
-    """Of assets, best first, the group leader of each that is a duplicate of one of the `k` leaders. Assets far below
-    these are not compared."""
+    """Of assets, best first, the group leader of each that is a duplicate of one of the `k` leaders, or the same
+    shot (RAW beside JPEG). Assets far below these are not compared."""
     order = list(dict.fromkeys(asset_ids))[: max(LEAST_COMPARED, 2 * k)]
     if len(order) < 2:
         return {}
     fingerprints = fingerprints_of(snapshot, order)
     near = neighbours([fingerprints[asset_id] for asset_id in order if asset_id in fingerprints])
-    comparer = Comparer(snapshot)
+    comparer, paired = Comparer(snapshot), raw_pairs(snapshot, order)
     leading: list[int] = []
     leaders: dict[int, int] = {}
     for asset_id in order:
@@ -259,7 +260,8 @@ def group_leaders(snapshot: Snapshot, asset_ids: Sequence[int], k: int) -> dict[
             (
                 other
                 for other in leading
-                if other in close and comparer.same(fingerprints[other], fingerprints[asset_id])
+                if other in paired.get(asset_id, ())
+                or (other in close and comparer.same(fingerprints[other], fingerprints[asset_id]))
             ),
             None,
         )

@@ -6,6 +6,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import made_raw
 import pytest
 from PIL import Image
 from small_index import run, use_word_model
@@ -245,3 +246,19 @@ def test_a_place_and_a_date_may_be_the_value_of_the_same_option() -> None:
     for wrong in ("91,0,5", "0,181,5", "10,20,0", "10,20", "10,20,30,40"):
         with pytest.raises(UsageError, match="--near can't be"):
             build_filter(near=wrong)
+
+
+def test_a_raw_photo_and_the_picture_beside_it_are_one_row(tmp_path: Path, word_model: None) -> None:
+    media = tmp_path / "media"
+    (media / "other").mkdir(parents=True)
+    (media / "IMG_1.dng").write_bytes(made_raw.dng(made_raw.preview()))
+    Image.radial_gradient("L").save(media / "IMG_1.JPG")  # edited: no copy of the preview
+    Image.effect_mandelbrot((256, 256), (-2.0, -1.5, 1.0, 1.5), 50).save(media / "other" / "IMG_1.jpg")
+    run(tmp_path / "index", media, ocr="never")
+    for text in ("kind:image", "img"):
+        hits = search(tmp_path, text).hits
+        together = {frozenset({hit.path, *hit.same}) for hit in hits}
+        pair = {os.fsencode(media / "IMG_1.dng"), os.fsencode(media / "IMG_1.JPG")}
+        assert together == {frozenset(pair), frozenset({os.fsencode(media / "other" / "IMG_1.jpg")})}
+    with Index.open(tmp_path / "index") as index:
+        assert len(index.search(Query("kind:image", fold=False)).hits) == 3
