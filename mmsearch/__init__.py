@@ -1,4 +1,4 @@
-"""Search a folder of mixed media by meaning: text, pictures, PDFs, sound and video, locally.
+"""Search a folder of mixed media by meaning: text, office documents, pictures, PDFs, sound and video, locally.
 
 from mmsearch import Index, Query, Settings
 

@@ -119,7 +119,7 @@ class FileFailed:
 @dataclass(frozen=True, slots=True)
 class Work:
     """Work of one kind in units: done, and in all as far as it is known. The unit is a byte of text, a picture, a page
-    of a PDF, a second of sound or film, otherwise a file."""
+    of a PDF, a second of sound or film, a part of a document, otherwise a file."""
 
     kind: str
     done: float

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 
+from mmsearch.office_formats import OLD_FORMATS, document_format
 from mmsearch.types import Kind
 
 HEAD_BYTES = 4096
@@ -149,6 +150,8 @@ def sniff(head: bytes, name: bytes) -> tuple[Kind | None, str]:
     suffix = extension(name)
     if (suffix == ".sub" and head.startswith(b"\x00\x00\x01\xba")) or head.startswith(b"# VobSub index file"):
         return None, "vobsub"  # subtitles as pictures, in a stream without a film
+    if document := document_format(head, suffix):
+        return None if document in OLD_FORMATS else Kind.DOCUMENT, document
     found = _by_magic(head, suffix)
     if found is not None:
         return found

@@ -24,6 +24,7 @@ class Kind(StrEnum):
     AUDIO = "audio"
     VIDEO = "video"
     MAIL = "mail"
+    DOCUMENT = "document"  # office documents and books
 
 
 class AssetState(StrEnum):
@@ -52,6 +53,7 @@ MEDIA_VIEWS: Mapping[Kind, frozenset[View]] = {
     Kind.AUDIO: frozenset({View.AUDIO}),
     Kind.VIDEO: frozenset({View.IMAGE, View.AUDIO, View.VIDEO}),
     Kind.MAIL: frozenset({View.IMAGE}),  # of attachments
+    Kind.DOCUMENT: frozenset({View.IMAGE}),  # of the pictures in it
 }
 
 
@@ -64,6 +66,7 @@ EXTRACTOR_VERSIONS: Mapping[Kind, int] = {
     Kind.AUDIO: 3,
     Kind.VIDEO: 3,
     Kind.MAIL: 1,
+    Kind.DOCUMENT: 1,
 }
 FORMAT_EXTRACTOR_VERSIONS: Mapping[str, int] = {"code": 1, "csv": 1, "json": 1}
 
@@ -209,7 +212,7 @@ class Source:
 @dataclass(frozen=True, slots=True)
 class Span:
     """The part `[start, stop)` of an asset that one task decodes: bytes of a text, pages of a PDF or TIFF, seconds of
-    sound or film. `first` is the line number of the first line of text."""
+    sound or film, passages and pictures of a document. `first` is the line number of the first line of text."""
 
     start: float
     stop: float

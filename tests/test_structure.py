@@ -21,6 +21,7 @@ FLOORS = [
         "durable",
         "filestat",
         "language_tags",
+        "office_formats",
         "telemetry",
     },
     {"config", "index_status", "run_record", "sniff"},

@@ -78,7 +78,9 @@ Open = Annotated[
 ]
 Kinds = Annotated[
     list[str] | None,
-    typer.Option("--kind", metavar="KIND", help="Only text, image, pdf, audio, video, mail or other. Repeatable."),
+    typer.Option(
+        "--kind", metavar="KIND", help="Only text, image, pdf, document, audio, video, mail or other. Repeatable."
+    ),
 ]
 Within = Annotated[
     list[str] | None,

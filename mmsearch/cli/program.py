@@ -131,7 +131,7 @@ def _root(
     context: typer.Context,
     version: Annotated[bool, typer.Option("--version", help="Show the version and exit.")] = False,
 ) -> None:
-    """Search a folder of mixed media by meaning: text, pictures, PDFs, sound and video, on this machine."""
+    """Search a folder of mixed media by meaning: text, documents, pictures, PDFs, sound and video, on this machine."""
     if version:
         streams.write_text(f"mmsearch {__version__}\n")
         raise typer.Exit

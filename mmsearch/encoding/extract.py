@@ -20,7 +20,7 @@ from mmsearch.types import Extracted, Failure, Kind, Needs, Probe
 
 Task = tuple[Job, Probe | None, int | None]  # a None span: open the asset, which returns its first span too
 
-QUICKEST_FIRST = (Kind.TEXT, Kind.MAIL, Kind.PDF, Kind.IMAGE, Kind.AUDIO, Kind.VIDEO)
+QUICKEST_FIRST = (Kind.TEXT, Kind.MAIL, Kind.DOCUMENT, Kind.PDF, Kind.IMAGE, Kind.AUDIO, Kind.VIDEO)
 TIME_LIMITS_S = {
     Kind.TEXT: 60.0,
     Kind.IMAGE: 60.0,
@@ -28,6 +28,7 @@ TIME_LIMITS_S = {
     Kind.AUDIO: 120.0,
     Kind.VIDEO: 180.0,
     Kind.MAIL: 60.0,
+    Kind.DOCUMENT: 60.0,
 }
 
 

@@ -214,7 +214,7 @@ class Pipeline:
     def _route(self, span: SpanMedia) -> None:
         ordinals = {one.segment.ordinal for one in span.extracted}
         span.result.recognized += [text for text in span.job.read if text.ordinal in ordinals]
-        if self._ocr_readers and span.job.source.kind in (Kind.IMAGE, Kind.PDF, Kind.VIDEO, Kind.MAIL):
+        if self._ocr_readers and span.job.source.kind in (Kind.IMAGE, Kind.PDF, Kind.VIDEO, Kind.MAIL, Kind.DOCUMENT):
             span.result.readers["ocr"] = self._ocr_readers  # also where OCR recognized nothing
         pictures = any(one.ocr_image is not None for one in span.extracted)
         (self._to_read if pictures else self._to_encode).put(span)

@@ -46,6 +46,7 @@ LIGHT = WorkerKind(
         "mmsearch.extraction.mail",
         "mmsearch.extraction.image",
         "mmsearch.extraction.pdf",
+        "mmsearch.extraction.document",
         "numpy",
         "PIL.Image",
         "pi_heif",
@@ -177,7 +178,8 @@ def _decode(
 
 def _with_text_fingerprint(source: Source, segments: list[Extracted], number: int) -> list[Extracted]:
     """The segments of a whole span, the first with the fingerprint of their text. A drawing has none, since its text
-    does not identify it, nor have pictures and recordings, whose copies may carry other text."""
+    does not identify it, nor have pictures and recordings, whose copies may carry other text; those of documents are
+    made by their extractor."""
     if source.kind not in (Kind.TEXT, Kind.PDF, Kind.MAIL) or source.format == "svg" or not segments:
         return segments
     from mmsearch.extraction.fingerprints import text_fingerprint

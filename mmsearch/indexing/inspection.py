@@ -13,6 +13,7 @@ from io import FileIO
 from mmsearch.discovery.walk import Entry
 from mmsearch.errors import FailureCode
 from mmsearch.filestat import open_regular, stat_values
+from mmsearch.office_formats import OLD_FORMATS
 from mmsearch.sniff import HEAD_BYTES, sniff
 from mmsearch.store.asset_sources import asset_key
 from mmsearch.store.files import FileRow
@@ -103,6 +104,8 @@ def inspect(wanted: Wanted, over: threading.Event) -> Inspection:
         with _opened(path) as file:
             head = file.read(HEAD_BYTES)
             kind, format_ = sniff(head, os.path.basename(entry.path))
+            if format_ in OLD_FORMATS:
+                return Inspection(wanted, None, format_, None, Failure(FailureCode.SKIPPED, OLD_FORMATS[format_][1]))
             if kind is None:
                 return Inspection(wanted, None, format_, None)
             if _is_hollow(os.fstat(file.fileno())):

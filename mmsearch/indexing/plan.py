@@ -14,6 +14,7 @@ from mmsearch.errors import FailureCode
 from mmsearch.indexing.inspection import Inspection
 from mmsearch.indexing.scan import Scan, lacks_reading, sidecar_note, skip
 from mmsearch.indexing.tally import Tally
+from mmsearch.office_formats import OLD_FORMATS
 from mmsearch.run_record import FileFailed
 from mmsearch.store import files
 from mmsearch.store.files import FileRow
@@ -190,4 +191,6 @@ def _reason(inspection: Inspection) -> str:
         return ""
     if inspection.wanted.entry.owner:
         return "sidecar"
+    if inspection.format in OLD_FORMATS:
+        return OLD_FORMATS[inspection.format][0]
     return "sparse file" if inspection.format == "sparse" else "larger than --max-size"

@@ -20,7 +20,9 @@ from mmsearch.indexing.inspection import Wanted
 from mmsearch.indexing.scope import Scope
 from mmsearch.indexing.tally import Tally
 from mmsearch.models import tesseract
+from mmsearch.office_formats import OLD_FORMATS, is_recognized_since
 from mmsearch.run_record import Remark
+from mmsearch.sniff import extension
 from mmsearch.store.files import FileRow, known_files
 from mmsearch.store.meta import get_meta
 from mmsearch.store.roots import Root, guarded, is_below, mounts
@@ -209,14 +211,17 @@ def _sort(scope: Scope, entry: Entry, row: FileRow | None, settings: Settings, s
         result.change_times.append((row.id, entry.ctime_ns))
     belongs = bool(entry.owner)  # to another file; such a one has no asset of its own
     is_large = limit is not None and entry.size > limit and not belongs
+    is_old = row.format in OLD_FORMATS and not belongs and not is_large
     if (
         settings.recheck
-        or (belongs or is_large) != (row.code == FailureCode.SKIPPED)
-        or (row.code is not None and not belongs and not is_large)
+        or (belongs or is_large or is_old) != (row.code == FailureCode.SKIPPED)
+        or (row.code is not None and not (belongs or is_large or is_old))
+        or is_recognized_since(row.format or "", extension(entry.path))
     ):
         result.wanted.append(Wanted(root, entry, row, limit))
     elif row.state is None:
-        skip(result.tally, entry, "sidecar" if belongs else "larger than --max-size" if is_large else "")
+        old = OLD_FORMATS[row.format or ""][0] if is_old else ""
+        skip(result.tally, entry, "sidecar" if belongs else "larger than --max-size" if is_large else old)
     elif row.state == "pending":
         result.resume.append((root, entry))
     elif (row.state in ("failed", "partial") and settings.retry_failed) or lacks_reading(row, settings):
@@ -239,7 +244,7 @@ def lacks_reading(row: FileRow, settings: Settings) -> bool:
     if not settings.refresh:
         return False
     readers = json.loads(row.readers or "{}")
-    pictured = row.kind in (Kind.IMAGE, Kind.PDF, Kind.VIDEO, Kind.MAIL)
+    pictured = row.kind in (Kind.IMAGE, Kind.PDF, Kind.VIDEO, Kind.MAIL, Kind.DOCUMENT)
     if settings.ocr == "never" or not pictured:
         return False
     named = settings.ocr_lang and tesseract.engine(settings.ocr_lang)

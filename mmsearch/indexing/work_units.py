@@ -1,4 +1,5 @@
-"""The work of a run in units of similar cost: bytes of text, pictures, pages, seconds of sound and film.
+"""The work of a run in units of similar cost: bytes of text, pictures, pages, seconds of sound and film, parts
+of documents.
 
 The units of a file are known when it has been opened. Until then they are estimated from its size, by the files of its
 kind that were opened in this run.
@@ -12,8 +13,16 @@ from mmsearch.run_record import Work
 from mmsearch.store.segments import SpanResult
 from mmsearch.types import Kind
 
-# units of a file of a kind of which none was opened yet, from its bytes: pages, seconds of sound, seconds of film
-_PER_BYTE = {Kind.TEXT: 1.0, Kind.PDF: 1 / 50_000, Kind.AUDIO: 1 / 20_000, Kind.VIDEO: 1 / 250_000, Kind.MAIL: 1.0}
+# units of a file of a kind of which none was opened yet, from its bytes: pages, seconds of sound, seconds of film,
+# stretches and pictures of a document
+_PER_BYTE = {
+    Kind.TEXT: 1.0,
+    Kind.PDF: 1 / 50_000,
+    Kind.AUDIO: 1 / 20_000,
+    Kind.VIDEO: 1 / 250_000,
+    Kind.MAIL: 1.0,
+    Kind.DOCUMENT: 1 / 20_000,
+}
 
 
 @dataclass(slots=True)

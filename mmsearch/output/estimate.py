@@ -20,7 +20,16 @@ KNOWN_STRETCHES = 3
 MEASURED_S = 4.0  # seconds of a kind from which its cost counts as measured
 _UNKNOWN = 0.25  # share of the rest that may be of kinds not measured yet
 # seconds a unit, before any is measured
-_COSTS = {"text": 2e-6, "image": 0.2, "pdf": 0.4, "audio": 0.01, "video": 0.1, "speech": 0.1, "mail": 2e-6}
+_COSTS = {
+    "text": 2e-6,
+    "image": 0.2,
+    "pdf": 0.4,
+    "audio": 0.01,
+    "video": 0.1,
+    "speech": 0.1,
+    "mail": 2e-6,
+    "document": 0.1,
+}
 _COST = 0.2
 
 

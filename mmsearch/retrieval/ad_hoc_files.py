@@ -108,7 +108,7 @@ def source_of(path: bytes, kind: Kind | None = None) -> Source:
         reason = getattr(error, "strerror", None) or error
         raise UsageError(f"{shown!r} can't be read: {reason}.", "Check the path.") from error
     if found is None or kind not in (None, found):
-        what = _NAMES[kind] if kind is not None else "text, picture, PDF, sound or video"
+        what = _NAMES[kind] if kind is not None else "text, picture, PDF, document, sound or video"
         raise UsageError(f"{shown!r} is no {what}.", "Name another file, or say in words what to look for.")
     return Source(os.path.realpath(path), found, format_, stat_values(facts)[:3])
 
@@ -120,6 +120,7 @@ _NAMES = {
     Kind.AUDIO: "sound",
     Kind.VIDEO: "video",
     Kind.MAIL: "mail",
+    Kind.DOCUMENT: "document",
 }
 
 

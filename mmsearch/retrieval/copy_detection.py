@@ -228,6 +228,6 @@ def _text_candidates(snapshot: Snapshot, file: QueryFile) -> Iterable[int]:
     assets = sorted(set(snapshot.assets_of(list(dict.fromkeys(ids))).values()))
     found: list[int] = []
     for some in chunks(assets):
-        sql = f"SELECT id FROM assets WHERE kind IN (?, ?) AND id IN ({','.join('?' * len(some))}) ORDER BY id"
-        found += [row[0] for row in snapshot.connection.execute(sql, (Kind.TEXT, Kind.PDF, *some))]
+        sql = f"SELECT id FROM assets WHERE kind IN (?, ?, ?) AND id IN ({','.join('?' * len(some))}) ORDER BY id"
+        found += [row[0] for row in snapshot.connection.execute(sql, (Kind.TEXT, Kind.PDF, Kind.DOCUMENT, *some))]
     return found

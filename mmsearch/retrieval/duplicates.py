@@ -51,7 +51,7 @@ class Comparer:
     def same(self, one: AssetFingerprints, other: AssetFingerprints) -> bool:
         """Whether two assets have the same content, by their fingerprints."""
         kinds = {one.kind, other.kind}
-        if kinds in ({"text"}, {"mail"}):
+        if kinds in ({"text"}, {"document"}, {"mail"}):
             return _same_text(one, other)
         if kinds <= {"image", "pdf"}:
             return self._same_pages(one, other)
@@ -178,7 +178,7 @@ def neighbours(fingerprints: Sequence[AssetFingerprints]) -> dict[int, set[int]]
     sounds: list[tuple[int, bytes]] = []
     near: dict[int, set[int]] = {}
     for one in fingerprints:
-        if one.kind in ("text", "mail") and one.words:
+        if one.kind in ("text", "document", "mail") and one.words:
             first = texts.setdefault(combined_text_keys(one.words), one.asset_id)
             pairs += [(first, one.asset_id)] if first != one.asset_id else []
         seen = [key for (form, _), (_, key) in one.of.items() if form != FingerprintForm.AUDIO]

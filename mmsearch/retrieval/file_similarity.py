@@ -34,7 +34,7 @@ def by_similarity(scored: Scored, encoded: EncodedQuery, copies: Mapping[int, Fo
     query as they are. `copies` are by segment."""
     if not encoded.files:
         return scored
-    media = all(file.fingerprints.kind not in (Kind.TEXT, Kind.PDF) for file in encoded.files)
+    media = all(file.fingerprints.kind not in (Kind.TEXT, Kind.PDF, Kind.DOCUMENT) for file in encoded.files)
     worded = {"words", "exact"}
     if media:  # embeddings of the words in a picture are no more than its words
         worded |= {vector.name for vector in encoded.vectors if vector.made_of in ("", View.TEXT)}

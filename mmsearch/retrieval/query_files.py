@@ -65,7 +65,7 @@ def stored_file(
         wanted = {(FingerprintForm.IMAGE, float(page))} if page is not None else set()
         found.of = {place: one for place, one in found.of.items() if place in wanted}
         found.words, found.pages = [], 1
-    words = words_of_asset(snapshot, asset_id) if whole and found.kind in (Kind.TEXT, Kind.PDF) else None
+    words = words_of_asset(snapshot, asset_id) if whole and found.kind in (Kind.TEXT, Kind.PDF, Kind.DOCUMENT) else None
     return QueryFile(found, vectors, words, asset_id, segment=segments[0] if segments else None, terms=terms)
 
 
@@ -93,7 +93,7 @@ def external_file(
             else:
                 bodies[-1 - len(bodies)] = one.body
                 found.of[one.form, one.at] = (-len(bodies), one.key)
-    known = source.kind in (Kind.TEXT, Kind.PDF) and whole
+    known = source.kind in (Kind.TEXT, Kind.PDF, Kind.DOCUMENT) and whole
     words = tuple(tokens("\n".join(texts))) if known else None
     return QueryFile(found, vectors, words, _same_bytes(snapshot, source), bodies)
 

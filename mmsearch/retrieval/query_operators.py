@@ -32,6 +32,7 @@ _KIND_WORDS = {
     "audio": "sound sounds music recording recordings",
     "video": "videos film films movie movies",
     "mail": "mails email emails message messages",
+    "document": "documents doc docs",
 }
 _SYNONYMS = {word: kind for kind, words in _KIND_WORDS.items() for word in words.split()}
 _LITERALLY = '"{0}" in quotes is text; --literal takes all of the query as text.'

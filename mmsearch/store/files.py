@@ -41,7 +41,7 @@ class FileRow(NamedTuple):
     state: str | None
     extractor: int | None
     kind: str | None
-    format: str | None
+    format: str | None  # the asset's, or what the file was taken for
     readers: str | None  # what read the asset, as JSON
     ctime_ns: int | None  # None: not seen yet
     asset_code: str | None  # why the asset failed, wholly or in part
@@ -65,7 +65,7 @@ def known_files(connection: sqlite3.Connection, root_id: int, below: bytes = b""
     """Every file of a root (or of the folder or file `below` in it) by relative path."""
     sql = (
         "SELECT f.path, f.id, f.size, f.mtime_ns, f.inode, f.sidecars, f.code, a.state, a.extractor, a.kind,"
-        " a.format, a.readers, f.ctime_ns, a.code FROM files f "
+        " coalesce(a.format, f.format), a.readers, f.ctime_ns, a.code FROM files f "
         "LEFT JOIN assets a ON a.id = coalesce(f.next_asset_id, f.asset_id) WHERE f.root_id = ?"
     )
     args: list[object] = [root_id]

@@ -164,6 +164,15 @@ def _counts(connection: sqlite3.Connection, sql: str) -> dict[str, int]:
     return dict(connection.execute(sql).fetchall())
 
 
+# Why files are known by name only, by what is stored as their format.
+_LEFT_OUT = {
+    "sidecar": "sidecar",
+    "sparse": "sparse file",
+    "doc": "old Word format",
+    "ppt": "old PowerPoint format",
+}
+
+
 def _skipped(connection: sqlite3.Connection) -> dict[str, int]:
     """The numbers of files that are known by name only, by extension or reason."""
     counts: dict[str, int] = {}
@@ -171,7 +180,7 @@ def _skipped(connection: sqlite3.Connection) -> dict[str, int]:
         f"SELECT f.path, f.code, f.format FROM files f LEFT JOIN assets a ON a.id = f.asset_id WHERE {HELD} = 'skipped'"
     ):
         if code == FailureCode.SKIPPED:
-            reason = {"sidecar": "sidecar", "sparse": "sparse file"}.get(format_, "larger than --max-size")
+            reason = _LEFT_OUT.get(format_, "larger than --max-size")
         elif format_ == "empty":
             reason = "empty file"
         else:

@@ -10,6 +10,7 @@ from PIL import Image
 from mmsearch.sniff import HEAD_BYTES, extension, sniff
 from mmsearch.types import Kind
 
+COMPOUND = bytes.fromhex("d0cf11e0a1b11ae1") + bytes(600)
 EBML = bytes.fromhex("1a45dfa3")
 FTYP = b"\x00\x00\x00\x18ftyp"
 
@@ -52,7 +53,15 @@ def test_pictures_of_pillow_are_pictures(name: str) -> None:
         ((b"\x47" + bytes(187)) * 4, b"x.ts", (Kind.VIDEO, "mpegts")),
         (b"const x: number = 1;\n", b"x.ts", (Kind.TEXT, "code")),
         (b"\x00\x00\x01\xba" + bytes(20), b"x", (Kind.VIDEO, "mpeg")),
-        (b"PK\x03\x04" + bytes(20), b"x.docx", (None, "zip")),
+        (b"PK\x03\x04" + bytes(20), b"x.docx", (Kind.DOCUMENT, "docx")),
+        (b"PK\x03\x04" + bytes(20), b"x.xlsm", (Kind.DOCUMENT, "xlsx")),
+        (b"PK\x03\x04" + bytes(26) + b"ppt/presentation.xml", b"x.zip", (Kind.DOCUMENT, "pptx")),
+        (b"PK\x03\x04" + bytes(26) + b"word/document.xml", b"x.pptx", (Kind.DOCUMENT, "docx")),
+        (b"PK\x03\x04" + bytes(20), b"x.jar", (None, "zip")),
+        (COMPOUND, b"x.pptx", (Kind.DOCUMENT, "pptx")),
+        (COMPOUND, b"x.doc", (None, "doc")),
+        (COMPOUND, b"x.PPS", (None, "ppt")),
+        (COMPOUND, b"x", (None, "binary")),
         (b"PK\x03\x04" + bytes(20), b"x.png", (None, "zip")),
         (b"SQLite format 3\x00" + bytes(20), b"x.txt", (None, "sqlite")),
         (b"\x7fELF" + bytes(20), b"x", (None, "program")),

@@ -1,0 +1,76 @@
+"""The formats of office documents and books: by the content of their containers, else by the extension."""
+
+from __future__ import annotations
+
+import re
+import zlib
+
+# In zips; by extension, where the content does not say what it is.
+_PACKED = {
+    **dict.fromkeys(("docx", "docm", "dotx", "dotm"), "docx"),
+    **dict.fromkeys(("pptx", "pptm", "potx", "potm", "ppsx", "ppsm"), "pptx"),
+    **dict.fromkeys(("xlsx", "xlsm", "xltx", "xltm", "xlam"), "xlsx"),
+    "xlsb": "xlsb",
+}
+_BY_EXTENSION = {f".{extension}": format_ for extension, format_ in _PACKED.items()}
+# Old Office files, in OLE2 containers, that are found by their name only: their short name, and the next step.
+OLD_FORMATS = {
+    "doc": ("old Word format", "It is in the old Word format, of which only the name is searched; save it as .docx."),
+    "ppt": (
+        "old PowerPoint format",
+        "It is in the old PowerPoint format, of which only the name is searched; save it as .pptx.",
+    ),
+}
+_OLD = {
+    **dict.fromkeys((".doc", ".dot", ".wbk"), "doc"),
+    **dict.fromkeys((".ppt", ".pot", ".pps", ".ppa"), "ppt"),
+}
+_COMPOUND = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+_MAIN_TYPES = (
+    (b"wordprocessingml.", b"word/document.xml", "docx"),
+    (b"presentationml.", b"ppt/presentation.xml", "pptx"),
+    (b"sheet.binary", b"xl/workbook.bin", "xlsb"),
+    (b"spreadsheetml.", b"xl/workbook.xml", "xlsx"),
+)
+_CONTENT_TYPES = b"[Content_Types].xml"
+_INFLATED = 1 << 16  # bytes of a member that are looked at
+# What earlier versions took these files for, which had no readers of documents.
+_TAKEN_FOR = frozenset({"zip", "binary", "text"})
+
+
+def document_format(head: bytes, suffix: str) -> str:
+    """The format of a document by its first bytes and its extension with the dot; empty for any other file. Those of
+    old Office formats are `OLD_FORMATS`."""
+    if head.startswith(b"PK\x03\x04"):
+        return _packed_format(head) or _BY_EXTENSION.get(suffix, "")
+    if head.startswith(_COMPOUND):
+        return _compound_format(head, suffix)
+    return ""
+
+
+def is_recognized_since(format_: str, suffix: str) -> bool:
+    """Whether an earlier version may have taken a document for this format."""
+    return format_ in _TAKEN_FOR and suffix in _BY_EXTENSION
+
+
+def _packed_format(head: bytes) -> str:
+    """The format of a zip by its first members."""
+    name_length = int.from_bytes(head[26:28], "little")
+    first = head[30 : 30 + name_length]
+    if first == _CONTENT_TYPES:
+        start = 30 + name_length + int.from_bytes(head[28:30], "little")
+        try:
+            types = zlib.decompressobj(-zlib.MAX_WBITS).decompress(head[start:], _INFLATED)
+        except zlib.error:
+            types = b""
+        for media, _, format_ in _MAIN_TYPES:
+            if re.search(
+                re.escape(media) + rb"[\w.\-]{0,40}main\+xml|" + re.escape(media) + rb"[\w.]{0,40}\.main", types
+            ):
+                return format_
+    return next((format_ for _, member, format_ in _MAIN_TYPES if member in head), "")
+
+
+def _compound_format(head: bytes, suffix: str) -> str:
+    """The format of an OLE2 container. Under the extension of a packed document it is that document, encrypted."""
+    return _BY_EXTENSION.get(suffix) or _OLD.get(suffix, "")
