@@ -12,6 +12,7 @@ from xml.etree import ElementTree
 from mmsearch.date_taken import date_taken
 from mmsearch.extraction.boilerplate import is_image_boilerplate
 from mmsearch.extraction.capture import GPS_IFD, camera_name, coordinates, exif_coordinates, xmp_degrees
+from mmsearch.extraction.gazetteer import place_names
 from mmsearch.filestat import open_regular
 from mmsearch.types import Source
 
@@ -120,6 +121,10 @@ class Captions:
         """The camera and its lens, as far as they are known."""
         return ", ".join([*self.found["camera"][:1], *self.found["lens"][:1]])
 
+    def coordinates(self) -> tuple[float, float] | None:
+        """Latitude and longitude of where the picture was taken."""
+        return coordinates(self.degrees.get("latitude"), self.degrees.get("longitude"))
+
     def details(self) -> dict[str, Any]:
         """JSON values for `Probe.details`: `title`, `tags`, `people`, `artist`, `camera`, `taken` (see `date_taken`),
         `latitude` and `longitude` (degrees), as far as known."""
@@ -127,7 +132,7 @@ class Captions:
         details = {"title": title[:200], "tags": self.found["keywords"], "people": self.found["people"]}
         details |= {"artist": artist[:200], "camera": self.camera(), "taken": self.taken}
         known = {key: value for key, value in details.items() if value}
-        place = coordinates(self.degrees.get("latitude"), self.degrees.get("longitude"))
+        place = self.coordinates()
         return known if place is None else known | {"latitude": place[0], "longitude": place[1]}
 
 
@@ -153,6 +158,9 @@ def read_captions(picture: Image.Image, source: Source) -> Captions:
         with contextlib.suppress(OSError, ElementTree.ParseError, ValueError):
             for field, value in xmp(_sidecar_bytes(path)):
                 captions.add(field, value)
+    if (place := captions.coordinates()) is not None:
+        for name in place_names(*place):
+            captions.add("place", name)
     return captions
 
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from mmsearch.date_taken import date_taken
+from mmsearch.extraction.gazetteer import place_names
 
 GPS_IFD = 0x8825
 _CAMERA = ("make", "model")
@@ -61,8 +62,8 @@ def camera_name(make: str, model: str) -> str:
 
 
 def film_capture(facts: Mapping[str, Any] | None) -> dict[str, Any]:
-    """The details of a film from the tags of `containers.container_facts`: `taken`, `latitude`, `longitude`, `camera`,
-    as far as it has them."""
+    """The details of a film from the tags of `containers.container_facts`, as far as it has them: `taken`, `latitude`,
+    `longitude`, `place`, `camera`."""
     raw = ((facts or {}).get("format") or {}).get("tags") or {}
     tags = {str(name).lower(): str(value) for name, value in raw.items()}
     found: dict[str, Any] = {}
@@ -73,6 +74,7 @@ def film_capture(facts: Mapping[str, Any] | None) -> dict[str, Any]:
         if match := _ISO_6709.match(tags.get(name, "")):
             if place := coordinates(float(match[1]), float(match[2])):
                 found["latitude"], found["longitude"] = place
+                found |= {"place": ", ".join(names)} if (names := place_names(*place)) else {}
             break
     names = [tags.get(f"com.apple.quicktime.{name}") or tags.get(f"com.android.{name}", "") for name in _CAMERA]
     if camera := camera_name(*names):

@@ -87,7 +87,7 @@ def pack(cues: Iterable[Cue]) -> tuple[list[list[Any]], str]:
     characters = 0
     kept: dict[str, dict[str, float]] = {}  # by text and language, when it was last shown
     # of two at the same time the one with a language comes first
-    for cue in sorted(set(cues), key=lambda cue: (cue.start_s, not cue.language, cue.end_s, cue.text, cue.language)):
+    for cue in sorted(set(cues), key=lambda cue: (cue.start_s, not cue.language, cue.language, cue.end_s, cue.text)):
         before = kept.setdefault(" ".join(cue.text.casefold().split()), {})
         twins = before.values() if not cue.language else [before[one] for one in (cue.language, "") if one in before]
         if any(cue.start_s - start_s <= SAME_TIME_S for start_s in twins):

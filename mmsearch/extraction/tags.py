@@ -20,6 +20,7 @@ WORDS = (
     "year",
     "comment",
     "lyrics",
+    "place",
     "camera",
 )
 COMMENTS = ("comment", "_comment", "description")
