@@ -241,8 +241,9 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class KnownText:
-    """Text that an index holds of a place in a file. `origin` is `file` (its own text), `captions`, `ocr` or `speech`;
-    `engine` names what recognized it; `language` is the code of captions whose language the file states."""
+    """Text that an index holds of a place in a file. `origin` is `file` (its own text), `headers` (of a message),
+    `captions`, `ocr` or `speech`; `engine` names what recognized it;
+    `language` is the code of captions whose language the file states."""
 
     locator: Locator
     origin: str

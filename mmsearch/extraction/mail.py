@@ -90,6 +90,8 @@ def mailbox_segments(source: Source, span: Span, needs: Needs) -> Iterator[Extra
         if mailboxes.is_deleted(data):
             continue
         message = read_message(data)
+        if len(data) >= MESSAGE_BYTES - mailboxes.LINE:
+            message = replace(message, notes=(*message.notes, CUT))
         for one in message_segments(message, needs, PICTURE_BYTES - pictures):
             pictures += picture_bytes(one)
             section = ", ".join(part for part in (f"message {number}", one.segment.locator.section) if part)

@@ -18,7 +18,7 @@ ESCAPED = ("iso-2022", "utf-7", "utf-16", "utf-32", "unicode-1-1", "hz", "csiso2
 DAMAGE = 50  # one character of so many may be damaged in the encoding that a text names
 LONGEST = 20_000  # characters of one header that are read
 ADDRESSES = 500  # of one header
-SHOWN = 600  # characters of a list of addresses that stand in the text
+SHOWN = 600  # characters of the senders of a message, and of an address that can't be taken apart
 
 ENCODED_WORD = re.compile(r"=\?([^?\s]{1,60})\?([bBqQ])\?([^?\r\n]{0,4000})\?=")
 BETWEEN_WORDS = re.compile(r"(\?=)\s+(?==\?[^?\s]{1,60}\?[bBqQ]\?)")
@@ -63,23 +63,17 @@ class Envelope:
     sent: float | None = None
     date: str = ""  # as the sender's clock had it: 2024-03-01 10:15
 
-    def text(self) -> str:
-        """The headers as lines of words, the subject first."""
-        lines = [
-            self.subject,
-            _line("From", self.sender),
-            _line("To", self.to),
-            _line("Cc", self.cc),
-            f"Date: {self.date}" if self.date else "",
-        ]
-        return "\n".join(line for line in lines if line)
+    def words(self) -> str:
+        """The people and the date, which are found as words; its subject and its text say what a message is about."""
+        return "\n".join(dict.fromkeys(filter(None, (*self.sender, *self.to, *self.cc, self.date))))[:LONGEST]
 
     def details(self) -> dict[str, object]:
         """The fields by which messages are filtered, as JSON values."""
         fields = {
-            "from": ", ".join(self.sender),
-            "to": ", ".join((*self.to, *self.cc)),
+            "from": ", ".join(self.sender)[:SHOWN],
+            "to": ", ".join((*self.to, *self.cc))[:LONGEST],
             "subject": self.subject,
+            "date": self.date,
             "sent": None if self.sent is None else int(self.sent),
         }
         return {name: value for name, value in fields.items() if value not in ("", None)}
@@ -106,16 +100,6 @@ def _values(headers: email.message.Message, name: str) -> list[str]:
 def _received(headers: email.message.Message) -> str:
     """The date at which the last server received a message that has none of its own."""
     return next((value.rpartition(";")[2] for value in _values(headers, "received")), "")
-
-
-def _line(label: str, values: tuple[str, ...]) -> str:
-    shown: list[str] = []
-    for value in values:
-        if shown and sum(map(len, shown)) + len(value) > SHOWN:
-            shown.append(f"and {len(values) - len(shown):,} more")
-            break
-        shown.append(value)
-    return f"{label}: {', '.join(shown)}" if shown else ""
 
 
 def block_text(block: bytes) -> str:
@@ -177,7 +161,7 @@ def decoded(data: bytes, name: str) -> str:
 def _is_encoding(name: str) -> bool:
     """Whether this is an encoding of text that Python knows: neither `zip` nor `rot13`."""
     try:
-        codecs.getincrementaldecoder(name)
+        b"a".decode(name, "replace")  # not all encodings forgive damage
         return bool(codecs.lookup(name)._is_text_encoding)
     except (LookupError, ValueError, UnicodeError):
         return False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import mimetypes
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import partial
@@ -14,11 +15,12 @@ from mmsearch.extraction.attachments import Attachment
 from mmsearch.extraction.mail_headers import Envelope, envelope_of
 from mmsearch.extraction.mime import MimePart, read_part
 from mmsearch.extraction.passages import Document
-from mmsearch.types import Extracted, Locator
+from mmsearch.types import Extracted, Locator, Segment
 
 ATTACHMENTS = 200  # of a message that are read
 ENCRYPTED = "The text of a message is encrypted; it is found by its headers."
 DEEP = "Parts of a message were left out: it has too many, or they lie too deep within each other."
+LONG = f"Only the first {mail_body.TEXT_BYTES >> 20} MB of the text of a message were read."
 NAMES = 2000  # characters of the names of attachments that stand in the text
 
 
@@ -33,34 +35,43 @@ class MailMessage:
 
     def details(self) -> dict[str, Any]:
         """The fields by which its segments are filtered."""
-        fields = self.envelope.details()
+        names = ", ".join(one.name for one in self.attachments)[:NAMES]
+        fields = {**self.envelope.details(), **({"attachments": names} if names else {})}
         return {"mail": fields} if fields else {}
 
     def words(self) -> Iterator[Extracted]:
-        """Its headers and its text as passages, numbered from 0, under its subject as their title."""
-        names = ", ".join(one.name for one in self.attachments)[:NAMES]
-        head = "\n".join(part for part in (self.envelope.text(), f"Attachments: {names}" if names else "") if part)
-        text = "\n\n".join(part for part in (head, self.text.strip("\n")) if part.strip())
+        """Its subject and its text as passages, numbered from 0, under its subject as their title. The people, the date
+        and the names of the attachments are words of each passage, but no part of its text, which models embed."""
+        subject, text = self.envelope.subject, self.text.strip("\n")
+        if subject and not text.lstrip().startswith(subject):
+            text = f"{subject}\n\n{text}"
+        names = [" ".join((one.name, re.sub(r"[\W_]+", " ", one.name))) for one in self.attachments]
+        aside = [part for part in (self.envelope.words(), "\n".join(names)[:NAMES]) if part]
         lines = range(1, text.count("\n") + 2)
-        document = Document(text, lines, lines, self.envelope.subject).with_joined_words()
-        for one in document.segments(0):
-            details = {**one.segment.details, **self.details()}
-            yield replace(one, segment=replace(one.segment, locator=Locator(), details=details))
+        document = Document(text, lines, lines, subject).with_joined_words()
+        passages = [one.segment for one in document.segments(0)] or [Segment(0, Locator())]
+        for one in passages:
+            spellings = [*one.details.get("spellings", ()), *aside]
+            details = {**one.details, **self.details(), **({"spellings": spellings} if spellings else {})}
+            yield Extracted(replace(one, locator=Locator(), details=details))
 
 
 def read_message(data: bytes) -> MailMessage:
     """The message in these bytes. Never raises for damage: what can't be read is left out."""
     top = read_part(data.removeprefix(codecs.BOM_UTF8))
     envelope, contents = envelope_of(top.headers), mail_body.contents_of(top)
-    texts = [mail_body.plain_text(one) for one in contents.texts]
+    texts, room = list[str](), mail_body.TEXT_BYTES
+    for part in contents.texts:
+        texts.append(mail_body.plain_text(part, max(room, 0)))
+        room -= part.stop - part.start
     text = "\n\n".join(one.strip("\n") for one in texts if one.strip())
     without_armor = mail_body.ARMOR.sub("", text)
     is_encrypted = contents.is_encrypted or without_armor != text
     if is_reply(envelope, top):
         without_armor = mail_body.without_quotes(without_armor)
     attachments = tuple(attachment_of(one, number) for number, one in enumerate(contents.attachments, 1))
-    notes = [note for note, applies in ((ENCRYPTED, is_encrypted), (DEEP, contents.is_cut)) if applies]
-    return MailMessage(envelope, without_armor, attachments, tuple(notes))
+    notes = {ENCRYPTED: is_encrypted, DEEP: contents.is_cut, LONG: room < 0}
+    return MailMessage(envelope, without_armor, attachments, tuple(note for note, applies in notes.items() if applies))
 
 
 def is_reply(envelope: Envelope, top: MimePart) -> bool:

@@ -15,7 +15,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from mmsearch.extraction.mail_headers import header_text
+from mmsearch.extraction.mail_headers import block_text, header_text
 
 HEADER_BYTES = 256 << 10  # of one part that are read
 DEPTH = 20  # of parts within parts; what lies deeper is left out
@@ -23,6 +23,7 @@ PARTS = 1000  # of a message
 NAME = 120  # characters of the name of an attachment
 
 HEADERS = re.compile(rb"(?:(?:[!-9;-~]+[ \t]*:|[ \t]+[^ \t\r\n]|>?From )[^\n]*+(?:\n|\Z))*+")
+EMPTY_LINE = re.compile(rb"\n\r?\n")
 FIRST_BOUNDARY = re.compile(rb"^--([^\s-][^\r\n]{0,199}?)(?:--)?[ \t]*\r?$", re.MULTILINE)
 NO_BASE64 = bytes(set(range(256)) - set(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/="))
 
@@ -79,11 +80,7 @@ def read_part(
     """The message or part in `data[start:stop]`. `budget` holds how many parts and levels may follow."""
     stop = len(data) if stop is None else stop
     parts_left, levels_left = budget = budget or [PARTS, DEPTH]
-    block = HEADERS.match(data, start, min(stop, start + HEADER_BYTES))
-    end = block.end() if block else start
-    headers = _headers(data[start:end])
-    body = end + 2 if data.startswith(b"\r\n", end) else end + 1 if data.startswith(b"\n", end) else end
-    body = min(body, stop)
+    headers, body = _headers(data, start, stop)
     content_type = headers.get_content_type() if "content-type" in headers else default
     if not content_type.startswith("multipart/"):
         return MimePart(headers, data, body, stop, content_type)
@@ -131,13 +128,21 @@ def _before_newline(data: bytes, end: int) -> int:
     return end - 2 if data.endswith(b"\r\n", max(end - 2, 0), end) else end - 1
 
 
-def _headers(block: bytes) -> email.message.Message:
-    from mmsearch.extraction.mail_headers import block_text
-
+def _headers(data: bytes, start: int, stop: int) -> tuple[email.message.Message, int]:
+    """The headers of a part, of very many the first, and where its body begins."""
+    window = min(stop, start + HEADER_BYTES)
+    block = HEADERS.match(data, start, window)
+    end = block.end() if block else start
+    if end == window < stop:
+        empty = EMPTY_LINE.search(data, end, stop)
+        body = empty.end() if empty else stop
+    else:
+        body = end + 2 if data.startswith(b"\r\n", end) else end + 1 if data.startswith(b"\n", end) else end
     try:
-        return email.parser.HeaderParser(policy=email.policy.compat32).parsestr(block_text(block))
+        parsed = email.parser.HeaderParser(policy=email.policy.compat32).parsestr(block_text(data[start:end]))
     except Exception:  # a parser that is given anything raises anything; the body is still there
-        return email.message.Message()
+        parsed = email.message.Message()
+    return parsed, min(body, stop)
 
 
 def _collapsed(value: object) -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 from mmsearch.store import transcripts
 from mmsearch.store.files import HELD
@@ -57,12 +58,17 @@ def why_no_text(connection: sqlite3.Connection, roots: Iterable[Root], path: byt
 def known_text(connection: sqlite3.Connection, asset_id: int) -> list[KnownText]:
     """All words that the index holds of an asset, in the order of their places."""
     found: list[KnownText] = []
+    shown: dict[str, Any] = {}
     for row in connection.execute(
         f"SELECT id, page, start_s, end_s, line_start, line_end, {SECTION}, text, details FROM segments"
         " WHERE asset_id = ? ORDER BY ordinal",
         (asset_id,),
     ):
         place, text = Locator(*row[1:7]), row[7]
+        message = json.loads(row[8]).get("mail", {})
+        if message and message != shown:
+            shown = message
+            found.append(KnownText(place, "headers", "\n".join(_headers(message))))
         for cue in cues_of(json.loads(row[8])):
             text = text.replace(cue.text, "", 1)
             timed = Locator(start_s=cue.start_s, end_s=cue.end_s, section=place.section)
@@ -76,3 +82,10 @@ def known_text(connection: sqlite3.Connection, asset_id: int) -> list[KnownText]
             spoken = place if start_s is None else Locator(start_s=start_s, end_s=end_s, section=place.section)
             found.append(KnownText(spoken, reader, words, engine))
     return sorted(found, key=lambda one: one.locator.start_s or 0.0)
+
+
+def _headers(message: Mapping[str, Any]) -> Iterator[str]:
+    """The people, the date and the attachments of a message; its subject stands over its text."""
+    for label, name in (("From", "from"), ("To", "to"), ("Date", "date"), ("Attachments", "attachments")):
+        if isinstance(message.get(name), str):
+            yield f"{label}: {message[name]}"

@@ -12,14 +12,11 @@ DETAILS = {
     "from": "Anna Svensson <anna@harbour.example>",
     "to": "Bob Ek <bob@quay.example>, crew@harbour.example",
     "subject": "Timetable of the ferries",
+    "date": "2024-03-04 10:15",
     "sent": 1709543700,
 }
 LONG = "Boats leave at six from the northern pier. " * 3
-HEAD = """Timetable of the ferries
-From: Anna Svensson <anna@harbour.example>
-To: Bob Ek <bob@quay.example>
-Cc: crew@harbour.example
-Date: 2024-03-04 10:15"""
+HEAD = "Timetable of the ferries"
 
 
 def letter(text: str = "", subject: str = "Timetable of the ferries") -> EmailMessage:
@@ -48,7 +45,8 @@ def body(path: Path, data: bytes) -> str:
 def test_a_message_is_its_headers_and_its_text(tmp_path: Path) -> None:
     probe, found = read_mail(tmp_path / "a.eml", letter("The first boat leaves at six.\n").as_bytes())
     assert places(found) == [(None, f"{HEAD}\n\nThe first boat leaves at six.")]
-    assert found[0].segment.details == {"mail": DETAILS}
+    people = "Anna Svensson <anna@harbour.example>\nBob Ek <bob@quay.example>\ncrew@harbour.example\n2024-03-04 10:15"
+    assert found[0].segment.details == {"mail": DETAILS, "spellings": [people]}
     assert probe.details == {"title": "Timetable of the ferries", "sent": 1709543700}
     assert probe.notes == ()
 
@@ -86,11 +84,12 @@ def test_attachments_are_read_by_the_extractor_of_their_kind(tmp_path: Path) -> 
     message.add_attachment(b"\0\1\2" * 50, maintype="application", subtype="octet-stream", filename="engine.bin")
     probe, found = read_mail(tmp_path / "a.eml", message.as_bytes())
     assert places(found) == [
-        (None, f"{HEAD}\nAttachments: piers.csv, engine.bin\n\nThe list is attached."),
+        (None, f"{HEAD}\n\nThe list is attached."),
         ("piers.csv", "pier,boats\nnorth,12"),
     ]
     assert found[1].segment.locator.line_start == 1
-    assert found[1].segment.details["mail"] == DETAILS
+    assert found[1].segment.details["mail"] == DETAILS | {"attachments": "piers.csv, engine.bin"}
+    assert found[0].segment.details["spellings"][1] == "piers.csv piers csv\nengine.bin engine bin"
     assert probe.notes == ()
 
 

@@ -15,7 +15,7 @@ from mmsearch.extraction.compressed_rtf import decompressed
 from mmsearch.types import Needs
 
 SENT = int((datetime(2024, 3, 4, 9, 15, tzinfo=UTC) - datetime(1601, 1, 1, tzinfo=UTC)).total_seconds()) * 10**7
-HEAD = "Tide tables\nFrom: Anna Svensson <anna@harbour.example>"
+HEAD = "Tide tables"
 STREAMS: dict[str, bytes | str] = {
     "0037": "Tide tables",
     "0C1A": "Anna Svensson",
@@ -42,8 +42,14 @@ def test_properties_become_headers_and_text(tmp_path: Path) -> None:
         },
     )
     probe, found = read_mail(tmp_path / "tides.msg", data)
-    head = f"{HEAD}\nTo: Bob Ek <bob@quay.example>\nCc: Crew <crew@harbour.example>\nDate: 2024-03-04 09:15"
-    assert places(found) == [(None, f"{head}\n\nHigh water is at noon.")]
+    assert found[0].segment.details["mail"] == {
+        "from": "Anna Svensson <anna@harbour.example>",
+        "to": "Bob Ek <bob@quay.example>, Crew <crew@harbour.example>",
+        "subject": HEAD,
+        "date": "2024-03-04 09:15",
+        "sent": 1709543700,
+    }
+    assert places(found) == [(None, f"{HEAD}\n\nHigh water is at noon.")]
     assert probe.details == {"title": "Tide tables", "sent": 1709543700}
 
 
@@ -60,7 +66,7 @@ def test_attachments_and_messages_within_are_read(tmp_path: Path) -> None:
     )
     _, found = read_mail(tmp_path / "tides.msg", data)
     assert {section for section, _ in places(found)} == {None, "piers.txt", "Older tables"}
-    assert places(found)[0][1] == f"{HEAD}\nAttachments: piers.txt, Older tables\n\nHigh water is at noon."
+    assert places(found)[0][1] == f"{HEAD}\n\nHigh water is at noon."
     assert places(found)[-1][1] == "Older tables\n\nLow water was at six."
 
 
