@@ -11,8 +11,20 @@ _PACKED = {
     **dict.fromkeys(("pptx", "pptm", "potx", "potm", "ppsx", "ppsm"), "pptx"),
     **dict.fromkeys(("xlsx", "xlsm", "xltx", "xltm", "xlam"), "xlsx"),
     "xlsb": "xlsb",
+    **{name: name for name in ("odt", "odp", "ods", "epub")},
+    **dict.fromkeys(("ott", "odm", "oth"), "odt"),
+    **dict.fromkeys(("otp", "odg", "otg"), "odp"),
+    "ots": "ods",
 }
 _BY_EXTENSION = {f".{extension}": format_ for extension, format_ in _PACKED.items()}
+_FLAT = {".fodt": "fodt", ".fodp": "fodp", ".fods": "fods", ".fodg": "fodp"}  # OpenDocument as one XML
+_MEDIA_TYPES = (  # of OpenDocument and EPUB, at the start of the file
+    (b"application/vnd.oasis.opendocument.text", "odt"),
+    (b"application/vnd.oasis.opendocument.presentation", "odp"),
+    (b"application/vnd.oasis.opendocument.graphics", "odp"),
+    (b"application/vnd.oasis.opendocument.spreadsheet", "ods"),
+    (b"application/epub+zip", "epub"),
+)
 # Old Office files, in OLE2 containers, that are found by their name only: their short name, and the next step.
 OLD_FORMATS = {
     "doc": ("old Word format", "It is in the old Word format, of which only the name is searched; save it as .docx."),
@@ -45,18 +57,25 @@ def document_format(head: bytes, suffix: str) -> str:
         return _packed_format(head) or _BY_EXTENSION.get(suffix, "")
     if head.startswith(_COMPOUND):
         return _compound_format(head, suffix)
+    if head.startswith(b"{\\rtf"):
+        return "rtf"
+    if b"<office:document" in head and head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith((b"<?xml", b"<office:document")):
+        return _FLAT.get(suffix) or next((f"f{name}" for media, name in _MEDIA_TYPES if media in head), "")
     return ""
 
 
 def is_recognized_since(format_: str, suffix: str) -> bool:
     """Whether an earlier version may have taken a document for this format."""
-    return format_ in _TAKEN_FOR and suffix in _BY_EXTENSION
+    return format_ in _TAKEN_FOR and (suffix in _BY_EXTENSION or suffix in _FLAT or suffix == ".rtf")
 
 
 def _packed_format(head: bytes) -> str:
     """The format of a zip by its first members."""
     name_length = int.from_bytes(head[26:28], "little")
     first = head[30 : 30 + name_length]
+    if first == b"mimetype":
+        start = 30 + name_length + int.from_bytes(head[28:30], "little")
+        return next((format_ for media, format_ in _MEDIA_TYPES if head.startswith(media, start)), "")
     if first == _CONTENT_TYPES:
         start = 30 + name_length + int.from_bytes(head[28:30], "little")
         try:

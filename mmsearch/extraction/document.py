@@ -5,6 +5,7 @@ Formats are read by modules of their own, each of which returns the parts of a d
 
 from __future__ import annotations
 
+import hashlib
 from bisect import bisect_left
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -23,11 +24,14 @@ from mmsearch.extraction.document_parts import (
     property_lines,
     told_properties,
 )
+from mmsearch.extraction.epub import read_book
 from mmsearch.extraction.fingerprints import text_fingerprint
 from mmsearch.extraction.office_zip import OfficeZip
+from mmsearch.extraction.open_document import read_flat_document, read_open_document
 from mmsearch.extraction.open_xml import content_type, main_part
 from mmsearch.extraction.passages import CHARACTERS, blocks, clean, cut
 from mmsearch.extraction.presentation import read_presentation
+from mmsearch.extraction.rtf import read_rtf
 from mmsearch.extraction.source import open_source, ordinal
 from mmsearch.extraction.spreadsheet import read_spreadsheet
 from mmsearch.extraction.word_document import read_word
@@ -49,7 +53,7 @@ _SIGNATURES = (
     (b"II*\0", "tiff"),
     (b"MM\0*", "tiff"),
 )
-_CFB = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"  # the container of old office files, and of encrypted ones
+_COMPOUND = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"  # the container of old office files, and of encrypted ones
 _ENCRYPTED = "The document is protected by a password."
 
 
@@ -152,18 +156,30 @@ def _load(source: Source) -> _Loaded:
 
 
 def _read(file: BinaryIO, format_: str) -> ReadDocument:
-    head = file.read(len(_CFB))
+    head = file.read(len(_COMPOUND))
     file.seek(0)
-    if head == _CFB:
+    if head == _COMPOUND:
         raise ExtractionError(FailureCode.ENCRYPTED, _ENCRYPTED)
+    if head.startswith(b"{\\rtf"):
+        return read_rtf(file)
+    if not head.startswith(b"PK"):
+        return read_flat_document(file)
     package = OfficeZip(file)
-    main = main_part(package)
-    document = _open_xml_reader(content_type(package, main), main)(package, main)
+    document = _read_packed(package)
     if package.notes:  # what was left out is no damage
         document.damaged = ""
     document.notes += package.notes
     document.damaged = package.damaged or document.damaged
     return document
+
+
+def _read_packed(package: OfficeZip) -> ReadDocument:
+    if "META-INF/container.xml" in package:
+        return read_book(package)
+    if "content.xml" in package:
+        return read_open_document(package)
+    main = main_part(package)
+    return _open_xml_reader(content_type(package, main), main)(package, main)
 
 
 def _open_xml_reader(type_: str, main: str) -> Callable[[OfficeZip, str], ReadDocument]:
@@ -190,9 +206,10 @@ def _items(document: ReadDocument) -> list[_DocumentItem]:
             items.append(_DocumentItem(number, start, start + len(block)))
             start += len(block)
         for picture in part.pictures:
-            if picture.member and picture.member in seen:
+            key = picture.member or hashlib.sha256(picture.data).hexdigest()
+            if key in seen:
                 continue
-            seen.add(picture.member)
+            seen.add(key)
             if len(seen) > PICTURES:
                 unread += 1
             else:

@@ -4,16 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from mmsearch.extraction.document_parts import DocumentPart, Picture, ReadDocument, section_name
+from mmsearch.extraction.document_parts import DocumentPart, Picture, ReadDocument
+from mmsearch.extraction.heading_parts import BODY_LEVEL, TITLE_LEVEL, HeadingParts
 from mmsearch.extraction.office_zip import OfficeZip
 from mmsearch.extraction.open_xml import Relation, embedded_note, graphic_lines, properties, relations, targets
-from mmsearch.extraction.passages import short
-from mmsearch.extraction.text_lines import TextLines
 from mmsearch.extraction.xml_events import Attributes, attribute, read_xml
 
-LEVELS = 9  # of headings
-TITLE = -1  # the level of a document's title, in which all headings stand
-BODY = LEVELS  # the outline level of a paragraph that is no heading
 _STYLE_CHAIN = 20
 _UNREAD = frozenset({"Fallback", "moveFrom", "rt", "del", "instrText", "delText", "delInstrText"})
 
@@ -25,8 +21,7 @@ def read_word(package: OfficeZip, main: str) -> ReadDocument:
     notes = {kind: _notes(package, name) for kind in _NOTES for name in targets(found, _NOTES[kind])}
     body = _Body(levels, notes, found)
     whole = read_xml(package.blocks(main), body)
-    body.finish()
-    parts = body.parts
+    parts = body.story.finish()
     if graphics := graphic_lines(package, found):
         parts.append(DocumentPart("charts", "", "\n".join(graphics)))
     for kind in ("header", "footer"):
@@ -36,8 +31,7 @@ def read_word(package: OfficeZip, main: str) -> ReadDocument:
             inner = relations(package, name)
             margin = _Body({}, {}, inner)
             read_xml(package.blocks(name), margin)
-            margin.finish()
-            for each in margin.parts:
+            for each in margin.story.finish():
                 lines |= dict.fromkeys(filter(None, map(str.strip, each.text.split("\n"))))
                 part.pictures += each.pictures
         part.text = "\n".join(lines)
@@ -47,17 +41,13 @@ def read_word(package: OfficeZip, main: str) -> ReadDocument:
 
 
 class _Body:
-    """The story of a document as lines, cut at its headings. A table row is one line."""
+    """The story of a document, cut at its headings. A table row is one line."""
 
     def __init__(
         self, levels: Mapping[str, int], notes: Mapping[str, Mapping[str, str]], found: Mapping[str, Relation]
     ) -> None:
-        self.parts: list[DocumentPart] = []
+        self.story = HeadingParts()
         self._levels, self._notes, self._relations = levels, notes, found
-        self._lines = TextLines()
-        self._pictures: list[Picture] = []
-        self._headings: list[tuple[int, str]] = []  # the open ones, outermost first
-        self._has_body = False
         self._paragraphs: list[_Paragraph] = []  # a text box stands inside a paragraph
         self._skipped = 0
         self._reads = False
@@ -71,9 +61,9 @@ class _Body:
         elif name == "p":
             self._paragraphs.append(_Paragraph())
         elif name == "tr":
-            self._lines.start_row()
+            self.story.lines.start_row()
         elif name == "tc":
-            self._lines.start_cell()
+            self.story.lines.start_cell()
         elif name in ("docPr", "cNvPr"):
             self._words = attribute(attributes, "descr") or attribute(attributes, "title") or self._words
         elif name in ("blip", "imagedata"):
@@ -89,7 +79,7 @@ class _Body:
         elif name == "pStyle":
             paragraph.style = attribute(attributes, "val")
         elif name == "outlineLvl":
-            paragraph.level = _number(attribute(attributes, "val"), BODY)
+            paragraph.level = _number(attribute(attributes, "val"), BODY_LEVEL)
         elif name in self._notes:
             paragraph.notes.append(self._notes[name].get(attribute(attributes, "id"), ""))
 
@@ -101,47 +91,25 @@ class _Body:
         elif name == "p" and self._paragraphs:
             self._end_paragraph(self._paragraphs.pop())
         elif name == "tc":
-            self._lines.end_cell()
+            self.story.lines.end_cell()
         elif name == "tr":
-            self._lines.end_row()
+            self.story.lines.end_row()
 
     def data(self, text: str) -> None:
         if self._reads and self._paragraphs:
             self._paragraphs[-1].text.append(text)
 
     def _end_paragraph(self, paragraph: _Paragraph) -> None:
-        line = "".join(paragraph.text)
-        level = self._levels.get(paragraph.style, BODY) if paragraph.level is None else paragraph.level
-        is_heading = level < BODY and not self._lines.in_cell and not self._paragraphs and bool(line.strip())
-        if is_heading:
-            self._begin(level, line)
-        for words in (line, *paragraph.notes):
-            self._lines.add(words)
-        self._has_body = self._has_body or (not is_heading and bool(line.strip()))
-
-    def _begin(self, level: int, heading: str) -> None:
-        """A heading starts a part, unless only headings came before it."""
-        if self._has_body:
-            self.finish()
-        while self._headings and self._headings[-1][0] >= level:
-            self._headings.pop()
-        self._headings.append((level, short(heading)))
+        level = self._levels.get(paragraph.style, BODY_LEVEL) if paragraph.level is None else paragraph.level
+        self.story.add("".join(paragraph.text), BODY_LEVEL if self._paragraphs else level)
+        for note in paragraph.notes:
+            self.story.add(note)
 
     def _picture(self, relation: str) -> None:
         found = self._relations.get(relation)
         if found is not None and found.type == "image":
-            self._pictures.append(Picture(found.target, self._words))
-            self._has_body = True
+            self.story.add_picture(Picture(found.target, self._words))
         self._words = ""
-
-    def finish(self) -> None:
-        """End the open part."""
-        lines = self._lines.finish()
-        if lines or self._pictures:
-            section = section_name(self._headings[-1][1]) if self._headings else ""
-            title = short(" › ".join(words for _, words in self._headings))
-            self.parts.append(DocumentPart(section, title, "\n".join(lines), pictures=self._pictures))
-        self._lines, self._pictures, self._has_body = TextLines(), [], False
 
 
 class _Paragraph:
@@ -203,7 +171,7 @@ def _levels(package: OfficeZip, names: list[str]) -> dict[str, int]:
     levels = {}
     for style in styles.of:
         level = styles.level(style)
-        if level < BODY:
+        if level < BODY_LEVEL:
             levels[style] = level
     return levels
 
@@ -224,11 +192,11 @@ class _Styles:
         elif name == "name" and self._id:
             words = attribute(attributes, "val").lower().split()
             if words == ["title"]:
-                self._level = TITLE
+                self._level = TITLE_LEVEL
             elif len(words) == 2 and words[0] == "heading":
-                self._level = min(max(_number(words[1], BODY + 1) - 1, 0), BODY)
+                self._level = min(max(_number(words[1], BODY_LEVEL + 1) - 1, 0), BODY_LEVEL)
         elif name == "outlineLvl" and self._level is None:
-            self._level = _number(attribute(attributes, "val"), BODY)
+            self._level = _number(attribute(attributes, "val"), BODY_LEVEL)
 
     def end(self, name: str) -> None:
         if name == "style" and self._id:
@@ -238,13 +206,13 @@ class _Styles:
     def data(self, text: str) -> None: ...
 
     def level(self, style: str) -> int:
-        """The outline level of a style; `BODY` for one of no headings."""
+        """The outline level of a style; `BODY_LEVEL` for one of no headings."""
         for _ in range(_STYLE_CHAIN):  # styles may be based on each other in a circle
             base, level = self.of.get(style, ("", None))
             if level is not None:
                 return level
             style = base
-        return BODY
+        return BODY_LEVEL
 
 
 def _number(text: str, default: int) -> int:

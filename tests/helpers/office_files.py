@@ -171,3 +171,40 @@ def zip_that_claims(size: int, content: bytes, name: str, path: Path) -> Path:
     end = b"PK\x05\x06" + struct.pack("<4H2LH", 0, 0, 1, 1, len(central), len(local), 0)
     path.write_bytes(local + central + end)
     return path
+
+
+ODF = 'xmlns:office="o" xmlns:text="t" xmlns:table="b" xmlns:draw="d" xmlns:svg="s" xmlns:xlink="x" xmlns:dc="c"'
+
+
+def open_document(body: str, path: Path, further: Members | None = None, properties: str = "") -> Path:
+    """A packed OpenDocument file; `body` is what stands in `office:body`."""
+    media = {".ods": "spreadsheet", ".odp": "presentation"}.get(path.suffix, "text")
+    members = {
+        "mimetype": f"application/vnd.oasis.opendocument.{media}",
+        "content.xml": f"<office:document-content {ODF}><office:body>{body}</office:body></office:document-content>",
+        "meta.xml": f"<office:document-meta {ODF}><office:meta>{properties}</office:meta></office:document-meta>",
+        **(further or {}),
+    }
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as made:
+        for name, content in members.items():
+            made.writestr(name, content, zipfile.ZIP_STORED if name == "mimetype" else None)
+    return path
+
+
+def book(chapters: Mapping[str, str], contents: str, path: Path, further: Members | None = None) -> Path:
+    """An EPUB of these files (name and what stands in `body`); `contents` stands in the `nav` of its contents."""
+    items = "".join(f'<item id="{name}" href="{name}" media-type="application/xhtml+xml"/>' for name in chapters)
+    spine = "".join(f'<itemref idref="{name}"/>' for name in chapters)
+    members: dict[str, str | bytes] = {
+        "mimetype": "application/epub+zip",
+        "META-INF/container.xml": '<container><rootfiles><rootfile full-path="OEBPS/a.opf"/></rootfiles></container>',
+        "OEBPS/a.opf": '<package xmlns:dc="d"><metadata><dc:title>Whales</dc:title></metadata><manifest>'
+        f'<item id="n" href="nav.xhtml" properties="nav"/>{items}</manifest><spine>{spine}</spine></package>',
+        "OEBPS/nav.xhtml": f'<html xmlns:epub="e"><body><nav epub:type="toc">{contents}</nav></body></html>',
+        **{
+            f"OEBPS/{name}": f"<html><head><title>t</title></head><body>{text}</body></html>"
+            for name, text in chapters.items()
+        },
+        **(further or {}),
+    }
+    return packed(members, path)
