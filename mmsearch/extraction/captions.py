@@ -11,8 +11,7 @@ from xml.etree import ElementTree
 
 from mmsearch.date_taken import date_taken
 from mmsearch.extraction.boilerplate import is_image_boilerplate
-from mmsearch.extraction.capture import GPS_IFD, camera_name, coordinates, exif_coordinates, xmp_degrees
-from mmsearch.extraction.gazetteer import place_names
+from mmsearch.extraction.capture import GPS_IFD, camera_name, capture_words, coordinates, exif_coordinates, xmp_degrees
 from mmsearch.filestat import open_regular
 from mmsearch.types import Source
 
@@ -110,29 +109,26 @@ class Captions:
             there.append(words)
 
     def text(self) -> str:
-        """All texts, one a line; keywords, names, places, and camera with lens on one line each."""
+        """All texts that people wrote, one a line; keywords, names and places on one line each."""
         lines = [*self.found["title"], *self.found["caption"]]
         fields = ("keywords", "people", "place", "artist")
         lines += [", ".join(self.found[field]) for field in fields if self.found[field]]
-        lines += filter(None, [self.camera()])
         return "\n".join(lines)
 
     def camera(self) -> str:
-        """The camera and its lens, as far as they are known."""
-        return ", ".join([*self.found["camera"][:1], *self.found["lens"][:1]])
-
-    def coordinates(self) -> tuple[float, float] | None:
-        """Latitude and longitude of where the picture was taken."""
-        return coordinates(self.degrees.get("latitude"), self.degrees.get("longitude"))
+        """The camera and its lens, as far as they are known; that of a phone names it."""
+        camera, lens = (next(iter(self.found[field]), "") for field in ("camera", "lens"))
+        return lens if camera and lens.startswith(camera) else ", ".join(filter(None, [camera, lens]))
 
     def details(self) -> dict[str, Any]:
         """JSON values for `Probe.details`: `title`, `tags`, `people`, `artist`, `camera`, `taken` (see `date_taken`),
-        `latitude` and `longitude` (degrees), as far as known."""
+        `latitude` and `longitude` (degrees), `capture` (see `capture.capture_words`), as far as known."""
         title, artist = next(iter(self.found["title"]), ""), ", ".join(self.found["artist"])
         details = {"title": title[:200], "tags": self.found["keywords"], "people": self.found["people"]}
+        place = coordinates(self.degrees.get("latitude"), self.degrees.get("longitude"))
         details |= {"artist": artist[:200], "camera": self.camera(), "taken": self.taken}
+        details["capture"] = capture_words(place, self.camera())
         known = {key: value for key, value in details.items() if value}
-        place = self.coordinates()
         return known if place is None else known | {"latitude": place[0], "longitude": place[1]}
 
 
@@ -158,9 +154,6 @@ def read_captions(picture: Image.Image, source: Source) -> Captions:
         with contextlib.suppress(OSError, ElementTree.ParseError, ValueError):
             for field, value in xmp(_sidecar_bytes(path)):
                 captions.add(field, value)
-    if (place := captions.coordinates()) is not None:
-        for name in place_names(*place):
-            captions.add("place", name)
     return captions
 
 

@@ -61,9 +61,15 @@ def camera_name(make: str, model: str) -> str:
     return f"{make} {model}".strip()
 
 
+def capture_words(place: tuple[float, float] | None, camera: str) -> str:
+    """The names of a place and of a camera, a line each. They are words to search for, and no part of what a model
+    reads as the text of a segment: ten thousand photos of one phone would have the same."""
+    return "\n".join(filter(None, [", ".join(place_names(*place)) if place else "", camera]))
+
+
 def film_capture(facts: Mapping[str, Any] | None) -> dict[str, Any]:
     """The details of a film from the tags of `containers.container_facts`, as far as it has them: `taken`, `latitude`,
-    `longitude`, `place`, `camera`."""
+    `longitude`, `camera`, `capture`."""
     raw = ((facts or {}).get("format") or {}).get("tags") or {}
     tags = {str(name).lower(): str(value) for name, value in raw.items()}
     found: dict[str, Any] = {}
@@ -74,9 +80,11 @@ def film_capture(facts: Mapping[str, Any] | None) -> dict[str, Any]:
         if match := _ISO_6709.match(tags.get(name, "")):
             if place := coordinates(float(match[1]), float(match[2])):
                 found["latitude"], found["longitude"] = place
-                found |= {"place": ", ".join(names)} if (names := place_names(*place)) else {}
             break
     names = [tags.get(f"com.apple.quicktime.{name}") or tags.get(f"com.android.{name}", "") for name in _CAMERA]
     if camera := camera_name(*names):
         found["camera"] = camera
+    place = (found["latitude"], found["longitude"]) if "latitude" in found else None
+    if words := capture_words(place, camera):
+        found["capture"] = words
     return found

@@ -62,6 +62,8 @@ def extract(source: Source, probe: Probe, number: int, needs: Needs) -> Iterator
     several = probe.details.get("pages", 1) > 1
     for place, page in enumerate(read_pages(source, range(int(span.start), int(span.stop)), needs)):
         details = {"title": probe.details.get("title"), "note": page.note}
+        if number == 0 and place == 0:
+            details["capture"] = probe.details.get("capture")
         segment = Segment(
             ordinal(number, place),
             Locator(page=int(span.start) + place + 1) if several else Locator(start_s=page.start_s, end_s=page.end_s),

@@ -20,8 +20,6 @@ WORDS = (
     "year",
     "comment",
     "lyrics",
-    "place",
-    "camera",
 )
 COMMENTS = ("comment", "_comment", "description")
 

@@ -198,7 +198,9 @@ def _segment(probe: Probe, number: int, place: int, start: float, end: float, ke
     words = [tag_text(probe.details)] if number == 0 and place == 0 else []
     words += names_within(probe.details.get("chapters", ()), start, end)
     text = "\n".join(filter(None, [*words, *lines_of(cues)]))
-    details = {} if key is None else {"key_s": round(key.time_s, 3)}
+    details: dict[str, Any] = {} if key is None else {"key_s": round(key.time_s, 3)}
+    if number == 0 and place == 0 and "capture" in probe.details:
+        details["capture"] = probe.details["capture"]
     return Segment(ordinal(number, place), Locator(start_s=round(start, 3), end_s=round(end, 3)), text, cues, details)
 
 

@@ -12,6 +12,7 @@ from mmsearch.store import transcripts
 from mmsearch.store.files import HELD
 from mmsearch.store.roots import Root, is_below
 from mmsearch.store.segments import SECTION, cues_of
+from mmsearch.store.words import with_capture
 from mmsearch.types import KnownText, Locator
 
 
@@ -64,12 +65,13 @@ def known_text(connection: sqlite3.Connection, asset_id: int) -> list[KnownText]
         " WHERE asset_id = ? ORDER BY ordinal",
         (asset_id,),
     ):
-        place, text = Locator(*row[1:7]), row[7]
-        message = json.loads(row[8]).get("mail", {})
+        place, details = Locator(*row[1:7]), json.loads(row[8])
+        text = with_capture(row[7], details)
+        message = details.get("mail", {})
         if message and message != shown:
             shown = message
             found.append(KnownText(place, "headers", "\n".join(_headers(message))))
-        for cue in cues_of(json.loads(row[8])):
+        for cue in cues_of(details):
             text = text.replace(cue.text, "", 1)
             timed = Locator(start_s=cue.start_s, end_s=cue.end_s, section=place.section)
             found.append(KnownText(timed, "captions", cue.text, language=cue.language))

@@ -23,7 +23,7 @@ from mmsearch.store.roots import Root, is_plain_path, roots
 from mmsearch.store.segments import cues_of
 from mmsearch.store.spaces import SpaceRow, spaces
 from mmsearch.store.vocabulary import WORDS
-from mmsearch.store.words import chunks
+from mmsearch.store.words import chunks, with_capture
 from mmsearch.trust import record_signature
 from mmsearch.types import Cue, Locator
 
@@ -275,7 +275,7 @@ class Snapshot:
                 details = json.loads(row[10])
                 title, cues = str(details.get("title", "")), cues_of(details)
                 words = tuple(read.get(row[0], ()))
-                segment_id, asset_id, kind, text = row[0], row[1], row[2], row[9]
+                segment_id, asset_id, kind, text = row[0], row[1], row[2], with_capture(row[9], details)
                 result[segment_id] = Place(segment_id, asset_id, kind, Locator(*row[3:9]), text, title, cues, words)
         return result
 

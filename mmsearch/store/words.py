@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import re
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 from mmsearch.store.tokenization import is_unspaced, prepare
 
@@ -100,10 +101,17 @@ def indexed_words(connection: sqlite3.Connection, segment_ids: list[int]) -> Ite
             read.setdefault(segment_id, []).append(text)
         for segment_id, text, details in rows:
             facts = json.loads(details)
-            parts = (facts.get("title", ""), text, *read.get(segment_id, ()), *facts.get("spellings", ()))
+            parts = (facts.get("title", ""), with_capture(text, facts), *read.get(segment_id, ()))
+            parts = (*parts, *facts.get("spellings", ()))
             words = "\n".join(part for part in parts if part)
             if words.strip():
                 yield segment_id, prepare(words)
+
+
+def with_capture(text: str, details: Mapping[str, Any]) -> str:
+    """The text of a segment with the names of where and with what it was taken (see `extraction.capture`)."""
+    capture = details.get("capture")
+    return "\n".join(filter(None, [text, capture])) if isinstance(capture, str) else text
 
 
 def chunks(ids: list[int], size: int = 500) -> Iterator[list[int]]:

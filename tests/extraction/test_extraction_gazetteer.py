@@ -46,4 +46,4 @@ def test_without_the_package_there_are_no_names(monkeypatch: pytest.MonkeyPatch)
 
 def test_a_film_has_the_names_of_its_place() -> None:
     facts = {"format": {"tags": {"location": "+60.3910+005.3200/"}}}
-    assert film_capture(facts)["place"] == "Bergen, Vestland, Norway"
+    assert film_capture(facts)["capture"] == "Bergen, Vestland, Norway"

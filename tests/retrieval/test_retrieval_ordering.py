@@ -192,6 +192,7 @@ def photos(tmp_path: Path, word_model: None) -> Path:
         if place is not None:
             exif.get_ifd(0x8769)[0x9003] = when
             exif.get_ifd(0x8825).update({1: "N", 2: place[0], 3: "E", 4: place[1]})
+            exif[0x010F], exif[0x0110] = "Canon", "Canon EOS R5"
         shape.save(media / f"{name} photo.jpg", exif=exif)
         os.utime(media / f"{name} photo.jpg", (changed, changed))
     run(tmp_path / "index", media, ocr="never")
@@ -262,3 +263,12 @@ def test_a_raw_photo_and_the_picture_beside_it_are_one_row(tmp_path: Path, word_
         assert together == {frozenset(pair), frozenset({os.fsencode(media / "other" / "IMG_1.jpg")})}
     with Index.open(tmp_path / "index") as index:
         assert len(index.search(Query("kind:image", fold=False)).hits) == 3
+
+
+def test_names_of_place_and_camera_are_words_and_no_text_of_models(photos: Path) -> None:
+    with Index.open(photos / "index") as index:
+        for text, expected in (("Île-de-France", 2), ("EOS R5", 2), ("ile de france -versailles", 1)):
+            hits = index.search(Query(text, names=False)).hits
+            assert len(hits) == expected and all(hit.view == "words" and hit.snippet for hit in hits)
+        [one, *_] = index.text(photos / "media" / "paris photo.jpg")
+    assert one.text == "Paris, Île-de-France, France\nCanon EOS R5"
