@@ -182,7 +182,7 @@ def _by_magic(head: bytes, suffix: str) -> tuple[Kind | None, str] | None:
     for offset, magic, kind, name in _MAGIC:
         if head.startswith(magic, offset):
             return (kind, name) if name != "mp3" or suffix not in (".aac", ".flac") else (kind, suffix[1:])
-    if b"%PDF-" in head[:1024]:
+    if b"%PDF-" in head[: 5 if suffix in _MAIL_EXTENSIONS else 1024]:
         return Kind.PDF, "pdf"
     if head[:4] == b"RIFF" or head[:4] == b"RF64":
         return _RIFF.get(head[8:12], (None, "riff"))

@@ -43,7 +43,7 @@ class MailMessage:
         """Its subject and its text as passages, numbered from 0, under its subject as their title. The people, the date
         and the names of the attachments are words of each passage, but no part of its text, which models embed."""
         subject, text = self.envelope.subject, self.text.strip("\n")
-        if subject and not text.lstrip().startswith(subject):
+        if subject and text.lstrip().partition("\n")[0].strip() != subject:
             text = f"{subject}\n\n{text}"
         names = [" ".join((one.name, re.sub(r"[\W_]+", " ", one.name))) for one in self.attachments]
         aside = [part for part in (self.envelope.words(), "\n".join(names)[:NAMES]) if part]

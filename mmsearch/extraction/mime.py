@@ -133,7 +133,7 @@ def _headers(data: bytes, start: int, stop: int) -> tuple[email.message.Message,
     window = min(stop, start + HEADER_BYTES)
     block = HEADERS.match(data, start, window)
     end = block.end() if block else start
-    if end == window < stop:
+    if window < stop and data.find(b"\n", end, window) < 0:  # the headers go on
         empty = EMPTY_LINE.search(data, end, stop)
         body = empty.end() if empty else stop
     else:
