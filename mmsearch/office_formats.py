@@ -37,6 +37,10 @@ _OLD = {
     **dict.fromkeys((".doc", ".dot", ".wbk"), "doc"),
     **dict.fromkeys((".ppt", ".pot", ".pps", ".ppa"), "ppt"),
 }
+_WORKBOOKS = frozenset({".xls", ".xlt", ".xla", ".xlm"})
+# The first record of a workbook before Excel 5, which has no container.
+_FIRST_RECORDS = (b"\x09\x00\x04\x00", b"\x09\x02\x06\x00", b"\x09\x04\x06\x00")
+_RECOGNIZED = frozenset({*_BY_EXTENSION, *_FLAT, *_WORKBOOKS, ".rtf"})
 _COMPOUND = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _MAIN_TYPES = (
     (b"wordprocessingml.", b"word/document.xml", "docx"),
@@ -59,6 +63,8 @@ def document_format(head: bytes, suffix: str) -> str:
         return _compound_format(head, suffix)
     if head.startswith(b"{\\rtf"):
         return "rtf"
+    if suffix in _WORKBOOKS and head.startswith(_FIRST_RECORDS):
+        return "xls"
     if b"<office:document" in head and head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith((b"<?xml", b"<office:document")):
         return _FLAT.get(suffix) or next((f"f{name}" for media, name in _MEDIA_TYPES if media in head), "")
     return ""
@@ -66,7 +72,7 @@ def document_format(head: bytes, suffix: str) -> str:
 
 def is_recognized_since(format_: str, suffix: str) -> bool:
     """Whether an earlier version may have taken a document for this format."""
-    return format_ in _TAKEN_FOR and (suffix in _BY_EXTENSION or suffix in _FLAT or suffix == ".rtf")
+    return format_ in _TAKEN_FOR and suffix in _RECOGNIZED
 
 
 def _packed_format(head: bytes) -> str:
@@ -92,4 +98,6 @@ def _packed_format(head: bytes) -> str:
 
 def _compound_format(head: bytes, suffix: str) -> str:
     """The format of an OLE2 container. Under the extension of a packed document it is that document, encrypted."""
+    if suffix in _WORKBOOKS or "Workbook".encode("utf-16-le") in head:
+        return "xls"
     return _BY_EXTENSION.get(suffix) or _OLD.get(suffix, "")

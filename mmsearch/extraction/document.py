@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 from mmsearch.errors import ExtractionError, FailureCode
 from mmsearch.extraction import image, pixels
+from mmsearch.extraction.binary_workbook import read_binary_workbook
 from mmsearch.extraction.document_parts import (
     PICTURES,
     DocumentPart,
@@ -25,8 +26,10 @@ from mmsearch.extraction.document_parts import (
     told_properties,
 )
 from mmsearch.extraction.epub import read_book
+from mmsearch.extraction.excel_records import BOF
 from mmsearch.extraction.fingerprints import text_fingerprint
 from mmsearch.extraction.office_zip import OfficeZip
+from mmsearch.extraction.old_workbook import LIMIT, read_compound, read_workbook_stream
 from mmsearch.extraction.open_document import read_flat_document, read_open_document
 from mmsearch.extraction.open_xml import content_type, main_part
 from mmsearch.extraction.passages import CHARACTERS, blocks, clean, cut
@@ -54,7 +57,6 @@ _SIGNATURES = (
     (b"MM\0*", "tiff"),
 )
 _COMPOUND = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"  # the container of old office files, and of encrypted ones
-_ENCRYPTED = "The document is protected by a password."
 
 
 class _DocumentItem(NamedTuple):
@@ -159,7 +161,9 @@ def _read(file: BinaryIO, format_: str) -> ReadDocument:
     head = file.read(len(_COMPOUND))
     file.seek(0)
     if head == _COMPOUND:
-        raise ExtractionError(FailureCode.ENCRYPTED, _ENCRYPTED)
+        return read_compound(file)
+    if head[0] == BOF and format_ == "xls":
+        return read_workbook_stream(file.read(LIMIT))
     if head.startswith(b"{\\rtf"):
         return read_rtf(file)
     if not head.startswith(b"PK"):
@@ -184,12 +188,17 @@ def _read_packed(package: OfficeZip) -> ReadDocument:
 
 def _open_xml_reader(type_: str, main: str) -> Callable[[OfficeZip, str], ReadDocument]:
     """The reader of a file of Office Open XML, by the media type of its main part, or else by its folder."""
-    for words, folder, reader in (
+    readers = (
         ("presentationml", "ppt/", read_presentation),
+        ("sheet.binary", "xl/workbook.bin", read_binary_workbook),
         ("spreadsheetml", "xl/", read_spreadsheet),
         ("wordprocessingml", "word/", read_word),
-    ):
-        if words in type_ or (not type_ and main.startswith(folder)):
+    )
+    for words, _, reader in readers:
+        if words in type_:
+            return reader
+    for _, folder, reader in readers:
+        if main.lower().startswith(folder):
             return reader
     raise ExtractionError(FailureCode.DECODE_ERROR, "This is no document of Word, Excel or PowerPoint.")
 

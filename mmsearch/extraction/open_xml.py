@@ -43,7 +43,7 @@ def main_part(package: OfficeZip) -> str:
 
 
 def content_type(package: OfficeZip, part: str) -> str:
-    """The media type that a file declares for a part; empty where it does not."""
+    """The media type that a file declares for a part, or for its extension; empty where it does not."""
     types = _ContentTypes("/" + part.lower())
     read_xml(package.blocks("[Content_Types].xml"), types)
     return types.found
@@ -51,10 +51,16 @@ def content_type(package: OfficeZip, part: str) -> str:
 
 class _ContentTypes:
     def __init__(self, part: str) -> None:
-        self.part, self.found = part, ""
+        self.part, self.found, self.is_named = part, "", False
 
     def start(self, name: str, attributes: Attributes) -> None:
         if name == "Override" and attributes.get("PartName", "").lower() == self.part:
+            self.found, self.is_named = attributes.get("ContentType", ""), True
+        elif (
+            name == "Default"
+            and not self.is_named
+            and self.part.endswith("." + attributes.get("Extension", "").lower())
+        ):
             self.found = attributes.get("ContentType", "")
 
     def end(self, name: str) -> None: ...

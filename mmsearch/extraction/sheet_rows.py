@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from mmsearch.extraction.document_parts import DocumentPart, section_name
+from mmsearch.extraction.number_formats import shown_number
 from mmsearch.extraction.passages import clean
 from mmsearch.extraction.text_lines import CELL_BORDER
 
@@ -24,6 +25,12 @@ class Cell(NamedTuple):
     text: str
     also: str = ""
     is_number: bool = False
+
+
+def number_cell(value: float, code: str, epoch_1904: bool = False) -> Cell:
+    """A number in a number format (its code; empty for the general one)."""
+    text, also = shown_number(value, code, epoch_1904)
+    return Cell(text, also, True)
 
 
 @dataclass(slots=True)
@@ -50,15 +57,14 @@ class SheetRows:
         spellings: list[tuple[int, str]] = []
         for row in sorted(self.rows.keys() | self.comments.keys()):
             cells = self.rows.get(row, [])
-            words = CELL_BORDER.join(
-                [" ".join(cell.text[:CELL_CHARACTERS].split()) for cell in cells] + self.comments.get(row, [])
-            )
+            said = [cell.text[:CELL_CHARACTERS] for cell in cells] + self.comments.get(row, [])
+            words = CELL_BORDER.join(" ".join(each.split()) for each in said)
             if also := " ".join(cell.also for cell in cells if cell.also):
                 spellings.append((len(lines), also))
             lines.append(clean(words))
             numbers.append(row)
         for line in further:
-            lines.append(clean(line))
+            lines.append(clean(" ".join(line.split())))
             numbers.append(numbers[-1] if numbers else 1)
         section = section_name(f"sheet {self.name}")
         return DocumentPart(section, self._title(), "\n".join(lines), numbers, spellings)

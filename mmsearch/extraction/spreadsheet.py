@@ -6,10 +6,10 @@ import re
 from collections.abc import Sequence
 
 from mmsearch.extraction.document_parts import DocumentPart, Picture, ReadDocument
-from mmsearch.extraction.number_formats import BUILT_IN, plain_number, shown_number
+from mmsearch.extraction.number_formats import BUILT_IN
 from mmsearch.extraction.office_zip import OfficeZip
 from mmsearch.extraction.open_xml import Relation, embedded_note, graphic_lines, properties, relations, targets
-from mmsearch.extraction.sheet_rows import CUT, Cell, CellCount, SheetRows
+from mmsearch.extraction.sheet_rows import CUT, Cell, CellCount, SheetRows, number_cell
 from mmsearch.extraction.xml_events import Attributes, StopReading, attribute, read_xml
 
 SHEETS = 1000
@@ -203,10 +203,7 @@ class _Sheet:
             return Cell(value)
         style = _whole(self._style)
         code = self._codes[style] if style < len(self._codes) else ""
-        if not code:
-            return Cell(plain_number(number) if abs(number) < 1e300 else "", is_number=True)
-        text, also = shown_number(number, code, self._epoch_1904)
-        return Cell(text, also, True)
+        return number_cell(number, code, self._epoch_1904)
 
 
 class _SheetComments:

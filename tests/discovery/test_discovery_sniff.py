@@ -62,6 +62,8 @@ def test_pictures_of_pillow_are_pictures(name: str) -> None:
         (b"<?xml version='1.0'?><office:document xmlns:office='o'>", b"x.fods", (Kind.DOCUMENT, "fods")),
         (b"{\\rtf1 Hello}", b"x", (Kind.DOCUMENT, "rtf")),
         (COMPOUND, b"x.pptx", (Kind.DOCUMENT, "pptx")),
+        (COMPOUND, b"x.xls", (Kind.DOCUMENT, "xls")),
+        (b"\x09\x04\x06\x00\x00\x00\x10\x00", b"x.xls", (Kind.DOCUMENT, "xls")),
         (COMPOUND, b"x.doc", (None, "doc")),
         (COMPOUND, b"x.PPS", (None, "ppt")),
         (COMPOUND, b"x", (None, "binary")),

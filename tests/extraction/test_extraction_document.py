@@ -92,12 +92,6 @@ def test_only_properties_make_a_segment(tmp_path: Path) -> None:
     assert places(path) == [(None, "Subject: Winter fares")]
 
 
-def test_an_encrypted_document_is_called_so(tmp_path: Path) -> None:
-    path = tmp_path / "a.docx"
-    path.write_bytes(bytes.fromhex("d0cf11e0a1b11ae1") + bytes(600))
-    assert failure(path) == (FailureCode.ENCRYPTED, "The document is protected by a password.")
-
-
 def test_an_encrypted_zip_is_called_so(tmp_path: Path) -> None:
     path = word(paragraph("secret"), tmp_path / "a.docx")
     data = bytearray(path.read_bytes())
