@@ -16,7 +16,8 @@ PICTURES = frozenset(
     ".jpg .jpeg .png .tif .tiff .webp .heic .heif .avif .gif .bmp .jp2 .psd "
     ".dng .cr2 .cr3 .nef .nrw .arw .raf .orf .rw2 .pef .srw".split()
 )
-SIDECARS = frozenset(".srt .vtt .ass .ssa .lrc .ttml .sub .xmp".split())
+SHORT_ENDINGS = frozenset(b".srt .vtt .ass .ssa .lrc .sub .xmp".split())  # of sidecars
+LONG_ENDING = b".ttml"
 SUBTITLE_FOLDERS = frozenset({b"subs", b"subtitles"})  # below the folder of a recording, in any case
 TAGS = 3  # parts of a subtitle file's name that follow that of the recording: film.en.forced.srt
 SIDES = 200  # sidecars of one file
@@ -44,7 +45,7 @@ class Belongings:
 
 def is_sidecar(name: bytes) -> bool:
     """Whether a file may belong to another one, by its name."""
-    return extension(name) in SIDECARS
+    return name[-4:].lower() in SHORT_ENDINGS or name[-5:].lower() == LONG_ENDING
 
 
 def is_subtitle_folder(name: bytes) -> bool:

@@ -97,6 +97,9 @@ class Walk:
             pending += [(path, rules, mount) for path in reversed(folders)]
             near = self._belongings(folder, [*files, *others], folders, rules)
             owned |= {os.path.join(folder, path): owner for path, owner in near.owners.items() if b"/" in path}
+            if not near.owners and not owned and not begins_within:  # as nearly everywhere
+                yield from (Entry(path, *stat_values(facts)) for path, _, facts in files)
+                continue
             for path, _, facts in files:
                 owner = owned.pop(path, b"") or (owner_above(self.root, path) if begins_within else b"")
                 yield _entry(path, facts, near, owner)

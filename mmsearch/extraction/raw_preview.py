@@ -18,6 +18,7 @@ from mmsearch.errors import ExtractionError, FailureCode
 if TYPE_CHECKING:
     from PIL import Image
 
+TRIED = 5  # JPEGs, the largest first
 LEGIBLE = 800  # pixels of the longer side; smaller pictures are thumbnails
 DIRECTORIES, ENTRIES, OFFSETS = 64, 500, 16  # read of one file, of one directory, of one entry
 SEARCHED_BYTES = 16 << 20  # where beginnings of JPEGs are looked for
@@ -48,19 +49,18 @@ def open_preview(file: BinaryIO) -> Image.Image:
     from PIL import Image
 
     size = file.seek(0, io.SEEK_END)
-    best = max(_jpegs(file, size), default=None)
-    if best is None or best[0] < LEGIBLE:
-        picture = _by_libraw(file, size, best is None)
+    found = sorted(set(_jpegs(file, size)), reverse=True)
+    if not found or found[0][0] < LEGIBLE:
+        picture = _by_libraw(file, size, not found)
         if picture is not None:
             return picture
-    if best is None:
-        raise ExtractionError(FailureCode.DECODE_ERROR, "The photo is damaged, or of a camera that is not known.")
-    _, length, start = best
-    file.seek(start)
-    picture = Image.open(io.BytesIO(file.read(min(length, JPEG_BYTES))), formats=["JPEG"])
-    with contextlib.suppress(Exception):  # damaged metadata is no reason to lose the picture
-        add_exif(picture, file)
-    return picture
+    for _, length, start in found[:TRIED]:
+        with contextlib.suppress(OSError, SyntaxError):
+            picture = Image.open(io.BytesIO(_read_at(file, start, min(length, JPEG_BYTES))), formats=["JPEG"])
+            with contextlib.suppress(Exception):  # damaged metadata is no reason to lose the picture
+                add_exif(picture, file)
+            return picture
+    raise ExtractionError(FailureCode.DECODE_ERROR, "The photo is damaged, or of a camera that is not known.")
 
 
 def _jpegs(file: BinaryIO, size: int) -> Iterator[tuple[int, int, int]]:
@@ -89,7 +89,7 @@ def _jpegs(file: BinaryIO, size: int) -> Iterator[tuple[int, int, int]]:
 
 def _places(file: BinaryIO, size: int, order: str) -> Iterator[tuple[int, int]]:
     """Offset and length of what may be JPEGs, by the directories of a TIFF file."""
-    [first] = struct.unpack(f"{order}I", _read_at(file, 4, 4) or bytes(4))
+    [first] = struct.unpack(f"{order}I", _read_at(file, 4, 4).ljust(4, b"\0"))
     pending, seen = [first], set[int]()
     while pending and len(seen) < DIRECTORIES:
         at = pending.pop()
@@ -163,7 +163,7 @@ def _by_libraw(file: BinaryIO, size: int, may_develop: bool) -> Image.Image | No
             if picture is None and may_develop:
                 picture = Image.fromarray(raw.postprocess(half_size=True, use_camera_wb=True))
                 picture.getexif()[ORIENTATION] = 1  # LibRaw has turned it
-    except (rawpy.LibRawError, OSError, ValueError, SyntaxError):
+    except (rawpy.LibRawError, OSError, ValueError, TypeError, SyntaxError):
         return None
     if picture is not None:
         with contextlib.suppress(Exception):

@@ -40,7 +40,7 @@ def index(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> type[fake_index.In
     [
         (["query", " \t\n"], "There is nothing to look for.", 'Say what: mmsearch query "revenue chart"'),
         (["query", "x", "--kind", "jar"], "--kind can't be 'jar'.",
-         "Choose text, image, pdf, audio, video, mail or other."),
+         "Choose text, image, pdf, audio, video, mail, document or other."),
         (["query", "x", "--size", "5..1"], "No file can match: --size ends before it begins.",
          "Exchange the two ends."),
         (["query", "x", "--since", "2024-13-01"], "--since can't be '2024-13-01': that is no date.",

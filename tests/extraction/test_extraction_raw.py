@@ -69,6 +69,12 @@ def test_the_largest_of_several_is_taken(tmp_path: Path) -> None:
     assert probe.details["width"] == 1600
 
 
+def test_a_smaller_one_is_taken_where_the_largest_is_damaged(tmp_path: Path) -> None:
+    broken = b"\xff\xd8\xff\xc0\x00\x11\x08\x09\x60\x0c\x80\x03"  # 3200 x 2400, and nothing of it
+    probe, [one] = read(tmp_path / "a.cr3", made_raw.cr3(made_raw.preview(1600, 1200)) + broken)
+    assert probe.details["width"] == 1600 and shows_preview(one.image)
+
+
 @pytest.mark.parametrize(("orientation", "size"), [(1, (64, 48)), (6, (48, 64))])
 def test_a_photo_without_a_preview_is_developed(tmp_path: Path, orientation: int, size: tuple[int, int]) -> None:
     probe, [one] = read(tmp_path / "a.dng", made_raw.bare_dng(orientation))
