@@ -184,4 +184,4 @@ def _add_comments(sheet: SheetRows, blocks: Iterable[bytes]) -> None:
         if kind == _COMMENT:
             row = min(int.from_bytes(content[4:8], "little"), 1 << 20) + 1
         elif kind == _COMMENT_TEXT and (text := _text(content, 1)[0].strip()):
-            sheet.comments.setdefault(row, []).append(f"Comment: {text}")
+            sheet.comments.setdefault(row, []).append(text)

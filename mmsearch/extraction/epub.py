@@ -7,7 +7,7 @@ from typing import NamedTuple
 from urllib.parse import unquote
 
 from mmsearch.errors import ExtractionError, FailureCode
-from mmsearch.extraction.document_parts import DocumentPart, Picture, ReadDocument, section_name
+from mmsearch.extraction.document_parts import SECTION, DocumentPart, Picture, ReadDocument, section_name
 from mmsearch.extraction.markup import BLOCKS as BLOCK_ELEMENTS
 from mmsearch.extraction.markup import HEADINGS, MarkupText
 from mmsearch.extraction.office_zip import OfficeZip
@@ -16,6 +16,7 @@ from mmsearch.extraction.text_lines import TextLines
 from mmsearch.extraction.xml_events import Attributes, attribute, read_xml
 
 SPINE = 20_000  # files of a book
+BELOW = " › "  # between the name of a part and that of a part of it
 ENTRIES = 20_000  # of a table of contents
 _PROPERTIES = {
     "title": "title",
@@ -31,7 +32,8 @@ _UNREAD = frozenset({"script", "style", "head", "template", "rt", "rp"})
 
 
 class _Entry(NamedTuple):
-    """An entry of the table of contents: the file and the place in it that it leads to, and its label."""
+    """An entry of the table of contents: the file and the place in it that it leads to, and its label, after those of
+    the entries in which it stands."""
 
     member: str
     anchor: str
@@ -71,12 +73,19 @@ def _chapters(package: OfficeZip, spine: list[str], entries: list[_Entry]) -> li
         for anchor, lines, pictures, heading in _read_chapter(package, member, anchors):
             if (at := numbers.get((member, anchor))) is not None:
                 title = entries[at].label
-                section = section_name(f"chapter {at + 1}: {title}")
+                section = section_name(f"chapter {at + 1}: {_nearest(title)}")
             if lines or pictures:
                 part = DocumentPart(section or section_name(heading), title or heading, "\n".join(lines))
                 part.pictures = pictures
                 parts.append(part)
     return parts
+
+
+def _nearest(label: str) -> str:
+    """As many of the inner names of a label as fit into the name of a section."""
+    while len(label) > SECTION - len("chapter 1000: ") and BELOW in label:
+        label = label.partition(BELOW)[2]
+    return label
 
 
 def _read_chapter(
@@ -216,6 +225,8 @@ class _Navigation:
         self.entries: list[_Entry] = []
         self._folder = folder
         self._in_contents = False
+        self._above: list[str] = []  # the label of the last entry on each level
+        self._depth = 0
         self._target: str | None = None
         self._text: list[str] = []
         self._label = ""
@@ -223,6 +234,8 @@ class _Navigation:
     def start(self, name: str, attributes: Attributes) -> None:
         if name in ("nav", "navMap"):
             self._in_contents = name == "navMap" or attribute(attributes, "type") in ("", "toc")
+        elif name in ("navPoint", "ol") and self._in_contents:
+            self._depth += 1
         elif name == "a" and self._in_contents:
             self._target, self._text = attributes.get("href"), []
         elif name == "text":
@@ -233,6 +246,8 @@ class _Navigation:
     def end(self, name: str) -> None:
         if name in ("nav", "navMap"):
             self._in_contents = False
+        elif name in ("navPoint", "ol") and self._in_contents:
+            self._depth -= 1
         elif name == "text":
             self._label = " ".join("".join(self._text).split())
         elif name == "a" and self._target is not None:
@@ -244,8 +259,11 @@ class _Navigation:
 
     def _add(self, target: str, label: str) -> None:
         path, _, anchor = target.partition("#")
+        above = max(self._depth - 1, 0)
+        self._above[above:] = [label]
         if label and path:
-            self.entries.append(_Entry(_resolved(self._folder, path), unquote(anchor), label))
+            whole = BELOW.join(self._above)
+            self.entries.append(_Entry(_resolved(self._folder, path), unquote(anchor), whole))
 
 
 def _refuse_encrypted(package: OfficeZip, spine: set[str]) -> None:

@@ -199,7 +199,7 @@ class ExcelSheet:
                 break
         for row, number in self._notes:
             if text := self._texts.pop(number, ""):
-                self.sheet.comments.setdefault(row, []).append(f"Comment: {text}")
+                self.sheet.comments.setdefault(row, []).append(text)
         self.lines += self._texts.values()
 
     def _take(self, kind: int, content: bytes) -> bool:
@@ -264,7 +264,7 @@ class ExcelSheet:
                 self._notes.append((row + 1, number))
             elif row != 0xFFFF:
                 text = content[6 : 6 + length].decode(self._found.encoding, "replace")
-                self.sheet.comments.setdefault(row + 1, []).append(f"Comment: {text}")
+                self.sheet.comments.setdefault(row + 1, []).append(text)
         elif kind == 0x100D and len(content) > 4:
             self.lines.append(text_at(content, 2, self._found, 1))
 

@@ -23,7 +23,9 @@ BUILT_IN: Mapping[int, str] = {  # formats that files name by their number alone
     **dict.fromkeys((43, 44), "#,##0.00"),
 }
 _LITERAL = re.compile(r'"[^"]*"|\\.|_.|\*.|\[(?!h|m|s)[^\]]*\]', re.IGNORECASE)
-_TOKEN = re.compile(r"AM/PM|A/P|y+|m+|d+|h+|s+|\.0+|.", re.IGNORECASE)
+_ESCAPED = re.compile(r'"([^"]*)"|\\(.)|_.|\*.|\[(?!h|m|s)[^\]]*\]', re.IGNORECASE)
+_KEPT = "\0"  # before each letter of a text within a format
+_TOKEN = re.compile(r"\0.|AM/PM|A/P|y+|m+|d+|h+|s+|\.0+|.", re.IGNORECASE)
 _MONTHS = "January February March April May June July August September October November December".split()
 _DAYS = "Monday Tuesday Wednesday Thursday Friday Saturday Sunday".split()
 _EPOCH_1900, _EPOCH_1904 = datetime(1899, 12, 30), datetime(1904, 1, 1)
@@ -57,12 +59,17 @@ def _parsed(code: str) -> _Format:
     if ("[" in letters and has_time) or re.search(r"\[m+\]", letters):
         return _Format("duration")
     if (has_date or has_time) and not re.search("[#0?]", re.sub(r"\.0+", "", letters)):
-        return _Format("datetime" if has_date and has_time else "date" if has_date else "time", bare)
+        kind = "datetime" if has_date and has_time else "date" if has_date else "time"
+        return _Format(kind, _ESCAPED.sub(_unescaped, code.split(";")[0]))
     if "e+" in lower or "e-" in lower or "/" in lower:
         return _Format("number")
     whole, _, fraction = lower.partition(".")
     decimals = len(re.findall("[0#?]", fraction)) if re.search("[0#?]", lower) else None
     return _Format("number", "", decimals, bool(re.search("[#0?],[#0?]", whole)), "%" in lower)
+
+
+def _unescaped(match: re.Match[str]) -> str:
+    return "".join(_KEPT + letter for letter in match[1] or match[2] or "")
 
 
 def shown_number(value: float, code: str, epoch_1904: bool = False) -> ShownNumber:
@@ -78,10 +85,10 @@ def shown_number(value: float, code: str, epoch_1904: bool = False) -> ShownNumb
     if not epoch_1904 and value < 60:
         moment += timedelta(days=1 if value >= 1 else 0)  # that calendar has a 29 February 1900
     if format_.kind == "time":
-        return ShownNumber(moment.strftime("%H:%M:%S").removesuffix(":00"), _in_format(moment, format_.code))
+        return _dated(moment.strftime("%H:%M:%S").removesuffix(":00"), moment, format_.code)
     if format_.kind == "date":
-        return ShownNumber(moment.date().isoformat(), _in_format(moment, format_.code))
-    return ShownNumber(moment.strftime("%Y-%m-%d %H:%M:%S").removesuffix(":00"), _in_format(moment, format_.code))
+        return _dated(moment.date().isoformat(), moment, format_.code)
+    return _dated(moment.strftime("%Y-%m-%d %H:%M:%S").removesuffix(":00"), moment, format_.code)
 
 
 def plain_number(value: float) -> str:
@@ -106,11 +113,16 @@ def _duration(value: float) -> ShownNumber:
     return ShownNumber(f"{'-' * (value < 0)}{seconds // 3600}:{seconds // 60 % 60:02}:{seconds % 60:02}")
 
 
+def _dated(text: str, moment: datetime, code: str) -> ShownNumber:
+    shown = _in_format(moment, code)
+    return ShownNumber(text, "" if shown == text else shown)
+
+
 def _in_format(moment: datetime, code: str) -> str:
     """A date or time as its cell shows it, in English; `m` after hours or before seconds is minutes."""
     tokens = _TOKEN.findall(code)[:40]
     half = any(token.lower() in ("am/pm", "a/p") for token in tokens)
-    signs = [token[0].lower() if token[0].isalpha() else "" for token in tokens]
+    signs = [token[0].lower() if token[0].isalpha() else "" for token in tokens]  # none of kept letters
     found = []
     for at, token in enumerate(tokens):
         sign, length = signs[at], len(token)
@@ -143,4 +155,4 @@ def _token(moment: datetime, sign: str, length: int, token: str, half: bool) -> 
             return f"{moment.second:0{min(length, 2)}}"
         case "a":
             return "PM" if moment.hour >= 12 else "AM"
-    return "" if token.startswith(".0") else token
+    return "" if token.startswith(".0") else token.removeprefix(_KEPT)

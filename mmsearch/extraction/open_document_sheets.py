@@ -91,7 +91,7 @@ class OpenSheets:
                     raise StopReading
                 self._sheets[-1].add(row, cell)
         if comment := " ".join(" ".join(self._comment).split()):
-            self._sheets[-1].comments.setdefault(row, []).append(f"Comment: {comment}")
+            self._sheets[-1].comments.setdefault(row, []).append(comment)
 
     def parts(self) -> list[DocumentPart]:
         """A part each sheet."""

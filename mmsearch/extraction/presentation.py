@@ -166,7 +166,7 @@ class _Comments:
 
     def _flush(self) -> None:
         if line := " ".join("".join(self._text).split()):
-            self.lines.append(f"Comment by {self._author}: {line}" if self._author else f"Comment: {line}")
+            self.lines.append(f"{self._author}: {line}" if self._author else line)
         self._text = []
 
 

@@ -228,7 +228,7 @@ class _SheetComments:
         elif name in ("comment", "threadedComment"):
             text = " ".join("".join(self._text).split())
             if text and not text.startswith("[Threaded comment]"):
-                self.of.append((max(self._row, 1), f"Comment: {text}"))
+                self.of.append((max(self._row, 1), text))
 
     def data(self, text: str) -> None:
         if self._reads:

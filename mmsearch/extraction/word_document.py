@@ -154,7 +154,7 @@ class _NoteTexts:
             self._reads = False
         elif name in ("footnote", "endnote", "comment"):
             text = " ".join("".join(self._text).split())
-            said = f"Comment by {self._author}: " if self._author else "Comment: "
+            said = f"{self._author}: " if self._author else ""
             if self._id and text:
                 self.of[self._id] = said + text if name == "comment" else text
 

@@ -16,7 +16,7 @@ CHAPTERS = {
 }
 CONTENTS = (
     '<ol><li><a href="one.xhtml">Loomings</a></li><li><a href="three.xhtml#a">The <i>Whale</i></a></li>'
-    '<li><a href="three.xhtml#b">The Sea</a></li></ol>'
+    '<li>x<ol><li><a href="three.xhtml#b">The Sea</a></li></ol></li></ol>'
 )
 
 
@@ -26,7 +26,7 @@ def test_chapters_are_named_by_the_table_of_contents(tmp_path: Path) -> None:
         ("chapter 1: Loomings", "I\nCall me\nIshmael."),
         ("chapter 1: Loomings", "It goes on."),
         ("chapter 2: The Whale", "The Whale\nWhite."),
-        ("chapter 3: The Sea", "The Sea\nBlue."),
+        ("chapter 3: The Whale › The Sea", "The Sea\nBlue."),
     ]
 
 

@@ -71,7 +71,7 @@ def test_comments_stand_in_their_row_and_other_texts_below(tmp_path: Path) -> No
         label(4, "here") + text(1, b"Says\nwho?") + text(2, b"In a box") + record(0x1C, struct.pack("<4H", 4, 0, 0, 1))
     )
     path = compound({"Workbook": old_workbook({"A": cells})}, tmp_path / "a.xls")
-    assert rows(path) == [("sheet A", 5, 5, "here | Comment: Says who?\nIn a box")]
+    assert rows(path) == [("sheet A", 5, 5, "here | Says who?\nIn a box")]
 
 
 def test_a_file_of_excel_4_has_one_sheet(tmp_path: Path) -> None:
@@ -174,9 +174,7 @@ def test_a_binary_workbook_has_cells_of_every_type(tmp_path: Path) -> None:
     }
     path = binary_workbook({"Fares": records, "Empty": []}, tmp_path / "a.xlsb", further)
     routes = " ".join(["Route"] * 60)
-    assert rows(path) == [
-        ("sheet Fares", 1, 1_048_576, f"{routes} | Fare | Comment: Why?\n25.6% | 7 | TRUE | made | rich")
-    ]
+    assert rows(path) == [("sheet Fares", 1, 1_048_576, f"{routes} | Fare | Why?\n25.6% | 7 | TRUE | made | rich")]
 
 
 def test_damaged_binary_records_end_the_sheet(tmp_path: Path) -> None:

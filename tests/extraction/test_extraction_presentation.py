@@ -45,7 +45,7 @@ def test_a_slide_has_its_title_tables_notes_and_comments(tmp_path: Path) -> None
         (
             "slide 1",
             {"title": "Summer fares"},
-            "Summer\nfares\nRoute | Fare\nSpeak slowly.\nComment by Ada: Too long?",
+            "Summer\nfares\nRoute | Fare\nSpeak slowly.\nAda: Too long?",
         )
     ]
 

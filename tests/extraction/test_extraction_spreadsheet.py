@@ -66,7 +66,9 @@ def test_dates_and_percentages_are_in_the_format_of_their_cell(tmp_path: Path) -
         (0.75, "h:mm AM/PM", "18:00", "6:00 PM"),
         (1.5, "[h]:mm:ss", "36:00:00", ""),
         (45444, "[$-407]dddd, d. mmmm yyyy", "2024-06-01", "Saturday, 1. June 2024"),
-        (1, "yyyy-mm-dd", "1900-01-01", "1900-01-01"),
+        (1, "yyyy-mm-dd", "1900-01-01", ""),
+        (45444, r"yyyy\-mm\-dd", "2024-06-01", ""),
+        (45444, 'd" de "mmmm" de "yyyy', "2024-06-01", "1 de June de 2024"),
         (0.256, "0.0%", "25.6%", "0.256"),
         (1234567.891, "#,##0.00 [$€-1]", "1,234,567.89", "1234567.891"),
         (5, "0.00", "5.00", "5"),
@@ -105,7 +107,7 @@ def test_comments_stand_in_their_row_and_charts_below(tmp_path: Path) -> None:
         "xl/charts/c.xml": '<c:chart xmlns:c="c" xmlns:a="a"><a:p><a:r><a:t>Guests</a:t></a:r></a:p></c:chart>',
     }
     (one,) = read(workbook({"A": row(1, "x", "y") + row(3, "z")}, tmp_path / "a.xlsx", further))[1]
-    assert one.segment.text == "x | y\nz | Comment: Check this\nIn a box\nGuests"
+    assert one.segment.text == "x | y\nz | Check this\nIn a box\nGuests"
     assert (one.segment.locator.line_start, one.segment.locator.line_end) == (1, 3)
 
 

@@ -16,7 +16,7 @@ Title: fansub
 
 [Events]
 Format: Layer, Start, End, Style, Name, MarginL, MarginR, MarginV, Effect, Text
-Comment: 0,0:00:01.00,0:00:02.00,Default,,0,0,0,,no dialogue
+0,0:00:01.00,0:00:02.00,Default,,0,0,0,,no dialogue
 Dialogue: 0,0:00:06.00,0:00:09.50,Default,,0,0,0,,{\\an8\\i1}The dragon sleeps\\Nunder the gran-\\Nite bridge, softly
 Dialogue: 0,0:00:10.00,0:00:11.00,Default,,0,0,0,,{\\p1}m 0 0 l 100 0 100 100
 Dialogue: broken

@@ -104,7 +104,7 @@ def test_notes_and_comments_follow_their_paragraph(tmp_path: Path) -> None:
         f"{paragraph('Says who?')}</w:comment></w:comments>",
     }
     assert places(word(body, tmp_path / "a.docx", further)) == [
-        (None, "The pier burned.\nIn 1907.\nBy night.\nComment by Ada: Says who?\nIt was built again.")
+        (None, "The pier burned.\nIn 1907.\nBy night.\nAda: Says who?\nIt was built again.")
     ]
 
 
