@@ -122,7 +122,8 @@ def extract(source: Source, probe: Probe, number: int, needs: Needs) -> Iterator
         yield from numbered
     else:
         segments = list(numbered)
-        made = text_fingerprint((one.segment.text for one in segments), number)
+        is_table = all(part.rows for part in loaded.document.parts)
+        made = text_fingerprint((one.segment.text for one in segments), number, lines=is_table)
         yield from (replace(one, fingerprints=(made,)) if made and not at else one for at, one in enumerate(segments))
     if number == len(probe.spans) - 1 and loaded.document.damaged:
         raise ExtractionError(FailureCode.DECODE_ERROR, loaded.document.damaged)

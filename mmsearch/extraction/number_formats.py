@@ -81,14 +81,18 @@ def shown_number(value: float, code: str, epoch_1904: bool = False) -> ShownNumb
         return _number(value, format_)
     if format_.kind == "duration" or not 0 <= value < _LAST_DAY:
         return _duration(value) if abs(value) < _LAST_DAY else ShownNumber(plain_number(value))
+    return _moment(value, format_.kind, format_.code, epoch_1904)
+
+
+@lru_cache(maxsize=1 << 14)  # the dates of a column are few
+def _moment(value: float, kind: str, code: str, epoch_1904: bool) -> ShownNumber:
     moment = (_EPOCH_1904 if epoch_1904 else _EPOCH_1900) + timedelta(seconds=round(value * 86_400))
     if not epoch_1904 and value < 60:
         moment += timedelta(days=1 if value >= 1 else 0)  # that calendar has a 29 February 1900
-    if format_.kind == "time":
-        return _dated(moment.strftime("%H:%M:%S").removesuffix(":00"), moment, format_.code)
-    if format_.kind == "date":
-        return _dated(moment.date().isoformat(), moment, format_.code)
-    return _dated(moment.strftime("%Y-%m-%d %H:%M:%S").removesuffix(":00"), moment, format_.code)
+    pattern = {"time": "%H:%M:%S", "date": "%Y-%m-%d"}.get(kind, "%Y-%m-%d %H:%M:%S")
+    text, shown = moment.strftime(pattern), _in_format(moment, code)
+    text = text if kind == "date" else text.removesuffix(":00")
+    return ShownNumber(text, "" if shown == text else shown)
 
 
 def plain_number(value: float) -> str:
@@ -113,25 +117,26 @@ def _duration(value: float) -> ShownNumber:
     return ShownNumber(f"{'-' * (value < 0)}{seconds // 3600}:{seconds // 60 % 60:02}:{seconds % 60:02}")
 
 
-def _dated(text: str, moment: datetime, code: str) -> ShownNumber:
-    shown = _in_format(moment, code)
-    return ShownNumber(text, "" if shown == text else shown)
-
-
 def _in_format(moment: datetime, code: str) -> str:
-    """A date or time as its cell shows it, in English; `m` after hours or before seconds is minutes."""
+    """A date or time as its cell shows it, in English."""
+    signs, half = _signs(code)
+    return "".join(_token(moment, sign, len(token), token, half) for sign, token in signs).strip()
+
+
+@lru_cache(maxsize=256)
+def _signs(code: str) -> tuple[list[tuple[str, str]], bool]:
+    """The parts of a format, each with what it stands for (`m` after hours or before seconds is minutes), and whether
+    hours are counted to twelve."""
     tokens = _TOKEN.findall(code)[:40]
-    half = any(token.lower() in ("am/pm", "a/p") for token in tokens)
     signs = [token[0].lower() if token[0].isalpha() else "" for token in tokens]  # none of kept letters
     found = []
-    for at, token in enumerate(tokens):
-        sign, length = signs[at], len(token)
+    for at, (sign, token) in enumerate(zip(signs, tokens, strict=True)):
         if sign == "m":
             before = next((other for other in reversed(signs[:at]) if other in ("h", "s", "d", "y", "m")), "")
             after = next((other for other in signs[at + 1 :] if other in ("h", "s", "d", "y", "m")), "")
             sign = "minute" if before == "h" or after == "s" else "m"
-        found.append(_token(moment, sign, length, token, half))
-    return "".join(found).strip()
+        found.append((sign, token))
+    return found, any(token.lower() in ("am/pm", "a/p") for token in tokens)
 
 
 def _token(moment: datetime, sign: str, length: int, token: str, half: bool) -> str:

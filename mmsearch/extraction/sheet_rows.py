@@ -8,7 +8,6 @@ from typing import NamedTuple
 
 from mmsearch.extraction.document_parts import DocumentPart, section_name
 from mmsearch.extraction.number_formats import shown_number
-from mmsearch.extraction.passages import clean
 from mmsearch.extraction.text_lines import CELL_BORDER
 
 CELLS = 2_000_000  # filled ones, of a workbook
@@ -61,10 +60,10 @@ class SheetRows:
             words = CELL_BORDER.join(" ".join(each.split()) for each in said)
             if also := " ".join(cell.also for cell in cells if cell.also):
                 spellings.append((len(lines), also))
-            lines.append(clean(words))
+            lines.append(words)
             numbers.append(row)
         for line in further:
-            lines.append(clean(" ".join(line.split())))
+            lines.append(" ".join(line.split()))
             numbers.append(numbers[-1] if numbers else 1)
         section = section_name(f"sheet {self.name}")
         return DocumentPart(section, self._title(), "\n".join(lines), numbers, spellings)
@@ -95,4 +94,4 @@ class CellCount:
         """Count a cell; False where it is not to be read any more."""
         self._cells -= 1
         self._characters -= len(cell.text) + len(cell.also)
-        return not self.is_over
+        return self._cells >= 0 and self._characters >= 0

@@ -15,6 +15,7 @@ from mmsearch.extraction.xml_events import Attributes, StopReading, attribute, r
 SHEETS = 1000
 SHARED = 64 << 20  # characters of all shared strings
 _DIGITS = re.compile(r"\d+")
+_EMPTY = Cell("")
 
 
 def read_spreadsheet(package: OfficeZip, main: str) -> ReadDocument:
@@ -88,7 +89,7 @@ class _SharedStrings:
     """The strings that cells refer to by their number; the reading aids of Japanese are left out."""
 
     def __init__(self) -> None:
-        self.of: list[str] = []
+        self.of: list[Cell] = []
         self._text: list[str] = []
         self._reads = self._phonetic = False
         self._left = SHARED
@@ -110,7 +111,7 @@ class _SharedStrings:
             self._left -= len(text)
             if self._left < 0:
                 raise StopReading
-            self.of.append(text)
+            self.of.append(Cell(text))
 
     def data(self, text: str) -> None:
         if self._reads:
@@ -145,7 +146,7 @@ class _Sheet:
     """The cells of a worksheet, or the labels of a chart sheet."""
 
     def __init__(
-        self, name: str, strings: Sequence[str], codes: Sequence[str], epoch_1904: bool, count: CellCount
+        self, name: str, strings: Sequence[Cell], codes: Sequence[str], epoch_1904: bool, count: CellCount
     ) -> None:
         self.sheet = SheetRows(name)
         self._strings, self._codes, self._epoch_1904, self._count = strings, codes, epoch_1904, count
@@ -184,8 +185,10 @@ class _Sheet:
     def _cell(self, value: str) -> Cell:
         match self._type:
             case "s":
-                at = _whole(value)
-                return Cell(self._strings[at] if value.strip() and at < len(self._strings) else "")
+                try:
+                    return self._strings[abs(int(value))]
+                except (ValueError, IndexError):
+                    return _EMPTY
             case "n":
                 return self._number(value)
             case "b":
@@ -201,7 +204,7 @@ class _Sheet:
             number = float(value)
         except ValueError:
             return Cell(value)
-        style = _whole(self._style)
+        style = _whole(self._style) if self._style else 0
         code = self._codes[style] if style < len(self._codes) else ""
         return number_cell(number, code, self._epoch_1904)
 
