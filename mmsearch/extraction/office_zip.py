@@ -121,6 +121,9 @@ class OfficeZip:
             return _found_members(self._file)
         if len(infos) > MEMBERS:
             raise ExtractionError(FailureCode.TOO_LARGE, f"The file is packed of more than {MEMBERS:,} parts.")
+        if any(info.header_offset < 0 for info in infos):  # the directory is not where it says that it is
+            self._damage()
+            return _found_members(self._file)
         found: dict[str, Member] = {}
         for info in infos:
             if info.compress_type in (_STORED, _DEFLATED):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 from collections.abc import Iterable, Iterator
 from typing import BinaryIO
 
@@ -248,7 +247,7 @@ class _Content:
         self._binary = None
         try:
             data = base64.b64decode(coded)
-        except binascii.Error:
+        except ValueError:  # also for characters that are not of base64
             return
         if data and self._left > 0 and self._frames:
             self._frames[-1].pictures.append(("", data))

@@ -144,6 +144,16 @@ def test_a_size_that_lies_is_not_believed(tmp_path: Path) -> None:
         assert (package.read("a.xml"), package.damaged) == (b"<a/>", "")
 
 
+def test_a_directory_that_lies_about_its_place_is_damage(tmp_path: Path) -> None:
+    path = word(paragraph("a"), tmp_path / "a.docx")
+    data = bytearray(path.read_bytes())
+    at = data.rfind(b"PK\x05\x06")
+    place = struct.unpack_from("<L", data, at + 16)[0]
+    data[at + 16 : at + 20] = struct.pack("<L", place + 500)
+    path.write_bytes(data)
+    assert kept(path) == (["a"], CUT_OFF)
+
+
 def test_a_directory_of_too_many_members_is_refused(tmp_path: Path) -> None:
     path = word(paragraph("a"), tmp_path / "a.docx")
     data = bytearray(path.read_bytes())

@@ -117,6 +117,16 @@ def test_a_flat_file_is_read_with_its_pictures(tmp_path: Path) -> None:
     assert picture.segment.text == "The pier" and picture.image is not None
 
 
+def test_a_picture_that_is_no_base64_is_left_out(tmp_path: Path) -> None:
+    picture = "<draw:image><office:binary-data>caf\u00e9</office:binary-data></draw:image>"
+    body = f"<text:p>There.<draw:frame>{picture}</draw:frame></text:p>"
+    path = tmp_path / "a.fodt"
+    path.write_text(
+        f"<office:document {ODF}><office:body><office:text>{body}</office:text></office:body></office:document>"
+    )
+    assert places(path) == [(None, "There.")]
+
+
 def test_an_encrypted_document_is_called_so(tmp_path: Path) -> None:
     manifest = '<m:manifest xmlns:m="m"><m:file-entry><m:encryption-data/></m:file-entry></m:manifest>'
     path = open_document("", tmp_path / "a.odt", {"META-INF/manifest.xml": manifest})
