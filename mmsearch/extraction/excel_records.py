@@ -79,12 +79,7 @@ def _version(kind: int, content: bytes) -> int:
 
 def _take_global(found: ExcelGlobals, kind: int, content: bytes) -> None:
     if kind == _CODEPAGE and len(content) >= 2:
-        page = struct.unpack_from("<H", content)[0]
-        name = {1200: "utf-16-le", 32768: "mac_roman", 32769: "cp1252"}.get(page, f"cp{page}")
-        try:
-            found.encoding = codecs.lookup(name).name
-        except LookupError:
-            found.encoding = "cp1252"
+        found.encoding = codec(struct.unpack_from("<H", content)[0]) or "cp1252"
     elif kind == _DATEMODE:
         found.epoch_1904 = content[:1] == b"\x01"
     elif kind == _BOUNDSHEET and len(content) > 8:
@@ -98,6 +93,15 @@ def _take_global(found: ExcelGlobals, kind: int, content: bytes) -> None:
             found.formats[content[0] | content[1] << 8] = text_at(content, 2, found, 2 if found.version == 8 else 1)
         else:
             found.formats[len(found.formats)] = text_at(content, 2 if kind == 0x41E else 0, found, 1)
+
+
+def codec(code_page: int) -> str:
+    """The codec of a code page of Windows; empty for one that is unknown."""
+    named = {1200: "utf-16-le", 10000: "mac_roman", 32768: "mac_roman", 32769: "cp1252", 65001: "utf-8"}
+    try:
+        return codecs.lookup(named.get(code_page, f"cp{code_page}")).name
+    except LookupError:
+        return ""
 
 
 def text_at(content: bytes, start: int, found: ExcelGlobals, width: int) -> str:

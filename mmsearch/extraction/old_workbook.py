@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import io
 import struct
-from typing import TYPE_CHECKING, BinaryIO
+from datetime import date, timedelta
+from typing import BinaryIO
 
 from mmsearch.errors import ExtractionError, FailureCode
 from mmsearch.extraction.document_parts import ReadDocument
-from mmsearch.extraction.excel_records import BOF, ExcelSheet, read_globals
+from mmsearch.extraction.excel_records import BOF, ExcelSheet, codec, read_globals
 from mmsearch.extraction.sheet_rows import CUT, CellCount
-
-if TYPE_CHECKING:
-    import olefile
 
 LIMIT = 256 << 20  # bytes of a file
 SHEETS = 1000
 _DAMAGED = "The file is damaged and can't be read."
-_PROPERTIES = {"title": "title", "author": "author", "subject": "subject", "keywords": "keywords"}
-_ENCODINGS = {65001: "utf-8", 10000: "mac_roman"}
+# Numbers and types of properties, by [MS-OLEPS].
+_PROPERTIES = {2: "title", 3: "subject", 4: "author", 5: "keywords", 6: "description"}
+_LAST_SAVED, _BYTES, _WIDE, _FILE_TIME = 13, 30, 31, 64
+MOST_PROPERTIES = 100
 
 
 def read_compound(file: BinaryIO) -> ReadDocument:
@@ -39,7 +39,8 @@ def read_compound(file: BinaryIO) -> ReadDocument:
             stream = next((name for name in ("Workbook", "Book") if container.exists(name)), "")
             if not stream:
                 raise ExtractionError(FailureCode.DECODE_ERROR, "This is no office document.")
-            properties = _properties(container)
+            summary = "\x05SummaryInformation"
+            properties = summary_properties(container.openstream(summary).read() if container.exists(summary) else b"")
             book = container.openstream(stream).read()
     except ExtractionError:
         raise
@@ -72,20 +73,25 @@ def read_workbook_stream(data: bytes) -> ReadDocument:
     return ReadDocument(parts, {}, notes, damaged)
 
 
-def _properties(container: olefile.OleFileIO) -> dict[str, str]:
-    """What the workbook says about itself; nothing where that is damaged."""
+def summary_properties(data: bytes) -> dict[str, str]:
+    """What a stream of summary information says: strings and the date of the last change. A damaged one says less."""
     try:
-        facts = container.get_metadata()
-        page = int(facts.codepage or 1252) & 0xFFFF
-        encoding = _ENCODINGS.get(page, f"cp{page}")
-        values = {name: getattr(facts, key) for name, key in _PROPERTIES.items()} | {"description": facts.comments}
-        found = {
-            name: value.decode(encoding, "replace") if isinstance(value, bytes) else str(value)
-            for name, value in values.items()
-            if value
-        }
-        if facts.last_saved_time:
-            found["date"] = str(facts.last_saved_time)[:10]
-        return found
-    except Exception:  # of a damaged property stream; the workbook can be read without it
+        start = struct.unpack_from("<L", data, 44)[0]
+        count = min(struct.unpack_from("<L", data, start + 4)[0], MOST_PROPERTIES)
+        places = dict(struct.unpack_from("<2L", data, start + 8 + 8 * number) for number in range(count))
+    except struct.error:
         return {}
+    values: dict[int, bytes] = {number: data[start + place : start + place + 4096] for number, place in places.items()}
+    page = int.from_bytes(values.get(1, b"")[4:6], "little")
+    found: dict[str, str] = {}
+    for number, value in values.items():
+        kind, length = int.from_bytes(value[:4], "little"), int.from_bytes(value[4:8], "little")
+        if number in _PROPERTIES and kind == _BYTES:
+            found[_PROPERTIES[number]] = value[8 : 8 + length].decode(codec(page) or "cp1252", "replace").rstrip("\0 ")
+        elif number in _PROPERTIES and kind == _WIDE:
+            found[_PROPERTIES[number]] = value[8 : 8 + 2 * length].decode("utf-16-le", "replace").rstrip("\0 ")
+        elif number == _LAST_SAVED and kind == _FILE_TIME:
+            days = int.from_bytes(value[4:12], "little") // (10_000_000 * 86_400)
+            if 0 < days < 800_000:
+                found["date"] = (date(1601, 1, 1) + timedelta(days=days)).isoformat()
+    return {name: text for name, text in found.items() if text}

@@ -10,6 +10,7 @@ from office_files import Members, kept, read, relations
 from mmsearch.errors import ExtractionError, FailureCode
 from mmsearch.extraction import sheet_rows
 from mmsearch.extraction.excel_records import rk_number
+from mmsearch.extraction.old_workbook import summary_properties
 
 
 def label(row: int, text: str) -> bytes:
@@ -72,6 +73,34 @@ def test_comments_stand_in_their_row_and_other_texts_below(tmp_path: Path) -> No
     )
     path = compound({"Workbook": old_workbook({"A": cells})}, tmp_path / "a.xls")
     assert rows(path) == [("sheet A", 5, 5, "here | Says who?\nIn a box")]
+
+
+def summary(count: int, *values: tuple[int, bytes]) -> bytes:
+    """A stream of summary information that announces so many properties."""
+    places, content, at = b"", b"", 8 + 8 * len(values)
+    for number, value in values:
+        places += struct.pack("<2L", number, at + len(content))
+        content += value
+    return bytes(44) + struct.pack("<L", 48) + struct.pack("<2L", 0, count) + places + content
+
+
+def test_properties_are_words_of_the_workbook(tmp_path: Path) -> None:
+    title = struct.pack("<2L", 30, 8) + "Тарифы".encode("cp1251") + b"\0\0"
+    author = struct.pack("<2L", 31, 4) + "Ada\0".encode("utf-16-le")
+    saved = struct.pack("<LQ", 64, (154_000 * 86_400 + 5) * 10_000_000)
+    made = summary(4, (1, struct.pack("<LHxx", 2, 1251)), (2, title), (4, author), (13, saved))
+    book = old_workbook({"A": label(0, "There")})
+    path = compound({"Workbook": book, "\x05SummaryInformation": made}, tmp_path / "a.xls")
+    assert [text for *_, text in rows(path)] == ["There\n\nTitle: Тарифы\nAuthor: Ada\nDate: 2022-08-22"]
+
+
+def test_absurd_properties_are_bounded(tmp_path: Path) -> None:
+    assert summary_properties(summary(1 << 31, (2, struct.pack("<2L", 0x101E, 1 << 31)))) == {}
+    assert summary_properties(b"\xff" * 100) == {} == summary_properties(b"")
+    many = summary(
+        3, (2, struct.pack("<2L", 30, 1 << 31) + b"x" * 9000), (13, struct.pack("<LQ", 64, (1 << 64) - 1)), (3, b"")
+    )
+    assert summary_properties(many) == {"title": "x" * 4088}
 
 
 def test_a_file_of_excel_4_has_one_sheet(tmp_path: Path) -> None:
