@@ -50,6 +50,8 @@ from mmsearch.errors import ExtractionError, FailureCode, MmsearchError, UsageEr
 from mmsearch.evaluation.judgements import read_queries
 from mmsearch.extraction import serialization, wire, worker_tasks
 from mmsearch.extraction.cues import parse_lrc
+from mmsearch.extraction.frame_subtitles import parse_sub
+from mmsearch.extraction.raw_preview import embedded_jpegs
 from mmsearch.extraction.subtitles import cue_lines, parse_subtitles
 from mmsearch.index import Index
 from mmsearch.index_status import FailedFile, FailedFileState
@@ -114,7 +116,17 @@ def subtitles(data: str | bytes) -> None:
         if isinstance(data, str):
             for each in cue_lines(data):
                 assert 1 <= each.first <= each.last <= data.count("\n") + data.count("\r") + data.count("\f") + 1
-            assert all(cue.start_s <= cue.end_s and cue.text for cue in parse_lrc(data))
+            for cue in (*parse_lrc(data), *parse_sub(data, 0.0), *parse_sub(data, 23.976)):
+                assert cue.start_s <= cue.end_s and cue.text
+
+
+@fuzzed(st.sampled_from((b"II*\0", b"MM\0*", b"IIU\0", b"FUJIFILMCCD-RAW ")), st.binary(max_size=3000))
+def raw_photos(start: bytes, data: bytes) -> None:
+    """The pictures in a RAW file of any content are found quickly, and lie in it."""
+    size = len(start + data)
+    with quick():
+        for side, length, at in embedded_jpegs(io.BytesIO(start + data), size):
+            assert side > 0 and 0 <= length <= size - at
 
 
 @functools.cache

@@ -12,6 +12,7 @@ from datetime import datetime
 
 from mmsearch.errors import UsageError
 from mmsearch.retrieval.date_parsing import DATE_HINT, Period, is_ambiguous, period_of
+from mmsearch.retrieval.place_parsing import PLACE_HINT
 
 _TIME_UNITS = {"s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0, "": 1.0}
 _LONGEST_S = 1e10  # three centuries
@@ -85,7 +86,8 @@ def period(text: str, option: str, languages: Sequence[str] = (), now: datetime 
         raise UsageError(
             f"{option} can't be {text!r}: it could be either of two days.", "Write 2024-05-31 or 31 May 2024."
         )
-    raise UsageError(f"{option} can't be {text!r}: that is no date.", DATE_HINT)
+    hint = f"{DATE_HINT} {PLACE_HINT}" if option == "--near" else DATE_HINT
+    raise UsageError(f"{option} can't be {text!r}: that is no date.", hint)
 
 
 def least_score(min_score: float | None, all: bool) -> float | None:

@@ -49,7 +49,7 @@ def open_preview(file: BinaryIO) -> Image.Image:
     from PIL import Image
 
     size = file.seek(0, io.SEEK_END)
-    found = sorted(set(_jpegs(file, size)), reverse=True)
+    found = sorted(set(embedded_jpegs(file, size)), reverse=True)
     if not found or found[0][0] < LEGIBLE:
         picture = _by_libraw(file, size, not found)
         if picture is not None:
@@ -63,7 +63,7 @@ def open_preview(file: BinaryIO) -> Image.Image:
     raise ExtractionError(FailureCode.DECODE_ERROR, "The photo is damaged, or of a camera that is not known.")
 
 
-def _jpegs(file: BinaryIO, size: int) -> Iterator[tuple[int, int, int]]:
+def embedded_jpegs(file: BinaryIO, size: int) -> Iterator[tuple[int, int, int]]:
     """The plain JPEGs of a RAW file: pixels of the longer side, bytes, offset."""
     head = _read_at(file, 0, 100)
     places = []

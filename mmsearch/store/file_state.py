@@ -76,10 +76,18 @@ def _state(connection: sqlite3.Connection, path: bytes, row: tuple[Any, ...]) ->
         lacks_speech=spoken and any(one.asset_id == asset_id for one in lacking(connection)),
         duration_s=_number(facts.get("duration_s")),
         pages=facts.get("pages") if isinstance(facts.get("pages"), int) else None,
-        language=facts.get("language") if isinstance(facts.get("language"), str) else None,
+        language=_language(facts),
         taken=facts.get("taken") if isinstance(facts.get("taken"), str) else None,
         coordinates=None if None in place else (place[0] or 0.0, place[1] or 0.0),
     )
+
+
+def _language(facts: dict[str, Any]) -> str | None:
+    """The language of a text, or those of the subtitles of a film."""
+    languages = facts.get("language") or facts.get("languages")
+    if isinstance(languages, list):
+        return ", ".join(str(language) for language in languages) or None
+    return languages if isinstance(languages, str) else None
 
 
 def _number(value: object) -> float | None:

@@ -86,7 +86,7 @@ def test_no_stat_result_and_no_name_ends_a_run_and_an_unchanged_file_is_unchange
         docs.mkdir()
         properties = {}
         for name, given in drawn:
-            path = os.path.join(os.fsencode(docs), b"f" + name)
+            path = os.path.join(os.fsencode(docs), b"f" + name + b".dwg")  # of no kind, whatever the name ends with
             with open(path, "wb") as file:
                 file.write(b"AC1032\0")
             properties[path] = given
