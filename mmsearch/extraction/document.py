@@ -28,7 +28,7 @@ from mmsearch.extraction.document_parts import (
 from mmsearch.extraction.epub import read_book
 from mmsearch.extraction.excel_records import BOF
 from mmsearch.extraction.fingerprints import text_fingerprint
-from mmsearch.extraction.office_zip import OfficeZip
+from mmsearch.extraction.office_zip import NOTHING_LEFT, OfficeZip
 from mmsearch.extraction.old_workbook import LIMIT, read_compound, read_workbook_stream
 from mmsearch.extraction.open_document import read_flat_document, read_open_document
 from mmsearch.extraction.open_xml import content_type, main_part
@@ -106,7 +106,7 @@ def probe(source: Source, needs: Needs) -> Probe:
     if items:
         spans.append(Span(start, len(items)))
     if not items and document.damaged:
-        raise ExtractionError(FailureCode.DECODE_ERROR, document.damaged)
+        raise ExtractionError(FailureCode.DECODE_ERROR, NOTHING_LEFT)
     return Probe(tuple(spans), details, tuple(dict.fromkeys(document.notes)))
 
 

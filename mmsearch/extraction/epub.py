@@ -10,11 +10,12 @@ from mmsearch.errors import ExtractionError, FailureCode
 from mmsearch.extraction.document_parts import SECTION, DocumentPart, Picture, ReadDocument, section_name
 from mmsearch.extraction.markup import BLOCKS as BLOCK_ELEMENTS
 from mmsearch.extraction.markup import HEADINGS, MarkupText
-from mmsearch.extraction.office_zip import OfficeZip
+from mmsearch.extraction.office_zip import NOTHING_LEFT, OfficeZip
 from mmsearch.extraction.open_xml import ElementTexts
 from mmsearch.extraction.text_lines import TextLines
 from mmsearch.extraction.xml_events import Attributes, attribute, read_xml
 
+NO_BOOK = "This is no book: its parts are not listed."
 SPINE = 20_000  # files of a book
 BELOW = " › "  # between the name of a part and that of a part of it
 ENTRIES = 20_000  # of a table of contents
@@ -45,7 +46,7 @@ def read_book(package: OfficeZip) -> ReadDocument:
     container = _Container()
     read_xml(package.blocks("META-INF/container.xml"), container)
     if container.path not in package:
-        raise ExtractionError(FailureCode.DECODE_ERROR, package.damaged or "This is no book: its parts are not listed.")
+        raise ExtractionError(FailureCode.DECODE_ERROR, NOTHING_LEFT if package.damaged else NO_BOOK)
     opf = _PackageDocument()
     whole = read_xml(package.blocks(container.path), opf)
     properties = ElementTexts(_PROPERTIES)

@@ -18,6 +18,7 @@ MEMBERS = 20_000
 DIRECTORY_BYTES = 16 << 20
 WHOLE_BYTES = 256 << 20  # inflated, of all members together
 BLOCK = 64 << 10
+NOTHING_LEFT = "The file is damaged or cut off, and nothing of it can be read."
 
 _LOCAL = struct.Struct("<4s5H3L2H")
 _END = struct.Struct("<4s4H2LH")

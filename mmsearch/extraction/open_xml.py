@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from mmsearch.errors import ExtractionError, FailureCode
-from mmsearch.extraction.office_zip import OfficeZip
+from mmsearch.extraction.office_zip import NOTHING_LEFT, OfficeZip
 from mmsearch.extraction.xml_events import Attributes, read_xml
 
 _RELATIONS = 100_000  # of one part
@@ -39,7 +39,7 @@ def main_part(package: OfficeZip) -> str:
     for name in ("word/document.xml", "ppt/presentation.xml", "xl/workbook.xml", "xl/workbook.bin"):
         if name in package:
             return name
-    raise ExtractionError(FailureCode.DECODE_ERROR, package.damaged or "This is no office document.")
+    raise ExtractionError(FailureCode.DECODE_ERROR, NOTHING_LEFT if package.damaged else "This is no office document.")
 
 
 def content_type(package: OfficeZip, part: str) -> str:
