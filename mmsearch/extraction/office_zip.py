@@ -16,7 +16,7 @@ from mmsearch.errors import ExtractionError, FailureCode
 
 MEMBERS = 20_000
 DIRECTORY_BYTES = 16 << 20
-WHOLE_BYTES = 256 << 20  # inflated, of all members together
+WHOLE_BYTES = 128 << 20  # inflated, of all members together
 BLOCK = 64 << 10
 NOTHING_LEFT = "The file is damaged or cut off, and nothing of it can be read."
 
