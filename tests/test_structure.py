@@ -23,6 +23,7 @@ FLOORS = [
         "language_tags",
         "office_formats",
         "telemetry",
+        "temporary_folders",
     },
     {"config", "index_status", "run_record", "sniff"},
     {"trust", "query"},

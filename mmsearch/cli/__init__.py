@@ -44,7 +44,10 @@ def _exit_at_once(code: int) -> None:
     import os
     import sys
 
+    from mmsearch.temporary_folders import remove_all
+
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(OSError, ValueError, AttributeError):  # its reader may be gone
             stream.flush()
+    remove_all()
     os._exit(code)

@@ -68,6 +68,9 @@ def eval(
     from mmsearch.index import Index
 
     wanted = reports.floors(fail_under or (), k)
+    place = locations.index_folder(index)
+    if save is not None:
+        locations.refuse_inside(save, place, "--save")
     before = None
     if compare is not None:
         with input_files.announced(compare):
@@ -79,7 +82,7 @@ def eval(
             judged = judgements.with_qrels(judged, judgements.read_qrels(Path(qrels)))
     judged = _of_gallery(judged, gallery)
     folder = runner.base_folder(queries, base)
-    with Index.open(locations.index_folder(index)) as opened:
+    with Index.open(place) as opened:
         judged, missing = runner.present(judged, folder)
         ranked = list(_with_progress(runner.run(opened, judged, folder, k, not no_names), len(judged), quiet))
         told = reports.report(ranked, opened.status(), k, not no_names, before, missing)

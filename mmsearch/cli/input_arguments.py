@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-import tempfile
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,6 +14,7 @@ from mmsearch.cli import locations, run_update
 from mmsearch.errors import UsageError
 from mmsearch.output import streams
 from mmsearch.output.formatting import counted, one_line
+from mmsearch.temporary_folders import temporary_folder
 
 if TYPE_CHECKING:
     from mmsearch.models.model_options import ModelOptions
@@ -57,7 +57,7 @@ def parsed_inputs(
         raise UsageError("Standard input can be read once.", "Name `-` once.")
     if lines and "-" not in typed:
         raise UsageError("--lines is for standard input, and `-` was not named.", "Add `-`.")
-    with tempfile.TemporaryDirectory(prefix="mmsearch-") as folder:
+    with temporary_folder() as folder:
         result: list[AdHocInput] = []
         for word in typed:
             if word != "-":
@@ -65,7 +65,7 @@ def parsed_inputs(
             elif lines:
                 result += [_parsed(line, as_text, as_file) for line in run_update.read_list("-", False, "--lines")]
             else:
-                result.append(_standard_input(folder, as_text))
+                result.append(_standard_input(str(folder), as_text))
         if not result:
             raise UsageError("There is nothing on standard input.", "Write a file or a text a line.")
         if not quiet and any(not item.path for item in result) and any(item.path for item in result):

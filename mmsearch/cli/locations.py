@@ -54,6 +54,12 @@ def index_folder(index: str | None, here: bool = False) -> Path:
     return folder
 
 
+def refuse_inside(path: str, index: Path, option: str) -> None:
+    """Raise `UsageError` for a file to be written that would be a part of an index, and so replace it."""
+    if path != "-" and os.path.realpath(index) in (os.path.realpath(path), os.path.dirname(os.path.realpath(path))):
+        raise UsageError(f"{option}: {path} is in the index folder, whose files are its own.", "Choose another place.")
+
+
 def _problem(folder: Path) -> str:
     """Why a path can't be an index folder; empty where it can, also where nothing exists there yet."""
     try:

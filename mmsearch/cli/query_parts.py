@@ -9,6 +9,7 @@ or type the server sends.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import sys
@@ -21,9 +22,10 @@ from urllib.parse import quote, unquote, urlsplit, urlunsplit
 from mmsearch.cli.locations import absolute, existing_file
 from mmsearch.errors import UsageError
 from mmsearch.query import Part
+from mmsearch.temporary_folders import temporary_folder
 
 if TYPE_CHECKING:
-    import tempfile
+    pass
 
 LARGEST = 200_000_000  # bytes of a response or of standard input
 TIME_S = 30.0
@@ -38,15 +40,15 @@ class QueryFiles:
     or read lies in a temporary folder, which is removed at its end."""
 
     def __init__(self) -> None:
-        self._folder: tempfile.TemporaryDirectory[str] | None = None
+        self._held = contextlib.ExitStack()
+        self._folder: Path | None = None
         self._read_stdin = False
 
     def __enter__(self) -> QueryFiles:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._folder is not None:
-            self._folder.cleanup()
+        self._held.close()
 
     def paths(self, values: Sequence[str] | None, option: str) -> tuple[bytes, ...]:
         """The absolute paths of the values of an option: file names, URLs, or `-`. Raises `UsageError`."""
@@ -62,8 +64,8 @@ class QueryFiles:
             raise UsageError(
                 f"{option} -: standard input {reason}.", f"Name a file, or redirect one: {option} - < FILE"
             )
-        self._folder = self._folder or tempfile.TemporaryDirectory(prefix="mmsearch-")
-        folder = Path(tempfile.mkdtemp(dir=self._folder.name))
+        self._folder = self._folder or self._held.enter_context(temporary_folder())
+        folder = Path(tempfile.mkdtemp(dir=self._folder))
         if value != "-":
             return fetch(value, folder)
         self._read_stdin = True

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mmsearch.cli import exit_codes, input_files
+from mmsearch.cli import exit_codes, input_files, locations
 from mmsearch.cli.stop_signals import stoppable
 from mmsearch.errors import UsageError
 from mmsearch.output import records, streams
@@ -44,6 +44,7 @@ def update(
     if targets is None:
         require_index(folder)  # to bring up to date what is not there would make an empty index
     if summary_json:
+        locations.refuse_inside(summary_json, folder, "--summary-json")
         _clear(summary_json)
     advice = ["`--no-ocr` leaves out reading words from pictures, `--no-speech` transcribing;"]
     advice += ["Ctrl-C keeps what is done, and the same command goes on from there."]

@@ -16,6 +16,7 @@ from typing import TypeVar
 
 from mmsearch.output.streams import is_terminal, write_message
 from mmsearch.run_record import RunOutcome
+from mmsearch.temporary_folders import remove_all
 
 LIMIT_S = 1.5  # from a signal to the end of the process, whatever it is doing
 IDLE_LIMIT_S = 0.5  # the same where nothing is under way that could be finished: libraries and models load, say
@@ -79,6 +80,7 @@ def end_now(code: int, sentence: str = "") -> None:
     with contextlib.suppress(OSError, ValueError, AttributeError):
         shown = (_SHOW_CURSOR if is_terminal(sys.stderr) else "") + (f"{sentence}\n" if sentence else "")
         os.write(2, shown.encode("ascii"))
+    remove_all()
     os._exit(code)
 
 

@@ -10,7 +10,6 @@ import contextlib
 import gc
 import os
 import sqlite3
-import tempfile
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -42,6 +41,7 @@ from mmsearch.store.layout import IndexFolder, is_network_file_system
 from mmsearch.store.meta import index_id
 from mmsearch.store.runs import begin_run, end_run
 from mmsearch.store.writing import writing
+from mmsearch.temporary_folders import temporary_folder
 
 _TELL_S = 0.25  # between two progress events
 
@@ -61,7 +61,7 @@ def update(
     Globs.check(settings.include, settings.exclude)
     with contextlib.ExitStack() as held:
         if settings.dry_run and fresh:
-            place = IndexFolder(Path(held.enter_context(tempfile.TemporaryDirectory())) / folder.name)
+            place = IndexFolder(held.enter_context(temporary_folder()) / folder.name)
         place.create()
         named = f"{command} --dry-run" if settings.dry_run else command
         writer = held.enter_context(writing(place, named, settings.wait_s))

@@ -11,7 +11,6 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,6 +23,7 @@ from mmsearch.models.device import free_memory
 from mmsearch.models.hub import DownloadProgress, bytes_on_disk, download, hub_cache, list_files, model_folder
 from mmsearch.models.model_catalogue import ModelSpec
 from mmsearch.models.model_options import ModelOptions
+from mmsearch.temporary_folders import temporary_folder
 
 LOADING_S = 900.0
 MEMORY_SHARE = 0.8  # of the free memory that weights may take
@@ -105,8 +105,8 @@ def check_loads(spec: ModelSpec, options: ModelOptions, size: int) -> dict[str, 
     environment = {**os.environ, "HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"}
     arguments = [spec.source, options.revision or "", "trust" if options.trust_remote_code else ""]
     code = "from mmsearch.models.downloads import check_loads_main; check_loads_main()"
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "result.json"
+    with temporary_folder() as folder:
+        path = folder / "result.json"
         command = [sys.executable, "-c", code, str(path), *arguments]
         try:
             subprocess.run(command, env=environment, capture_output=True, timeout=LOADING_S, check=False)

@@ -15,6 +15,7 @@ from mmsearch.models.embedder import Embedder
 from mmsearch.models.hub import commit_of, snapshots
 from mmsearch.models.model_catalogue import ModelSpec, catalogue, presets
 from mmsearch.models.model_options import ModelOptions
+from mmsearch.temporary_folders import temporary_folder
 from mmsearch.types import View, chosen
 
 HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
@@ -241,10 +242,10 @@ def _load_languages(spec: ModelSpec, options: ModelOptions) -> Embedder:
 
     weights = e5.locate()
     try:
-        with tempfile.TemporaryDirectory(prefix="mmsearch-languages-") as folder:
-            e5.convert(weights, Path(folder), e5.projection())
+        with temporary_folder() as folder:
+            e5.convert(weights, folder, e5.projection())
             return SentenceTransformerEmbedder(
-                folder, name=spec.name, options=options, identity=e5.identity(), spec=spec
+                str(folder), name=spec.name, options=options, identity=e5.identity(), spec=spec
             )
     except OSError as error:
         if disk_full(error) is None:

@@ -74,7 +74,7 @@ def failure_line(event: FileFailed, columns: int | None = None) -> str:
     path = text_layout.fitted_path(
         display_path(event.path), None if columns is None else max(columns - len(what) - 3, 20)
     )
-    return f"{what}: {path}: {escaped(event.failure.sentence)} ({event.failure.code})"
+    return f"{what}: {path}: {escaped(event.failure.sentence)} ({escaped(event.failure.code)})"
 
 
 class _Failures:

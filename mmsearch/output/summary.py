@@ -189,7 +189,7 @@ def _last_run(run: Mapping[str, Any] | None, writing: str) -> str:
     started = _moment(run["started"])
     if run.get("ended") is None:
         return f"{started}, cut off; `mmsearch index` goes on from there"
-    outcome = str(run.get("outcome", "done"))
+    outcome = escaped(str(run.get("outcome", "done")))
     facts = []
     for name in (*RunRecord.OUTCOMES, "removed"):
         if number := run.get(name):

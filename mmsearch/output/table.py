@@ -59,12 +59,13 @@ def write_failed(files: Sequence[FailedFile]) -> None:
     columns = width(sys.stdout)
     if columns is None:
         rows = [
-            (display_path(file.path), file.state, file.failure.code, escaped(file.failure.sentence)) for file in files
+            (display_path(file.path), file.state, escaped(file.failure.code), escaped(file.failure.sentence))
+            for file in files
         ]
         write_lines(text_layout.columns(rows))
         return
     for file in files:
-        what = f"{file.state}, {file.failure.code}: {escaped(file.failure.sentence)}"
+        what = f"{file.state}, {escaped(file.failure.code)}: {escaped(file.failure.sentence)}"
         path = text_layout.fitted_path(display_path(file.path), columns)
         write_lines(
             [*text_layout.wrapped(path, columns), *(f"  {row}" for row in text_layout.wrapped(what, columns - 2))]

@@ -20,7 +20,8 @@ an exclusion: what they find is taken off at the same rate, as a contribution be
 was typed lifts the score by EXACT of what is missing to 1.
 
 In a space of many languages (`cross_language.py`) a text in another language than the query's has the score s of its
-meaning alone where that is more, and all texts have s^2 / (s + caution), times what leaves the best as it was.
+meaning alone where that is more (less than that where the words leave less than UNEXPLAINED of the query, nothing where
+one text holds them all), and all texts have s^2 / (s + caution), times what leaves the best as it was.
 
 The z against a background is centring by modality (GR-CLIP, arXiv 2507.19054) with a scale and with what an offset does
 to lengths undone (`Offset`); the fusion is our own, chosen on the galleries that `benchmarks/RESULTS.md` lists beside
@@ -51,6 +52,7 @@ SHAPED = 400  # embeddings from which the directions of a view are taken; more c
 FACTORS = 0.5, 1.5  # of a cosine, at most
 SAME, SAME_Z = 0.95, 15.0  # cosine beyond which two of a kind show the same; z of two that are identical
 PRIOR_COUNT, PRIOR_MEAN = 10, 0.05  # imagined similarities that steady the mean of a tiny view
+UNEXPLAINED = 0.2  # of the query's information: with less left, the text that holds the words is the one that is meant
 CAUTION, MANY = 0.135, 50  # of the score of texts in a space of many languages; texts of which the half is enough
 EXACT = 0.97  # of what is missing to 1, for a segment that holds the identifier that was typed
 
@@ -218,7 +220,8 @@ def fuse(
     if found is not None:
         parts = {"words": np.where(has_words, found.found, 0.0) / divisor, **parts}
     if foreign is not None:
-        alone = {name: share / (together + HALF**2) for name, share in power.items()}
+        left = min((1.0 - explained) / UNEXPLAINED, 1.0)
+        alone = {name: left * share / (together + HALF**2) for name, share in power.items()}
         parts = across_languages(parts, alone, foreign, has_words, texts)
     if exact is not None:
         parts["exact"] = EXACT * exact * (1.0 - np.minimum(sum(parts.values(), np.zeros(count)), 1.0))

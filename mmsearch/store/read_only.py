@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
-import tempfile
 from pathlib import Path
 from typing import TypeVar
 
@@ -14,6 +13,7 @@ from mmsearch.errors import DamagedIndex, IndexUnusable, UsageError
 from mmsearch.store import sums
 from mmsearch.store.layout import IndexFolder
 from mmsearch.store.lock import lock_holder
+from mmsearch.temporary_folders import temporary_folder
 
 _BUSY_S = 30.0
 _BLOCK = 1 << 20  # bytes
@@ -118,15 +118,15 @@ def _copied(folder: IndexFolder) -> sqlite3.Connection:
             f" there, {size >> 30} GB would have to be copied.",
             f"Adopt the index, if you know where it is from: mmsearch trust {folder.path}",
         )
-    with tempfile.TemporaryDirectory(prefix="mmsearch-") as name:
+    with temporary_folder() as name:
         with sums.opened(folder) as catalogue:
-            _copy(catalogue, Path(name) / folder.catalogue.name)
+            _copy(catalogue, name / folder.catalogue.name)
         log = folder.open_part(folder.log.name, os.O_RDONLY)
         try:
-            _copy(log, Path(name) / folder.log.name)
+            _copy(log, name / folder.log.name)
         finally:
             os.close(log)
-        return _checked(_opened(Path(name) / folder.catalogue.name, sqlite3.Connection))
+        return _checked(_opened(name / folder.catalogue.name, sqlite3.Connection))
 
 
 def _copy(source: int, target: Path) -> None:

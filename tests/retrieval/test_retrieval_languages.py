@@ -10,7 +10,7 @@ import pytest
 from mmsearch.retrieval import cross_language
 from mmsearch.retrieval.cross_language import TextScale, foreign, standardise_by_language
 from mmsearch.retrieval.languages import FUNCTION_WORDS, language_of
-from mmsearch.retrieval.ranking import CAUTION, HALF, MANY, PRIOR_COUNT, ViewScores, fuse
+from mmsearch.retrieval.ranking import CAUTION, HALF, MANY, PRIOR_COUNT, UNEXPLAINED, ViewScores, fuse
 from mmsearch.retrieval.word_scoring import Found
 from mmsearch.store.tokenization import tokens
 
@@ -89,12 +89,13 @@ def test_a_foreign_text_has_the_score_of_its_meaning_alone_where_that_is_more() 
         power = [one**2 if one > 0.05 else (0.05 * math.exp(one - 0.05)) ** 2 for one in z]
         meaning = [one / (one + HALF**2) for one in power]
         mixed = [(f + (1 - explained) * m) / 2 for f, m in zip(found, meaning, strict=True)]
-        lifted = [max(a, m) if away else a for a, m, away in zip(mixed, meaning, other, strict=True)]
+        left = min((1 - explained) / UNEXPLAINED, 1.0)
+        lifted = [max(a, left * m) if away else a for a, m, away in zip(mixed, meaning, other, strict=True)]
         scaled = [one * max(mixed) / max(lifted) for one in lifted]  # the best one's score stays what it was
         assert ranking.score == pytest.approx([one**2 / (one + CAUTION / 2) for one in scaled])
         assert np.argmax(ranking.score) == np.argmax(lifted)
         assert sum(ranking.contributions.values()) == pytest.approx(ranking.score)
-        assert ((ranking.contributions["words"] == 0) >= (other & (np.array(meaning) > mixed))).all()
+        assert ((ranking.contributions["words"] == 0) >= (other & (left * np.array(meaning) > mixed))).all()
 
 
 def test_only_spaces_of_many_languages_are_read_so() -> None:
