@@ -58,6 +58,7 @@ class RunRecord:
     pending: int = 0
     removed: int = 0  # from the index: they are gone, or left out now
     kept: int = 0  # files that were not found and stay in the index, because a guard refused their removal
+    lost_commits: int = 0  # of the run before, whose log was deleted or damaged
     caught_up: int = 0  # assets that were encoded for a space that was added later
     caught_up_partly: int = 0  # of these, with a part missing
     behind: int = 0  # assets that such a space still lacks

@@ -67,7 +67,7 @@ def exit_code(record: RunRecord, interrupted: int, dry_run: bool = False) -> int
     """The exit code of a run's record: stopped early wins over failures, both over success."""
     if record.outcome == RunOutcome.INTERRUPTED:
         return interrupted
-    left = record.pending or record.behind or record.untranscribed
+    left = record.pending or record.behind or record.untranscribed or record.lost_commits
     if record.outcome != RunOutcome.DONE or (left and not dry_run):
         return exit_codes.STOPPED_EARLY
     some_failed = (

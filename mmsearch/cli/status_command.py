@@ -41,7 +41,7 @@ def status(
     elif not quiet:
         summary.write_status(found)
     last = found.last_run or {"ended": 0.0, "outcome": "done"}
-    unfinished = last.get("ended") is None or last.get("outcome", "done") != "done"
+    unfinished = last.get("ended") is None or last.get("outcome", "done") != "done" or last.get("lost_commits")
     return (
         exit_codes.STOPPED_EARLY
         if check and (found.pending or found.outdated or found.stale or (unfinished and not found.writing))

@@ -69,7 +69,7 @@ def update(
         held.enter_context(translate_sqlite_errors(place))
         own = fresh or trust.standing(folder, index_id(connection)).is_own
         run = _Run(place, connection, settings, stop, command, Reach.of(place, targets, own))
-        run.notes += writer.notes
+        run.notes, run.lost_commits = list(writer.notes), writer.lost_commits
         try:
             yield from (Remark(note) for note in writer.notes)
             yield from run.dry_events(targets, listed) if settings.dry_run else run.events(targets, listed, fresh)
@@ -102,7 +102,7 @@ class _Run:
         self.notes: list[str] = []
         self.stages: dict[str, float] = {}  # busy seconds by stage
         self.profile: list[StageProfile] = []
-        self.kept = 0
+        self.kept = self.lost_commits = 0
         self.waiting = WaitingFiles()
         self.plan = Plan(connection, settings, self.waiting)
         self.tallies = [self.plan.tally]  # of the stages that have begun
@@ -392,7 +392,7 @@ class _Run:
         outcome yet is pending."""
         record = total(self.tallies)
         record.outcome, record.notes, record.profile = self.outcome, self.notes, self.profile
-        record.kept = self.kept
+        record.kept, record.lost_commits = self.kept, self.lost_commits
         record.stages, record.seconds = self.stages, time.monotonic() - self.began
         if self.transcription is not None:
             self.transcription.complete(record)

@@ -19,7 +19,7 @@ from mmsearch.store.writing import writing
 
 BYTES = "The catalogue's bytes are as they were written"
 COMMITS = "Every commit of the last run is there"
-_REDO = "Run `mmsearch index`: it does again what they held of files."
+_REDO = "Run `mmsearch index`, and give it again what was first given in that run: a folder, or a rule."
 _NEXT_RUN = "The next `mmsearch index` checks the catalogue and sums it."
 
 

@@ -26,6 +26,7 @@ class Writer:
 
     connection: sqlite3.Connection
     notes: list[str] = field(default_factory=list)
+    lost_commits: int = 0  # of the last run, whose log was deleted or damaged
     sound: bool = True  # else its bytes are not taken for right at the end
 
 
@@ -46,9 +47,11 @@ def writing(folder: IndexFolder, command: str, wait_s: float = 0.0, heal: bool =
         try:
             lost = max(lost, (known.commits if known is not None else 0) - commits(connection))
             if lost > 0:
+                writer.lost_commits = lost
                 notes.append(
-                    f"The log of the last run was deleted, cut or damaged: {lost} of its commits are lost, and what"
-                    " they held of files is done again."
+                    f"The log of the last run was deleted, cut or damaged: {lost} of its commits are lost. Files of the"
+                    " folders that the index knows are indexed again; a folder or a rule that was first given in that"
+                    " run is not known any more: give it again."
                 )
             if known is None and _is_new(connection):
                 sums.begin(folder)

@@ -12,11 +12,12 @@ import pytest
 from small_index import broken, change, contents, events, rows, run, write
 
 from mmsearch import trust
+from mmsearch.cli.run_update import exit_code
 from mmsearch.errors import DamagedIndex, UsageError
 from mmsearch.index import Index
 from mmsearch.indexing.adoption import adopt
 from mmsearch.query import Query
-from mmsearch.run_record import Remark
+from mmsearch.run_record import Finished, Remark
 from mmsearch.store import sums, writing
 from mmsearch.store.layout import IndexFolder
 from mmsearch.store.verify import BYTES, COMMITS
@@ -132,8 +133,10 @@ def test_commits_that_went_with_the_log_are_told_and_done_again(
     for one in said_notes(index):
         assert any("commits are lost" in note for note in one)
     assert broken(index.with_name("other"))[COMMITS] == "broken"
-    said = [event.sentence for event in events(index) if isinstance(event, Remark)]
-    assert any("commits are lost" in sentence for sentence in said)
+    told = list(events(index))
+    assert any("commits are lost" in event.sentence for event in told if isinstance(event, Remark))
+    record = next(event.record for event in told if isinstance(event, Finished))
+    assert record.lost_commits > 0 and exit_code(record, 130) == 5
     assert rows(index, "SELECT path FROM files WHERE path = CAST('late.md' AS BLOB) AND asset_id IS NOT NULL")
     assert run(index).notes == [] and broken(index, deep=True) == {}
 
