@@ -75,7 +75,8 @@ def judge(missing: Missing, moved: set[tuple[int, int]], believe_all: bool) -> V
     }
     if not believe_all:
         unseen = {path for path in missing.known if any(is_below(path, folder) for folder in missing.unlisted)}
-        verdict.kept = len(unseen.union(missing.files) - verdict.gone.keys())
+        kept = unseen.union(missing.files) - verdict.gone.keys()
+        verdict.kept = sum(not missing.known[path].is_folder for path in kept)
     verdict.mounts = _remembered(missing, guarded)
     verdict.missed = frozenset(missed)
     return verdict
@@ -145,7 +146,8 @@ def _shown(missing: Missing, folder: bytes) -> str:
 def _unlisted(missing: Missing, guarded: Iterable[bytes]) -> Iterator[str]:
     """A sentence for each folder that could not be listed and of which the index holds files."""
     for folder, why in missing.unlisted.items():
-        number = sum(is_below(path, folder) and path != folder for path in missing.known)
+        below = (path for path, row in missing.known.items() if not row.is_folder)
+        number = sum(is_below(path, folder) and path != folder for path in below)
         if number and not any(is_below(folder, other) for other in guarded):
             yield f"{_shown(missing, folder)} can't be listed ({why}): its {number:,} files stay in the index."
 

@@ -69,7 +69,8 @@ class Plan:
             asset = self.connection.execute("SELECT asset_id FROM files WHERE id = ?", (row.id,)).fetchone()
             self.removed_assets.update(asset_id for asset_id in asset if asset_id is not None)
             files.remove_file(self.connection, row.id)
-            self.tally.add("removed", why)
+            if not row.is_folder:
+                self.tally.add("removed", why)
         for root, folder, why in scan.unreadable:
             self._note_folder(root, folder, why)
         for path, why in scan.missing:
@@ -84,20 +85,23 @@ class Plan:
     def _take_one(self, inspection: Inspection) -> Job | None:
         root, entry, row = inspection.wanted.root, inspection.wanted.entry, inspection.wanted.row
         path = os.path.join(root.path, entry.path)
+        failed = inspection.failure is not None and inspection.failure.code != FailureCode.SKIPPED
+        # A file that changes while it is read, or can't be read now: its older content is better than none.
+        held = row if failed and row is not None and row.state is not None else None
         facts = files.FileFacts(
             path=entry.path,
             size=entry.size,
             mtime_ns=entry.mtime_ns,
             inode=entry.inode,
-            kind=inspection.kind,
-            format=inspection.format,
+            kind=inspection.kind if held is None or held.kind is None else Kind(held.kind),
+            format=inspection.format if held is None else held.format or "",
             sidecars=sidecar_note(entry),
             ctime_ns=entry.ctime_ns,
         )
         file_id = files.put_file(self.connection, root.id, facts)
-        if inspection.failure is not None and inspection.failure.code != FailureCode.SKIPPED:
+        if failed and inspection.failure is not None:
             known = row is not None and row.code == inspection.failure.code
-            if inspection.kind is not None:  # it changes while it is read: its older content is better than none
+            if inspection.kind is not None or held is not None:
                 files.note_failure(self.connection, file_id, inspection.failure)
             else:
                 files.unlink(self.connection, file_id, inspection.failure)

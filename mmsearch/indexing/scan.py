@@ -90,7 +90,8 @@ def _one(
         known = {path: known[path] for path in scope.files if path in known}
     globs = Globs.of(rules.include, rules.exclude)
     walk = Walk(root.path, globs, rules.hidden, rules.ignore_files, scope.below, rules.network, scope.apart)
-    if not scope.files and root.walked and not os.path.isdir(os.path.join(root.path, scope.below)):
+    top = os.path.join(root.path, scope.below).rstrip(b"/")  # with a slash at its end a link is followed
+    if not scope.files and root.walked and (os.path.islink(top) or not os.path.isdir(top)):
         _lost_root(scope, known, guarded(connection, root.id), settings, result)
         return None
     seen, tally = result.seen.setdefault(root.id, set()), result.tally
@@ -269,15 +270,17 @@ def _lost_root(
 ) -> None:
     """Settle the files of a folder to walk that is not there; `missed` is what `guarded` returns of its root."""
     shown = os.fsdecode(os.path.join(scope.root.path, scope.below))
+    link = os.path.islink(shown.rstrip("/"))
+    what = "is a link now, and links are not followed" if link else "is missing"
     if settings.allow_mass_delete:
         result.gone += known.values()
         result.missed.append((scope.root, frozenset(path for path in missed if not is_below(path, scope.below))))
     elif known:
         result.missed.append((scope.root, missed | {scope.below}))
         result.kept += len(known)
-        result.guarded.append(f"{shown} is missing: its {len(known):,} files stay in the index.")
+        result.guarded.append(f"{shown} {what}: its {len(known):,} files stay in the index.")
     else:
-        result.guarded.append(f"{shown} is missing.")
+        result.guarded.append(f"{shown} {what}.")
 
 
 def remarks(found: Scan) -> Iterator[Remark]:

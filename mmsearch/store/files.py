@@ -46,6 +46,11 @@ class FileRow(NamedTuple):
     ctime_ns: int | None  # None: not seen yet
     asset_code: str | None  # why the asset failed, wholly or in part
 
+    @property
+    def is_folder(self) -> bool:
+        """Whether it stands for a folder that could not be listed."""
+        return self.format == "folder" and self.kind is None and not self.inode
+
 
 @dataclass(frozen=True, slots=True)
 class FileFacts:

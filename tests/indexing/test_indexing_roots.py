@@ -205,6 +205,21 @@ def guarded(index: Path, *targets: Path, **settings: Any) -> bool:
     return record.outcome == "guard"
 
 
+def test_a_root_that_is_a_link_now_is_not_followed_and_loses_nothing(docs: Path, index: Path, tmp_path: Path) -> None:
+    run(index, docs)
+    before = contents(index)
+    other = write(tmp_path / "other" / "secret.txt", "The password of the lighthouse.\n").parent
+    docs.rename(tmp_path / "real")
+    docs.symlink_to(other)
+    record = run(index)
+    said = f"{docs}/ is a link now, and links are not followed: its 3 files stay in the index."
+    assert (record.outcome, record.notes) == ("guard", [said])
+    assert contents(index) == before and holding(index, "password") == []
+    docs.unlink()
+    (tmp_path / "real").rename(docs)
+    assert counts(run(index)) == {"seen": 3, "unchanged": 3}
+
+
 def test_a_missing_root_loses_nothing(docs: Path, index: Path) -> None:
     run(index, docs)
     before = contents(index)
@@ -333,4 +348,4 @@ def test_an_unreadable_root_keeps_its_files(docs: Path, index: Path, monkeypatch
     assert counts(run(index)) == {"seen": 1, "failed": 1}
     assert holding(index, "otter") == ["sub/otter.txt"]
     monkeypatch.setattr("os.scandir", real)
-    assert counts(run(index)) == {"seen": 3, "unchanged": 3, "removed": 1}
+    assert counts(run(index)) == {"seen": 3, "unchanged": 3}

@@ -11,7 +11,7 @@ from unittest.mock import patch
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from small_index import broken, change, count_tasks, counts, events, holding, rows, run, write
+from small_index import broken, change, contents, count_tasks, counts, events, holding, rows, run, write
 
 from mmsearch.discovery import walk as walking
 from mmsearch.filestat import HIGHEST, LOWEST, stat_values
@@ -186,6 +186,29 @@ def test_new_permissions_and_links_are_hashed_once_and_unchanged(
     assert (looks, tasks) == ([], [])
     assert counts(run(index, recheck=True)) == {"seen": 3, "unchanged": 3}
     assert (len(looks), tasks) == (3, [])
+
+
+@pytest.mark.parametrize("error", [PermissionError(13, "Permission denied"), OSError(5, "Input/output error")])
+def test_what_is_held_of_a_file_stays_while_the_file_can_not_be_read(
+    docs: Path, index: Path, monkeypatch: pytest.MonkeyPatch, error: OSError
+) -> None:
+    note = write(docs / "note.txt", "A note about the puffin.\n")
+    run(index, docs)
+    before = contents(index)
+
+    def refuse(path: bytes) -> Any:
+        raise error
+
+    with monkeypatch.context() as patched:
+        patched.setattr(looking, "_opened", refuse)
+        note.chmod(0o600)
+        record = run(index)
+        assert record.failed + record.known_failures == 1
+        assert holding(index, "puffin") == ["note.txt"]
+        assert [one.path for one in Index.open(index).failed()] == [os.fsencode(note)]
+    tasks = count_tasks(monkeypatch.setattr)
+    assert run(index).failed == 0
+    assert not tasks and contents(index) == before and Index.open(index).failed() == []
 
 
 def test_an_edited_sidecar_that_puts_its_time_back_is_seen(docs: Path, index: Path) -> None:
