@@ -40,7 +40,8 @@ _OLD = {
 _WORKBOOKS = frozenset({".xls", ".xlt", ".xla", ".xlm"})
 # The first record of a workbook before Excel 5, which has no container.
 _FIRST_RECORDS = (b"\x09\x00\x04\x00", b"\x09\x02\x06\x00", b"\x09\x04\x06\x00")
-_RECOGNIZED = frozenset({*_BY_EXTENSION, *_FLAT, *_WORKBOOKS, ".rtf"})
+_MAIL = frozenset({".eml", ".emlx", ".mbox", ".mbx", ".msg"})
+_RECOGNIZED = frozenset({*_BY_EXTENSION, *_FLAT, *_WORKBOOKS, ".rtf", *_MAIL})
 _COMPOUND = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _MAIN_TYPES = (
     (b"wordprocessingml.", b"word/document.xml", "docx"),
@@ -50,7 +51,7 @@ _MAIN_TYPES = (
 )
 _CONTENT_TYPES = b"[Content_Types].xml"
 _INFLATED = 1 << 16  # bytes of a member that are looked at
-# What earlier versions took these files for, which had no readers of documents.
+# What earlier versions took these files for, which had no readers of documents and mail.
 _TAKEN_FOR = frozenset({"zip", "binary", "text"})
 
 
@@ -71,7 +72,7 @@ def document_format(head: bytes, suffix: str) -> str:
 
 
 def is_recognized_since(format_: str, suffix: str) -> bool:
-    """Whether an earlier version may have taken a document for this format."""
+    """Whether an earlier version may have taken a document or mail for this format."""
     return format_ in _TAKEN_FOR and suffix in _RECOGNIZED
 
 

@@ -72,6 +72,17 @@ def test_files_that_an_earlier_version_could_not_read_are_taken_up(docs: Path, i
     assert counts(run(index, docs)) == {"seen": 3, "unchanged": 3}
 
 
+def test_mail_that_an_earlier_version_took_for_text_is_read_as_mail(tmp_path: Path, index: Path) -> None:
+    letter = write(tmp_path / "mail" / "m.eml", "From: Ann <ann@example.org>\nSubject: Boats\n\nThe otter swims.\n")
+    run(index, letter.parent)
+    change(index, "UPDATE assets SET kind = 'text', format = 'text', key = 'text of before'")
+    change(index, "UPDATE files SET kind = 'text', format = 'text'")
+    seal(index)
+    assert counts(run(index, letter.parent)) == {"seen": 1, "indexed": 1}
+    assert rows(index, "SELECT a.kind, a.format FROM files f JOIN assets a ON a.id = f.asset_id") == [("mail", "eml")]
+    assert counts(run(index, letter.parent)) == {"seen": 1, "unchanged": 1}
+
+
 def test_a_renamed_text_is_no_document(docs: Path, index: Path) -> None:
     write(docs / "plain.docx", "A seal that somebody named wrongly.\n")
     assert run(index, docs).failed == 0
