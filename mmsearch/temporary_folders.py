@@ -15,7 +15,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-PREFIX = "mmsearch-"
+PREFIX = "mmsearch-temporary-"
+MARK = ".mmsearch-temporary"  # a file in each, so that no folder of another program or the user's own is removed
 LOCKED_S = 60.0  # after which a new folder surely has its lock
 
 _folders: dict[str, int] = {}  # of this process, with the file descriptor that holds the lock
@@ -33,6 +34,7 @@ def temporary_folder() -> Iterator[Path]:
     name = tempfile.mkdtemp(prefix=PREFIX)
     try:
         _folders[name] = _locked(name)
+        (Path(name) / MARK).touch(0o600)
         yield Path(name)
     finally:
         _remove(name)
@@ -70,7 +72,8 @@ def _remove_abandoned() -> None:
                 continue
             with contextlib.suppress(OSError):
                 facts = entry.stat(follow_symlinks=False)
-                if facts.st_uid == os.geteuid() and time.time() - facts.st_mtime > LOCKED_S:
+                marked = os.path.lexists(os.path.join(entry.path, MARK))
+                if marked and facts.st_uid == os.geteuid() and time.time() - facts.st_mtime > LOCKED_S:
                     lock = _locked(entry.path)
                     shutil.rmtree(entry.path, ignore_errors=True)
                     os.close(lock)

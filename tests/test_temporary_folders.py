@@ -72,7 +72,7 @@ def test_a_temporary_folder_of_a_killed_process_is_removed_by_the_next_and_one_i
                 process.stdout.close()
 
 
-@pytest.mark.parametrize("kind", ["link", "file", "of another name", "new"])
+@pytest.mark.parametrize("kind", ["link", "file", "of another name", "without a mark", "new"])
 def test_nothing_else_among_temporary_files_is_removed(
     place: Path, tmp_path_factory: pytest.TempPathFactory, kind: str
 ) -> None:
@@ -85,7 +85,9 @@ def test_nothing_else_among_temporary_files_is_removed(
         one.write_text("1")
     else:
         one.mkdir()
-    if kind in ("file", "of another name"):
+    if kind in ("of another name", "new"):
+        (one / temporary_folders.MARK).touch()
+    if kind in ("file", "of another name", "without a mark"):
         aged(one)
     with temporary_folder():
         pass
