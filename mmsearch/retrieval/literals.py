@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 SHORTEST = 4  # letters and digits of a reference without signs in it
+FEWEST_TOGETHER = 4  # words of a query that is sought as a whole too: three may stand together by chance
 FEWEST_WORDS = 3  # of a query of nothing but stop words that is meant as it stands
 INEXACT = 0.8  # of a literal whose words stand there with other punctuation between them
 OTHERWISE = 0.95  # of a number that is written with other separators, or with none
@@ -70,6 +71,15 @@ def literals(parsed: Parsed) -> tuple[Literal, ...]:
     if len(parsed.words) >= FEWEST_WORDS and says_nothing(parsed.words):
         add(parsed.text, " ".join(tokens(parsed.text)))
     return tuple(found.values())
+
+
+def whole_query(parsed: Parsed) -> tuple[Literal, ...]:
+    """What was typed, as a literal, where it is long enough: a text that holds it word by word is what is meant. It
+    is looked for among the candidates only, since a search for a run of common words is slow."""
+    run = tokens(parsed.text)
+    if len(run) < FEWEST_TOGETHER or parsed.phrases or parsed.excluded:
+        return ()
+    return (Literal(folded(parsed.text), " ".join(run)),)
 
 
 def stands_in(typed: str, text: str) -> bool:

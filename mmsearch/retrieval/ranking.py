@@ -16,8 +16,8 @@ token_coverage
 
 A query of several parts (typed words, files to be like) has one `found` and one coverage: the mean of the parts', by
 weight. Parts of different modalities have one z in a view: their mean, by weight. Words of `--minus` are a penalty, not
-an exclusion: what they find is taken off at the same rate, as a contribution below 0. An identifier that stands as it
-was typed lifts the score by EXACT of what is missing to 1.
+an exclusion: what they find is taken off at the same rate, as a contribution below 0. An identifier, or a whole query
+of some words, that stands as it was typed lifts the score by EXACT of what is missing to 1.
 
 In a space of many languages (`cross_language.py`) a text in another language than the query's has the score s of its
 meaning alone where that is more (less than that where the words leave less than UNEXPLAINED of the query, nothing where

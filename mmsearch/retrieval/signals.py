@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from mmsearch.query import Match
 from mmsearch.retrieval.cross_language import SCALES, background_languages, foreign, standardise_by_language
 from mmsearch.retrieval.languages import language_of
-from mmsearch.retrieval.literals import Literal, exact_share, literals, phrase_rows
+from mmsearch.retrieval.literals import Literal, exact_share, literals, phrase_rows, whole_query
 from mmsearch.retrieval.query_files import QueryFile
 from mmsearch.retrieval.query_parsing import Parsed
 from mmsearch.retrieval.ranking import (
@@ -133,7 +133,8 @@ def score(snapshot: Snapshot, encoded: EncodedQuery, words: Words, extra: Sequen
     whole = sum(weight for weight, _ in wanted) or 1.0
     against = [(-w / whole, find_words(part.terms, texts, length)) for w, part in parts if w < 0]
     penalty = sum((w * one.found for w, one in against), np.zeros(len(ids))) if against else None
-    exact = exact_share(snapshot, words, runs, dict(zip(ids, texts, strict=True))) if runs else None
+    sought = (*runs, *whole_query(encoded.parsed))
+    exact = exact_share(snapshot, words, sought, dict(zip(ids, texts, strict=True))) if sought and words.terms else None
     if found is not None:
         raw["words"] = [float(value) if own else None for value, own in zip(found.found, has_words, strict=True)]
     for name, values in (("exact", exact), ("minus", penalty)):

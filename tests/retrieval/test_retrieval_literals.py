@@ -60,6 +60,19 @@ def test_the_literal_string_comes_first(tmp_path: Path, typed: str, right: str, 
     assert names(index, typed)[:1] == ["b right.txt"]
 
 
+def test_a_text_that_holds_the_whole_query_comes_before_one_that_holds_its_words(tmp_path: Path) -> None:
+    index = indexed(
+        tmp_path,
+        {
+            "words.txt": "Fog: the ferry was late, and late in fog was the captain of the ferry.",
+            "whole.txt": f"{FILLER} {FILLER} The ferry was late in fog.",
+            "other.txt": FILLER,
+        },
+    )
+    assert names(index, "the ferry was late in fog")[:2] == ["whole.txt", "words.txt"]
+    assert names(index, "fog ferry late")[:2] == ["words.txt", "whole.txt"]
+
+
 @pytest.mark.parametrize("typed", ["C++", "F#", "🎉", ".NET"])
 def test_a_word_with_signs_is_not_found_by_its_letters(tmp_path: Path, typed: str) -> None:
     index = indexed(tmp_path, {"a.txt": "C and F and the net of 🎈."})
