@@ -230,6 +230,14 @@ class Index:
                     return [] if asset_id is None else known_text(snapshot.connection, asset_id)
         raise UsageError(f"The index does not know {os.fsdecode(path)!r}.", "`mmsearch index PATH` takes it in.")
 
+    def doubts(self) -> list[str]:
+        """What is wrong with the index, though it can be read: a sentence each, as the notes of an answer say it."""
+        from mmsearch.store.catalogue import translate_sqlite_errors
+        from mmsearch.store.snapshot import Snapshot
+
+        with translate_sqlite_errors(self.folder), Snapshot(self.folder) as snapshot:
+            return list(snapshot.notes)
+
     def why_no_text(self, file: FilePath) -> str:
         """Why `text` has no words of a file that the index knows, as a clause; empty where there are none in it."""
         from mmsearch.store.catalogue import translate_sqlite_errors

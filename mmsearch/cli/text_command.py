@@ -46,6 +46,9 @@ def text(
 
     path = locations.absolute(file)
     with Index.open(locations.index_folder(index)) as opened:
+        if not quiet:
+            for doubt in opened.doubts():
+                streams.write_note(doubt)
         found = opened.text(path)
         why = "" if found or quiet else opened.why_no_text(path)
     if format in (TextFormat.SRT, TextFormat.VTT):

@@ -35,9 +35,9 @@ def index(foreign_index: Path) -> Path:
 
 
 def said_notes(index: Path) -> list[tuple[str, ...]]:
-    """Those of a query and of `status`."""
+    """Those of a query, of `status` and of `text`."""
     with Index.open(index) as opened:
-        return [opened.search(Query("walrus")).notes, opened.status().notes]
+        return [opened.search(Query("walrus")).notes, opened.status().notes, tuple(opened.doubts())]
 
 
 def other_text(index: Path) -> None:
