@@ -49,10 +49,10 @@ from mmsearch.discovery.ignore import Globs, Rules
 from mmsearch.errors import ExtractionError, FailureCode, MmsearchError, UsageError
 from mmsearch.evaluation.judgements import read_queries
 from mmsearch.extraction import serialization, wire, worker_tasks
-from mmsearch.extraction.cues import parse_lrc
-from mmsearch.extraction.frame_subtitles import parse_sub
-from mmsearch.extraction.raw_preview import embedded_jpegs
-from mmsearch.extraction.subtitles import cue_lines, parse_subtitles
+from mmsearch.extraction.media.cues import parse_lrc
+from mmsearch.extraction.media.frame_subtitles import parse_sub
+from mmsearch.extraction.media.subtitles import cue_lines, parse_subtitles
+from mmsearch.extraction.photos.raw_preview import embedded_jpegs
 from mmsearch.index import Index
 from mmsearch.index_status import FailedFile, FailedFileState
 from mmsearch.output import formatting, records

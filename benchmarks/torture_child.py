@@ -216,7 +216,8 @@ _tasks = itertools.count(1)
 
 def handle(request: dict[str, Any], arrays: list[Any]) -> tuple[dict[str, Any], list[Any]]:
     """The worker's own handler, with short spans; may die over its n-th task, or while it sends the answer."""
-    from mmsearch.extraction import text, worker_tasks
+    from mmsearch.extraction import worker_tasks
+    from mmsearch.extraction.pages import text
 
     text.SPAN = SPAN
     answer = worker_tasks.handle(request, arrays)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Any
 
 from mmsearch.errors import ExtractionError, FailureCode
+from mmsearch.extraction.extractors import extractor_of
 from mmsearch.extraction.source import held_depth, held_in_memory
 from mmsearch.sniff import HEAD_BYTES, sniff
 from mmsearch.types import Extracted, Kind, Needs, Probe, Source
@@ -72,13 +71,7 @@ def segments(attachment: Attachment, number: int, needs: Needs) -> Iterator[Extr
 @lru_cache(maxsize=4)  # the spans of an attachment are mostly decoded one after the other
 def probe_of(source: Source, needs: Needs) -> Probe:
     """The plan of a file in memory, by the extractor of its kind."""
-    probe: Probe = extractor_of(source.kind).probe(source, needs)
-    return probe
-
-
-def extractor_of(kind: Kind) -> Any:
-    """The module that decodes files of a kind: one of the attachments of a message may be the module that asks."""
-    return importlib.import_module(f"mmsearch.extraction.{kind.value}")
+    return extractor_of(source.kind).probe(source, needs)
 
 
 def sentence_of(error: Exception) -> str:

@@ -7,12 +7,12 @@ the failure beside them.
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, cast
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mmsearch.errors import ExtractionError, FailureCode
+from mmsearch.extraction.extractors import Extractor, extractor_of
 from mmsearch.extraction.forkserver import WorkerKind
 from mmsearch.extraction.serialization import (
     dump_extracted,
@@ -31,8 +31,6 @@ from mmsearch.extraction.wire import ARRAYS_LIMIT, Message, WireError
 from mmsearch.types import Extracted, Failure, Kind, Needs, Probe, Source
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     import numpy as np
 
 _HANDLER = "mmsearch.extraction.worker_tasks:handle"
@@ -41,12 +39,12 @@ LIGHT = WorkerKind(
     "light",
     _HANDLER,
     preload=(
-        "mmsearch.extraction.text",
-        "mmsearch.extraction.markup",
-        "mmsearch.extraction.mail",
-        "mmsearch.extraction.image",
-        "mmsearch.extraction.pdf",
-        "mmsearch.extraction.document",
+        "mmsearch.extraction.pages.text",
+        "mmsearch.extraction.pages.markup",
+        "mmsearch.extraction.mail.mail",
+        "mmsearch.extraction.photos.image",
+        "mmsearch.extraction.pages.pdf",
+        "mmsearch.extraction.documents.document",
         "numpy",
         "PIL.Image",
         "pi_heif",
@@ -60,7 +58,13 @@ LIGHT = WorkerKind(
 AV = WorkerKind(
     "av",
     _HANDLER,
-    preload=("mmsearch.extraction.audio", "mmsearch.extraction.video", "numpy", "PIL.Image", "torchcodec.decoders"),
+    preload=(
+        "mmsearch.extraction.media.audio",
+        "mmsearch.extraction.media.video",
+        "numpy",
+        "PIL.Image",
+        "torchcodec.decoders",
+    ),
     timeout_s=120,
     memory_bytes=3 << 30,
 )
@@ -79,12 +83,6 @@ class DecodedSpan(NamedTuple):
 
     segments: list[Extracted]
     failure: Failure | None
-
-
-class _Extractor(Protocol):
-    def probe(self, source: Source, needs: Needs) -> Probe: ...
-
-    def extract(self, source: Source, probe: Probe, number: int, needs: Needs) -> Iterator[Extracted]: ...
 
 
 def worker_kind_of(kind: Kind) -> WorkerKind:
@@ -136,7 +134,7 @@ def handle(request: dict[str, Any], arrays: list[np.ndarray]) -> Message:
     if request["op"] == "sound":
         return _sound(load_source(request["source"]), request["rate"], request["start_s"], request["stop_s"])
     source, needs = load_source(request["source"]), load_needs(request["needs"])
-    extractor = _extractor(source)
+    extractor = extractor_of(source.kind)
     if request["op"] == "open":
         probe, number = extractor.probe(source, needs), 0
         reply = {"probe": dump_probe(probe)}
@@ -149,7 +147,7 @@ def handle(request: dict[str, Any], arrays: list[np.ndarray]) -> Message:
 
 
 def _sound(source: Source, rate: int, start_s: float, stop_s: float) -> Message:
-    from mmsearch.extraction.audio_decoder import sound_in_blocks
+    from mmsearch.extraction.media.audio_decoder import sound_in_blocks
     from mmsearch.extraction.source import open_source
 
     with open_source(source) as handle:
@@ -158,7 +156,7 @@ def _sound(source: Source, rate: int, start_s: float, stop_s: float) -> Message:
 
 
 def _decode(
-    extractor: _Extractor, source: Source, probe: Probe, number: int, needs: Needs
+    extractor: Extractor, source: Source, probe: Probe, number: int, needs: Needs
 ) -> tuple[list[Extracted], Failure | None]:
     """The segments of a span that can be decoded, and the failure that ended it, if any."""
     segments: list[Extracted] = []
@@ -186,11 +184,6 @@ def _with_text_fingerprint(source: Source, segments: list[Extracted], number: in
 
     made = text_fingerprint((one.segment.text for one in segments), number, lines=source.format in ("code", "csv"))
     return [replace(segments[0], fingerprints=(*segments[0].fingerprints, made)), *segments[1:]] if made else segments
-
-
-def _extractor(source: Source) -> _Extractor:
-    """The module that decodes this source; imported here, so that a worker loads no more than its kind needs."""
-    return cast(_Extractor, importlib.import_module(f"mmsearch.extraction.{source.kind.value}"))
 
 
 def _malformed_reply() -> ExtractionError:

@@ -109,7 +109,7 @@ def indexed_words(connection: sqlite3.Connection, segment_ids: list[int]) -> Ite
 
 
 def with_capture(text: str, details: Mapping[str, Any]) -> str:
-    """The text of a segment with the names of where and with what it was taken (see `extraction.capture`)."""
+    """The text of a segment with the names of where and with what it was taken (see `extraction.photos.capture`)."""
     capture = details.get("capture")
     return "\n".join(filter(None, [text, capture])) if isinstance(capture, str) else text
 

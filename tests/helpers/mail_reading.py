@@ -4,7 +4,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from mmsearch.extraction import mail
+from mmsearch.extraction.mail import mail
 from mmsearch.filestat import stat_values
 from mmsearch.sniff import HEAD_BYTES, sniff
 from mmsearch.types import Extracted, Kind, Needs, Probe, Source

@@ -9,7 +9,7 @@ from io import BytesIO
 from pathlib import Path
 
 from mmsearch.errors import ExtractionError
-from mmsearch.extraction import document
+from mmsearch.extraction.documents import document
 from mmsearch.sniff import HEAD_BYTES, sniff
 from mmsearch.types import Extracted, Kind, Needs, Probe, Source
 

@@ -2,7 +2,7 @@
 
 import os
 
-from mmsearch.extraction import text
+from mmsearch.extraction.pages import text
 from mmsearch.extraction.worker_tasks import handle
 
 text.SPAN = int(os.environ.get("SMALL_SPANS", text.SPAN))

@@ -1,0 +1,94 @@
+"""A mail message as words, with its attachments: of the MIME formats (eml, emlx, mbox and Maildir)."""
+
+from __future__ import annotations
+
+import codecs
+import mimetypes
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+from mmsearch.extraction.attachments import Attachment
+from mmsearch.extraction.mail import mail_body
+from mmsearch.extraction.mail.mail_headers import Envelope, envelope_of
+from mmsearch.extraction.mail.mime import MimePart, read_part
+from mmsearch.extraction.pages.passages import Document
+from mmsearch.types import Extracted, Locator, Segment
+
+ATTACHMENTS = 200  # of a message that are read
+ENCRYPTED = "The text of a message is encrypted; it is found by its headers."
+DEEP = "Parts of a message were left out: it has too many, or they lie too deep within each other."
+LONG = f"Only the first {mail_body.TEXT_BYTES >> 20} MB of the text of a message were read."
+NAMES = 2000  # characters of the names of attachments that stand in the text
+
+
+@dataclass(frozen=True, slots=True)
+class MailMessage:
+    """A message: its envelope, its words without what it quotes, its attachments, and notes on what is missing."""
+
+    envelope: Envelope
+    text: str
+    attachments: tuple[Attachment, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    def details(self) -> dict[str, Any]:
+        """The fields by which its segments are filtered."""
+        names = ", ".join(one.name for one in self.attachments)[:NAMES]
+        fields = {**self.envelope.details(), **({"attachments": names} if names else {})}
+        return {"mail": fields} if fields else {}
+
+    def words(self) -> Iterator[Extracted]:
+        """Its subject and its text as passages, numbered from 0, under its subject as their title. The people, the date
+        and the names of the attachments are words of each passage, but no part of its text, which models embed."""
+        subject, text = self.envelope.subject, self.text.strip("\n")
+        if subject and text.lstrip().partition("\n")[0].strip() != subject:
+            text = f"{subject}\n\n{text}"
+        names = [" ".join((one.name, re.sub(r"[\W_]+", " ", one.name))) for one in self.attachments]
+        aside = [part for part in (self.envelope.words(), "\n".join(names)[:NAMES]) if part]
+        lines = range(1, text.count("\n") + 2)
+        document = Document(text, lines, lines, subject).with_joined_words()
+        passages = [one.segment for one in document.segments(0)] or [Segment(0, Locator())]
+        for one in passages:
+            spellings = [*one.details.get("spellings", ()), *aside]
+            details = {**one.details, **self.details(), **({"spellings": spellings} if spellings else {})}
+            yield Extracted(replace(one, locator=Locator(), details=details))
+
+
+def read_message(data: bytes) -> MailMessage:
+    """The message in these bytes. Never raises for damage: what can't be read is left out."""
+    top = read_part(data.removeprefix(codecs.BOM_UTF8))
+    envelope, contents = envelope_of(top.headers), mail_body.contents_of(top)
+    texts, room = list[str](), mail_body.TEXT_BYTES
+    for part in contents.texts:
+        texts.append(mail_body.plain_text(part, max(room, 0)))
+        room -= part.stop - part.start
+    text = "\n\n".join(one.strip("\n") for one in texts if one.strip())
+    without_armor = mail_body.ARMOR.sub("", text)
+    is_encrypted = contents.is_encrypted or without_armor != text
+    if is_reply(envelope, top):
+        without_armor = mail_body.without_quotes(without_armor)
+    attachments = tuple(attachment_of(one, number) for number, one in enumerate(contents.attachments, 1))
+    notes = {ENCRYPTED: is_encrypted, DEEP: contents.is_cut, LONG: room < 0}
+    return MailMessage(envelope, without_armor, attachments, tuple(note for note, applies in notes.items() if applies))
+
+
+def is_reply(envelope: Envelope, top: MimePart) -> bool:
+    """Whether a message answers another one, whose text is in the mailbox as well. What is passed on may be nowhere
+    else."""
+    if mail_body.FORWARD.match(envelope.subject):
+        return False
+    return bool(mail_body.REPLY.match(envelope.subject)) or "in-reply-to" in top.headers or "references" in top.headers
+
+
+def attachment_of(part: MimePart, number: int) -> Attachment:
+    """A part as an attachment. One without a name has the subject of the message in it, or a number."""
+    is_message = part.content_type in ("message/rfc822", "message/global")
+    name = part.name
+    if not name and is_message:
+        subject = envelope_of(read_part(part.content()[: 64 << 10]).headers).subject
+        name = " ".join(subject.replace("/", " ").replace("\\", " ").split())[:80] or f"message {number}"
+    elif not name:
+        name = f"attachment {number}{mimetypes.guess_extension(part.content_type) or ''}"
+    return Attachment(name, partial(MimePart.content, part), is_message)
