@@ -17,7 +17,7 @@ ACTIONS = ("list", "show", "pull", "rm")
 EXAMPLES = exit_codes.epilog(
     "mmsearch models",
     "mmsearch models show clip",
-    "mmsearch models pull clip   # then: mmsearch index --model photos ~/Pictures",
+    "mmsearch models pull siglip2   # for: mmsearch index --model photos",
     "mmsearch models rm clip",
     "mmsearch models --format json | jq -r '.[] | .name + \" \" + .state'",
 )

@@ -20,7 +20,7 @@ from mmsearch.indexing.run_models import Models
 from mmsearch.models import builtin, tesseract, whisper_weights
 from mmsearch.models.model_catalogue import ModelSpec
 from mmsearch.models.model_options import CHANGE_VECTORS, ModelOptions
-from mmsearch.models.registry import DEFAULT, check_here, check_loadable, load, resolve, resolve_all
+from mmsearch.models.registry import DEFAULT, check_here, check_loadable, load, resolve, resolve_all, revision_of
 from mmsearch.run_record import Remark
 from mmsearch.store import spaces as rows_of
 from mmsearch.store.catalogue import transaction
@@ -113,7 +113,7 @@ def _options(spec: ModelSpec, settings: Settings, trusted: bool) -> ModelOptions
     return replace(
         options,
         **_vector_options(settings),
-        revision=settings.revision or spec.revision,
+        revision=settings.revision or revision_of(spec),
         trust_remote_code=trusted,
     )
 

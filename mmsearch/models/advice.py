@@ -16,14 +16,14 @@ from mmsearch.models.device import total_memory
 from mmsearch.models.downloads import recorded
 from mmsearch.models.hub import bytes_on_disk, commit_of
 from mmsearch.models.model_catalogue import ModelSpec
-from mmsearch.models.registry import known_models, resolve, state
+from mmsearch.models.registry import known_models, resolve, revision_of, state
 
 SEES = {
     builtin.IMAGES: "it knows kinds of pictures and 1,000 classes of objects; no people, faces, places or text",
     builtin.SIMILARITY: "it knows copies, and pictures that are made alike; objects are for builtin-images",
 }
 GPU_BYTES = 8 << 30  # what the publisher of the gpu preset's model asks for
-PHOTO_BYTES = 4 << 30  # CLIP takes 0.6 GB; torch and the workers take the rest of less
+PHOTO_BYTES = 4 << 30  # SigLIP 2 takes 1.5 GB; torch and the workers take the rest of less
 
 
 class Machine(NamedTuple):
@@ -54,7 +54,7 @@ def recommended(machine: Machine) -> tuple[str, str]:
         return "builtin", f"{cores}, {memory}, {gpu}: a second model would leave too little room"
     return (
         "photos",
-        f"{cores}, {memory}, {gpu}: CLIP embeds pictures with 0.6 GB, larger models are too slow without one",
+        f"{cores}, {memory}, {gpu}: SigLIP 2 embeds pictures on any CPU, larger models are too slow on this one",
     )
 
 
@@ -130,14 +130,14 @@ def facts(spec: ModelSpec) -> ModelFacts:
         memory_bytes=spec.memory_bytes,
         licence=spec.licence,
         remote_code=spec.remote_code,
-        revision=record.get("revision") or spec.revision,
+        revision=record.get("revision") or revision_of(spec),
         prompts=dict(spec.prompts),
         libraries=spec.libraries,
         pair=spec.pair,
         state=status,
         reason=reason,
         bytes_here=here,
-        commit=record.get("commit") or commit_of(spec.source, spec.revision),
+        commit=record.get("commit") or commit_of(spec.source, revision_of(spec)),
         loads=record.get("loads"),
     )
 

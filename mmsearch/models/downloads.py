@@ -42,6 +42,9 @@ def pull(spec: ModelSpec, options: ModelOptions) -> Iterator[DownloadProgress]:
     facts: dict[str, Any] = {}
     for source, version in ((spec.source, revision), *([(spec.pair, None)] if spec.pair else [])):
         commit, sizes = list_files(source, version, options.trust_remote_code)
+        if source == spec.source and spec.fallback and not options.revision and "modules.json" not in sizes:
+            version = spec.fallback
+            commit, sizes = list_files(source, version, options.trust_remote_code)
         yield from download(source, version, sizes)
         if source == spec.source:
             facts = {"revision": version, "commit": commit, "bytes": sum(sizes.values()), "files": len(sizes)}
@@ -121,10 +124,10 @@ def check_loads_main() -> None:
     result to a file."""
     path, source, revision, trust = sys.argv[1:5]
     from mmsearch.errors import MmsearchError
-    from mmsearch.models.registry import resolve
+    from mmsearch.models.registry import resolve, revision_of
 
     spec = resolve(source)
-    options = ModelOptions(revision=revision or spec.revision, trust_remote_code=bool(trust))
+    options = ModelOptions(revision=revision or revision_of(spec), trust_remote_code=bool(trust))
     try:
         result = {"loads": True, "reason": "", **_load_facts(spec, options)}
     except MmsearchError as error:

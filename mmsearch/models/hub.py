@@ -54,6 +54,16 @@ def commit_of(source: str, revision: str | None = None) -> str | None:
     return commit if (folder / "snapshots" / commit).is_dir() else None
 
 
+def usable_revision(source: str, revision: str | None, fallback: str | None) -> str | None:
+    """The revision of a model to load: the first of the two that is on this machine with `modules.json`, which names
+    the steps from a text to its vector; else `revision`."""
+    for one in (revision, fallback):
+        commit = commit_of(source, one) if one else None
+        if commit and (model_folder(source) / "snapshots" / commit / "modules.json").is_file():
+            return one
+    return revision
+
+
 def snapshots(source: str) -> Sequence[Path]:
     """The folders of all cached versions of a model."""
     return sorted((model_folder(source) / "snapshots").glob("*"))

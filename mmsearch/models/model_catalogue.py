@@ -17,10 +17,17 @@ class ModelSpec:
     """A model that can be requested. None: not known before the model is loaded.
 
     source:        hub id, or absolute path of a folder
-    role:          embedder, late (late interaction), reranker or speech
+    role:          embedder, late (late interaction), query (a query encoder of another model's space), reranker or
+                   speech
     views:         what an embedder embeds, what a reranker takes, or what a speech model transcribes
     matryoshka:    the smallest and the largest dimension that vectors may be truncated to
+    cuts:          the dimensions between them that it was trained for; empty: all
+    revision:      of the hub; fallback: the one that serves where that one lacks `modules.json`
     weights_bytes: of the published files; memory_bytes: of a GPU, as the publisher asks
+    gflop:         (view, 10^9 operations) of a text of 200 tokens, a picture of the model's own size, 30 s of sound
+    scores:        (benchmark, score) as published; facts_from: where the facts are from and when that was read
+    unusable:      why the model can't serve, as a sentence; instead: the name of the nearest one that can
+    note:          what a user should know before choosing it
     prompts:       (role, text) of the prompts that the model's files may lack
     padding:       length in tokens that texts are padded to
     libraries:     packages that the model needs beside the usual ones
@@ -44,6 +51,14 @@ class ModelSpec:
     memory_bytes: int | None = None
     licence: str | None = None
     remote_code: bool | None = None
+    cuts: tuple[int, ...] = ()
+    fallback: str | None = None
+    gflop: tuple[tuple[str, float], ...] = ()
+    scores: tuple[tuple[str, float], ...] = ()
+    facts_from: str = "facts of the publishers; read 2026-11-20"
+    unusable: str = ""
+    instead: str = ""
+    note: str = ""
     prompts: tuple[tuple[str, str], ...] = ()
     padding: int | None = None
     lower_case: bool = False
@@ -55,25 +70,46 @@ class ModelSpec:
     limited_to: frozenset[View] | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Preset:
+    """A set of models. `suits` are the contents that it is for (kinds of files, or mixed, scan, language), `memory` and
+    `gpu_memory` the bytes that it needs at least; `adds` and `why` are told to the user, `options` those that it is
+    recommended with."""
+
+    name: str
+    models: tuple[str, ...]
+    adds: str = ""
+    why: str = ""
+    suits: tuple[str, ...] = ()
+    options: str = ""
+    memory: int = 0
+    gpu_memory: int = 0
+
+
 def catalogue() -> tuple[ModelSpec, ...]:
     """All models of the catalogue, in its order. The built-in ones are not among them: see `builtin.SPECS`."""
     return _load()[0]
 
 
-def presets() -> dict[str, tuple[str, ...]]:
-    """Model names by the name of the preset that stands for them."""
+def presets() -> dict[str, Preset]:
+    """The presets by name, those of one kind from the smallest to the largest."""
     return _load()[1]
 
 
 @lru_cache(maxsize=1)
-def _load() -> tuple[tuple[ModelSpec, ...], dict[str, tuple[str, ...]]]:
+def _load() -> tuple[tuple[ModelSpec, ...], dict[str, Preset]]:
     """Read once per process, and not before a name must be resolved: a query of built-in models needs none of it."""
     import tomllib
 
     with CATALOGUE.open("rb") as file:
         tables = tomllib.load(file)
     specs = tuple(_spec(name, facts) for name, facts in tables["models"].items())
-    return specs, {name: tuple(models) for name, models in tables["presets"].items()}
+    return specs, {name: _preset(name, facts) for name, facts in tables["presets"].items()}
+
+
+def _preset(name: str, facts: dict[str, Any]) -> Preset:
+    values: dict[str, Any] = {key: tuple(one) if isinstance(one, list) else one for key, one in facts.items()}
+    return Preset(name, **values)
 
 
 def _spec(name: str, facts: dict[str, Any]) -> ModelSpec:
@@ -82,8 +118,10 @@ def _spec(name: str, facts: dict[str, Any]) -> ModelSpec:
     if "matryoshka" in facts:
         low, high = facts["matryoshka"]
         facts["matryoshka"] = (low, high)
-    if "prompts" in facts:
-        facts["prompts"] = tuple(facts["prompts"].items())
-    if "libraries" in facts:
-        facts["libraries"] = tuple(facts["libraries"])
+    for key in ("prompts", "gflop", "scores"):
+        if key in facts:
+            facts[key] = tuple(facts[key].items())
+    for key in ("libraries", "cuts"):
+        if key in facts:
+            facts[key] = tuple(facts[key])
     return ModelSpec(name=name, **facts)

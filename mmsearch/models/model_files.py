@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from mmsearch.errors import ModelUnavailable
-from mmsearch.models.hub import commit_of, model_folder
+from mmsearch.models.hub import commit_of, model_folder, usable_revision
 from mmsearch.models.libraries import quiet
 from mmsearch.models.model_catalogue import ModelSpec
 from mmsearch.models.model_options import ModelOptions
@@ -233,4 +233,5 @@ def _role(spec: ModelSpec, options: ModelOptions) -> str:
 
 def find_for(spec: ModelSpec, options: ModelOptions) -> ModelFiles:
     """`find` for a spec, in the revision of the options or else of the spec."""
-    return find(spec.name, spec.source, options, options.revision or spec.revision)
+    revision = options.revision or usable_revision(spec.source, spec.revision, spec.fallback)
+    return find(spec.name, spec.source, options, revision)

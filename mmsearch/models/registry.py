@@ -12,7 +12,7 @@ from pathlib import Path
 from mmsearch.errors import ModelUnavailable, UsageError, disk_full
 from mmsearch.models import builtin, e5
 from mmsearch.models.embedder import Embedder
-from mmsearch.models.hub import commit_of, snapshots
+from mmsearch.models.hub import commit_of, snapshots, usable_revision
 from mmsearch.models.model_catalogue import ModelSpec, catalogue, presets
 from mmsearch.models.model_options import ModelOptions
 from mmsearch.temporary_folders import temporary_folder
@@ -24,6 +24,7 @@ DEFAULT = (builtin.default_text(), builtin.IMAGES, builtin.SIMILARITY)
 ROLES = {
     "embedder": "an embedder",
     "late": "a late-interaction model",
+    "query": "a query encoder of another model's space",
     "reranker": "a reranker",
     "speech": "for speech",
 }
@@ -74,7 +75,7 @@ def resolve_all(names: Sequence[str]) -> list[ModelSpec]:
 def _members(preset: str) -> list[str]:
     """The models that a preset stands for; in place of `builtin` the text encoder that a new index takes."""
     text = DEFAULT[0]
-    return [re.sub(rf"^{builtin.ENGLISH}(?=:|$)", text, name) for name in presets()[preset]]
+    return [re.sub(rf"^{builtin.ENGLISH}(?=:|$)", text, name) for name in presets()[preset].models]
 
 
 def of_source(source: str) -> ModelSpec:
@@ -136,10 +137,12 @@ def _views(name: str) -> tuple[str, frozenset[View] | None]:
 
 def state(spec: ModelSpec) -> tuple[str, str]:
     """The state of a model on this machine, and the reason: `works`, `replica only`, `not tried`, `needs remote code`,
-    `needs LIBRARY`, `not with transformers 5`. Checks which packages are installed; loads nothing."""
+    `needs LIBRARY`, `not with transformers 5`, `can't serve`. Checks which packages are installed; loads nothing."""
     from importlib.metadata import PackageNotFoundError, version
     from importlib.util import find_spec
 
+    if spec.unusable and not spec.transformers:
+        return "can't serve", spec.unusable
     if spec.transformers:
         limit = int(spec.transformers.lstrip("<"))
         try:
@@ -165,10 +168,12 @@ def check_loadable(spec: ModelSpec, options: ModelOptions) -> None:
     """Raise `ModelUnavailable` where it is known without loading that a model can't be loaded here, `UsageError` where
     it doesn't have the dimension of the options."""
     found, reason = state(spec)
+    if found == "can't serve":
+        raise ModelUnavailable(f"{spec.name} can't serve here: {lower_first(reason)}", _nearest(spec))
     if found.startswith(("not with", "needs")) and found != "needs remote code":
         hint = f"pip install {' '.join(spec.libraries)}" if spec.libraries and found.startswith("needs") else ""
         sentence = f"{spec.name} can't be loaded here ({found}): {reason}."
-        raise ModelUnavailable(sentence, hint or "`mmsearch models` lists those that can.")
+        raise ModelUnavailable(sentence, hint or _nearest(spec))
     if spec.remote_code and not options.trust_remote_code:
         publisher = spec.source.partition("/")[0]
         raise ModelUnavailable(
@@ -184,6 +189,26 @@ def check_loadable(spec: ModelSpec, options: ModelOptions) -> None:
         low, high = spec.matryoshka
         if not low <= options.dim <= high:
             raise UsageError(f"{spec.name} has no {options.dim} dimensions.", f"Choose --dim {low} to {high}.")
+        if spec.cuts and options.dim not in spec.cuts:
+            sizes = chosen([str(size) for size in spec.cuts])
+            raise UsageError(f"{spec.name} was not trained to be cut to {options.dim} dimensions.", f"Choose {sizes}.")
+
+
+def _nearest(spec: ModelSpec) -> str:
+    """The next step for a model that can't be loaded here."""
+    if spec.instead:
+        return f"The nearest that can: {spec.instead} (`mmsearch models show {spec.instead}`)."
+    return "`mmsearch models` lists those that can."
+
+
+def lower_first(sentence: str) -> str:
+    """A sentence as the end of another one."""
+    return sentence[:1].lower() + sentence[1:]
+
+
+def revision_of(spec: ModelSpec) -> str | None:
+    """The revision of a model of the hub that is loaded where the user names none."""
+    return usable_revision(spec.source, spec.revision, spec.fallback)
 
 
 def check_here(spec: ModelSpec, options: ModelOptions) -> None:
@@ -193,7 +218,7 @@ def check_here(spec: ModelSpec, options: ModelOptions) -> None:
     if options.allow_download or builtin.is_builtin(spec.name) or os.path.isabs(spec.source):
         return
     for source in filter(None, (spec.source, spec.pair)):
-        revision = (options.revision or spec.revision) if source == spec.source else None
+        revision = (options.revision or revision_of(spec)) if source == spec.source else None
         if commit_of(source, revision) is None:
             which = f" in revision {revision}" if revision and snapshots(source) else ""
             raise ModelUnavailable(

@@ -28,6 +28,7 @@ from mmsearch.models.device import (
     sample_pictures,
 )
 from mmsearch.models.embedder import Role, Throughput
+from mmsearch.models.hub import usable_revision
 from mmsearch.models.inputs import Inputs
 from mmsearch.models.loading import LCO_SUFFIX, initial_precision, load, lower_case, pair_towers
 from mmsearch.models.model_catalogue import ModelSpec
@@ -58,8 +59,8 @@ class SentenceTransformerEmbedder:
         doesn't have."""
         self._options = options or ModelOptions()
         self.name = name
-        revision = self._options.revision or (spec.revision if spec else None)
-        self._files = [find(name, str(source), self._options, revision)]
+        pinned = usable_revision(spec.source, spec.revision, spec.fallback) if spec else None
+        self._files = [find(name, str(source), self._options, self._options.revision or pinned)]
         if spec and spec.pair:
             self._files.append(find(name, spec.pair, self._options))
         for files in self._files:

@@ -12,7 +12,7 @@ from mmsearch.errors import MmsearchError, ModelUnavailable, UsageError
 from mmsearch.indexing.model_selection import check_models, named_models
 from mmsearch.models import advice, builtin, hub, model_catalogue, registry
 from mmsearch.models.advice import Machine
-from mmsearch.models.model_catalogue import ModelSpec
+from mmsearch.models.model_catalogue import ModelSpec, Preset
 from mmsearch.models.model_options import ModelOptions
 from mmsearch.types import View
 
@@ -21,6 +21,13 @@ NAMED = {  # what the program promises to know
     "qwen3-vl-8b": "Qwen/Qwen3-VL-Embedding-8B",
     "nemotron-vl-1b": "nvidia/llama-nemotron-embed-vl-1b-v2",
     "omni-nemotron": "nvidia/omni-embed-nemotron-3b",
+    "embeddinggemma-2": "google/embeddinggemma-2",
+    "neomme-260m": "Hcompany/NeoMME-260M-Retriever-ST-late",
+    "nanovdr": "nanovdr/NanoVDR-S-Multi",
+    "granite-97m": "ibm-granite/granite-embedding-97m-multilingual-r2",
+    "harrier-270m": "microsoft/harrier-oss-v1-270m",
+    "ettin-32m": "cross-encoder/ettin-reranker-32m-v1",
+    "lighton-rerank-2b": "lightonai/LightOn-rerank-PW-2B",
     "lco-omni": "LCO-Embedding/LCO-Embedding-Omni-3B",
     "bge-vl": "BAAI/BGE-VL-base",
     "clip": "sentence-transformers/clip-ViT-B-32",
@@ -81,7 +88,7 @@ def test_a_hub_id_in_any_case_is_the_short_name(spec: ModelSpec) -> None:
 
 def test_short_names_are_unique_and_say_what_they_take() -> None:
     models = registry.known_models()
-    assert len({spec.name for spec in models}) == len(models) == 50
+    assert len({spec.name for spec in models}) == len(models) == 94
     assert all(spec.views and spec.role in registry.ROLES for spec in models)
 
 
@@ -90,8 +97,12 @@ def test_the_facts_of_the_catalogue_are_consistent(spec: ModelSpec) -> None:
     assert spec.tested in ("", "works", "replica", "stand-in")
     assert spec.name == spec.name.lower() and (registry.HUB_NAME.fullmatch(spec.source) or spec.source == spec.name)
     assert spec.pair is None or registry.HUB_NAME.fullmatch(spec.pair)
-    assert spec.dimension is None or spec.role in ("embedder", "late")
+    assert spec.dimension is None or spec.role in ("embedder", "late", "query")
     low, high = spec.matryoshka or (1, 1)
+    assert not spec.cuts or (spec.cuts[0], spec.cuts[-1]) == (low, high)
+    assert {view for view, _ in spec.gflop} <= set(View) and all(score > 0 for _, score in spec.scores)
+    assert "; read 2026-" in spec.facts_from and bool(spec.unusable) == bool(spec.instead)
+    assert not spec.fallback or hub.COMMIT.fullmatch(spec.revision or "")
     assert 0 < low <= high and (spec.matryoshka is None or high == spec.dimension)
     parameters = cast(int, spec.parameters)  # known of every model whose weights have a size
     assert spec.weights_bytes is None or parameters < spec.weights_bytes < 5 * parameters
@@ -138,7 +149,7 @@ def test_presets_are_taken_apart() -> None:
     photos = registry.resolve_all(["photos"])
     assert [(spec.name, spec.limited_to) for spec in photos] == [
         ("builtin", frozenset({View.TEXT})),
-        ("clip", frozenset({View.IMAGE})),
+        ("siglip2", frozenset({View.IMAGE})),
     ]
     sounds = registry.resolve_all(["sounds"])
     assert [(spec.name, spec.limited_to) for spec in sounds] == [
@@ -152,9 +163,13 @@ def test_presets_are_taken_apart() -> None:
     ("settings", "sentence", "hint"),
     [
         ({"models": ("clop",)}, 'There is no model "clop".', "Did you mean clip or clap?"),
-        ({"models": ("photo",)}, 'There is no model "photo".', "Did you mean photos?"),
+        ({"models": ("photo",)}, 'There is no model "photo".', "Did you mean photos or photos-gpu?"),
         ({"models": ("xyzzy",)}, 'There is no model "xyzzy".', "`mmsearch models` lists"),
-        ({"models": ("photos", "clap")}, "photos is a preset and stands alone.", "--model builtin:text --model clip"),
+        (
+            {"models": ("photos", "clap")},
+            "photos is a preset and stands alone.",
+            "--model siglip2:image",
+        ),
         ({"models": ("clip", "clip:image")}, "clip is named twice.", "clip:text,image"),
         ({"models": ("clip", NAMED["clip"])}, "clip is named twice.", "clip:text,image"),
         ({"models": ("clip:audio",)}, "clip can't embed audio.", "It takes image or text."),
@@ -212,7 +227,7 @@ def test_matryoshka_bounds_are_inclusive() -> None:
 
 
 def test_options_go_to_the_models_that_they_are_meant_for(cache: Path) -> None:
-    put(cache, NAMED["qwen3-vl-2b"], "refs/pr/23")
+    put(cache, NAMED["qwen3-vl-2b"], "refs/pr/23", **{"modules.json": "[]"})
     settings = Settings(models=("builtin", "qwen3-vl-2b"), dim=256, device="cpu", max_pixels=100)
     (_, plain), (_, cut) = named_models(settings)
     assert plain.recorded() == {} and plain.device == "cpu"
@@ -247,6 +262,50 @@ def test_no_model_whose_weights_never_ran_here_is_said_to_work() -> None:
     working = {spec.source for spec in registry.known_models() if registry.state(spec)[0] == "works"}
     ours = set(builtin.SPECS) - {"builtin"}  # they come with the program
     assert working == {"sentence-transformers/all-MiniLM-L6-v2", *ours}
+
+
+@pytest.mark.parametrize("preset", registry.presets().values(), ids=lambda preset: preset.name)
+def test_a_preset_is_of_models_that_can_serve_and_says_what_it_needs(preset: Preset) -> None:
+    specs = registry.resolve_all([preset.name])
+    assert len(specs) == len(preset.models) and not any(spec.unusable or spec.remote_code for spec in specs)
+    assert preset.name == "senses" or (preset.adds and preset.why and preset.suits)
+    assert preset.name == "senses" or bool(preset.memory) != bool(preset.gpu_memory)
+
+
+def test_each_preset_comes_in_a_size_for_a_cpu_and_one_for_a_gpu() -> None:
+    presets = registry.presets()
+    for name in ("everything", "photos", "documents", "sounds", "languages"):
+        assert presets[name].memory and presets[f"{name}-gpu"].gpu_memory
+    assert 0 < presets["gpu"].gpu_memory < presets["gpu-large"].gpu_memory
+
+
+@pytest.mark.parametrize("spec", [spec for spec in registry.known_models() if spec.unusable], ids=lambda one: one.name)
+def test_a_model_that_can_not_serve_names_the_nearest_that_can(spec: ModelSpec) -> None:
+    nearest = registry.resolve(spec.instead)
+    assert not nearest.unusable and nearest.role == spec.role
+    with pytest.raises(ModelUnavailable) as caught:
+        registry.check_loadable(spec, ModelOptions())
+    assert spec.name in caught.value.sentence and f"The nearest that can: {nearest.name}" in caught.value.hint
+
+
+def test_the_pinned_commit_serves_where_it_has_its_modules_and_the_older_revision_where_not(cache: Path) -> None:
+    spec = registry.resolve("qwen3-vl-2b")
+    assert registry.revision_of(spec) == spec.revision  # neither is here: a pull begins with the pinned one
+    put(cache, spec.source, "main", str(spec.revision), config="{}")
+    assert registry.revision_of(spec) == spec.revision
+    put(cache, spec.source, str(spec.fallback), "b" * 40, **{"modules.json": "[]"})
+    assert registry.revision_of(spec) == spec.fallback
+    put(cache, spec.source, "main", str(spec.revision), **{"modules.json": "[]"})
+    assert registry.revision_of(spec) == spec.revision
+
+
+@pytest.mark.parametrize("name", ["embeddinggemma-2", "neomme-260m-dense"])
+def test_a_model_is_cut_to_the_sizes_that_it_was_trained_for(name: str) -> None:
+    spec = registry.resolve(name)
+    for dim in spec.cuts:
+        registry.check_loadable(spec, ModelOptions(dim=dim))
+    with pytest.raises(UsageError, match=f"{name} was not trained to be cut to 300 dimensions"):
+        registry.check_loadable(spec, ModelOptions(dim=300))
 
 
 def test_the_cache_is_read_as_huggingface_hub_writes_it(cache: Path) -> None:
