@@ -86,6 +86,7 @@ def _checks(folder: IndexFolder, connection: sqlite3.Connection) -> list[_Check]
         _Check("Every value is such as a run writes", one.values),
         _Check("Every row refers to one that is there", one.references),
         _Check("Every embedding is a unit vector of its space", one.vectors, deep=True),
+        _Check("Token vectors are as they were written", one.token_vectors, deep=True),
         _Check("Every fingerprint of a file can be compared", one.fingerprints, deep=True),
         _Check("A complete asset has all of its spans", one.spans),
         _Check("What is visible is shown by a file, and the other way round", one.visible, one.mend_visible),

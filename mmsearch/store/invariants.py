@@ -9,13 +9,14 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from mmsearch.run_record import RunOutcome
-from mmsearch.store import ann, files, rows, sums
+from mmsearch.store import ann, files, rows, sums, token_vectors
+from mmsearch.store.catalogue import BadRow
 from mmsearch.store.layout import IndexFolder, Signature
 from mmsearch.store.lock import lock_holder
 from mmsearch.store.meta import is_own
 from mmsearch.store.runs import last_run
 from mmsearch.store.segments import BACKGROUND_SIZE, refresh_background, sampling_hash
-from mmsearch.store.spaces import LEAVING, SpaceRow, all_spaces
+from mmsearch.store.spaces import LEAVING, SpaceRow, all_spaces, is_late
 from mmsearch.store.tokenization import prepare_name
 from mmsearch.store.words import has_forms, indexed_words, list_vocabularies, write_words
 from mmsearch.types import FingerprintForm
@@ -69,6 +70,25 @@ class Invariants:
                 yield f"Embedding {embedding_id} is damaged."
             elif stored_hash != sampling_hash(key, ordinal, view, part):
                 yield f"Embedding {embedding_id} has a sampling hash that is not its own."
+
+    def token_vectors(self) -> Iterator[str]:
+        """Every blob of token vectors is as it was packed, and every segment of a late-interaction space has one."""
+        dimensions = {row.id: row.dimension for row in all_spaces(self.connection)}
+        for embedding_id, space_id, vectors in self._rows(
+            "SELECT t.embedding_id, e.space_id, t.vectors FROM token_vectors t JOIN embeddings e"
+            " ON e.id = t.embedding_id"
+        ):
+            try:
+                token_vectors.unpacked(vectors, dimensions.get(space_id, 0))
+            except BadRow:
+                yield f"The token vectors of embedding {embedding_id} are damaged."
+        for row in (row for row in all_spaces(self.connection) if is_late(row)):
+            for (segment_id,) in self.connection.execute(
+                "SELECT DISTINCT segment_id FROM embeddings WHERE space_id = ? EXCEPT SELECT e.segment_id"
+                " FROM embeddings e JOIN token_vectors t ON t.embedding_id = e.id WHERE e.space_id = ?",
+                (row.id, row.id),
+            ):
+                yield f"Segment {segment_id} has no token vectors in {row.name}."
 
     def fingerprints(self) -> Iterator[str]:
         """Bodies of image fingerprints can be unpacked; those of sound and words have a valid length."""

@@ -46,6 +46,7 @@ _RULES = {  # what else a row must not be
     " OR json_type(views) <> 'array' OR (json_extract(recorded, '$.state') <> ''"
     " AND name NOT GLOB json_extract(recorded, '$.state') || ' *')",
     "embeddings": "id < 1 OR part < 0 OR length(vector) <> 2 * (SELECT dimension FROM spaces s WHERE s.id = space_id)",
+    "token_vectors": "embedding_id < 1 OR length(vectors) < 7",
     "background": "length(vector) <> 2 * (SELECT dimension FROM spaces s WHERE s.id = space_id)",
     "generations": "id < 1 OR size < 0 OR last_embedding_id < 0 OR file NOT GLOB 'ann-[0-9]*-[a-z]*-[0-9]*.faiss'"
     " OR instr(file, '/') OR shape NOT IN ('flat', 'ivf') OR (shape = 'ivf' AND (nprobe < 1 OR nprobe IS NULL OR"

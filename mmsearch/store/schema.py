@@ -20,7 +20,7 @@ from mmsearch.errors import NewerSchema
 from mmsearch.store.tokenization import TOKENIZE
 from mmsearch.store.words import list_vocabularies, write_words
 
-SCHEMA_VERSION = 5
+SCHEMA_VERSION = 6
 
 _FINGERPRINTS = """CREATE TABLE fingerprints ( -- by which copies are known (see extraction/fingerprints.py)
     id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -38,6 +38,11 @@ _MOUNTS = """CREATE TABLE mounts (      -- folders of a root that were mount poi
     device INTEGER NOT NULL,            -- st_dev: a file system that is not mounted any more shows here
     PRIMARY KEY (root_id, path)
 ) WITHOUT ROWID;
+"""
+_TOKEN_VECTORS = """CREATE TABLE token_vectors ( -- of a late-interaction space (see `token_vectors`)
+    embedding_id INTEGER PRIMARY KEY REFERENCES embeddings(id) ON DELETE CASCADE, -- the first of a part's embeddings
+    vectors BLOB NOT NULL
+);
 """
 
 _WORDS = f"""CREATE VIRTUAL TABLE words_fts USING fts5(words, tokenize = "{TOKENIZE}");
@@ -164,6 +169,7 @@ CREATE TABLE embeddings (
 CREATE INDEX embeddings_by_segment ON embeddings(segment_id, space_id, view);
 CREATE INDEX embeddings_by_sampling_hash ON embeddings(space_id, view, sampling_hash);
 
+{_TOKEN_VECTORS}
 CREATE TABLE background (               -- the embeddings with the smallest hashes, copied for one quick read
     space_id INTEGER NOT NULL,
     view TEXT NOT NULL,
@@ -239,12 +245,14 @@ _STEPS = {
     ALTER TABLE background RENAME COLUMN draw TO sampling_hash;
     """,
     5: f"DROP TABLE words_fts; {_WORDS}",
+    6: _TOKEN_VECTORS,
 }
 
 
 def tables(version: int = SCHEMA_VERSION) -> str:
     """The SQL that makes all tables of a schema version, with the columns that later versions added."""
-    older = _TABLES.replace(_WORDS, _OLD_WORDS) if version < 5 else _TABLES
+    older = _TABLES.replace(_TOKEN_VECTORS, "") if version < 6 else _TABLES
+    older = older.replace(_WORDS, _OLD_WORDS) if version < 5 else older
     return older if version >= 4 else _with_old_names(older)
 
 
@@ -256,11 +264,13 @@ def create(connection: sqlite3.Connection) -> None:
 def migrate(connection: sqlite3.Connection) -> None:
     """Bring an older catalogue up to date, in one transaction. The caller holds the writer lock, and the connection is
     in autocommit mode."""
-    steps = [sql for version, sql in _STEPS.items() if version > _version(connection)]
+    before = _version(connection)
+    steps = [sql for version, sql in _STEPS.items() if version > before]
     if steps:
         connection.executescript(f"BEGIN IMMEDIATE; {' '.join(steps)}")
         try:  # by single statements: another script would commit first
-            _fill_words(connection)
+            if before < 5:
+                _fill_words(connection)
             connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
             connection.execute("COMMIT")
         except BaseException:
@@ -294,6 +304,8 @@ def stand_in(connection: sqlite3.Connection) -> None:
         connection.execute("CREATE VIRTUAL TABLE temp.old_words USING fts5vocab(main, words_fts, row)")
         connection.execute("CREATE TEMP VIEW word_list AS SELECT term AS word FROM temp.old_words")
         connection.execute("CREATE TEMP TABLE word_list_reversed (reversed TEXT)")
+    if version < 6:
+        connection.execute("CREATE TEMP TABLE token_vectors (embedding_id INTEGER PRIMARY KEY, vectors)")
     if version < 4:
         connection.execute("CREATE TEMP VIEW recognized_text AS SELECT * FROM main.readings")
         for table in ("embeddings", "background"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -40,12 +40,15 @@ class RecognizedText:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Vectors:
-    """The embeddings of one view of one segment: float32 (parts, dimension), unit rows."""
+    """The embeddings of one view of one segment: float32 (parts, dimension), unit rows. In a late-interaction space
+    `tokens` has by part the packed token vectors (see `store.token_vectors`); a part without is a further centroid of
+    the part before."""
 
     ordinal: int
     space_id: int
     view: str
     matrix: np.ndarray
+    tokens: Mapping[int, bytes] = field(default_factory=dict)
 
 
 @dataclass(slots=True, eq=False)
@@ -137,22 +140,7 @@ def _write(connection: sqlite3.Connection, result: SpanResult, visible: bool) ->
         [(result.asset_id, one.form, one.at, one.key, one.body) for one in result.fingerprints],
     )
     for vectors in result.vectors:
-        half = vectors.matrix.astype("float16")
-        connection.executemany(
-            "INSERT INTO embeddings (segment_id, space_id, view, part, sampling_hash, vector)"
-            " VALUES (?, ?, ?, ?, ?, ?)",
-            [
-                (
-                    ids[vectors.ordinal],
-                    vectors.space_id,
-                    vectors.view,
-                    part,
-                    sampling_hash(result.key, vectors.ordinal, vectors.view, part),
-                    row.tobytes(),
-                )
-                for part, row in enumerate(half)
-            ],
-        )
+        write_vectors(connection, result.key, ids[vectors.ordinal], vectors)
     if result.readers:
         readers = json.loads(
             connection.execute("SELECT readers FROM assets WHERE id = ?", (result.asset_id,)).fetchone()[0]
@@ -163,6 +151,24 @@ def _write(connection: sqlite3.Connection, result: SpanResult, visible: bool) ->
     _add_notes(connection, result)
     if visible:
         write_words(connection, list(ids.values()))
+
+
+def write_vectors(connection: sqlite3.Connection, key: str, segment_id: int, vectors: Vectors) -> None:
+    """Write the embeddings of one view of a segment, with their token vectors, inside the caller's transaction. `key`
+    is the asset's."""
+    place = (segment_id, vectors.space_id, vectors.view)
+    connection.executemany(
+        "INSERT INTO embeddings (segment_id, space_id, view, part, sampling_hash, vector) VALUES (?, ?, ?, ?, ?, ?)",
+        [
+            (*place, part, sampling_hash(key, vectors.ordinal, vectors.view, part), row.tobytes())
+            for part, row in enumerate(vectors.matrix.astype("float16"))
+        ],
+    )
+    connection.executemany(
+        "INSERT INTO token_vectors (embedding_id, vectors) SELECT id, ? FROM embeddings"
+        " WHERE segment_id = ? AND space_id = ? AND view = ? AND part = ?",
+        [(packed, *place, part) for part, packed in vectors.tokens.items()],
+    )
 
 
 def _add_notes(connection: sqlite3.Connection, result: SpanResult) -> None:

@@ -17,7 +17,7 @@ from mmsearch.errors import DamagedIndex
 from mmsearch.store import ann
 from mmsearch.store.catalogue import transaction
 from mmsearch.store.layout import IndexFolder
-from mmsearch.store.segments import SECTION, RecognizedText, SpanResult, sampling_hash
+from mmsearch.store.segments import SECTION, RecognizedText, SpanResult, write_vectors
 from mmsearch.store.words import chunks
 from mmsearch.types import Failure, Locator, Segment, View
 
@@ -109,6 +109,11 @@ def plain_name(row: SpaceRow) -> str:
     return row.name.removeprefix(f"{state} ") if state else row.name
 
 
+def is_late(row: SpaceRow) -> bool:
+    """Whether a space is one of late interaction: its segments have token vectors."""
+    return any("late" in facts for facts in row.fingerprint.values())
+
+
 def behind(row: SpaceRow) -> frozenset[int]:
     """Assets whose first spans were committed before this space was there."""
     return frozenset(row.recorded.get("behind", ()))
@@ -164,14 +169,7 @@ def commit_vectors(connection: sqlite3.Connection, chunk: SpanResult) -> int:
             ).fetchone()
         ):
             continue
-        connection.executemany(
-            "INSERT INTO embeddings (segment_id, space_id, view, part, sampling_hash, vector)"
-            " VALUES (?, ?, ?, ?, ?, ?)",
-            [
-                (*place, part, sampling_hash(chunk.key, vectors.ordinal, vectors.view, part), row.tobytes())
-                for part, row in enumerate(vectors.matrix.astype("float16"))
-            ],
-        )
+        write_vectors(connection, chunk.key, segment_id, vectors)
         count += len(vectors.matrix)
     return count
 

@@ -87,7 +87,9 @@ TABLES = (
     "runs",
 )
 NOW = {"readings": "recognized_text", "draw": "sampling_hash"}  # what the first schema calls otherwise
+TO_FIFTH = ("DROP TABLE token_vectors", "PRAGMA user_version = 5")
 TO_FOURTH = (
+    *TO_FIFTH,
     "CREATE TABLE kept AS SELECT rowid AS id, words FROM words_fts",
     "DROP TABLE words_fts",
     f"CREATE VIRTUAL TABLE words_fts USING fts5(words, tokenize = \"{TOKENIZE}\", prefix = '5')",
@@ -293,7 +295,14 @@ def test_a_reader_of_before_goes_on_while_a_run_migrates(old: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "place", ["CREATE TABLE prints", "UPDATE assets", "ALTER TABLE embeddings", "PRAGMA user_version = ", "COMMIT"]
+    "place",
+    [
+        "CREATE TABLE prints",
+        "ALTER TABLE embeddings",
+        "CREATE TABLE token_vectors",
+        "PRAGMA user_version = ",
+        "COMMIT",
+    ],
 )
 def test_a_kill_while_it_migrates_leaves_the_older_one_whole(old: Path, place: str) -> None:
     extractors = rows(old, "SELECT min(extractor) FROM assets")
