@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from mmsearch.config import Settings
 from mmsearch.errors import FailureCode, IndexUnusable, UsageError
-from mmsearch.index_status import FailedFile, FailedFileState, Finding, Status
+from mmsearch.index_status import FailedFile, FailedFileState, Finding, Holdings, Status
 from mmsearch.query import DEFAULT_OPTIONS, DEFAULT_QUERY, Answer, Filter, Part, Query, RunOptions, WhyNot, file_paths
 from mmsearch.run_record import Event
 from mmsearch.store.layout import IndexFolder
@@ -163,6 +163,13 @@ class Index:
         with translate_sqlite_errors(self.folder):
             found = status(self.folder)
             return replace(found, notes=(*found.notes, *wrong_encoders(self.folder)))
+
+    def holdings(self) -> Holdings:
+        """What the index holds, as far as it decides which models are worth their time."""
+        from mmsearch.store.status_report import holdings
+
+        with self._query(Filter()) as snapshot:
+            return holdings(snapshot)
 
     def failed(self, notes: bool = False) -> list[FailedFile]:
         """Files that could not be indexed, wholly or in part, by path; with `notes` followed by those of which

@@ -91,6 +91,19 @@ class SpeechStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class Holdings:
+    """What an index holds, as far as it decides which models are worth their time."""
+
+    by_kind: Mapping[str, int]  # files with content
+    segments: int
+    pages: int  # of documents
+    scanned_pages: int  # of these, those that OCR found words in
+    languages: Mapping[str, int]  # files by language, where it is known
+    recorded_s: float  # length of all recordings and films
+    models: frozenset[str] = frozenset()  # the hub ids or folders of its spaces
+
+
+@dataclass(frozen=True, slots=True)
 class Status:
     """What an index holds, what is missing from it, and how its last run ended. `files` is the sum of `by_kind`,
     `skipped`, `failed` and `pending`; `partial`, `outdated` and `noted` count files of `by_kind`."""

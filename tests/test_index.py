@@ -138,6 +138,13 @@ def test_status_counts(index: Index, docs: bytes) -> None:
     assert (status.writing, status.notes) == ("", ())
 
 
+def test_holdings_are_what_the_advice_on_models_needs(index: Index) -> None:
+    held = index.holdings()
+    assert held.by_kind == {"audio": 1, "image": 1, "pdf": 1, "text": 6} and held.segments == index.status().segments
+    assert (held.pages, held.scanned_pages, round(held.recorded_s)) == (3, 0, 12)
+    assert builtin.SPECS[builtin.ENGLISH].source in held.models
+
+
 def test_a_copy_of_the_index_answers_the_same(collection: tuple[Path, RunRecord], index: Index, tmp_path: Path) -> None:
     shutil.copytree(collection[0] / "index", tmp_path / "index")
     for text in ("penguins", "boats", "revenue"):

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mmsearch.cli import exit_codes, options
-from mmsearch.errors import UsageError
+from mmsearch.cli import exit_codes, locations, options
+from mmsearch.errors import MmsearchError, NoIndex, UsageError
 from mmsearch.output import model_tables as shown
 from mmsearch.output import records, streams
 from mmsearch.output.formatting import size
 from mmsearch.types import chosen
+
+if TYPE_CHECKING:
+    from mmsearch.index_status import Holdings
 
 ACTIONS = ("list", "show", "pull", "rm")
 EXAMPLES = exit_codes.epilog(
@@ -31,10 +34,11 @@ def models(
         bool, typer.Option("--trust-remote-code", help="pull: fetch the model's own code too, and run it.")
     ] = False,
     format: options.Lists = options.ListFormat.TABLE,
+    index: options.Index = None,
     quiet: options.Quiet = False,
     debug: options.Debug = False,
 ) -> int:
-    """List the models that have a short name, and their state here.
+    """List the models, their state, and which would serve best here.
 
     `show` describes one model, `pull` fetches it from the hub and checks that it loads without a network, `rm` removes
     it from this machine.
@@ -49,29 +53,51 @@ def models(
     if action != "pull" and (revision or trust_remote_code):
         raise UsageError("--revision and --trust-remote-code go with pull.", "Leave them out.")
     if name is None:
-        return _list(format, quiet)
+        return _list(format, index, quiet)
     if action == "show":
         return _show(name, format)
     return _pull(name, revision, trust_remote_code, quiet) if action == "pull" else _remove(name, quiet)
 
 
-def _list(format: options.ListFormat, quiet: bool) -> int:
-    from mmsearch.models import advice
-    from mmsearch.models.advice import listing
+def _list(format: options.ListFormat, index: str | None, quiet: bool) -> int:
+    from mmsearch.models.model_facts import listing
 
     found = listing()
     _put([shown.model_record(model) for model in found], format)
     if format is options.ListFormat.TABLE:
         shown.write_models(found)
     if not quiet:
-        preset, reason = advice.recommended(advice.probe())
-        how = f"--model {preset}" if preset != "builtin" else "no --model at all"
-        streams.write_message("", f"For this machine: {how} ({reason}).")
+        _advise(index)
     return exit_codes.DONE
 
 
+def _advise(index: str | None) -> None:
+    """Write which presets would serve this machine and the index best."""
+    from mmsearch.models import advice, machine
+    from mmsearch.output.model_advice import write_advice
+
+    holdings, here, gflops = _holdings(index), machine.probe(), machine.measured_gflops()
+    write_advice(here, holdings, gflops, advice.recommend(here, holdings, gflops))
+
+
+def _holdings(index: str | None) -> Holdings | None:
+    """What the index holds; None where there is none. Where one that was found can't be read, a note says so; one that
+    was named raises."""
+    from mmsearch.index import Index
+
+    try:
+        with Index.open(locations.index_folder(index)) as opened:
+            return opened.holdings()
+    except MmsearchError as error:
+        if index is not None:
+            raise
+        if not isinstance(error, NoIndex):
+            streams.write_note(error.sentence)
+        return None
+
+
 def _show(name: str, format: options.ListFormat) -> int:
-    from mmsearch.models.advice import facts
+    from mmsearch.models.model_facts import facts
     from mmsearch.models.registry import resolve
 
     found = facts(resolve(name))

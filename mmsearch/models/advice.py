@@ -1,167 +1,131 @@
-"""The models with a short name and what is known of each, and the preset that suits this machine. Nothing is loaded."""
+"""Which presets would serve an index best on a machine: what each adds, what it costs, why, and the command."""
 
 from __future__ import annotations
 
-import json
-import os
-import shutil
-import subprocess
-import sys
+import shlex
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
-from mmsearch.config import data_home
-from mmsearch.models import builtin, e5, image_weights, registry
-from mmsearch.models.device import total_memory
-from mmsearch.models.downloads import recorded
-from mmsearch.models.hub import bytes_on_disk, commit_of
-from mmsearch.models.model_catalogue import ModelSpec
-from mmsearch.models.registry import known_models, resolve, revision_of, state
+from mmsearch.index_status import Holdings
+from mmsearch.models import builtin
+from mmsearch.models.hub import bytes_on_disk
+from mmsearch.models.machine import Machine
+from mmsearch.models.model_catalogue import ModelSpec, Preset, presets
+from mmsearch.models.registry import resolve_all
+from mmsearch.types import Kind, View
 
-SEES = {
-    builtin.IMAGES: "it knows kinds of pictures and 1,000 classes of objects; no people, faces, places or text",
-    builtin.SIMILARITY: "it knows copies, and pictures that are made alike; objects are for builtin-images",
-}
-GPU_BYTES = 8 << 30  # what the publisher of the gpu preset's model asks for
-PHOTO_BYTES = 4 << 30  # SigLIP 2 takes 1.5 GB; torch and the workers take the rest of less
-
-
-class Machine(NamedTuple):
-    """Cores that this process may use, memory in bytes (None: unknown), the GPU's name and its memory in bytes."""
-
-    cores: int
-    memory: int | None
-    gpu: str = ""
-    gpu_memory: int | None = None
-
-
-def probe() -> Machine:
-    """This machine."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    name, memory = _gpu()
-    return Machine(cores, total_memory(), name, memory)
-
-
-def recommended(machine: Machine) -> tuple[str, str]:
-    """The preset (or `builtin`) that suits a machine, and the reason."""
-    cores = f"{machine.cores} core{'' if machine.cores == 1 else 's'}"
-    memory = f"{machine.memory / (1 << 30):.0f} GB of memory" if machine.memory else "unknown memory"
-    if machine.gpu_memory is not None and machine.gpu_memory >= GPU_BYTES:
-        size = f"{machine.gpu_memory / (1 << 30):.0f} GB"
-        return "gpu", f"{machine.gpu} with {size}: qwen3-vl-2b asks for 8 GB, and one model then takes all but sound"
-    gpu = f"{machine.gpu}, too small for a large model" if machine.gpu else "no GPU that could be found"
-    if machine.memory is not None and machine.memory < PHOTO_BYTES:
-        return "builtin", f"{cores}, {memory}, {gpu}: a second model would leave too little room"
-    return (
-        "photos",
-        f"{cores}, {memory}, {gpu}: SigLIP 2 embeds pictures on any CPU, larger models are too slow on this one",
-    )
-
-
-def _gpu() -> tuple[str, int | None]:
-    """The largest NVIDIA GPU; on a Mac its own chip, whose memory is the machine's."""
-    if sys.platform == "darwin" and os.uname().machine == "arm64":
-        return "Apple GPU", None
-    program = shutil.which("nvidia-smi")
-    if program is None:
-        return "", None
-    try:
-        command = [program, "--query-gpu=name,memory.total", "--format=csv,noheader,nounits"]
-        output = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True).stdout
-        gpus = [line.rsplit(",", 1) for line in output.splitlines() if "," in line]
-        name, size = max(gpus, key=lambda gpu: float(gpu[1]))
-        return name.strip(), int(float(size)) << 20
-    except (OSError, ValueError, subprocess.SubprocessError):
-        return "", None
+DOMINANT = 0.6  # share of an index's files from which one kind of content is what the index is about
+NOTABLE = 0.15  # share from which a kind of content counts at all
+MOST = 3  # presets that are recommended
+UNKNOWN_MEMORY = 8 << 30  # taken where the system does not state its memory
+# Share of the speed of large products of matrices that a whole model reaches on a CPU. Measured with EmbeddingGemma 2
+# of the real size: see benchmarks/RESULTS.md.
+MODEL_SHARE = 0.5
+GPU_GFLOPS = 10_000.0  # of any GPU of 8 GB and more, in bfloat16
+BYTES_PER_WEIGHT = 2  # where the size of the published files is not known
+_DOCUMENTS = (Kind.TEXT, Kind.PDF, Kind.DOCUMENT, Kind.MAIL)
 
 
 @dataclass(frozen=True, slots=True)
-class ModelFacts:
-    """The published facts of a model and its state on this machine. None: not known.
+class Cost:
+    """What a preset costs: bytes to download and on disk for each embedding; by view, seconds for one item and items of
+    the index. An item is a passage, a picture or 30 s of sound. Views whose operations are not known are missing."""
 
-    `bytes_here` are those on this disk, 0 where the model is not here; `loads` is whether it loaded after its download.
+    download: int
+    per_embedding: int
+    seconds: dict[View, float]
+    items: dict[View, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """A preset that suits a machine and an index, with the command that takes it into use."""
+
+    preset: Preset
+    command: str
+    cost: Cost
+
+
+def recommend(machine: Machine, holdings: Holdings | None, gflops: float) -> list[Advice]:
+    """The presets that suit best, the best first; at most `MOST`, and none for a machine that is too small for any.
+
+    `holdings` is what the index holds, None where there is none; `gflops` is the speed of the CPU.
     """
-
-    name: str
-    source: str
-    role: str
-    takes: tuple[str, ...]
-    dimension: int | None
-    matryoshka: tuple[int, int] | None
-    parameters: int | None
-    weights_bytes: int | None
-    memory_bytes: int | None
-    licence: str | None
-    remote_code: bool | None
-    revision: str | None
-    prompts: dict[str, str]
-    libraries: tuple[str, ...]
-    pair: str | None
-    state: str
-    reason: str
-    bytes_here: int
-    commit: str | None
-    loads: bool | None
+    found: list[Advice] = []
+    for content in contents(holdings):
+        suiting = [preset for preset in presets().values() if content in preset.suits and _fits(preset, machine)]
+        suiting.sort(key=lambda one: (not one.gpu_memory, one.suits.index(content), -max(one.memory, one.gpu_memory)))
+        for preset in suiting[: 2 if content == "mixed" else 1]:  # of both the second is the smaller one
+            lacking = _lacking(preset, holdings)
+            if lacking and preset not in [advice.preset for advice in found]:
+                cost = _cost(preset, lacking, holdings, gflops)
+                found.append(Advice(preset, _command(preset, lacking, holdings), cost))
+    return found[:MOST]
 
 
-def facts(spec: ModelSpec) -> ModelFacts:
-    """The facts of one model; those of its download take precedence over the published ones."""
-    record = recorded(spec)
-    status, reason = state(spec)
-    here = _builtin_bytes(spec.name) if spec.name in builtin.TEXT_MODELS else bytes_on_disk(spec.source)
-    if spec.name in builtin.TEXT_MODELS and not here:
-        status, reason = "not installed", e5.HINT if spec.name == builtin.LANGUAGES else builtin.HINT
-    if spec.name in builtin.IMAGE_SPACES:
-        error = image_weights.lacking(registry.default_text_space())
-        status, reason = (status, SEES[spec.name]) if error is None else ("not installed", error.hint)
-    if here and record.get("loads"):
-        status, reason = "works", "it was pulled and loads here without a network"
-    elif here and record.get("loads") is False:
-        status, reason = "does not load", str(record.get("reason", ""))
-    return ModelFacts(
-        name=spec.name,
-        source=spec.source,
-        role=spec.role,
-        takes=tuple(sorted(record.get("views") or [str(view) for view in spec.views or ()])),
-        dimension=record.get("dimension") or spec.dimension,
-        matryoshka=spec.matryoshka,
-        parameters=spec.parameters,
-        weights_bytes=record.get("bytes") or spec.weights_bytes,
-        memory_bytes=spec.memory_bytes,
-        licence=spec.licence,
-        remote_code=spec.remote_code,
-        revision=record.get("revision") or revision_of(spec),
-        prompts=dict(spec.prompts),
-        libraries=spec.libraries,
-        pair=spec.pair,
-        state=status,
-        reason=reason,
-        bytes_here=here,
-        commit=record.get("commit") or commit_of(spec.source, revision_of(spec)),
-        loads=record.get("loads"),
+def contents(holdings: Holdings | None) -> list[str]:
+    """What an index is about, the most first: kinds of files, `document` for all kinds of text, `scan` for documents
+    whose pages were read by OCR, `language` for another one than English, `mixed` for several kinds."""
+    total = sum(holdings.by_kind.values()) if holdings else 0
+    if holdings is None or not total:
+        return ["mixed"]
+    shares = {str(kind): holdings.by_kind.get(kind, 0) / total for kind in (Kind.IMAGE, Kind.AUDIO, Kind.VIDEO)}
+    documents = sum(holdings.by_kind.get(kind, 0) for kind in _DOCUMENTS) / total
+    scanned = holdings.scanned_pages / max(holdings.pages, 1)
+    shares["scan" if scanned > 0.5 else "document"] = documents
+    known = sum(holdings.languages.values())
+    if known and holdings.languages.get("en", 0) / known < 0.5 and known / total >= NOTABLE:
+        shares["language"] = NOTABLE
+    ranked = sorted((content for content in shares if shares[content] >= NOTABLE), key=lambda one: -shares[one])
+    return ranked if shares[ranked[0]] >= DOMINANT else ["mixed", *ranked]
+
+
+def _fits(preset: Preset, machine: Machine) -> bool:
+    if preset.gpu_memory:
+        return machine.gpu_memory is not None and machine.gpu_memory >= preset.gpu_memory
+    return (machine.memory or UNKNOWN_MEMORY) >= preset.memory
+
+
+def _lacking(preset: Preset, holdings: Holdings | None) -> list[ModelSpec]:
+    """The models of a preset that the index does not have."""
+    specs = resolve_all([preset.name])
+    if holdings is None:
+        return specs
+    return [spec for spec in specs if not builtin.is_builtin(spec.name) and spec.source not in holdings.models]
+
+
+def _command(preset: Preset, lacking: Sequence[ModelSpec], holdings: Holdings | None) -> str:
+    options = f" {preset.options}" if preset.options else ""
+    if holdings is None:
+        return f"mmsearch index --model {preset.name}{options} --allow-download FOLDER"
+    added = " ".join(f"--add-model {shlex.quote(_name(spec))}" for spec in lacking)
+    return f"mmsearch index {added}{options} --allow-download"
+
+
+def _name(spec: ModelSpec) -> str:
+    views = "" if spec.limited_to is None else ":" + ",".join(view for view in View if view in spec.limited_to)
+    return spec.name + views
+
+
+def _cost(preset: Preset, lacking: Sequence[ModelSpec], holdings: Holdings | None, gflops: float) -> Cost:
+    published = [spec for spec in lacking if not builtin.is_builtin(spec.name)]
+    download = sum(
+        spec.weights_bytes or BYTES_PER_WEIGHT * (spec.parameters or 0)
+        for spec in published
+        if not bytes_on_disk(spec.source)
     )
+    rate = GPU_GFLOPS if preset.gpu_memory else gflops * MODEL_SHARE
+    seconds: dict[View, float] = {}
+    for spec in published:
+        for name, operations in spec.gflop:
+            view = View(name)
+            if spec.limited_to is None or view in spec.limited_to:
+                seconds[view] = seconds.get(view, 0.0) + dict(preset.gflop).get(name, operations) / rate
+    return Cost(download, 2 * sum(spec.dimension or 0 for spec in published), seconds, _items(holdings))
 
 
-def listing() -> list[ModelFacts]:
-    """Facts of all models with a short name, then of others that were downloaded."""
-    models = known_models()
-    others = []
-    for path in sorted((data_home() / "models").glob("*.json")):
-        try:
-            source = str(json.loads(path.read_text("utf-8"))["source"])
-        except (OSError, ValueError, LookupError, TypeError):
-            continue
-        if source not in [spec.source for spec in models]:
-            others.append(resolve(source))
-    return [facts(spec) for spec in (*models, *others)]
-
-
-def _builtin_bytes(name: str) -> int:
-    from mmsearch.errors import ModelUnavailable
-
-    try:
-        if name == builtin.LANGUAGES:
-            return e5.find().stat().st_size
-        return sum(path.stat().st_size for path in builtin.locate().rglob("*") if path.is_file())
-    except ModelUnavailable:
-        return 0
+def _items(holdings: Holdings | None) -> dict[View, int]:
+    if holdings is None:
+        return {}
+    pictures = holdings.by_kind.get(Kind.IMAGE, 0)
+    return {View.TEXT: holdings.segments, View.IMAGE: pictures, View.AUDIO: round(holdings.recorded_s / 30)}

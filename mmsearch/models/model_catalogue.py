@@ -26,7 +26,7 @@ class ModelSpec:
     weights_bytes: of the published files; memory_bytes: of a GPU, as the publisher asks
     gflop:         (view, 10^9 operations) of a text of 200 tokens, a picture of the model's own size, 30 s of sound
     scores:        (benchmark, score) as published; facts_from: where the facts are from and when that was read
-    unusable:      why the model can't serve, as a sentence; instead: the name of the nearest one that can
+    unusable:      why the model can't serve, after a colon; instead: the name of the nearest one that can
     note:          what a user should know before choosing it
     prompts:       (role, text) of the prompts that the model's files may lack
     padding:       length in tokens that texts are padded to
@@ -74,7 +74,7 @@ class ModelSpec:
 class Preset:
     """A set of models. `suits` are the contents that it is for (kinds of files, or mixed, scan, language), `memory` and
     `gpu_memory` the bytes that it needs at least; `adds` and `why` are told to the user, `options` those that it is
-    recommended with."""
+    recommended with, and `gflop` the operations that are others with these (see `ModelSpec`)."""
 
     name: str
     models: tuple[str, ...]
@@ -84,6 +84,7 @@ class Preset:
     options: str = ""
     memory: int = 0
     gpu_memory: int = 0
+    gflop: tuple[tuple[str, float], ...] = ()
 
 
 def catalogue() -> tuple[ModelSpec, ...]:
@@ -109,6 +110,8 @@ def _load() -> tuple[tuple[ModelSpec, ...], dict[str, Preset]]:
 
 def _preset(name: str, facts: dict[str, Any]) -> Preset:
     values: dict[str, Any] = {key: tuple(one) if isinstance(one, list) else one for key, one in facts.items()}
+    if "gflop" in values:
+        values["gflop"] = tuple(values["gflop"].items())
     return Preset(name, **values)
 
 

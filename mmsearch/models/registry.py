@@ -169,7 +169,7 @@ def check_loadable(spec: ModelSpec, options: ModelOptions) -> None:
     it doesn't have the dimension of the options."""
     found, reason = state(spec)
     if found == "can't serve":
-        raise ModelUnavailable(f"{spec.name} can't serve here: {lower_first(reason)}", _nearest(spec))
+        raise ModelUnavailable(f"{spec.name} can't serve here: {reason}", _nearest(spec))
     if found.startswith(("not with", "needs")) and found != "needs remote code":
         hint = f"pip install {' '.join(spec.libraries)}" if spec.libraries and found.startswith("needs") else ""
         sentence = f"{spec.name} can't be loaded here ({found}): {reason}."
@@ -199,11 +199,6 @@ def _nearest(spec: ModelSpec) -> str:
     if spec.instead:
         return f"The nearest that can: {spec.instead} (`mmsearch models show {spec.instead}`)."
     return "`mmsearch models` lists those that can."
-
-
-def lower_first(sentence: str) -> str:
-    """A sentence as the end of another one."""
-    return sentence[:1].lower() + sentence[1:]
 
 
 def revision_of(spec: ModelSpec) -> str | None:

@@ -8,7 +8,7 @@ from collections import Counter
 from dataclasses import replace
 
 from mmsearch.errors import FailureCode
-from mmsearch.index_status import SpaceStatus, SpeechStatus, Status, Transcribed
+from mmsearch.index_status import Holdings, SpaceStatus, SpeechStatus, Status, Transcribed
 from mmsearch.store import ann, transcripts
 from mmsearch.store.files import EXTRACTOR_NOW, HELD, OUTDATED, noted_files
 from mmsearch.store.layout import IndexFolder, is_network_file_system
@@ -89,6 +89,34 @@ def status(folder: IndexFolder) -> Status:
             speech=_speech(snapshot),
             noted=len({(root, path) for root, path, _ in noted_files(connection)}),
         )
+
+
+def holdings(snapshot: Snapshot) -> Holdings:
+    """What an index holds, in numbers. Light: it loads neither models nor ann files."""
+    connection = snapshot.connection
+    paged = "FROM segments s JOIN assets a ON a.id = s.asset_id WHERE a.visible = 1 AND s.page IS NOT NULL"
+    words = "SELECT segment_id FROM recognized_text WHERE reader = 'ocr'"
+    return Holdings(
+        by_kind=_counts(connection, f"SELECT a.kind, count(*) {_SHOWN} WHERE a.state <> 'failed' GROUP BY a.kind"),
+        segments=_one(
+            connection, "SELECT count(*) FROM segments s JOIN assets a ON a.id = s.asset_id WHERE a.visible = 1"
+        ),
+        pages=_one(connection, f"SELECT count(*) FROM (SELECT DISTINCT s.asset_id, s.page {paged})"),
+        scanned_pages=_one(
+            connection, f"SELECT count(*) FROM (SELECT DISTINCT s.asset_id, s.page {paged} AND s.id IN ({words}))"
+        ),
+        languages=_counts(
+            connection,
+            f"SELECT substr(json_extract(a.details, '$.language'), 1, 2), count(*) {_SHOWN}"
+            " WHERE json_type(a.details, '$.language') = 'text' GROUP BY 1",
+        ),
+        recorded_s=float(
+            connection.execute(
+                f"SELECT coalesce(sum(json_extract(a.details, '$.duration_s')), 0.0) {_SHOWN}"
+            ).fetchone()[0]
+        ),
+        models=frozenset(str(row.recorded.get("model", plain_name(row))) for row in snapshot.spaces()),
+    )
 
 
 def _unrecorded(

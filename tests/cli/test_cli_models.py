@@ -11,8 +11,8 @@ import pytest
 from fake_hub import Hub
 
 from mmsearch.cli.program import run
-from mmsearch.models import advice
-from mmsearch.models.advice import Machine
+from mmsearch.models import machine, model_facts
+from mmsearch.models.machine import Machine
 
 CHILD = """
 import contextlib, io, json, sys
@@ -66,7 +66,8 @@ def session(tmp_path: Path, url: str, *commands: str, told: dict[str, Any] | Non
 def test_the_table_names_every_model_with_its_state(
     capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(advice, "probe", lambda: Machine(2, 4 << 30))
+    monkeypatch.setattr(machine, "probe", lambda: Machine(4, 16 << 30))
+    monkeypatch.setattr(machine, "measured_gflops", lambda: 100.0)
     assert run(["models"]) == 0
     out, err = capfd.readouterr()
     lines = {line.split()[0]: line for line in out.splitlines()}
@@ -76,7 +77,15 @@ def test_the_table_names_every_model_with_its_state(
     )
     assert lines["jina-clip-v2"].rstrip().endswith("not with transformers 5")
     assert "needs remote code" in lines["jina-reranker-m0"] and " works " in lines["builtin"]
-    assert err.startswith("\nFor this machine: --model photos (2 cores, 4 GB of memory, no GPU that could be found: ")
+    told = err.splitlines()
+    assert told[1].startswith("This machine: 4 cores, 16 GB of memory, no GPU that could be found; 100 GFLOP/s")
+    assert told[2].startswith("This index: there is none here")
+    assert told[4:6] == [
+        "1. everything: embeddinggemma-2",
+        "   mmsearch index --model everything --max-pixels 161280 --allow-download FOLDER",
+    ]
+    assert [line.split()[0] for line in told[6:9]] == ["adds", "costs", "why"]
+    assert "about 1.1 s a passage, 4.4 s a picture, 13 s for 30 s of sound (computed from its operations" in told[7]
     assert run(["models", "--quiet"]) == 0
     assert capfd.readouterr().err == ""
 
@@ -84,7 +93,7 @@ def test_the_table_names_every_model_with_its_state(
 def test_models_as_data(capfd: pytest.CaptureFixture[str]) -> None:
     assert run(["models", "--format", "json", "--quiet"]) == 0
     found = json.loads(capfd.readouterr().out)
-    assert [one["name"] for one in found] == [one.name for one in advice.listing()]
+    assert [one["name"] for one in found] == [one.name for one in model_facts.listing()]
     assert {one["schema"] for one in found} == {"mmsearch.model/1"}
     known = {one["name"]: one for one in found}
     assert known["qwen3-vl-8b"]["matryoshka"] == [64, 4096] and known["qwen3-vl-8b"]["memory_bytes"] == 20 << 30

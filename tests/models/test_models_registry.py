@@ -10,8 +10,7 @@ import pytest
 from mmsearch.config import Settings
 from mmsearch.errors import MmsearchError, ModelUnavailable, UsageError
 from mmsearch.indexing.model_selection import check_models, named_models
-from mmsearch.models import advice, builtin, hub, model_catalogue, registry
-from mmsearch.models.advice import Machine
+from mmsearch.models import builtin, hub, machine, model_catalogue, registry
 from mmsearch.models.model_catalogue import ModelSpec, Preset
 from mmsearch.models.model_options import ModelOptions
 from mmsearch.types import View
@@ -332,36 +331,20 @@ def test_the_picture_tower_of_a_pair_must_be_here_too(cache: Path) -> None:
         registry.check_here(registry.resolve("clip-multilingual"), ModelOptions())
 
 
-@pytest.mark.parametrize(
-    ("here", "preset"),
-    [
-        (Machine(2, 2 << 30), "builtin"),
-        (Machine(2, 4 << 30), "photos"),
-        (Machine(8, None), "photos"),
-        (Machine(16, 64 << 30, "NVIDIA T400", 4 << 30), "photos"),
-        (Machine(16, 64 << 30, "NVIDIA L4", 24 << 30), "gpu"),
-        (Machine(8, 16 << 30, "Apple GPU", None), "photos"),
-    ],
-)
-def test_the_preset_fits_the_machine(here: Machine, preset: str) -> None:
-    found, reason = advice.recommended(here)
-    assert found == preset and reason and found in (*registry.presets(), "builtin")
-
-
 def test_an_nvidia_gpu_is_found_without_torch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     program = tmp_path / "nvidia-smi"
     program.write_text("#!/bin/sh\necho 'NVIDIA T400, 4096'\necho 'NVIDIA L4, with, commas, 23034'\n")
     program.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
-    assert advice.probe()[2:] == ("NVIDIA L4, with, commas", 23034 << 20)
+    assert machine.probe()[2:] == ("NVIDIA L4, with, commas", 23034 << 20)
     program.write_text("#!/bin/sh\nexit 9\n")
-    assert advice.probe()[2:] == ("", None)
+    assert machine.probe()[2:] == ("", None)
 
 
 def test_naming_models_loads_no_library_of_models() -> None:
     code = (
         "import sys\nfrom mmsearch.config import Settings\nfrom mmsearch.indexing.model_selection import check_models\n"
-        "from mmsearch.models.advice import listing\nlisting()\n"
+        "from mmsearch.models.model_facts import listing\nlisting()\n"
         "try:\n    check_models(Settings(models=('photos',)), True)\nexcept Exception:\n    pass\n"
         "print({'torch', 'transformers', 'sentence_transformers', 'huggingface_hub'} & set(sys.modules))"
     )

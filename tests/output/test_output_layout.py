@@ -13,7 +13,7 @@ from rich.cells import cell_len
 
 from mmsearch.errors import FailureCode
 from mmsearch.index_status import FailedFile, FailedFileState, SpaceStatus, Status
-from mmsearch.models.advice import ModelFacts
+from mmsearch.models.model_facts import ModelFacts
 from mmsearch.output import model_tables, streams, summary, table, text_layout
 from mmsearch.output.formatting import place
 from mmsearch.output.progress import failure_line
@@ -107,6 +107,7 @@ def facts(name: str, **more: Any) -> ModelFacts:
         "state": "not here",
         "weights_bytes": 4_260_000_000,
         "bytes_here": 0,
+        "facts_from": "",
     }
     return ModelFacts(**(values | more))
 
@@ -186,12 +187,12 @@ indexed 144 files (4,000 segments) in 3 min 12 s; 2
   `mmsearch failed`
 """
 MODELS_60 = """\
+Pictures, sounds and films, with texts in the same space:
 qwen3-vl-2b
-  not here: index, text image, 2048 dimensions, 4.3 GB,
-  Apache-2.0
+  not here: text image, 2048 dimensions, 4.3 GB, Apache-2.0
 some-owner/a-model-with-a-very-long-name-v2
-  here: index, text image, 2048 dimensions, 4.3 GB,
-  Apache-2.0, 1.0 GB here
+  here: text image, 2048 dimensions, 4.3 GB, Apache-2.0, 1.0
+  GB here
 """
 FAILED_60 = """\
 /archive/projects/2025/…/年度报告 收入与支出 2025.pdf
