@@ -213,9 +213,9 @@ def _exact(snapshot: Snapshot, queries: np.ndarray) -> list[list[int]]:
 
 def _best(snapshot: Snapshot, text: str) -> None:
     """The words signal's candidates."""
-    from mmsearch.retrieval.query_parsing import parse
+    from mmsearch.retrieval.queries.query_parsing import parse
     from mmsearch.retrieval.signals import POOL
-    from mmsearch.retrieval.word_scoring import Words
+    from mmsearch.retrieval.words.word_scoring import Words
 
     words = Words(snapshot, parse(text).words)
     words.table.best(words.expression(), POOL)

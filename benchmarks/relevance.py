@@ -29,7 +29,7 @@ from mmsearch.retrieval.query_building import build_query
 from mmsearch.retrieval.query_encoding import QueryEncoders
 from mmsearch.retrieval.relevance import FEATURES, features
 from mmsearch.retrieval.search import ranked
-from mmsearch.retrieval.word_scoring import Words
+from mmsearch.retrieval.words.word_scoring import Words
 from mmsearch.store.layout import IndexFolder
 from mmsearch.store.snapshot import Snapshot
 

@@ -84,8 +84,8 @@ class Index:
         in the text (`kind:image`) belong to the filter. Raises `UsageError` for a query that searches for nothing, an
         operator whose value is none, a picture that is none, a file that is not there or holds nothing to compare;
         `ModelUnavailable`, `ModelMismatch`; and as on opening where the index has gone or was damaged since."""
+        from mmsearch.retrieval.queries.query_operators import with_operators
         from mmsearch.retrieval.query_encoding import QueryEncoders
-        from mmsearch.retrieval.query_operators import with_operators
         from mmsearch.retrieval.search import search
 
         query = with_operators(query)
@@ -98,7 +98,7 @@ class Index:
         """Why a file is not among the hits of a query, or which hit it is. Raises `UsageError` for a file that is not
         there and that the index does not know, and for a folder; otherwise as `search`."""
         from mmsearch.indexing.absence import why_absent
-        from mmsearch.retrieval.query_operators import with_operators
+        from mmsearch.retrieval.queries.query_operators import with_operators
         from mmsearch.retrieval.why_not import filtered, searched, state_notes
         from mmsearch.store.file_state import file_state
 
@@ -130,7 +130,7 @@ class Index:
         """The groups of files with the same content: the same bytes, the same picture or pages at other sizes and
         encodings, the same sound or film encoded anew, the same text with other line breaks or letters of another
         charset; with `exact` the same bytes only. `within` are absolute paths: groups with a file there or below."""
-        from mmsearch.retrieval.duplicates import groups
+        from mmsearch.retrieval.copies.duplicates import groups
         from mmsearch.store.catalogue import translate_sqlite_errors
         from mmsearch.store.snapshot import Snapshot
 

@@ -124,6 +124,7 @@ class Status:
     last_run: Mapping[str, Any] | None  # started, ended (None: cut off), outcome and the record's counts
     writing: str = ""  # who holds the writer lock now
     notes: tuple[str, ...] = ()
+    doubts: tuple[str, ...] = ()  # the notes that tell of damage
     by_words: Mapping[str, int] = field(default_factory=dict)  # files with words that are searched, by kind
     rules: Mapping[bytes, FileRules] = field(default_factory=dict)  # by root
     forgotten: Mapping[bytes, tuple[bytes, ...]] = field(default_factory=dict)  # by root: relative paths

@@ -14,8 +14,8 @@ import sys
 from collections import Counter, defaultdict
 from pathlib import Path
 
-from mmsearch.retrieval import inflection
-from mmsearch.retrieval.stop_words import says_nothing
+from mmsearch.retrieval.words import inflection
+from mmsearch.retrieval.words.stop_words import says_nothing
 from mmsearch.store.tokenization import tokens
 
 FOLDER = Path(inflection.__file__).parent.parent / "data" / "inflection"

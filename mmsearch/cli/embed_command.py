@@ -96,8 +96,8 @@ def _embed(
 ) -> int:
     from mmsearch.models.model_files import is_reranker
     from mmsearch.models.registry import load, resolve
-    from mmsearch.retrieval.ad_hoc_embedding import Embedded, Embedding
-    from mmsearch.retrieval.ad_hoc_files import Files
+    from mmsearch.retrieval.ad_hoc.ad_hoc_embedding import Embedded, Embedding
+    from mmsearch.retrieval.queries.ad_hoc_files import Files
 
     spec = resolve(name)
     if is_reranker(spec, chosen):

@@ -29,7 +29,7 @@ def build_filter(
 ) -> Filter:
     """The filter of these option values. Raises `UsageError` for a value that can't be parsed, and for a range whose
     end lies before its start."""
-    from mmsearch.retrieval.place_parsing import place_of
+    from mmsearch.retrieval.queries.place_parsing import place_of
 
     low_size, high_size = range_ends(size) if size else (None, None)
     low_pages, high_pages = range_ends(pages) if pages else (None, None)
@@ -69,7 +69,7 @@ def build_filter(
 
 
 def _kind(value: str) -> str:
-    from mmsearch.retrieval.query_operators import KINDS, kind_of
+    from mmsearch.retrieval.queries.query_operators import KINDS, kind_of
 
     kind = kind_of(value)
     if kind is None:

@@ -18,7 +18,7 @@ from mmsearch.temporary_folders import temporary_folder
 
 if TYPE_CHECKING:
     from mmsearch.models.model_options import ModelOptions
-    from mmsearch.retrieval.ad_hoc_embedding import AdHocInput, SkippedFile
+    from mmsearch.retrieval.ad_hoc.ad_hoc_embedding import AdHocInput, SkippedFile
 
 LONGEST_STDIN = 1 << 30  # bytes
 
@@ -85,7 +85,7 @@ def _typed(word: bytes, as_text: bool, as_file: bool) -> AdHocInput:
 
 
 def _parsed(word: bytes, as_text: bool, as_file: bool) -> AdHocInput:
-    from mmsearch.retrieval.ad_hoc_embedding import AdHocInput
+    from mmsearch.retrieval.ad_hoc.ad_hoc_embedding import AdHocInput
 
     there = not as_text and word and b"\0" not in word and os.path.lexists(word)
     if there or as_file:
@@ -98,7 +98,7 @@ def _parsed(word: bytes, as_text: bool, as_file: bool) -> AdHocInput:
 
 def _standard_input(folder: str, as_text: bool) -> AdHocInput:
     """Standard input as a text if it is one, else as a file."""
-    from mmsearch.retrieval.ad_hoc_embedding import AdHocInput
+    from mmsearch.retrieval.ad_hoc.ad_hoc_embedding import AdHocInput
     from mmsearch.sniff import HEAD_BYTES, sniff
     from mmsearch.types import Kind
 

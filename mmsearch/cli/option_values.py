@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from mmsearch.errors import UsageError
-from mmsearch.retrieval.date_parsing import DATE_HINT, Period, is_ambiguous, period_of
-from mmsearch.retrieval.place_parsing import PLACE_HINT
+from mmsearch.retrieval.queries.date_parsing import DATE_HINT, Period, is_ambiguous, period_of
+from mmsearch.retrieval.queries.place_parsing import PLACE_HINT
 
 _TIME_UNITS = {"s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0, "": 1.0}
 _LONGEST_S = 1e10  # three centuries

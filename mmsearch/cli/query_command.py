@@ -122,7 +122,7 @@ def query(
     The best place is first. Exit code 1: nothing found.
     """
     from mmsearch.query import Query, RunOptions
-    from mmsearch.retrieval import query_operators
+    from mmsearch.retrieval.queries import query_operators
 
     run_options = RunOptions(
         device=device,

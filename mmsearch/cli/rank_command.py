@@ -85,7 +85,7 @@ def _ranked(query: Any, inputs: list[Any], name: str, instruct: str, ocr: str, c
     from mmsearch.models.model_files import is_reranker
     from mmsearch.models.registry import load, resolve
     from mmsearch.models.rerankers import load_reranker
-    from mmsearch.retrieval.ad_hoc_ranking import ranked_by_embedding, reranked
+    from mmsearch.retrieval.ad_hoc.ad_hoc_ranking import ranked_by_embedding, reranked
 
     spec = resolve(name)
     if is_reranker(spec, chosen):

@@ -20,7 +20,8 @@ def status(
     check: Annotated[
         bool,
         typer.Option(
-            "--check", help="Exit 5 when anything is pending, outdated or stale, or the last run stopped early."
+            "--check",
+            help="Exit 5 when anything is pending, outdated, stale or damaged, or the last run stopped early.",
         ),
     ] = False,
     format: options.Reports = options.ReportFormat.TABLE,
@@ -42,8 +43,5 @@ def status(
         summary.write_status(found)
     last = found.last_run or {"ended": 0.0, "outcome": "done"}
     unfinished = last.get("ended") is None or last.get("outcome", "done") != "done" or last.get("lost_commits")
-    return (
-        exit_codes.STOPPED_EARLY
-        if check and (found.pending or found.outdated or found.stale or (unfinished and not found.writing))
-        else exit_codes.DONE
-    )
+    work = found.pending or found.outdated or found.stale or found.doubts or (unfinished and not found.writing)
+    return exit_codes.STOPPED_EARLY if check and work else exit_codes.DONE

@@ -171,7 +171,7 @@ def highlighted(snippet: str, signals: Sequence[Signal]) -> Text:
     """A snippet with the words that matched in bold."""
     from rich.text import Text
 
-    from mmsearch.retrieval.term_matching import matches
+    from mmsearch.retrieval.words.term_matching import matches
 
     text = Text(snippet)
     terms = {term: 1.0 for signal in signals for term in signal.terms if term.strip()}

@@ -36,7 +36,7 @@ SCALES = {LANGUAGES: TextScale(0.75, 0.020)}
 
 def background_languages(snapshot: Snapshot, space_id: int, view: str) -> list[str]:
     """The languages of the first texts of a view's background, in its order; none that can be told are empty."""
-    from mmsearch.retrieval.languages import language_of
+    from mmsearch.retrieval.words.languages import language_of
 
     return [language_of(text.split()) for text in snapshot.background_words(space_id, view, SAMPLE, LETTERS)]
 

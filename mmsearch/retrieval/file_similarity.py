@@ -18,7 +18,7 @@ from dataclasses import replace
 import numpy as np
 
 from mmsearch.query import Match
-from mmsearch.retrieval.copy_detection import FoundCopy
+from mmsearch.retrieval.copies.copy_detection import FoundCopy
 from mmsearch.retrieval.ranking import HALF, Floats, Ranking
 from mmsearch.retrieval.signals import EncodedQuery, Scored, filled
 from mmsearch.types import Kind, View

@@ -23,7 +23,7 @@ from mmsearch.models.embedder import Clip
 from mmsearch.models.model_options import ModelOptions
 from mmsearch.models.reranker import Candidate, Reranker, restrict_views
 from mmsearch.query import Query, RunOptions, file_paths
-from mmsearch.retrieval.ad_hoc_files import Files, source_of
+from mmsearch.retrieval.queries.ad_hoc_files import Files, source_of
 from mmsearch.store.access import may_open
 from mmsearch.store.asset_sources import asset_sources
 from mmsearch.store.snapshot import Place, Snapshot

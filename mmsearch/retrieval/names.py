@@ -6,9 +6,9 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from mmsearch.retrieval.query_parsing import Parsed, is_name, names_meant
+from mmsearch.retrieval.queries.query_parsing import Parsed, is_name, names_meant
 from mmsearch.retrieval.signals import POOL, EncodedQuery
-from mmsearch.retrieval.word_scoring import Term, Words, idf
+from mmsearch.retrieval.words.word_scoring import Term, Words, idf
 from mmsearch.store.snapshot import Snapshot
 from mmsearch.store.tokenization import prepare_name, shown, tokens
 from mmsearch.store.vocabulary import quoted

@@ -10,12 +10,12 @@ from typing import NamedTuple
 
 from mmsearch.date_taken import taken_seconds
 from mmsearch.query import Answer, Hit, Query
-from mmsearch.retrieval.duplicates import group_leaders
+from mmsearch.retrieval.copies.duplicates import group_leaders
 from mmsearch.retrieval.filter_facts import nothing_passes
 from mmsearch.retrieval.picture_queries import seen_in
-from mmsearch.retrieval.query_parsing import parse
-from mmsearch.retrieval.term_matching import snippet
-from mmsearch.retrieval.word_scoring import Words
+from mmsearch.retrieval.queries.query_parsing import parse
+from mmsearch.retrieval.words.term_matching import snippet
+from mmsearch.retrieval.words.word_scoring import Words
 from mmsearch.store.snapshot import Snapshot
 from mmsearch.store.words import chunks
 from mmsearch.types import Locator

@@ -23,8 +23,8 @@ from mmsearch.errors import UsageError
 from mmsearch.models import builtin
 from mmsearch.query import Part, Query, RunOptions, file_paths
 from mmsearch.retrieval.picture_queries import picture_vectors
+from mmsearch.retrieval.queries.query_parsing import MAX_CHARACTERS, Parsed, parse
 from mmsearch.retrieval.query_encoding import QueryEncoders, is_unknown, query_views
-from mmsearch.retrieval.query_parsing import MAX_CHARACTERS, Parsed, parse
 from mmsearch.retrieval.signals import LEAST_COVERAGE, EncodedQuery, Vector, Wording
 from mmsearch.store.snapshot import Snapshot
 from mmsearch.store.spaces import SpaceRow
@@ -34,8 +34,8 @@ from mmsearch.types import Kind, View, chosen
 if TYPE_CHECKING:
     import numpy as np
 
+    from mmsearch.retrieval.queries.query_files import QueryFile
     from mmsearch.retrieval.query_by_example import Example
-    from mmsearch.retrieval.query_files import QueryFile
 
 LEAST_LENGTH = 0.1  # of a sum of vectors: a shorter one was cancelled by --minus, and its direction means nothing
 STANDS_IN = (View.VIDEO, View.IMAGE, View.AUDIO, View.TEXT)  # used for a view that a file lacks, in this order

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING
 from mmsearch.errors import ExtractionError, UsageError
 from mmsearch.models import builtin
 from mmsearch.query import RunOptions
-from mmsearch.retrieval.ad_hoc_files import Contents, Files, ocr_loading, source_of, words_of
+from mmsearch.retrieval.queries.ad_hoc_files import Contents, Files, ocr_loading, source_of, words_of
+from mmsearch.retrieval.queries.query_files import QueryFile, external_file, stored_file
 from mmsearch.retrieval.query_encoding import QueryEncoders, media_needs, query_views, unit
-from mmsearch.retrieval.query_files import QueryFile, external_file, stored_file
-from mmsearch.retrieval.word_scoring import idf
+from mmsearch.retrieval.words.word_scoring import idf
 from mmsearch.store.file_text import asset_of
 from mmsearch.store.snapshot import Snapshot
 from mmsearch.store.spaces import SpaceRow

@@ -37,7 +37,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from mmsearch.retrieval.word_scoring import Found
+from mmsearch.retrieval.words.word_scoring import Found
 
 Floats = npt.NDArray[np.float64]
 

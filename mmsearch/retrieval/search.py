@@ -12,7 +12,7 @@ from mmsearch.encoding.grants import leave_out
 from mmsearch.query import COPIES, Answer, Hit, Query, RunOptions, Signal
 from mmsearch.retrieval import relevance
 from mmsearch.retrieval.answer_rows import Row, candidate_rows, estimated
-from mmsearch.retrieval.copy_detection import find_copies
+from mmsearch.retrieval.copies.copy_detection import find_copies
 from mmsearch.retrieval.file_similarity import SIMILARITY_CUTOFF, by_similarity
 from mmsearch.retrieval.filter_facts import nothing_passes
 from mmsearch.retrieval.names import find_names, refused_files
@@ -21,8 +21,8 @@ from mmsearch.retrieval.picture_queries import seen_in
 from mmsearch.retrieval.query_building import build_query
 from mmsearch.retrieval.query_encoding import QueryEncoders
 from mmsearch.retrieval.signals import EncodedQuery, Scored, score
-from mmsearch.retrieval.term_matching import placed, snippet, term_proximity
-from mmsearch.retrieval.word_scoring import Words
+from mmsearch.retrieval.words.term_matching import placed, snippet, term_proximity
+from mmsearch.retrieval.words.word_scoring import Words
 from mmsearch.store.mail_filters import dates_of
 from mmsearch.store.snapshot import Place, Snapshot
 from mmsearch.types import Locator, View
@@ -186,7 +186,7 @@ def _below(rows: list[Row], best: float) -> str:
 def _grouped(rows: list[Row], query: Query, snapshot: Snapshot, scored: Scored) -> list[list[Row]]:
     """Rows of the same file together, best first, as many files as were asked for; every place alone when all are
     wanted. With `fold` the rows of copies stand behind those of the best of them, but for copies of the query."""
-    from mmsearch.retrieval.duplicates import group_leaders
+    from mmsearch.retrieval.copies.duplicates import group_leaders
 
     folds = query.fold and not query.all_segments
     copied = {row.asset_id for row in rows if _is_copy(row, scored)}

@@ -8,10 +8,8 @@ from typing import TYPE_CHECKING
 
 from mmsearch.query import Match
 from mmsearch.retrieval.cross_language import SCALES, background_languages, foreign, standardise_by_language
-from mmsearch.retrieval.languages import language_of
-from mmsearch.retrieval.literals import Literal, exact_share, literals, phrase_rows, whole_query
-from mmsearch.retrieval.query_files import QueryFile
-from mmsearch.retrieval.query_parsing import Parsed
+from mmsearch.retrieval.queries.query_files import QueryFile
+from mmsearch.retrieval.queries.query_parsing import Parsed
 from mmsearch.retrieval.ranking import (
     HALF,
     PRIOR_MEAN,
@@ -25,7 +23,9 @@ from mmsearch.retrieval.ranking import (
     view_offset,
     view_spread,
 )
-from mmsearch.retrieval.word_scoring import Words, find_words, mean_found
+from mmsearch.retrieval.words.languages import language_of
+from mmsearch.retrieval.words.literals import Literal, exact_share, literals, phrase_rows, whole_query
+from mmsearch.retrieval.words.word_scoring import Words, find_words, mean_found
 from mmsearch.store.snapshot import Snapshot
 from mmsearch.store.spaces import SpaceRow
 from mmsearch.store.tokenization import shown

@@ -10,7 +10,7 @@ from mmsearch.filestat import stat_values
 from mmsearch.query import Answer, Filter, Hit, Query, WhyNot
 from mmsearch.retrieval.filter_facts import refused_fact, single_filters
 from mmsearch.retrieval.ordering import MOST_SORTED, is_listing
-from mmsearch.retrieval.query_parsing import parse
+from mmsearch.retrieval.queries.query_parsing import parse
 from mmsearch.store.file_state import FileState
 from mmsearch.store.filters import passing
 from mmsearch.store.snapshot import Snapshot

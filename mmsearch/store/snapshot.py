@@ -66,8 +66,6 @@ class Snapshot:
         except sums.BadSums:
             known = None
             self.notes.append("The checksums of the catalogue are damaged; the next `mmsearch index` makes them again.")
-        if (owner := folder.owner()) != os.geteuid():
-            self.notes.append(f"The index belongs to {user_name(owner)}.")
         self._recorded = {} if known is None else known.files
         self._loaded: dict[tuple[int, str], tuple[ann.Generation | None, Any, np.ndarray, np.ndarray]] = {}
         self._cache: dict[Hashable, Any] = {}
@@ -75,8 +73,11 @@ class Snapshot:
         with translate_sqlite_errors(folder), closed_on_error(self.connection):
             self._version = self._start()
             self._note_doubts(known)
+            self.doubts = tuple(self.notes)  # what of it was damaged, lost or can't be checked
             self.roots: dict[int, Root] = {root.id: root for root in roots(self.connection, folder)}
             self._restrict(where)
+        if (owner := folder.owner()) != os.geteuid():
+            self.notes.append(f"The index belongs to {user_name(owner)}.")
         self._files = self._signatures()
 
     def _note_doubts(self, known: sums.Sums | None) -> None:

@@ -41,8 +41,10 @@ def status(folder: IndexFolder) -> Status:
         last = None if run is None else {"started": run[0], "ended": run[1], **run[2]}
         if run is not None and run[1] is None and not writing:
             notes.append("The last run was cut off; the next one goes on from there.")
+        doubts = snapshot.doubts
         if not writing and lost_commits(folder):
             notes.append("The log of the last run is damaged; the next `mmsearch index` does again what it held.")
+            doubts += (notes[-1],)
         return Status(
             folder=str(folder.path),
             roots=tuple(root.path for root in walked),
@@ -73,6 +75,7 @@ def status(folder: IndexFolder) -> Status:
             last_run=last,
             writing=writing,
             notes=tuple(notes),
+            doubts=doubts,
             by_words=_counts(
                 connection,
                 f"SELECT a.kind, count(*) {_SHOWN} WHERE a.id IN (SELECT s.asset_id FROM words_fts_docsize w"

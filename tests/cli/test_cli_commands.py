@@ -332,6 +332,8 @@ def test_status_json_is_the_whole_status(capfd: pytest.CaptureFixture[str]) -> N
         ({"pending": 1}, 5),
         ({"stale": 1}, 5),
         ({"outdated": 1}, 5),
+        ({"notes": ("It is on a network file system.",)}, 0),
+        ({"doubts": ("The checksums are damaged.",)}, 5),
         ({"last_run": {"started": 1.0, "ended": None}}, 5),
         ({"last_run": {"started": 1.0, "ended": None}, "writing": "process 7"}, 0),
         ({"last_run": None}, 0),

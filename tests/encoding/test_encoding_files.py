@@ -11,7 +11,7 @@ from PIL import Image
 from small_index import write_pdf, write_wav
 
 from mmsearch.errors import ExtractionError, UsageError
-from mmsearch.retrieval.ad_hoc_files import Files, source_of, words_of
+from mmsearch.retrieval.queries.ad_hoc_files import Files, source_of, words_of
 from mmsearch.types import Kind, Needs
 
 

@@ -13,8 +13,8 @@ from PIL import Image
 from small_index import broken, change, rows, run, use_word_model, write, write_pdf
 
 from mmsearch import Index, Query
-from mmsearch.retrieval.duplicates import neighbours
-from mmsearch.retrieval.fingerprint_matching import KEY_DISTANCE
+from mmsearch.retrieval.copies.duplicates import neighbours
+from mmsearch.retrieval.copies.fingerprint_matching import KEY_DISTANCE
 from mmsearch.store.stored_fingerprints import AssetFingerprints
 
 STORY = "\n".join(f"The gull number {n} flew over harbour {n * 3} at dawn." for n in range(120))

@@ -16,7 +16,7 @@ from mmsearch.extraction.fingerprints import (
     image_fingerprint_body,
     text_fingerprint,
 )
-from mmsearch.retrieval.fingerprint_matching import (
+from mmsearch.retrieval.copies.fingerprint_matching import (
     KEY_DISTANCE,
     ImageFingerprint,
     key_distances,

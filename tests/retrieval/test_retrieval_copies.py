@@ -46,7 +46,7 @@ def encoders() -> Iterator[None]:
         patch.setattr("mmsearch.retrieval.query_encoding.load_embedder", model)
         use_random_encoder(patch.setattr)
         patch.setattr(
-            "mmsearch.retrieval.ad_hoc_files._read", lambda extracted: ""
+            "mmsearch.retrieval.queries.ad_hoc_files._read", lambda extracted: ""
         )  # OCR takes long, and is not needed
         yield
         builtin_images.shared_encoder.cache_clear()

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mmsearch.retrieval.date_parsing import Period, period_of
+from mmsearch.retrieval.queries.date_parsing import Period, period_of
 
 NOW = datetime(2026, 11, 26, 14, 30)  # a Thursday
 DAY = timedelta(days=1)
@@ -142,8 +142,7 @@ def test_dateparser_is_imported_only_for_words_that_need_it() -> None:
         f"period_of({text!r})" for text in ("2024-05", "7d", "yesterday", "last summer", "Q3 2023", "1990s")
     )
     loaded = "import sys; print('dateparser' in sys.modules)"
-    code = (
-        f"from mmsearch.retrieval.date_parsing import period_of; {plain}; {loaded}; period_of('march 2024'); {loaded}"
-    )
+    begin = "from mmsearch.retrieval.queries.date_parsing import period_of"
+    code = f"{begin}; {plain}; {loaded}; period_of('march 2024'); {loaded}"
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert said.split() == ["False", "True"]

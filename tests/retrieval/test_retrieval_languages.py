@@ -9,9 +9,9 @@ import pytest
 
 from mmsearch.retrieval import cross_language
 from mmsearch.retrieval.cross_language import TextScale, foreign, standardise_by_language
-from mmsearch.retrieval.languages import FUNCTION_WORDS, language_of
 from mmsearch.retrieval.ranking import CAUTION, HALF, MANY, PRIOR_COUNT, UNEXPLAINED, ViewScores, fuse
-from mmsearch.retrieval.word_scoring import Found
+from mmsearch.retrieval.words.languages import FUNCTION_WORDS, language_of
+from mmsearch.retrieval.words.word_scoring import Found
 from mmsearch.store.tokenization import tokens
 
 SENTENCES = json.loads((Path(__file__).parents[2] / "training" / "languages.json").read_text("utf-8"))

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from mmsearch.query import Match
-from mmsearch.retrieval.copy_detection import COPY, FoundCopy
+from mmsearch.retrieval.copies.copy_detection import COPY, FoundCopy
 from mmsearch.retrieval.file_similarity import SIMILARITY_END, WORDS_SHARE, by_similarity
-from mmsearch.retrieval.query_files import QueryFile
-from mmsearch.retrieval.query_parsing import Parsed
+from mmsearch.retrieval.queries.query_files import QueryFile
+from mmsearch.retrieval.queries.query_parsing import Parsed
 from mmsearch.retrieval.ranking import Ranking
 from mmsearch.retrieval.signals import EncodedQuery, Scored
 from mmsearch.store.stored_fingerprints import AssetFingerprints

@@ -8,9 +8,9 @@ import pytest
 from small_index import found, run, use_word_model, write
 
 from mmsearch import Index, Query
-from mmsearch.retrieval.literals import literals
-from mmsearch.retrieval.query_parsing import parse
-from mmsearch.retrieval.stop_words import content_words, says_nothing
+from mmsearch.retrieval.queries.query_parsing import parse
+from mmsearch.retrieval.words.literals import literals
+from mmsearch.retrieval.words.stop_words import content_words, says_nothing
 
 FILLER = "The committee met on Tuesday and spoke about the accounts of last year."
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from mmsearch.retrieval import word_scoring as module
-from mmsearch.retrieval.word_scoring import candidate_expression
+from mmsearch.retrieval.words import word_scoring as module
+from mmsearch.retrieval.words.word_scoring import candidate_expression
 from mmsearch.store.vocabulary import WORDS, Vocabulary
 
 COMMON = {"report": 0.3, "annual": 0.2, "budget": 0.1, "walrus": 0.01}

@@ -10,9 +10,9 @@ import pytest
 
 from mmsearch.index import Index
 from mmsearch.query import Query
-from mmsearch.retrieval.literals import literals
 from mmsearch.retrieval.names import close_words
-from mmsearch.retrieval.query_parsing import is_name, names_meant, parse
+from mmsearch.retrieval.queries.query_parsing import is_name, names_meant, parse
+from mmsearch.retrieval.words.literals import literals
 
 
 def found(searched: Path, text: str, **query: Any) -> list[str]:

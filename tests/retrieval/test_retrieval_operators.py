@@ -11,8 +11,8 @@ import pytest
 from mmsearch.errors import UsageError
 from mmsearch.index import Index
 from mmsearch.query import Answer, Filter, Query
-from mmsearch.retrieval.query_operators import joined, with_operators
-from mmsearch.retrieval.query_parsing import parse
+from mmsearch.retrieval.queries.query_operators import joined, with_operators
+from mmsearch.retrieval.queries.query_parsing import parse
 
 NOW = datetime(2026, 11, 26, 14, 30)
 

@@ -20,7 +20,7 @@ from mmsearch.retrieval.ranking import (
     standardise_across,
     view_spread,
 )
-from mmsearch.retrieval.word_scoring import Found
+from mmsearch.retrieval.words.word_scoring import Found
 
 
 def plain_strength(z: float | None) -> float:

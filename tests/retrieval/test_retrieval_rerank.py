@@ -13,7 +13,7 @@ from mmsearch.index import Index
 from mmsearch.query import Query, RunOptions
 from mmsearch.retrieval.model_reranking import merge_into_ranks
 from mmsearch.retrieval.search import SHARE
-from mmsearch.retrieval.term_matching import REACH, term_proximity
+from mmsearch.retrieval.words.term_matching import REACH, term_proximity
 
 WEIGHTS = {"red": 2.0, "car": 1.0, "show": 3.0}
 

@@ -25,8 +25,8 @@ from mmsearch.models.reranker import Candidate
 from mmsearch.models.rerankers import load_reranker
 from mmsearch.query import Answer, Part, Query, RunOptions
 from mmsearch.retrieval import model_reranking
-from mmsearch.retrieval.ad_hoc_files import Files, source_of
 from mmsearch.retrieval.model_reranking import with_image
+from mmsearch.retrieval.queries.ad_hoc_files import Files, source_of
 from mmsearch.store.snapshot import Snapshot
 from mmsearch.types import Extracted, Locator, Needs, Segment, View
 

@@ -9,10 +9,10 @@ import pytest
 from small_index import found, run, use_word_model, write
 
 from mmsearch import Index, Query
-from mmsearch.retrieval.inflection import irregular_forms, regular_forms, stem
-from mmsearch.retrieval.particles import arabic_roots, arabic_spellings, hebrew_roots, hebrew_spellings
-from mmsearch.retrieval.term_matching import matches, term_proximity
-from mmsearch.retrieval.word_scoring import Term, find_words
+from mmsearch.retrieval.words.inflection import irregular_forms, regular_forms, stem
+from mmsearch.retrieval.words.particles import arabic_roots, arabic_spellings, hebrew_roots, hebrew_spellings
+from mmsearch.retrieval.words.term_matching import matches, term_proximity
+from mmsearch.retrieval.words.word_scoring import Term, find_words
 from mmsearch.store.tokenization import tokens
 from mmsearch.store.vocabulary import WordList
 

@@ -19,8 +19,8 @@ from mmsearch.errors import ExtractionError, IndexUnusable
 from mmsearch.index import Index
 from mmsearch.indexing.adoption import adopt
 from mmsearch.query import Query
-from mmsearch.retrieval.ad_hoc_files import Files
 from mmsearch.retrieval.model_reranking import NotOpened, RerankMedia
+from mmsearch.retrieval.queries.ad_hoc_files import Files
 from mmsearch.store import catalogue, read_only, sums
 from mmsearch.store.layout import IndexFolder
 from mmsearch.store.lock import writer_lock

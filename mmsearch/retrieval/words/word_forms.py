@@ -6,15 +6,15 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from functools import cache
 
-from mmsearch.retrieval.inflection import (
+from mmsearch.retrieval.words.inflection import (
     COMPOUNDING,
     beginnings,
     irregular_forms,
     regular_forms,
     spelled_otherwise,
 )
-from mmsearch.retrieval.languages import function_words_told, language_of, script_of
-from mmsearch.retrieval.particles import arabic_roots, arabic_spellings, hebrew_roots, hebrew_spellings
+from mmsearch.retrieval.words.languages import function_words_told, language_of, script_of
+from mmsearch.retrieval.words.particles import arabic_roots, arabic_spellings, hebrew_roots, hebrew_spellings
 from mmsearch.store.snapshot import Snapshot
 from mmsearch.store.vocabulary import WORDS, Vocabulary, WordList
 from mmsearch.store.words import has_forms

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mmsearch.retrieval.query_parsing import Parsed, folded
-from mmsearch.retrieval.stop_words import says_nothing
-from mmsearch.retrieval.word_scoring import Words
+from mmsearch.retrieval.queries.query_parsing import Parsed, folded
+from mmsearch.retrieval.words.stop_words import says_nothing
+from mmsearch.retrieval.words.word_scoring import Words
 from mmsearch.store.segments import neighbours
 from mmsearch.store.snapshot import Snapshot
 from mmsearch.store.tokenization import joined, shown, signed_words, tokens

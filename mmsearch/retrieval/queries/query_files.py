@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from mmsearch.filestat import open_regular
-from mmsearch.retrieval.ad_hoc_files import Contents
+from mmsearch.retrieval.queries.ad_hoc_files import Contents
 from mmsearch.store.asset_sources import asset_key
 from mmsearch.store.catalogue import BadRow
 from mmsearch.store.snapshot import Snapshot

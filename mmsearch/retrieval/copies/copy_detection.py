@@ -15,10 +15,10 @@ import numpy as np
 
 from mmsearch.models import builtin
 from mmsearch.query import Match
-from mmsearch.retrieval.duplicates import KEY_BYTES, Comparer
-from mmsearch.retrieval.fingerprint_matching import key_distances
-from mmsearch.retrieval.picture_copy_detection import CandidatePage, agreement_of_pages
-from mmsearch.retrieval.query_files import QueryFile, words_of_asset
+from mmsearch.retrieval.copies.duplicates import KEY_BYTES, Comparer
+from mmsearch.retrieval.copies.fingerprint_matching import key_distances
+from mmsearch.retrieval.copies.picture_copy_detection import CandidatePage, agreement_of_pages
+from mmsearch.retrieval.queries.query_files import QueryFile, words_of_asset
 from mmsearch.store.snapshot import Snapshot
 from mmsearch.store.stored_fingerprints import AssetFingerprints, fingerprints_of
 from mmsearch.store.vocabulary import WORDS, Vocabulary, quoted

@@ -16,9 +16,9 @@ from datetime import datetime
 
 from mmsearch.errors import UsageError
 from mmsearch.query import Filter, Query
-from mmsearch.retrieval.date_parsing import DATE_HINT, Period, is_ambiguous, period_of
-from mmsearch.retrieval.place_parsing import PLACE_HINT, place_of
-from mmsearch.retrieval.query_parsing import MAX_CHARACTERS
+from mmsearch.retrieval.queries.date_parsing import DATE_HINT, Period, is_ambiguous, period_of
+from mmsearch.retrieval.queries.place_parsing import PLACE_HINT, place_of
+from mmsearch.retrieval.queries.query_parsing import MAX_CHARACTERS
 from mmsearch.types import Kind, chosen
 
 DATES = ("after", "since", "before", "near", "date")

@@ -14,14 +14,14 @@ from functools import lru_cache
 import numpy as np
 
 from mmsearch.extraction.fingerprints import combined_text_keys
-from mmsearch.retrieval.fingerprint_matching import (
+from mmsearch.retrieval.copies.fingerprint_matching import (
     KEY_DISTANCE,
     ImageFingerprint,
     key_distances,
     same_audio,
     same_image,
 )
-from mmsearch.retrieval.raw_pairs import raw_pairs
+from mmsearch.retrieval.copies.raw_pairs import raw_pairs
 from mmsearch.store.roots import is_below
 from mmsearch.store.snapshot import Snapshot
 from mmsearch.store.stored_fingerprints import AssetFingerprints, body, fingerprints_of

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from importlib.resources import files
 
-from mmsearch.retrieval.languages import script_of
+from mmsearch.retrieval.words.languages import script_of
 
 # Function words of some language that are words of their own in English: alone they do not tell a language.
 HOMOGRAPHS = frozenset(

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from mmsearch.retrieval.season_words import (
+from mmsearch.retrieval.queries.season_words import (
     DECADES,
     FILLERS,
     LAST,

@@ -14,7 +14,7 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
-from mmsearch.retrieval.fingerprint_matching import ImageFingerprint, pooled
+from mmsearch.retrieval.copies.fingerprint_matching import ImageFingerprint, pooled
 
 Array = npt.NDArray[np.float32]
 

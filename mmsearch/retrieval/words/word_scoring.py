@@ -13,8 +13,8 @@ from itertools import combinations
 import numpy as np
 import numpy.typing as npt
 
-from mmsearch.retrieval.stop_words import content_words
-from mmsearch.retrieval.word_forms import WordForms
+from mmsearch.retrieval.words.stop_words import content_words
+from mmsearch.retrieval.words.word_forms import WordForms
 from mmsearch.store.snapshot import Snapshot
 from mmsearch.store.tokenization import shown
 from mmsearch.store.vocabulary import NAMES, WORDS, Vocabulary, quoted

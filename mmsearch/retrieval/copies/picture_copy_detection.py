@@ -14,8 +14,8 @@ from typing import NamedTuple
 import numpy as np
 
 from mmsearch.extraction.fingerprints import SMALLEST
-from mmsearch.retrieval.fingerprint_matching import TINTED, ImageFingerprint, same_image, window_mean
-from mmsearch.retrieval.image_registration import Registration, blurred, grid, inner, register, warped
+from mmsearch.retrieval.copies.fingerprint_matching import TINTED, ImageFingerprint, same_image, window_mean
+from mmsearch.retrieval.copies.image_registration import Registration, blurred, grid, inner, register, warped
 from mmsearch.store.snapshot import Snapshot
 from mmsearch.store.stored_fingerprints import body
 

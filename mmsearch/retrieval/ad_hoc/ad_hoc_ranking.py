@@ -13,9 +13,16 @@ from typing import TYPE_CHECKING
 
 from mmsearch.errors import ExtractionError, UsageError
 from mmsearch.models.reranker import Candidate, Reranker, restrict_views
-from mmsearch.retrieval.ad_hoc_embedding import AdHocInput, Embedded, Embedding, InputSegment, SkippedFile, segments_of
-from mmsearch.retrieval.ad_hoc_files import Files
+from mmsearch.retrieval.ad_hoc.ad_hoc_embedding import (
+    AdHocInput,
+    Embedded,
+    Embedding,
+    InputSegment,
+    SkippedFile,
+    segments_of,
+)
 from mmsearch.retrieval.model_reranking import needs_of, with_image
+from mmsearch.retrieval.queries.ad_hoc_files import Files
 from mmsearch.types import Kind, Locator, View
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from mmsearch.encoding.contents import Space, contents, needs_of
 from mmsearch.errors import ExtractionError, ModelUnavailable, UsageError
-from mmsearch.retrieval.ad_hoc_files import Files, source_of, words_of
+from mmsearch.retrieval.queries.ad_hoc_files import Files, source_of, words_of
 from mmsearch.types import Extracted, Kind, Locator, Needs, Segment, View, chosen
 
 if TYPE_CHECKING:
