@@ -56,6 +56,26 @@ def without_speech() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def shared_fork_servers() -> Iterator[None]:
+    """Runs within a test take over the fork servers of earlier runs, unless it takes the fixture `own_fork_servers`."""
+    import shared_fork_servers
+
+    with shared_fork_servers.shared():
+        yield
+
+
+@pytest.fixture
+def own_fork_servers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each pool of this test starts its server, and ends it; there are no others."""
+    from shared_fork_servers import SharedForkServer
+
+    from mmsearch.extraction import pool, worker_process
+
+    SharedForkServer.end_idle()
+    monkeypatch.setattr(pool, "ForkServer", worker_process.ForkServer)
+
+
 @pytest.fixture
 def with_speech(monkeypatch: pytest.MonkeyPatch) -> None:
     """Runs of this test transcribe recordings, also those of programs that it starts."""

@@ -25,6 +25,8 @@ from mmsearch.extraction.pool import WorkerPool
 from mmsearch.extraction.resource_monitor import ResourceMonitor, resident_bytes
 from mmsearch.extraction.wire import Message, WireError
 
+pytestmark = pytest.mark.usefixtures("own_fork_servers")
+
 TESTED = WorkerKind("tested", "extraction_pool_handlers:handle", ("numpy",), timeout_s=30, memory_bytes=1 << 30)
 HERE = Path(__file__).parents[1] / "helpers"
 

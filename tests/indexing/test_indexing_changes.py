@@ -29,6 +29,7 @@ from small_index import (
 from mmsearch.encoding.extract import Task
 from mmsearch.extraction.worker_tasks import LIGHT
 from mmsearch.index import Index
+from mmsearch.indexing.commits import Commits
 from mmsearch.indexing.inspection import Inspection, Inspector, Wanted
 from mmsearch.run_record import FileFailed
 from mmsearch.types import FORMAT_EXTRACTOR_VERSIONS
@@ -123,14 +124,22 @@ def test_moved_files_keep_their_asset_though_a_changed_one_is_replaced_first(
     assert broken(index, deep=True) == {}
 
 
-def test_deleted_files_leave_the_results_at_once(docs: Path, index: Path) -> None:
+def test_deleted_files_leave_the_results_at_once(docs: Path, index: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run(index, docs)
     (docs / "otter.txt").unlink()
     write(docs / "new.txt", "A note about the badger.\n")
-    run(index, docs, stop=lambda: "interrupted" if not holding(index, "otter") else None)
-    assert holding(index, "badger") == []  # before any other work is done
-    assert os.fsencode(docs / "otter.txt") not in found(index, "otter")
+    before: list[tuple[list[str], bool]] = []
+    commit = Commits.commit
+
+    def watched(self: Commits) -> None:
+        if self.waiting:  # what the run adds comes after what it removes
+            deleted = os.fsencode(docs / "otter.txt")
+            before.append((holding(index, "otter"), deleted in found(index, "otter")))
+        commit(self)
+
+    monkeypatch.setattr(Commits, "commit", watched)
     run(index, docs)
+    assert (before, holding(index, "badger")) == ([([], False)], ["new.txt"])
     assert rows(index, "SELECT count(*) FROM assets") == [(3,)]
 
 

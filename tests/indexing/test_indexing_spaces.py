@@ -407,7 +407,7 @@ def test_a_model_that_was_loaded_to_describe_a_new_space_is_not_loaded_again_to_
 
 
 def test_the_workers_of_a_new_index_end_where_its_model_is_refused(
-    tmp_path: Path, docs: Path, clip: Path, words: None, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, docs: Path, clip: Path, words: None, own_fork_servers: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     started: list[dict[str, WorkerPool]] = []
 

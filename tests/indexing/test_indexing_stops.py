@@ -44,7 +44,7 @@ from mmsearch.trust import Grant
 
 HERE = Path(__file__).parents[1] / "helpers"
 
-pytestmark = pytest.mark.usefixtures("word_model")
+pytestmark = pytest.mark.usefixtures("word_model", "own_fork_servers")
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from small_index import broken, counts, found, holding, rows, run, write, write_
 
 from mmsearch.index import Index
 
-pytestmark = pytest.mark.usefixtures("word_model")
+pytestmark = pytest.mark.usefixtures("word_model", "own_fork_servers")
 
 
 def hundred_megapixels(path: Path) -> None:

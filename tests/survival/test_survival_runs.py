@@ -26,7 +26,7 @@ from mmsearch.types import View
 
 HERE = Path(__file__).parents[1] / "helpers"
 
-pytestmark = pytest.mark.usefixtures("word_model")
+pytestmark = pytest.mark.usefixtures("word_model", "own_fork_servers")
 
 
 @pytest.fixture
