@@ -65,6 +65,17 @@ def shared_fork_servers() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def traced_graphs_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Exports within a test take the graph that torch has traced of the same model before, from this folder."""
+    from traced_graphs import traced_once
+
+    base = tmp_path_factory.getbasetemp()
+    folder = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    with traced_once(folder):
+        yield folder
+
+
 @pytest.fixture
 def own_fork_servers(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each pool of this test starts its server, and ends it; there are no others."""

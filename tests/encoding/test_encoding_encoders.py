@@ -13,13 +13,14 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import traced_graphs
 from replicas import tiny_minilm
 from small_index import run
 
 from mmsearch.encoding import encoders
 from mmsearch.errors import ModelUnavailable
 from mmsearch.index import Index
-from mmsearch.models import encoder_cache
+from mmsearch.models import encoder_cache, export
 from mmsearch.query import Query, RunOptions
 
 FILES = ["encoder.json", "text.bin", "text.onnx", "tokenizer.json"]
@@ -183,6 +184,7 @@ def test_a_full_disk_is_told_as_such_and_says_nothing_about_the_model(
     shutil.rmtree(place(made))
     with monkeypatch.context() as patch:
         if step == "torch":
+            patch.setattr(export, "_write_graph", traced_graphs.trace)
             patch.setattr(torch.onnx, "export", full)
         elif step == "onnxruntime":
             patch.setattr(onnxruntime, "InferenceSession", full)
@@ -252,14 +254,17 @@ def test_an_encoder_that_no_query_has_used_for_90_days_goes_with_the_next_export
     assert sorted(path.name for path in folder.iterdir()) == sorted({*days, mine.name} - {"a" * 32, "b" * 32})
 
 
-def test_two_processes_that_make_it_at_once_leave_one_that_works(made: Path) -> None:
+def test_two_processes_that_make_it_at_once_leave_one_that_works(made: Path, traced_graphs_folder: Path) -> None:
     shutil.rmtree(place(made))
     code = (
         "import sys\nfrom pathlib import Path\nfrom mmsearch.index import Index\nfrom mmsearch.query import Query\n"
-        "with Index.open(Path(sys.argv[1])) as one: answer = one.search(Query(text='ferry'))\n"
+        "sys.path.append(sys.argv[2])\nfrom traced_graphs import traced_once\n"
+        "with traced_once(Path(sys.argv[3])), Index.open(Path(sys.argv[1])) as one:\n"
+        "    answer = one.search(Query(text='ferry'))\n"
         "assert answer.hits\nprint(*answer.notes)"
     )
-    command = [sys.executable, "-c", code, str((made / "index").resolve())]
+    helpers = str(Path(traced_graphs.__file__).parent)
+    command = [sys.executable, "-c", code, str((made / "index").resolve()), helpers, str(traced_graphs_folder)]
     runs = [subprocess.Popen(command, env=os.environ, stdout=subprocess.PIPE, text=True) for _ in range(2)]
     told = [run.communicate(timeout=240)[0] for run in runs]
     assert [run.returncode for run in runs] == [0, 0]

@@ -19,10 +19,14 @@ def ran(*arguments: str) -> str:
 
 
 def test_killed_anywhere_nothing_is_lost_and_the_next_run_completes() -> None:
-    told = ran("benchmarks.torture", "--each", "1", "--random", "2", "--real", "0", "--versions", "2", "--seed", "39")
+    few = ("--each", "1", "--random", "2", "--real", "0", "--versions", "2", "--damages", "10")
+    told = ran("benchmarks.torture", *few, "--seed", "39")
     counts = cast(re.Match[str], re.search(r"(\d+) kills, (\d+) problems", told))
     kills, problems = map(int, counts.groups())
     assert (kills >= 7, problems) == (True, 0), told
+    damaged = re.findall(r"^\| (ann file|catalogue\S+|writer\.lock) \| (\d+) ", told, re.MULTILINE)
+    assert {"ann file", "catalogue.db", "catalogue.sums"} <= {part for part, _ in damaged}, told
+    assert sum(int(count) for _, count in damaged) >= 8, told
 
 
 def test_readers_beside_a_writer_see_one_moment_each() -> None:
