@@ -149,6 +149,26 @@ def hits(index: Index, file: Path, within: Path) -> Iterator[tuple[bytes, bool]]
         yield hit.path, hit.match in COPIES
 
 
+def table(folders: Sequence[Path], work: Path, pictures: int, pairs: int) -> Iterator[tuple[str, ...]]:
+    """The table of alterations, all together, and the time of a query; files and index are kept below `work`."""
+    made = make(folders, work, pictures, pairs)
+    settings = Settings(models=MODELS, ocr="never")
+    for _ in Index.update(work / "index", [work / "originals", work / "altered"], settings):
+        pass
+    began = time.monotonic()
+    with Index.open(work / "index") as index:
+        tallies = measure(index, work, made)
+    seconds = (time.monotonic() - began) / (2 * len(made))
+    yield "alteration", "queries", "first", "above", "copy", "false", "false elsewhere"
+    for name, tally in tallies.items():
+        yield name, f"{len(tally.first)}", *tally.cells()
+    whole = Outcomes(
+        *([one for tally in tallies.values() for one in getattr(tally, part)] for part in Outcomes.__slots__)
+    )
+    yield "all", f"{len(whole.first)}", *whole.cells()
+    yield "time of a query", f"{seconds * 1000:.0f} ms"
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.copies", description=__doc__)
     parser.add_argument("folders", nargs="+", type=Path, help="folders of pictures, none a copy of another")
@@ -158,23 +178,8 @@ def main() -> None:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
         work = (options.work or Path(temporary)).absolute()
-        made = make(options.folders, work, options.pictures, options.pairs)
-        settings = Settings(models=MODELS, ocr="never")
-        for _ in Index.update(work / "index", [work / "originals", work / "altered"], settings):
-            pass
-        began = time.monotonic()
-        with Index.open(work / "index") as index:
-            tallies = measure(index, work, made)
-        seconds = (time.monotonic() - began) / (2 * len(made))
-    titles = ["alteration", "queries", "first", "above", "copy", "false", "false elsewhere"]
-    rows = [[name, str(len(tally.first)), *tally.cells()] for name, tally in tallies.items()]
-    whole = Outcomes(
-        *([one for tally in tallies.values() for one in getattr(tally, part)] for part in Outcomes.__slots__)
-    )
-    rows.append(["all", str(len(whole.first)), *whole.cells()])
-    for row in (titles, *rows):
-        print("".join(f"{cell:<20}" if column else f"{cell:<14}" for column, cell in enumerate(row)).rstrip())
-    print(f"{seconds * 1000:.0f} ms a query")
+        for row in table(options.folders, work, options.pictures, options.pairs):
+            print("".join(f"{cell:<20}" if column else f"{cell:<14}" for column, cell in enumerate(row)).rstrip())
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """The quality of rankings on judged galleries, beside that of their single signals.
 
-    python -m benchmarks.quality QUERIES.jsonl [signals] [mixed] [no-answer] [tail] [reliability] [half]
+    python -m benchmarks.quality QUERIES.jsonl [TABLE...]
 
 signals      nDCG@10 of mmsearch, of BM25 over the words alone (as FTS5 computes it), of the embeddings alone (cosine),
              all over the same texts, and the points gained over the better part, with paired 95% bootstrap intervals
@@ -12,20 +12,25 @@ tail         how many hits an answer shows, of queries with one right file, and 
 reliability  the scores of best hits beside the share of such queries that have a right hit
 half         every second file of a gallery is taken out of its index: the same two shares, of the queries whose right
              files are gone and of those whose right files stay
+similar      altered pictures of the galleries that hold pictures: how often each finds its original (`copies.py`)
+inflection   other forms of words: the share of pairs that are found (`inflection.py`)
 
-Names of files are switched off, and files without a judgement (translations of a right answer) are dropped before
-scoring.
+Each table is followed by the seconds that it took; the first holds the indexing. Names of files are switched off, and
+files without a judgement (translations of a right answer) are dropped before scoring.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import shutil
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 
+from benchmarks import copies, inflection
 from benchmarks.galleries import FEWEST, Galleries, K, are_translations, unanswered
 from mmsearch.config import Settings
 from mmsearch.evaluation.metrics import bootstrap, scores
@@ -54,8 +59,10 @@ def main() -> None:
     lab = Galleries(Path(options.queries), options.base, options.folder, options.gallery)
     for name in options.tables or TABLES:
         print(f"\n{name}", flush=True)
+        began = time.monotonic()
         for cells in TABLES[name](lab):
             print("| " + " | ".join(cells) + " |", flush=True)
+        print(f"{time.monotonic() - began:.0f} s", flush=True)
 
 
 def signals(lab: Galleries) -> Iterator[tuple[str, ...]]:
@@ -196,6 +203,22 @@ def half(lab: Galleries) -> Iterator[tuple[str, ...]]:
         shutil.rmtree(folder)
 
 
+def similar(lab: Galleries) -> Iterator[tuple[str, ...]]:
+    """The table of altered pictures, of the galleries in which there are any."""
+    base = Path(os.fsdecode(lab.base))
+    folders = [
+        base / name for name in lab.judged if any(one.suffix in copies.ENDINGS for one in (base / name).iterdir())
+    ]
+    work = lab.folder / "copies"
+    shutil.rmtree(work, ignore_errors=True)
+    yield from copies.table(folders, work.absolute(), pictures=30, pairs=3)
+
+
+def inflected(lab: Galleries) -> Iterator[tuple[str, ...]]:
+    """The table of other forms of words, which needs no gallery."""
+    yield from inflection.table()
+
+
 def spanned(values: np.ndarray, digits: int) -> str:
     """A mean with its 95% interval."""
     low, high = bootstrap(values)
@@ -210,13 +233,15 @@ def shared(values: Sequence[float]) -> str:
     return f"{100 * np.mean(values):.1f}% [{100 * low:.1f}, {100 * high:.1f}] of {len(values):,}"
 
 
-TABLES = {
+TABLES: dict[str, Callable[[Galleries], Iterator[tuple[str, ...]]]] = {
     "signals": signals,
     "mixed": mixed,
     "no-answer": no_answer,
     "tail": tail,
     "reliability": reliability,
     "half": half,
+    "similar": similar,
+    "inflection": inflected,
 }
 
 if __name__ == "__main__":

@@ -52,9 +52,10 @@ def width(stream: IO[str] | None) -> int | None:
 
 
 def write_stdout(data: bytes) -> None:
-    """Write data to stdout and flush it. Raises `ClosedPipe`, or `StoppedEarly` where the disk behind it is full."""
+    """Write data to stdout and flush it. Raises `ClosedPipe`, or `StoppedEarly` where the disk behind it is full or
+    stdout was closed from the start (`>&-`)."""
     if sys.stdout is None:
-        raise ClosedPipe
+        raise StoppedEarly("The output can't be written: standard output is closed.", "Write it to a file or a pipe.")
     try:
         sys.stdout.flush()
         rest = memoryview(data)

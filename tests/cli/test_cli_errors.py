@@ -284,11 +284,11 @@ def test_a_full_disk_behind_stdout_is_reported() -> None:
     )
 
 
-@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
-def test_closed_streams_are_no_crash(closed: str, tmp_path: Path) -> None:
-    code = '"$@" ' + closed
-    done = subprocess.run(["sh", "-c", code, "sh", *FAKE, "query", "x"], capture_output=True, cwd=tmp_path)
-    assert done.returncode == 0 and b"Traceback" not in done.stderr
+@pytest.mark.parametrize("closed, code", [("<&-", 0), ("2>&-", 0), (">&-", 5), ("<&- >&- 2>&-", 5)])
+def test_closed_streams_are_no_crash_and_lost_data_is_no_success(closed: str, code: int, tmp_path: Path) -> None:
+    shell = '"$@" ' + closed
+    done = subprocess.run(["sh", "-c", shell, "sh", *FAKE, "query", "x"], capture_output=True, cwd=tmp_path)
+    assert done.returncode == code and b"Traceback" not in done.stderr
 
 
 def test_a_list_from_a_closed_stdin_is_bad_usage(tmp_path: Path) -> None:
