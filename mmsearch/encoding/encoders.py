@@ -188,7 +188,7 @@ def _export(
         if (embedder.precision.device, embedder.precision.dtype) == ("cpu", "float32"):
             export_text_tower(embedder, draft)
         else:
-            export_query_encoder(spec, draft, replace(options, device="cpu", dtype="float32"))
+            export_query_encoder(spec, draft, replace(options, views=frozenset({View.TEXT})))
     except ModelUnavailable as error:
         if disk_full(error) is not None:  # which says nothing about the model
             raise
