@@ -17,9 +17,10 @@ from mmsearch.encoding.space_models import check_identity, machine_options
 from mmsearch.errors import ModelMismatch, ModelUnavailable, UntrustedModel, UsageError
 from mmsearch.indexing import picture_spaces, text_spaces
 from mmsearch.indexing.run_models import Models
-from mmsearch.models import builtin, tesseract, whisper_weights
+from mmsearch.models import builtin
 from mmsearch.models.model_catalogue import ModelSpec
 from mmsearch.models.model_options import CHANGE_VECTORS, ModelOptions
+from mmsearch.models.recognition import tesseract, whisper_weights
 from mmsearch.models.registry import DEFAULT, check_here, check_loadable, load, resolve, resolve_all, revision_of
 from mmsearch.run_record import Remark
 from mmsearch.store import spaces as rows_of

@@ -48,7 +48,7 @@ class Models:
     @property
     def ocr_engine(self) -> str:
         """The fingerprint of what reads pictures."""
-        from mmsearch.models.ocr import engine
+        from mmsearch.models.recognition.ocr import engine
 
         return engine() if self._settings.ocr != "never" else ""
 

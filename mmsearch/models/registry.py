@@ -10,11 +10,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from mmsearch.errors import ModelUnavailable, UsageError, disk_full
-from mmsearch.models import builtin, e5
+from mmsearch.models import builtin
 from mmsearch.models.embedder import Embedder
 from mmsearch.models.hub import commit_of, snapshots, usable_revision
 from mmsearch.models.model_catalogue import ModelSpec, catalogue, presets
 from mmsearch.models.model_options import ModelOptions
+from mmsearch.models.texts import e5
 from mmsearch.temporary_folders import temporary_folder
 from mmsearch.types import View, chosen
 
@@ -228,11 +229,11 @@ def load(spec: ModelSpec, options: ModelOptions | None = None) -> Embedder:
     check_loadable(spec, options)
     check_here(spec, options)
     if spec.name in builtin.IMAGE_SPACES:
-        from mmsearch.models.builtin_images import BuiltinImageEmbedder
+        from mmsearch.models.images.builtin_images import BuiltinImageEmbedder
 
         return BuiltinImageEmbedder(spec.name, spec.text_space or default_text_space(), options.device)
     if builtin.is_builtin(spec.name) and spec.name not in builtin.TEXT_MODELS:
-        from mmsearch.models.builtin_media import BuiltinMediaEmbedder
+        from mmsearch.models.media.builtin_media import BuiltinMediaEmbedder
 
         return BuiltinMediaEmbedder(spec.name)
     if spec.name == builtin.LANGUAGES:

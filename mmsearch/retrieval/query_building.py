@@ -131,7 +131,7 @@ def _concept_vectors(parts: _Parts, text: str) -> list[Vector]:
     result = picture_vectors(parts.encoders, snapshot, text, parts.options)
     sounds = spaces.get(builtin.EARS)
     if sounds is not None and snapshot.holds(sounds.id):
-        from mmsearch.models.audio_features import named_sound
+        from mmsearch.models.media.audio_features import named_sound
 
         if sound := named_sound(text):
             result.append(Vector(sounds, View.AUDIO, sound.vector, made_of=str(View.TEXT), scale=sound.scale))
