@@ -14,7 +14,7 @@ from mmsearch.encoding.space_models import check_identity, load_embedder, model_
 from mmsearch.models.device import further_devices
 from mmsearch.models.model_options import ModelOptions
 from mmsearch.run_record import Remark
-from mmsearch.store.spaces import SpaceRow
+from mmsearch.store.spaces import SpaceRow, is_late
 from mmsearch.trust import Grant
 from mmsearch.types import Needs, View
 
@@ -101,7 +101,7 @@ class Models:
         beside = f", and on {len(others)} more of this machine's GPUs" if others else ""
         if choice := first.describe_precision():
             self._said.append(Remark(f"The model {granting.shown_name(row)} computes in {choice}{beside}."))
-        if View.TEXT in first.views:
+        if View.TEXT in first.views or is_late(row):
             self._export(row)
 
     def _export(self, row: SpaceRow) -> None:

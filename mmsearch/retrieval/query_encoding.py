@@ -48,6 +48,7 @@ class EncodedText(NamedTuple):
     offsets: list[tuple[int, int]]
     single_characters: bool
     notes: tuple[str, ...] = ()  # what the user should know about how it was encoded
+    token_vectors: np.ndarray | None = None  # of a late-interaction space, float32 (n, dimension)
     normalized: str | None = None  # the text to which the offsets belong, where it is not the typed one
 
     def coverage(self, text: str) -> float:
@@ -86,7 +87,8 @@ class QueryEncoders:
             tokenized = encoder.tokenize([text])[0]
             notes = _uninstructed(row, options)
             vector, single = encoder.embed([text])[0], encoder.single_characters
-            return EncodedText(vector, tokenized.pieces, tokenized.offsets, single, notes, tokenized.normalized)
+            offsets, normalized = tokenized.offsets, tokenized.normalized
+            return EncodedText(vector, tokenized.pieces, offsets, single, notes, normalized=normalized)
         except encoders.EncoderUnusable as error:
             problem = remake = error.sentence
         except ModelUnavailable as error:  # the cache notes that the model can't have one: there is nothing to remake
@@ -141,17 +143,23 @@ class QueryEncoders:
     def _by_torch(self, row: SpaceRow, text: str, options: RunOptions, remake: str = "") -> EncodedText:
         """Encode a text by the whole model. With `remake`, what is wrong with the exported encoder, that is made
         again."""
+        from mmsearch.models.late_embedder import LateInteractionEmbedder, mean_vector
         from mmsearch.models.query_encoder import reads_single_characters
 
         embedder, instruction, notes = self._instructed(row, options, frozenset({View.TEXT}))
-        vector = embedder.embed(View.TEXT, [text], role="query", instruction=instruction)[0]
+        late = embedder.query_vectors([text])[0] if isinstance(embedder, LateInteractionEmbedder) else None
+        vector = (
+            embedder.embed(View.TEXT, [text], role="query", instruction=instruction)[0]
+            if late is None
+            else mean_vector(late)
+        )
         notes = (*notes, self._remade(row, embedder, remake)) if remake else notes
         tokenizer = getattr(getattr(embedder.model, "tokenizer", None), "backend_tokenizer", None)
         if tokenizer is None:
-            return EncodedText(vector, [text], [(0, len(text))], True, notes)
+            return EncodedText(vector, [text], [(0, len(text))], True, notes, late)
         encoding = tokenizer.encode(text, add_special_tokens=False)
         single = not text.isascii() and reads_single_characters(tokenizer)
-        return EncodedText(vector, encoding.tokens, encoding.offsets, single, notes)
+        return EncodedText(vector, encoding.tokens, encoding.offsets, single, notes, late)
 
     def _remade(self, row: SpaceRow, embedder: Embedder, problem: str) -> str:
         """Make the query encoder of a space again; returns a note."""
