@@ -2,7 +2,7 @@
 # Python packages go into .venv, from the package index that your pip uses. Set PYTHON=... to choose the Python.
 
 .NOTPARALLEL:
-.PHONY: help demo test test-fast lint fix build bench builtin-model image-encoder torture fuzz clean python ffmpeg
+.PHONY: help demo test test-fast lint ruff fix build bench builtin-model image-encoder torture fuzz clean python ffmpeg
 
 RUN := .venv/bin/python -m
 # The demo has an index of its own, and pays no heed to your settings.
@@ -37,13 +37,21 @@ demo: .venv/ready-demo
 	@echo
 	@echo "Now yours: .venv/bin/mmsearch index FOLDER, then .venv/bin/mmsearch query WORDS"
 
-test: lint
-	$(RUN) pytest -n 2
+# mypy takes more than a minute in a fresh clone, and one processor: it runs beside the tests. Either fails both.
+test: ruff
+	@$(RUN) mypy & mypy=$$!; \
+	$(RUN) pytest -n 2 --dist worksteal; tests=$$?; \
+	wait $$mypy; types=$$?; \
+	[ $$tests = 0 ] || echo "pytest failed: see above."; \
+	[ $$types = 0 ] || echo "mypy failed: see above."; \
+	[ $$tests = 0 ] && [ $$types = 0 ]
 
-lint: .venv/ready-test
+lint: ruff
+	$(RUN) mypy
+
+ruff: .venv/ready-test
 	$(RUN) ruff check .
 	$(RUN) ruff format --check .
-	$(RUN) mypy
 
 # Tests of single parts and of the shape of the code. Whole runs, kills and replicas of models are in `make test` alone.
 FAST := tests/test_structure.py tests/test_docs.py tests/discovery tests/output tests/evaluation \

@@ -23,9 +23,10 @@ trace = export._write_graph  # by torch
 
 
 def _name(embedder: Embedder) -> str:
-    """A name for all that a graph depends on: the weights, their class, the prompts, the pooling and the limits."""
-    facts = json.dumps([embedder.name, embedder.dimension, embedder.fingerprint()], sort_keys=True)
-    return hashlib.sha256(facts.encode()).hexdigest()
+    """A name for all that a graph depends on: the weights, their class, the pooling, the limits and the dimension."""
+    texts = embedder.fingerprint()["text"]
+    facts = {name: value for name, value in texts.items() if name not in ("model", "prompts")}
+    return "graph-" + hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
 
 @contextlib.contextmanager

