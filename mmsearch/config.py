@@ -58,6 +58,7 @@ class Settings:
     trust_remote_code: tuple[str, ...] = ()  # models that may run code of their own
     speech: bool | None = None  # transcribe recordings; None: as stored for the index, at first yes
     ocr_lang: str = ""  # languages of Tesseract that read all pictures: rus+ara; empty: by script, where in doubt
+    archives: bool | None = None  # the files in archives too
 
     def __post_init__(self) -> None:
         if self.ocr not in ("auto", "always", "never"):

@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mmsearch.archive_paths import outermost
 from mmsearch.config import Settings
 from mmsearch.errors import FailureCode, IndexUnusable, UsageError
 from mmsearch.index_status import FailedFile, FailedFileState, Finding, Holdings, Status
@@ -110,9 +111,9 @@ class Index:
             refused = filtered(snapshot, state, query.where) if state is not None else None
         if state is None:
             if not os.path.lexists(path):
-                raise UsageError(
-                    f"There is no file {os.fsdecode(path)!r}, and the index does not know one.", "Check the path."
-                )
+                is_member = os.path.isfile(outermost(path))
+                hint = "Take in the files of archives: mmsearch index --archives" if is_member else "Check the path."
+                raise UsageError(f"There is no file {os.fsdecode(path)!r}, and the index does not know one.", hint)
             if os.path.isdir(path):
                 raise UsageError(f"{os.fsdecode(path)!r} is a folder.", "Name a file in it.")
             why = why_absent(roots, path)

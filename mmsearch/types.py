@@ -192,6 +192,7 @@ class FileRules:
     ignore_files: bool = True  # .gitignore and .mmsearchignore are obeyed
     max_bytes: int | None = None  # larger files are known by name only
     network: bool = False  # network and FUSE file systems that are mounted in the root are walked too
+    archives: bool = False  # the files in archives too
 
 
 ALL_FILES = FileRules()  # the defaults
@@ -200,13 +201,21 @@ ALL_FILES = FileRules()  # the defaults
 @dataclass(frozen=True, slots=True)
 class Source:
     """A file to extract from. `path` is absolute; `stat` is (size, mtime_ns, inode) at planning, as
-    `filestat.stat_values` maps them."""
+    `filestat.stat_values` maps them. Of a file in an archive the two are its own, its inode is 0, and `archive` and
+    `archive_stat` are those of the archive on disk."""
 
     path: bytes
     kind: Kind
     format: str  # png, jpeg, pdf, mp4, html, text, ...
     stat: tuple[int, int, int]
     sidecars: tuple[bytes, ...] = ()  # absolute paths of subtitles, lyrics and .xmp files that belong to it
+    archive: bytes = b""
+    archive_stat: tuple[int, int, int] = (0, 0, 0)
+
+    @property
+    def on_disk(self) -> tuple[bytes, tuple[int, int, int]]:
+        """The file to open, with its properties: the archive of a file in one."""
+        return (self.archive, self.archive_stat) if self.archive else (self.path, self.stat)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ FLOORS = [
     {
         "types",
         "errors",
+        "archive_paths",
         "allocation",
         "date_taken",
         "dehyphenation",

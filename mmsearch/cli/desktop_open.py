@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Sequence
 
+from mmsearch.archive_paths import outermost
 from mmsearch.errors import UsageError
 from mmsearch.filestat import open_regular
 from mmsearch.output import streams
@@ -43,7 +44,8 @@ def open_hit(hits: Sequence[Hit], number: int, may_open: Callable[[bytes], bool]
             f"{shown} is not opened: the index is not yours, and the file lies elsewhere.",
             "Open it yourself, or adopt the index: mmsearch trust DIR",
         )
-    command = _command(hit)
+    archive = b"" if os.path.lexists(hit.path) else outermost(hit.path)
+    command = _open_command(os.fsdecode(archive)) if os.path.isfile(archive) else _command(hit)
     subprocess.Popen(
         command,
         stdin=subprocess.DEVNULL,
@@ -51,7 +53,9 @@ def open_hit(hits: Sequence[Hit], number: int, may_open: Callable[[bytes], bool]
         stderr=subprocess.DEVNULL,
         start_new_session=True,
     )
-    if reason := _refusal(hit):
+    if os.path.isfile(archive):
+        streams.write_note(f"{display_path(hit.path)} lies in an archive, which was opened.")
+    elif reason := _refusal(hit):
         streams.write_note(f"{display_path(hit.path)} {reason}: its folder was opened.")
 
 
@@ -60,12 +64,18 @@ def _command(hit: Hit) -> list[str]:
     if not os.path.exists(path):
         raise UsageError("The file does not exist any more.", "`mmsearch index` brings the index up to date.")
     target = os.path.dirname(path) if _refusal(hit) else path
+    command = _open_command(target)
+    return (_at_place(hit, path) if target == path and sys.platform != "darwin" else None) or command
+
+
+def _open_command(target: str) -> list[str]:
+    """The command that opens a file or folder by its default program."""
     if sys.platform == "darwin":
         return ["open", target]
     opener = shutil.which("xdg-open")
     if opener is None or not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
         raise UsageError("There is no desktop here that could open a file.", "Open the path above yourself.")
-    return (_at_place(hit, path) if target == path else None) or [opener, target]
+    return [opener, target]
 
 
 # Endings by which a desktop starts a program, mounts an image or goes to the web, with or without a bit for it.

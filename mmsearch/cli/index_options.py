@@ -55,8 +55,12 @@ NetworkMounts = Annotated[
         help="Network and FUSE mounts in a folder too; one that is named as PATH always. Remembered.",
     ),
 ]
+Archives = Annotated[
+    bool | None,
+    typer.Option("--archives/--no-archives", help="Files in zip and tar archives too: a.zip!/b.pdf. Remembered."),
+]
 ResetFilters = Annotated[
-    bool, typer.Option("--reset-filters", help="First drop the remembered values of the six options above.")
+    bool, typer.Option("--reset-filters", help="First drop the remembered values of the seven options above.")
 ]
 Recheck = Annotated[
     bool, typer.Option("--recheck", help="Read every file again, even if its size and times are the same.")

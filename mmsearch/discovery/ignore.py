@@ -76,6 +76,17 @@ class Globs:
             return True
         return self.include is not None and not self.include.match_file(text)
 
+    def leaves_out(self, path: bytes) -> bool:
+        """Whether a file is left out, or a folder above it."""
+        if self.leaves_out_file(path):
+            return True
+        folder = os.path.dirname(path)
+        while folder:
+            if self.leaves_out_folder(folder):
+                return True
+            folder = os.path.dirname(folder)
+        return False
+
     def leaves_out_folder(self, path: bytes) -> bool:
         """Whether a whole folder need not be walked."""
         return self.exclude is not None and self.exclude.match_file(_text(path) + "/")

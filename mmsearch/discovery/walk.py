@@ -24,7 +24,8 @@ from mmsearch.filestat import stat_values, wrapped
 class Entry(NamedTuple):
     """A regular file. `path` is relative to the root, numbers are those of `stat_values`. `sidecars` are (path relative
     to its folder, size, mtime_ns) of the subtitles, lyrics and .xmp files that belong to it, and `ctime_ns` is the
-    newest change time of all of them; `owner` is the name of the file that this one is a sidecar of, or empty."""
+    newest change time of all of them; `owner` is the name of the file that this one is a sidecar of, or empty.
+    Of a file in an archive `archive` are path, size, mtime_ns and inode of that on disk."""
 
     path: bytes
     size: int
@@ -33,6 +34,7 @@ class Entry(NamedTuple):
     ctime_ns: int
     sidecars: tuple[tuple[bytes, int, int], ...] = ()
     owner: bytes = b""
+    archive: tuple[bytes, int, int, int] | None = None
 
 
 class Mount(NamedTuple):

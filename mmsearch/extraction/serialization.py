@@ -48,20 +48,28 @@ def dump_source(source: Source) -> dict[str, Any]:
         "format": source.format,
         "stat": list(source.stat),
         "sidecars": [_coded(path) for path in source.sidecars],
+        "archive": _coded(source.archive),
+        "archive_stat": list(source.archive_stat),
     }
 
 
 def load_source(data: Any) -> Source:
     """The source that `dump_source` wrote."""
-    fields = _fields(data, "path", "kind", "format", "stat", "sidecars")
-    size, mtime_ns, inode = (_whole(value, LOWEST) for value in _list(fields["stat"], length=3))
+    fields = _fields(data, "path", "kind", "format", "stat", "sidecars", "archive", "archive_stat")
     return Source(
         path=_bytes(fields["path"]),
         kind=_kind(fields["kind"]),
         format=_text(fields["format"]),
-        stat=(size, mtime_ns, inode),
+        stat=_stat(fields["stat"]),
         sidecars=tuple(_bytes(value) for value in _list(fields["sidecars"])),
+        archive=_bytes(fields["archive"]),
+        archive_stat=_stat(fields["archive_stat"]),
     )
+
+
+def _stat(value: Any) -> tuple[int, int, int]:
+    size, mtime_ns, inode = (_whole(number, LOWEST) for number in _list(value, length=3))
+    return size, mtime_ns, inode
 
 
 def dump_needs(needs: Needs) -> dict[str, Any]:

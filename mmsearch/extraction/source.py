@@ -7,13 +7,11 @@ from __future__ import annotations
 
 import hashlib
 import io
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import BinaryIO
 
-from mmsearch.errors import ExtractionError, FailureCode
-from mmsearch.filestat import NotRegularFile, open_regular, stat_values
+from mmsearch.extraction.planned_file import open_planned
 from mmsearch.types import Kind, Source
 
 _held: dict[bytes, bytes] = {}  # by path, the outermost file first
@@ -27,20 +25,11 @@ def open_source(source: Source) -> BinaryIO:
     """
     if source.path in _held:
         return io.BytesIO(_held[source.path])
-    try:
-        descriptor = open_regular(source.path)
-    except NotRegularFile as error:
-        raise ExtractionError(FailureCode.DECODE_ERROR, "This is no regular file.") from error
-    except FileNotFoundError as error:
-        raise ExtractionError(FailureCode.VANISHED, "The file went away during the run.") from error
-    except PermissionError as error:
-        raise ExtractionError(FailureCode.PERMISSION, "No permission to read this file.") from error
-    except OSError as error:
-        raise ExtractionError(FailureCode.VANISHED, f"The file can't be opened any more: {error.strerror}.") from error
-    if stat_values(os.fstat(descriptor))[:3] != source.stat:
-        os.close(descriptor)
-        raise ExtractionError(FailureCode.VANISHED, "The file changed during the run; the next run takes it up.")
-    return os.fdopen(descriptor, "rb")
+    if source.archive:
+        from mmsearch.extraction.archives.member_bytes import bytes_of_member
+
+        return io.BytesIO(bytes_of_member(source))
+    return open_planned(source.path, source.stat)
 
 
 @contextmanager

@@ -12,7 +12,9 @@ from io import FileIO
 
 from mmsearch.discovery.walk import Entry
 from mmsearch.errors import FailureCode
+from mmsearch.extraction.archives.listing import ListedMember
 from mmsearch.filestat import open_regular, stat_values
+from mmsearch.indexing.archive_inspection import ArchiveContents, ArchiveInspector, WantedArchive
 from mmsearch.office_formats import OLD_FORMATS
 from mmsearch.sniff import HEAD_BYTES, sniff
 from mmsearch.store.asset_sources import asset_key
@@ -28,24 +30,27 @@ _HOLLOW_BYTES = 1 << 30
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """A file to inspect. `row` is its row of the catalogue, if any; a file larger than `max_bytes` is not read."""
+    """A file to inspect. `row` is its row of the catalogue, if any; a file larger than `max_bytes` is not read. Of an
+    archive whose files are indexed, `archive` says how."""
 
     root: Root
     entry: Entry
     row: FileRow | None
     max_bytes: int | None = None
+    archive: WantedArchive | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Inspection:
     """The result of an inspection. `key` is None where there is nothing to extract; `failure` is the reason why the
-    file could not be read, or with code `skipped` why it is left out."""
+    file could not be read, or with code `skipped` why it is left out. Of an archive `contents` are its files."""
 
     wanted: Wanted
     kind: Kind | None
     format: str
     key: str | None
     failure: Failure | None = None
+    contents: ArchiveContents | None = None
 
 
 class Inspector:
@@ -56,6 +61,7 @@ class Inspector:
         self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="inspect")
         self._flying: list[Future[Inspection]] = []
         self._over = threading.Event()
+        self._archives = ArchiveInspector()
         self.ended = False
         self._fill()
 
@@ -64,8 +70,18 @@ class Inspector:
             wanted = next(self._wanted, None)
             if wanted is None:
                 break
-            self._flying.append(self._pool.submit(inspect, wanted, self._over))
+            if wanted.archive is None:
+                self._flying.append(self._pool.submit(inspect, wanted, self._over))
+            else:
+                self._flying.append(self._pool.submit(self._listed, wanted, wanted.archive))
         self.ended = not self._flying
+
+    def _listed(self, wanted: Wanted, archive: WantedArchive) -> Inspection:
+        """An archive with its files."""
+        entry = wanted.entry
+        path, stat = os.path.join(wanted.root.path, entry.path), (entry.size, entry.mtime_ns, entry.inode)
+        contents = self._archives.contents(path, stat, entry.path, archive, self._over)
+        return Inspection(wanted, None, "archive", None, contents.failure, contents)
 
     def ready(self, wait_s: float) -> list[Inspection]:
         """The inspections that are finished, in any order: a huge file does not delay the small ones after it. Waits at
@@ -79,6 +95,7 @@ class Inspector:
     def close(self) -> None:
         """Stop, also in the middle of a large file; files that wait are not inspected."""
         self._over.set()
+        self._archives.close()
         self._pool.shutdown(wait=False, cancel_futures=True)
 
 
@@ -124,6 +141,26 @@ def inspect(wanted: Wanted, over: threading.Event) -> Inspection:
             Failure(FailureCode.VANISHED, "It changed while it was read; the next run takes it up."),
         )
     return Inspection(wanted, kind, format_, _key(digest, kind, format_, wanted, over))
+
+
+def member_inspection(member: ListedMember, wanted: Wanted) -> Inspection:
+    """The inspection of a file in an archive, which the listing of the archive has read."""
+    if member.is_archive:
+        failure = member.failure or Failure(FailureCode.SKIPPED, "It is an archive: its files are indexed one by one.")
+        return Inspection(wanted, None, "archive", None, failure)
+    if member.failure is not None:
+        return Inspection(wanted, member.kind, member.format, None, member.failure)
+    if wanted.max_bytes is not None and member.size > wanted.max_bytes:
+        return Inspection(
+            wanted, None, "too-large", None, Failure(FailureCode.SKIPPED, "It is larger than --max-size.")
+        )
+    if member.format in OLD_FORMATS:
+        sentence = OLD_FORMATS[member.format][1]
+        return Inspection(wanted, None, member.format, None, Failure(FailureCode.SKIPPED, sentence))
+    if member.kind is None or not member.digest:
+        return Inspection(wanted, None, member.format, None)
+    key = asset_key(member.digest, member.format, extractor_version(member.kind, member.format))
+    return Inspection(wanted, member.kind, member.format, key)
 
 
 def _digest(file: FileIO, head: bytes, over: threading.Event) -> str:

@@ -5,17 +5,19 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from mmsearch.config import Settings
 from mmsearch.discovery.walk import Entry
 from mmsearch.encoding.jobs import Job
 from mmsearch.errors import FailureCode
-from mmsearch.indexing.inspection import Inspection
+from mmsearch.indexing.archive_inspection import UNREAD, ArchiveContents, rules_hash
+from mmsearch.indexing.archive_members import ARCHIVE, member_entry, renamed_remarks
+from mmsearch.indexing.inspection import Inspection, Wanted, member_inspection
 from mmsearch.indexing.scan import Scan, lacks_reading, sidecar_note, skip
 from mmsearch.indexing.tally import Tally
 from mmsearch.office_formats import OLD_FORMATS
-from mmsearch.run_record import FileFailed
+from mmsearch.run_record import FileFailed, Remark
 from mmsearch.store import files
 from mmsearch.store.files import FileRow
 from mmsearch.store.roots import Root, set_guarded, set_mounts
@@ -47,7 +49,7 @@ class Plan:
     waiting: WaitingFiles
     tally: Tally = field(default_factory=Tally)
     removed_assets: set[int] = field(default_factory=set)  # of files that went in this run
-    failures: list[FileFailed] = field(default_factory=list)  # not reported yet
+    failures: list[Remark | FileFailed] = field(default_factory=list)  # not reported yet, with remarks on archives
 
     def settle(self, scan: Scan) -> list[Job]:
         """Write what the scan found without inspecting files: deletions, folders that can't be listed, work that an
@@ -65,12 +67,7 @@ class Plan:
 
     def note_absent(self, scan: Scan) -> None:
         """Write which files are gone, which folders can't be listed, and which named paths are no files."""
-        for row, why in [*((row, "gone") for row in scan.gone), *((row, "left out now") for row in scan.excluded)]:
-            asset = self.connection.execute("SELECT asset_id FROM files WHERE id = ?", (row.id,)).fetchone()
-            self.removed_assets.update(asset_id for asset_id in asset if asset_id is not None)
-            files.remove_file(self.connection, row.id)
-            if not row.is_folder:
-                self.tally.add("removed", why)
+        self._remove([*((row, "gone") for row in scan.gone), *((row, "left out now") for row in scan.excluded)])
         for root, folder, why in scan.unreadable:
             self._note_folder(root, folder, why)
         for path, why in scan.missing:
@@ -78,11 +75,63 @@ class Plan:
             self.tally.add("missing")
             self.failures.append(FileFailed(path, Failure(FailureCode.VANISHED, why), missing=True))
 
+    def _remove(self, rows: Iterable[tuple[FileRow, str]]) -> None:
+        """Remove files, each for its reason, and with an archive its files."""
+        for row, why in rows:
+            assets = self.connection.execute(
+                "SELECT asset_id FROM files WHERE id = ? OR archive_id = ?", (row.id, row.id)
+            ).fetchall()
+            self.removed_assets.update(asset_id for (asset_id,) in assets if asset_id is not None)
+            files.remove_file(self.connection, row.id)
+            if not row.is_folder and assets:
+                self.tally.add("removed", why, len(assets))
+
     def take(self, inspections: Iterable[Inspection]) -> list[Job]:
         """Write the inspections of some files. Returns the jobs that follow."""
-        return [job for inspection in inspections if (job := self._take_one(inspection)) is not None]
+        return [job for inspection in inspections for job in self._take(inspection)]
 
-    def _take_one(self, inspection: Inspection) -> Job | None:
+    def _take(self, inspection: Inspection) -> list[Job]:
+        if inspection.contents is not None:
+            return self._take_archive(inspection, inspection.contents)
+        job = self._take_one(inspection)
+        return [] if job is None else [job]
+
+    def _take_archive(self, inspection: Inspection, contents: ArchiveContents) -> list[Job]:
+        """Write an archive and its files; those that it does not hold any more are removed."""
+        root, entry, row = inspection.wanted.root, inspection.wanted.entry, inspection.wanted.row
+        wanted, failure = inspection.wanted.archive, contents.failure
+        assert wanted is not None
+        is_read = failure is None or failure.code not in UNREAD
+        members = files.ArchiveFacts(rules_hash(wanted, entry.path), contents.excluded).dump() if is_read else None
+        facts = files.FileFacts(*entry[:4], None, "archive", "[]", entry.ctime_ns, members=members)
+        if not is_read and row is not None and row.members is not None:  # its older files are better than none
+            facts = replace(facts, members=row.members, size=row.size, mtime_ns=row.mtime_ns, inode=row.inode)
+        archive_id = files.put_file(self.connection, root.id, facts)
+        files.unlink(self.connection, archive_id, failure or Failure(FailureCode.SKIPPED, ARCHIVE))
+        if failure is None:
+            skip(self.tally, entry, "archive")
+        elif row is not None and row.code == failure.code:
+            self.tally.add("known_failures", failure.code)
+        else:
+            self._failed(os.path.join(root.path, entry.path), failure)
+        if not is_read:
+            return []
+        self.failures += renamed_remarks(os.path.join(root.path, entry.path), contents)
+        jobs, seen = [], set()
+        for member in contents.members:
+            inner = member_entry(entry, member)
+            seen.add(inner.path)
+            self.tally.seen += 1
+            one = Wanted(root, inner, wanted.known.get(inner.path), inspection.wanted.max_bytes)
+            job = self._take_one(member_inspection(member, one), archive_id)
+            jobs += [job] if job is not None else []
+        for reason, number in contents.excluded.items():
+            self.tally.seen += number
+            self.tally.add("excluded", reason, number)
+        self._remove([(known, "gone") for path, known in wanted.known.items() if path not in seen])
+        return jobs
+
+    def _take_one(self, inspection: Inspection, archive_id: int | None = None) -> Job | None:
         root, entry, row = inspection.wanted.root, inspection.wanted.entry, inspection.wanted.row
         path = os.path.join(root.path, entry.path)
         failed = inspection.failure is not None and inspection.failure.code != FailureCode.SKIPPED
@@ -97,6 +146,7 @@ class Plan:
             format=inspection.format if held is None else held.format or "",
             sidecars=sidecar_note(entry),
             ctime_ns=entry.ctime_ns,
+            archive_id=archive_id,
         )
         file_id = files.put_file(self.connection, root.id, facts)
         if failed and inspection.failure is not None:
@@ -162,6 +212,9 @@ class Plan:
         folder = os.path.dirname(path)
         sidecars = tuple(os.path.join(folder, name) for name, _, _ in entry.sidecars)
         source = Source(path, kind, format_, (entry.size, entry.mtime_ns, entry.inode), sidecars)
+        if entry.archive is not None:
+            archive = os.path.join(root.path, entry.archive[0])
+            source = replace(source, archive=archive, archive_stat=entry.archive[1:])
         return Job(asset_id, key, source, frozenset(row[0] for row in done))
 
     def _asset_of(self, file_id: int) -> int:
@@ -195,6 +248,8 @@ def _reason(inspection: Inspection) -> str:
         return ""
     if inspection.wanted.entry.owner:
         return "sidecar"
+    if inspection.format == "archive":
+        return "archive"
     if inspection.format in OLD_FORMATS:
         return OLD_FORMATS[inspection.format][0]
     return "sparse file" if inspection.format == "sparse" else "larger than --max-size"

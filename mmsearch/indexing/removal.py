@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from mmsearch.archive_paths import is_within
 from mmsearch.config import Settings, require_index
 from mmsearch.errors import UsageError
 from mmsearch.store.catalogue import transaction
@@ -18,9 +19,10 @@ from mmsearch.store.writing import writing
 def forget(
     folder: Path, targets: Sequence[bytes], settings: Settings, report: Callable[[str], None] | None = None
 ) -> int:
-    """Remove every file at or below the targets (absolute paths, which need not exist any more). A root that is named
-    is removed; a path within one is stored, so that later walks leave it out. Returns the number of files that
-    were removed. `report` gets a sentence for each damaged part of the index that was rebuilt before."""
+    """Remove every file at or below the targets, or in an archive among them (absolute paths, which need not exist any
+    more). A root that is named is removed; a path within one is stored, so that later walks leave it out. Returns the
+    number of files that were removed. `report` gets a sentence for each damaged part of the index that was rebuilt
+    before."""
     require_index(folder)
     place = IndexFolder(folder)
     with writing(place, "forget", settings.wait_s) as writer:
@@ -34,7 +36,8 @@ def forget(
                 count = 0
                 for root in roots(connection, place):
                     for path, row in known_files(connection, root.id).items():
-                        if is_below(os.path.join(root.path, path) if path else root.path, target):
+                        absolute = os.path.join(root.path, path) if path else root.path
+                        if is_below(absolute, target) or is_within(absolute, target):
                             remove_file(connection, row.id)
                             count += 1
                     if is_below(root.path, target):

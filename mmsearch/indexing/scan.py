@@ -15,19 +15,28 @@ from mmsearch.discovery.ignore import Globs
 from mmsearch.discovery.mounts import PSEUDO, mount_points, type_at
 from mmsearch.discovery.walk import Entry, Walk, single
 from mmsearch.errors import FailureCode
+from mmsearch.indexing.archive_inspection import WantedArchive, is_opened
+from mmsearch.indexing.archive_members import (
+    archives_of,
+    by_archive,
+    is_stale,
+    is_to_be_listed,
+    known_entry,
+    skipped_reason,
+)
 from mmsearch.indexing.guard import GUARD_FILES, Missing, judge, mounts_of_single
 from mmsearch.indexing.inspection import Wanted
 from mmsearch.indexing.scope import Scope
 from mmsearch.indexing.tally import Tally
-from mmsearch.models.recognition import tesseract
+from mmsearch.models import tesseract
 from mmsearch.office_formats import OLD_FORMATS, is_recognized_since
 from mmsearch.run_record import Remark
 from mmsearch.sniff import extension
-from mmsearch.store.files import FileRow, known_files
+from mmsearch.store.files import ArchiveFacts, FileRow, known_files
 from mmsearch.store.meta import get_meta
 from mmsearch.store.roots import Root, guarded, is_below, mounts
 from mmsearch.store.schema import CTIMES_SINCE
-from mmsearch.types import Kind, extractor_version
+from mmsearch.types import AssetState, Kind
 
 _FEW = 1000  # entries between two checks whether the run is to stop
 
@@ -86,8 +95,7 @@ def _one(
 ) -> Generator[None, None, Missing | None]:
     root, rules = scope.root, scope.rules
     known = known_files(connection, root.id, scope.below)
-    if scope.files:
-        known = {path: known[path] for path in scope.files if path in known}
+    known, members = by_archive(archives_of(scope.files, known) if scope.files else known)
     globs = Globs.of(rules.include, rules.exclude)
     walk = Walk(root.path, globs, rules.hidden, rules.ignore_files, scope.below, rules.network, scope.apart)
     top = os.path.join(root.path, scope.below).rstrip(b"/")  # with a slash at its end a link is followed
@@ -104,7 +112,14 @@ def _one(
             tally.add("excluded", "forgotten")
             continue
         seen.add(entry.path)
-        _sort(scope, entry, known.get(entry.path), settings, since, result)
+        row = known.get(entry.path)
+        inner = members.get(row.id, {}) if row is not None and members else {}
+        if is_opened(entry, row, rules, not root.walked and settings.archives is None):
+            _sort_archive(scope, entry, row, inner, settings, result)
+            continue
+        if inner and not scope.for_now:
+            result.excluded += inner.values()
+        _sort(scope, entry, row, settings, since, result)
         if number % _FEW == 0:
             yield
     for reason, count in walk.left_out.items():
@@ -133,7 +148,7 @@ def _missing(
             continue
         if unwalked and (mount := next((folder for folder in unwalked if is_below(path, folder)), None)) is not None:
             kept[mount] += 1
-        elif not scope.files and (_is_left_out(walk.globs, path) or _is_file(os.path.join(scope.root.path, path))):
+        elif not scope.files and (walk.globs.leaves_out(path) or _is_file(os.path.join(scope.root.path, path))):
             result.excluded += [] if scope.for_now else [known[path]]
         else:
             missing[path] = known[path]
@@ -157,18 +172,6 @@ def _mounts_now(scope: Scope, walk: Walk, before: dict[bytes, int]) -> dict[byte
 
 def _is_any(path: bytes, folders: Sequence[bytes]) -> bool:
     return any(is_below(path, folder) for folder in folders)
-
-
-def _is_left_out(globs: Globs, path: bytes) -> bool:
-    """Whether `--include` or `--exclude` leave a file out, or a folder above it."""
-    if globs.leaves_out_file(path):
-        return True
-    folder = os.path.dirname(path)
-    while folder:
-        if globs.leaves_out_folder(folder):
-            return True
-        folder = os.path.dirname(folder)
-    return False
 
 
 def _is_file(path: bytes) -> bool:
@@ -196,6 +199,51 @@ def _singles(scope: Scope, known: Mapping[bytes, FileRow], result: Scan) -> Iter
             result.missing.append((absolute, "There is no such file."))
 
 
+def _sort_archive(
+    scope: Scope,
+    entry: Entry,
+    row: FileRow | None,
+    members: Mapping[bytes, FileRow],
+    settings: Settings,
+    result: Scan,
+) -> None:
+    """Decide by the stat of an archive what it and the files in it need."""
+    wanted = WantedArchive(scope.rules, scope.root.forgotten, members)
+    now = (*entry[1:4], entry.ctime_ns)
+    changed = row is None or now != (row.size, row.mtime_ns, row.inode, row.ctime_ns)
+    if row is None or changed or is_to_be_listed(entry, row, wanted, settings):
+        result.wanted.append(Wanted(scope.root, entry, row, scope.rules.max_bytes, wanted))
+        return
+    if row.code == FailureCode.SKIPPED:
+        skip(result.tally, entry, "archive")
+    else:
+        result.tally.add("known_failures", row.code or FailureCode.DECODE_ERROR)
+    excluded = ArchiveFacts.load(row.members or "").excluded
+    for reason, number in excluded.items():
+        result.tally.add("excluded", reason, number)
+    result.tally.seen += len(members) + sum(excluded.values())
+    for path, member in members.items():
+        inner = known_entry(entry, path, member)
+        if member.state is None and member.code not in (None, FailureCode.SKIPPED):
+            result.tally.add("known_failures", member.code)
+        else:
+            _sort_unchanged(scope.root, inner, member, skipped_reason(member), settings, result)
+
+
+def _sort_unchanged(root: Root, entry: Entry, row: FileRow, reason: str, settings: Settings, result: Scan) -> None:
+    """Decide by the state of its content what a file needs that has not changed; `reason` as for `skip`."""
+    if row.state is None:
+        skip(result.tally, entry, reason)
+    elif row.state == "pending":
+        result.resume.append((root, entry))
+    elif _is_retried(row, settings):
+        result.retry.append((root, entry, row))
+    elif row.state == "failed":
+        result.tally.add("known_failures", row.asset_code or FailureCode.DECODE_ERROR)
+    else:
+        result.tally.unchanged += 1
+
+
 def _sort(scope: Scope, entry: Entry, row: FileRow | None, settings: Settings, since: int, result: Scan) -> None:
     """Decide by its stat alone what a file needs. `since`, in nanoseconds, is when files that have no change time yet
     were last inspected."""
@@ -218,26 +266,18 @@ def _sort(scope: Scope, entry: Entry, row: FileRow | None, settings: Settings, s
         or (belongs or is_large or is_old) != (row.code == FailureCode.SKIPPED)
         or (row.code is not None and not (belongs or is_large or is_old))
         or is_recognized_since(row.format or "", extension(entry.path))
-    ):
+    ) or (settings.refresh and is_stale(row) and row.state != "pending" and not _is_retried(row, settings)):
         result.wanted.append(Wanted(root, entry, row, limit))
-    elif row.state is None:
-        old = OLD_FORMATS[row.format or ""][0] if is_old else ""
-        skip(result.tally, entry, "sidecar" if belongs else "larger than --max-size" if is_large else old)
-    elif row.state == "pending":
-        result.resume.append((root, entry))
-    elif (row.state in ("failed", "partial") and settings.retry_failed) or lacks_reading(row, settings):
-        result.retry.append((root, entry, row))
-    elif settings.refresh and _is_stale(row):
-        result.wanted.append(Wanted(root, entry, row, limit))
-    elif row.state == "failed":
-        result.tally.add("known_failures", row.asset_code or FailureCode.DECODE_ERROR)
     else:
-        result.tally.unchanged += 1
+        old = OLD_FORMATS[row.format or ""][0] if is_old else ""
+        reason = "sidecar" if belongs else "larger than --max-size" if is_large else old
+        _sort_unchanged(root, entry, row, reason, settings, result)
 
 
-def _is_stale(row: FileRow) -> bool:
-    """Whether an older version of the extractor has read a file's asset."""
-    return row.extractor is not None and row.extractor < extractor_version(row.kind or "", row.format or "")
+def _is_retried(row: FileRow, settings: Settings) -> bool:
+    """Whether a file is read again without an inspection."""
+    failed = row.state in (AssetState.FAILED, AssetState.PARTIAL) and settings.retry_failed
+    return failed or lacks_reading(row, settings)
 
 
 def lacks_reading(row: FileRow, settings: Settings) -> bool:

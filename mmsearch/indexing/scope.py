@@ -90,7 +90,7 @@ def present_source(
         if reach.holds(source.path):
             sidecars = tuple(path for path in source.sidecars if reach.holds(path))
             result = replace(source, sidecars=sidecars)
-            if os.path.exists(source.path):
+            if os.path.exists(source.on_disk[0]):
                 break
     return result
 
@@ -160,6 +160,7 @@ def _with_rules(connection: sqlite3.Connection, scope: Scope, settings: Settings
         ignore_files=known.ignore_files if settings.ignore_files is None else settings.ignore_files,
         max_bytes=known.max_bytes if settings.max_bytes is None else settings.max_bytes,
         network=known.network if settings.network is None else settings.network,
+        archives=known.archives if settings.archives is None else settings.archives,
     )
     whole = scope.root.walked and not scope.below and not scope.files and reach.everywhere
     if rules != scope.root.rules and whole:
@@ -180,7 +181,9 @@ def _whole(connection: sqlite3.Connection, root: Root, reach: Reach) -> Scope | 
     if root.walked:
         reach.refused.append(root.path)
         return None
-    rows = connection.execute("SELECT path FROM files WHERE root_id = ? ORDER BY path", (root.id,)).fetchall()
+    rows = connection.execute(
+        "SELECT path FROM files WHERE root_id = ? AND archive_id IS NULL ORDER BY path", (root.id,)
+    ).fetchall()
     kept = [path for (path,) in rows if reach.holds(os.path.join(root.path, path))]
     if len(kept) < len(rows):
         reach.refused.append(root.path)

@@ -16,6 +16,7 @@ from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from typing import Any
 
+from mmsearch.archive_paths import outermost
 from mmsearch.index_status import FailedFile, Finding, SpeechStatus, Status
 from mmsearch.output.formatting import escaped
 from mmsearch.output.streams import is_terminal, write_stdout
@@ -30,11 +31,14 @@ _TO_QUOTE = re.compile('[,"\r\n]')
 
 
 def path_record(path: bytes) -> dict[str, str]:
-    """A path in JSON: `path`, and `path_bytes` where that is not exact."""
+    """A path in JSON: `path`, and `path_bytes` where that is not exact; of a file in an archive `archive` is that."""
+    archive = outermost(path)
+    inside = {"archive": archive.decode("utf-8", "replace")} if archive else {}
     try:
-        return {"path": path.decode("utf-8")}
+        return {"path": path.decode("utf-8"), **inside}
     except UnicodeDecodeError:
-        return {"path": path.decode("utf-8", "replace"), "path_bytes": base64.b64encode(path).decode("ascii")}
+        exact = base64.b64encode(path).decode("ascii")
+        return {"path": path.decode("utf-8", "replace"), "path_bytes": exact, **inside}
 
 
 def hit_record(hit: Hit, query: str | None = None) -> dict[str, Any]:

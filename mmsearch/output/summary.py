@@ -149,6 +149,7 @@ def _roots(status: Status) -> list[tuple[str, str]]:
         facts += ["--hidden"] if rules.hidden else []
         facts += ["--no-ignore"] if not rules.ignore_files else []
         facts += ["--network-mounts"] if rules.network else []
+        facts += ["--archives"] if rules.archives else []
         if facts:
             lines.append(("", f"remembered: {' '.join(facts)}"))
         if forgotten:

@@ -161,13 +161,15 @@ class RerankMedia:
         elsewhere = False
         for source in asset_sources(self._snapshot.connection, self._snapshot.roots, asset_id):
             try:
-                now = stat_values(os.stat(source.path))[:3]
+                now = stat_values(os.stat(source.on_disk[0]))[:3]
             except OSError:
                 continue
-            if now[:2] == source.stat[:2]:
-                if not may_open(self._snapshot.folder, self._snapshot.connection, source.path):
+            if now[:2] == source.on_disk[1][:2]:
+                if not may_open(self._snapshot.folder, self._snapshot.connection, source.on_disk[0]):
                     elsewhere = True
                     continue
+                if source.archive:
+                    return replace(source, archive=os.path.realpath(source.archive), archive_stat=now)
                 return replace(source, path=os.path.realpath(source.path), stat=now, sidecars=())
         if elsewhere:
             raise NotOpened(FailureCode.PERMISSION, "The index is not yours, and the file lies elsewhere.")

@@ -126,10 +126,10 @@ def state_notes(state: FileState, found: WhyNot) -> tuple[str, ...]:
 
 def _changes(state: FileState) -> list[str]:
     try:
-        size, mtime_ns, *_ = stat_values(os.stat(state.path, follow_symlinks=False))
+        size, mtime_ns, *_ = stat_values(os.stat(state.archive or state.path, follow_symlinks=False))
     except OSError:
         return ["It is not there any more: `mmsearch index` takes it out of the index."]
-    same = (size, mtime_ns) == (state.size, state.mtime_ns)
+    same = (size, mtime_ns) == (state.archive_stat if state.archive else (state.size, state.mtime_ns))
     return [] if same else ["It has changed since it was indexed: `mmsearch index` brings the index up to date."]
 
 

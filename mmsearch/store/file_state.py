@@ -6,7 +6,7 @@ import json
 import os
 import sqlite3
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from mmsearch.errors import FailureCode
@@ -37,6 +37,8 @@ class FileState:
     language: str | None = None
     taken: str | None = None  # when a photo or film was taken, see `mmsearch.date_taken`
     coordinates: tuple[float, float] | None = None  # where: latitude and longitude
+    archive: bytes = b""  # of a file in an archive: that on disk, absolute, with its size and mtime_ns when indexed
+    archive_stat: tuple[int, int] = (0, 0)
 
 
 def file_state(connection: sqlite3.Connection, roots: Iterable[Root], path: bytes) -> FileState | None:
@@ -47,12 +49,17 @@ def file_state(connection: sqlite3.Connection, roots: Iterable[Root], path: byte
         relative = b"" if path == root.path else os.path.relpath(path, root.path)
         row = connection.execute(
             "SELECT f.id, f.asset_id, coalesce(f.kind, 'other'), f.format, f.size, f.mtime_ns, f.code, f.reason,"
-            f" a.state, a.code, a.reason, a.details, {HELD} FROM files f LEFT JOIN assets a ON a.id = f.asset_id"
+            f" a.state, a.code, a.reason, a.details, {HELD}, c.path, c.size, c.mtime_ns FROM files f"
+            " LEFT JOIN assets a ON a.id = f.asset_id LEFT JOIN files c ON c.id = f.archive_id"
             " WHERE f.root_id = ? AND f.path = ?",
             (root.id, relative),
         ).fetchone()
         if row is not None:
-            return _state(connection, path, row)
+            *facts, archive, size, mtime_ns = row
+            found = _state(connection, path, tuple(facts))
+            if archive is None:
+                return found
+            return replace(found, archive=os.path.join(root.path, archive), archive_stat=(size, mtime_ns))
     return None
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from mmsearch.store.catalogue import BadRow
 from mmsearch.store.tokenization import prepare_name
 from mmsearch.store.words import remove_names, remove_words, write_names, write_words
 from mmsearch.types import (
@@ -45,6 +47,8 @@ class FileRow(NamedTuple):
     readers: str | None  # what read the asset, as JSON
     ctime_ns: int | None  # None: not seen yet
     asset_code: str | None  # why the asset failed, wholly or in part
+    archive: int | None = None  # of a file in an archive: the row of that on disk
+    members: str | None = None  # of an archive whose files are indexed, as `ArchiveFacts` writes it
 
     @property
     def is_folder(self) -> bool:
@@ -64,13 +68,39 @@ class FileFacts:
     format: str
     sidecars: str = "[]"
     ctime_ns: int | None = None
+    archive_id: int | None = None  # the row of the archive that it lies in
+    members: str | None = None  # of an archive whose files are indexed, as `ArchiveFacts` writes it
+
+
+@dataclass(frozen=True, slots=True)
+class ArchiveFacts:
+    """How an archive was indexed: a hash of the rules by which its files were taken, and how many of them were left
+    out, by reason."""
+
+    rules: str
+    excluded: Mapping[str, int]
+
+    def dump(self) -> str:
+        """As the catalogue keeps it."""
+        return json.dumps({"rules": self.rules, "excluded": dict(self.excluded)})
+
+    @classmethod
+    def load(cls, text: str) -> ArchiveFacts:
+        """What `dump` wrote. Raises `BadRow`."""
+        try:
+            saved = json.loads(text)
+            excluded = {str(reason): int(number) for reason, number in saved["excluded"].items()}
+            return cls(str(saved["rules"]), excluded)
+        except (AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
+            raise BadRow("an archive has facts that none can have") from error
 
 
 def known_files(connection: sqlite3.Connection, root_id: int, below: bytes = b"") -> dict[bytes, FileRow]:
     """Every file of a root (or of the folder or file `below` in it) by relative path."""
     sql = (
         "SELECT f.path, f.id, f.size, f.mtime_ns, f.inode, f.sidecars, f.code, a.state, a.extractor, a.kind,"
-        " coalesce(a.format, f.format), a.readers, f.ctime_ns, a.code FROM files f "
+        " coalesce(a.format, f.format), a.readers, f.ctime_ns, a.code,"
+        " f.archive_id, f.members FROM files f "
         "LEFT JOIN assets a ON a.id = coalesce(f.next_asset_id, f.asset_id) WHERE f.root_id = ?"
     )
     args: list[object] = [root_id]
@@ -83,17 +113,20 @@ def known_files(connection: sqlite3.Connection, root_id: int, below: bytes = b""
 def put_file(connection: sqlite3.Connection, root_id: int, facts: FileFacts) -> int:
     """Write a file's facts and make it findable by name; its asset is left as it was. Returns the file's id."""
     row = connection.execute("SELECT id FROM files WHERE root_id = ? AND path = ?", (root_id, facts.path)).fetchone()
-    values = (facts.size, facts.mtime_ns, facts.inode, facts.kind, facts.format, facts.sidecars, facts.ctime_ns)
+    values = (
+        *(facts.size, facts.mtime_ns, facts.inode, facts.kind, facts.format, facts.sidecars, facts.ctime_ns),
+        *(facts.archive_id, facts.members),
+    )
     if row is not None:
         connection.execute(
             "UPDATE files SET size = ?, mtime_ns = ?, inode = ?, kind = ?, format = ?, sidecars = ?,"
-            " ctime_ns = ?, code = NULL, reason = NULL WHERE id = ?",
+            " ctime_ns = ?, archive_id = ?, members = ?, code = NULL, reason = NULL WHERE id = ?",
             (*values, row[0]),
         )
         return int(row[0])
     cursor = connection.execute(
-        "INSERT INTO files (root_id, path, size, mtime_ns, inode, kind, format, sidecars, ctime_ns)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO files (root_id, path, size, mtime_ns, inode, kind, format, sidecars, ctime_ns,"
+        " archive_id, members) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (root_id, facts.path, *values),
     )
     file_id = int(cursor.lastrowid or 0)
@@ -107,7 +140,10 @@ def put_change_times(connection: sqlite3.Connection, seen: Iterable[tuple[int, i
 
 
 def move_file(connection: sqlite3.Connection, file_id: int, root_id: int, path: bytes) -> None:
-    """Move a file to another root; where that has it already, one of the two rows is deleted."""
+    """Move a file to another root; where that has it already, one of the two rows is deleted, with those of the files
+    in it."""
+    if connection.execute("SELECT 1 FROM files WHERE id = ?", (file_id,)).fetchone() is None:
+        return
     if connection.execute("SELECT 1 FROM files WHERE root_id = ? AND path = ?", (root_id, path)).fetchone():
         remove_file(connection, file_id)
         return
@@ -174,8 +210,12 @@ def failure_code(connection: sqlite3.Connection, asset_id: int) -> str:
 
 
 def remove_file(connection: sqlite3.Connection, file_id: int) -> None:
-    """Remove a file that is gone. Its asset is only hidden, since a moved file may need it again; `remove_orphans`
-    deletes it when the plan is made."""
+    """Remove a file that is gone, and those in it where it is an archive. Its asset is only hidden, since a moved file
+    may need it again; `remove_orphans` deletes it when the plan is made."""
+    for (member,) in connection.execute("SELECT id FROM files WHERE archive_id = ?", (file_id,)).fetchall():
+        remove_file(connection, member)
+    if connection.execute("SELECT 1 FROM files WHERE id = ?", (file_id,)).fetchone() is None:
+        return  # it lay in an archive that was removed before
     unlink(connection, file_id, None)
     remove_names(connection, file_id)
     connection.execute("DELETE FROM files WHERE id = ?", (file_id,))

@@ -9,6 +9,7 @@ import sqlite3
 import unicodedata
 from collections.abc import Mapping, Sequence
 
+from mmsearch.archive_paths import is_within
 from mmsearch.date_taken import SQL as DATE_SQL
 from mmsearch.date_taken import local_time
 from mmsearch.filestat import HIGHEST, LOWEST
@@ -207,11 +208,11 @@ def _is_named(name: bytes, wanted: Sequence[str]) -> bool:
 
 
 def _is_within(path: bytes, wanted: tuple[str, ...]) -> bool:
-    """Whether a path lies in one of the folders, is one of the files, or matches one of the globs. A glob without a
-    slash is matched against the file's name."""
+    """Whether a path lies in one of the folders or archives, is one of the files, or matches one of the globs. A glob
+    without a slash is matched against the file's name."""
     for place in wanted:
         raw = os.fsencode(place)
-        if is_below(path, raw):  # also where the folder's own name holds a sign of globs
+        if is_below(path, raw) or is_within(path, raw):  # also where the folder's own name holds a sign of globs
             return True
         if any(sign in place for sign in "*?["):
             subject = path if "/" in place else os.path.basename(path)

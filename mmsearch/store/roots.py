@@ -59,6 +59,7 @@ def _loaded_rules(text: str) -> FileRules:
             ignore_files=bool(saved.get("ignore_files", True)),
             max_bytes=None if saved.get("max_bytes") is None else int(saved["max_bytes"]),
             network=bool(saved.get("network", False)),
+            archives=bool(saved.get("archives", False)),
         )
     except (AttributeError, TypeError, ValueError) as error:
         raise BadRow("a root has rules that none can have") from error

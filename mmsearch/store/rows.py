@@ -67,7 +67,11 @@ _LATER = {  # of columns that an older catalogue lacks
     " OR json_type(rules, '$.hidden') NOT IN ('true', 'false')"
     " OR json_type(rules, '$.ignore_files') NOT IN ('true', 'false')"
     " OR json_type(rules, '$.network') NOT IN ('true', 'false')"
+    " OR json_type(rules, '$.archives') NOT IN ('true', 'false')"
     " OR json_type(rules, '$.max_bytes') NOT IN ('integer', 'null')",
+    ("files", "members"): "members IS NOT NULL AND (json_valid(members) = 0 OR json_type(members) <> 'object'"
+    " OR json_type(members, '$.rules') <> 'text' OR json_type(members, '$.excluded') <> 'object'"
+    " OR EXISTS (SELECT 1 FROM json_each(members, '$.excluded') WHERE type <> 'integer' OR value < 0))",
 }
 SMALL = frozenset({"meta", "roots", "mounts", "spaces", "generations", "runs"})  # tables that cost nothing to check
 READ = SMALL | {"files", "assets", "segments"}  # those whose values every command uses

@@ -20,7 +20,7 @@ from mmsearch.errors import NewerSchema
 from mmsearch.store.tokenization import TOKENIZE
 from mmsearch.store.words import list_vocabularies, write_words
 
-SCHEMA_VERSION = 6
+SCHEMA_VERSION = 7
 
 _FINGERPRINTS = """CREATE TABLE fingerprints ( -- by which copies are known (see extraction/fingerprints.py)
     id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -57,6 +57,10 @@ CREATE TABLE word_list_reversed (       -- the longer ones from their last lette
 _OLD_WORDS = f"""CREATE VIRTUAL TABLE words_fts USING fts5(words, tokenize = "{TOKENIZE}", prefix = '5');
 """
 
+_FILES_7 = """archive_id INTEGER REFERENCES files(id), -- of a file in an archive: the archive on disk
+    members TEXT,                       -- of an archive whose files are indexed: by which rules, and what is left out
+    """
+_MEMBERS = "CREATE INDEX files_by_archive ON files(archive_id) WHERE archive_id IS NOT NULL;\n"
 _TABLES = f"""
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 
@@ -87,12 +91,12 @@ CREATE TABLE files (
     code TEXT,                          -- why there is no asset: a failure code, or 'skipped'
     reason TEXT,
     ctime_ns INTEGER,                   -- the newest change time, of the file and its sidecars; null: not seen yet
-    UNIQUE (root_id, path)
+    {_FILES_7}UNIQUE (root_id, path)
 );
 CREATE INDEX files_by_asset ON files(asset_id);
 CREATE INDEX files_by_next_asset ON files(next_asset_id) WHERE next_asset_id IS NOT NULL;
 CREATE INDEX files_by_code ON files(code) WHERE code IS NOT NULL;
-
+{_MEMBERS}
 CREATE TABLE assets (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     key TEXT NOT NULL UNIQUE,           -- hash of the bytes, the format, the sidecars and the extractor version
@@ -246,12 +250,15 @@ _STEPS = {
     """,
     5: f"DROP TABLE words_fts; {_WORDS}",
     6: _TOKEN_VECTORS,
+    7: "ALTER TABLE files ADD COLUMN archive_id INTEGER REFERENCES files(id);"
+    f" ALTER TABLE files ADD COLUMN members TEXT; {_MEMBERS}",
 }
 
 
 def tables(version: int = SCHEMA_VERSION) -> str:
     """The SQL that makes all tables of a schema version, with the columns that later versions added."""
-    older = _TABLES.replace(_TOKEN_VECTORS, "") if version < 6 else _TABLES
+    older = _TABLES.replace(_FILES_7, "").replace(_MEMBERS, "") if version < 7 else _TABLES
+    older = older.replace(_TOKEN_VECTORS, "") if version < 6 else older
     older = older.replace(_WORDS, _OLD_WORDS) if version < 5 else older
     return older if version >= 4 else _with_old_names(older)
 
@@ -295,6 +302,8 @@ def stand_in(connection: sqlite3.Connection) -> None:
         connection.execute("CREATE TEMP TABLE fingerprints (id, asset_id, form, at, key, body)")
     elif version < 4:
         connection.execute("CREATE TEMP VIEW fingerprints AS SELECT * FROM main.prints")
+    if version < 7:
+        connection.execute("CREATE TEMP VIEW files AS SELECT *, NULL AS archive_id, NULL AS members FROM main.files")
     if version < 3:
         connection.execute(
             "CREATE TEMP VIEW roots AS SELECT *, coalesce((SELECT value FROM main.meta WHERE key = 'walk ' || r.id),"

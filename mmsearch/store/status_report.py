@@ -199,6 +199,7 @@ def _counts(connection: sqlite3.Connection, sql: str) -> dict[str, int]:
 _LEFT_OUT = {
     "sidecar": "sidecar",
     "sparse": "sparse file",
+    "archive": "archive",
     "doc": "old Word format",
     "ppt": "old PowerPoint format",
 }

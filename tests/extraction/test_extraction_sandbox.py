@@ -296,7 +296,7 @@ class Damaged:
 def test_what_can_be_decoded_of_a_span_comes_home_with_the_failure(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, error: Exception | None, failure: Failure | None
 ) -> None:
-    monkeypatch.setattr(worker_tasks, "_extractor", lambda source: Damaged(error))
+    monkeypatch.setattr(worker_tasks, "extractor_of", lambda kind: Damaged(error))
     source = source_of(tmp_path, Kind.PDF, "pdf")
     words = ["first", "second"] if error is None else ["first"]
     opened = worker_tasks.parse_open_reply(*worker_tasks.handle(worker_tasks.open_request(source, Needs()), []))
@@ -310,7 +310,7 @@ def test_what_can_be_decoded_of_a_span_comes_home_with_the_failure(
 
 
 def test_a_span_that_grows_too_large_is_cut_and_reported(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(worker_tasks, "_extractor", lambda source: Damaged(pixels=1000))
+    monkeypatch.setattr(worker_tasks, "extractor_of", lambda kind: Damaged(pixels=1000))
     monkeypatch.setattr(worker_tasks, "ARRAYS_LIMIT", 4000)
     opened = worker_tasks.parse_open_reply(
         *worker_tasks.handle(worker_tasks.open_request(source_of(tmp_path, Kind.PDF, "pdf"), Needs()), [])
@@ -320,7 +320,7 @@ def test_a_span_that_grows_too_large_is_cut_and_reported(monkeypatch: pytest.Mon
 
 
 def test_an_asset_without_spans_is_opened(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(worker_tasks, "_extractor", lambda source: Damaged(spans=0))
+    monkeypatch.setattr(worker_tasks, "extractor_of", lambda kind: Damaged(spans=0))
     opened = worker_tasks.parse_open_reply(
         *worker_tasks.handle(worker_tasks.open_request(source_of(tmp_path, Kind.PDF, "pdf"), Needs()), [])
     )

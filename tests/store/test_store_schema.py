@@ -87,7 +87,13 @@ TABLES = (
     "runs",
 )
 NOW = {"readings": "recognized_text", "draw": "sampling_hash"}  # what the first schema calls otherwise
-TO_FIFTH = ("DROP TABLE token_vectors", "PRAGMA user_version = 5")
+TO_SIXTH = (
+    "DROP INDEX files_by_archive",
+    "ALTER TABLE files DROP COLUMN archive_id",
+    "ALTER TABLE files DROP COLUMN members",
+    "PRAGMA user_version = 6",
+)
+TO_FIFTH = (*TO_SIXTH, "DROP TABLE token_vectors", "PRAGMA user_version = 5")
 TO_FOURTH = (
     *TO_FIFTH,
     "CREATE TABLE kept AS SELECT rowid AS id, words FROM words_fts",

@@ -8,8 +8,7 @@ import pytest
 import torch
 from PIL import Image
 
-from mmsearch.models import picture_network
-from mmsearch.models.media import picture_classifier
+from mmsearch.models import picture_classifier, picture_network
 from training.train import export
 
 

@@ -21,6 +21,7 @@ from contextlib import contextmanager
 from typing import Any, BinaryIO
 
 from mmsearch.errors import ExtractionError, FailureCode
+from mmsearch.extraction.sandbox import FILE_BYTES
 from mmsearch.extraction.source import open_source
 from mmsearch.types import Source
 
@@ -171,7 +172,9 @@ def run_program(
     if path is None:
         return b"", False
     command = [path, *input_limits(), *options, "-i", "file:/dev/fd/0", *outputs]
-    with open_source(source) as handle:
+    with open_source(source) as opened, _with_descriptor(opened) as handle:
+        if handle is None:
+            return b"", False
         try:
             done = subprocess.run(
                 command, stdin=handle, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=seconds, check=False
@@ -181,3 +184,22 @@ def run_program(
         except OSError:
             return b"", False
     return done.stdout, done.returncode == 0
+
+
+@contextmanager
+def _with_descriptor(opened: BinaryIO) -> Iterator[BinaryIO | None]:
+    """A file that a program can read: the open one, or its copy in memory that has a descriptor where it is a part of
+    another file. None where that can't be made, as for more than the sandbox lets a worker write."""
+    if not isinstance(opened, io.BytesIO):
+        yield opened
+    elif not hasattr(os, "memfd_create") or len(opened.getbuffer()) > FILE_BYTES:
+        yield None
+    else:
+        with open(os.memfd_create("part"), "w+b") as copy:
+            try:
+                copy.write(opened.getbuffer())
+                copy.seek(0)
+            except OSError:
+                yield None
+                return
+            yield copy
