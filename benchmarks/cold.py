@@ -40,9 +40,10 @@ def ready(index: Path, vectors: Path, model: Path) -> None:
     import numpy as np
 
     from mmsearch.encoding import encoders
-    from mmsearch.models import builtin, e5
+    from mmsearch.models import builtin
     from mmsearch.models.model_options import ModelOptions
     from mmsearch.models.registry import DEFAULT, load, resolve
+    from mmsearch.models.texts import e5
     from mmsearch.store import spaces
     from mmsearch.store.catalogue import open_reader, transaction
     from mmsearch.store.layout import IndexFolder

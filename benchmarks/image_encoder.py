@@ -16,7 +16,7 @@ from benchmarks.measure import Setting
 from benchmarks.table import Row, times
 
 if TYPE_CHECKING:
-    from mmsearch.models.image_heads import TorchImageEncoder
+    from mmsearch.models.images.image_heads import TorchImageEncoder
 
 PICTURES = 24  # photos of the size that indexing passes on
 SIDES = (400, 400)
@@ -44,7 +44,7 @@ def main() -> None:
     import numpy as np
 
     from benchmarks.pictures import draw
-    from mmsearch.models import image_encoder, image_weights
+    from mmsearch.models.images import image_encoder, image_weights
 
     photos = [np.asarray(draw(*SIDES, seed)) for seed in range(PICTURES)]
     encoder: image_encoder.ImageEncoder | TorchImageEncoder
@@ -53,7 +53,7 @@ def main() -> None:
     else:
         import torch
 
-        from mmsearch.models import efficientnet, image_heads
+        from mmsearch.models.images import efficientnet, image_heads
 
         torch.set_num_threads(1)
         network = efficientnet.load(image_weights.locate())

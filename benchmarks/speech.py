@@ -90,10 +90,10 @@ def _pace(file: Path) -> None:
     began = time.perf_counter()
     from mmsearch.encoding.speech_process import cores
     from mmsearch.indexing.transcription import STRETCH_S
-    from mmsearch.models import whisper_weights
-    from mmsearch.models.speech_worker import transcribe
-    from mmsearch.models.voice_activity import VoiceDetector
-    from mmsearch.models.whisper import Whisper
+    from mmsearch.models.recognition import whisper_weights
+    from mmsearch.models.recognition.speech_worker import transcribe
+    from mmsearch.models.recognition.voice_activity import VoiceDetector
+    from mmsearch.models.recognition.whisper import Whisper
 
     model = whisper_weights.builtin()
     whisper = Whisper(Path(model.source), model.name, threads=cores())

@@ -124,7 +124,7 @@ def main() -> None:
     began = time.perf_counter()
     import torch
 
-    from mmsearch.models import whisper_weights
+    from mmsearch.models.recognition import whisper_weights
 
     processor, model = load(Path(whisper_weights.builtin().source))
     sound = np.load(sys.argv[1])

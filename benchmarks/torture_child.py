@@ -35,7 +35,7 @@ def serve() -> None:
     import small_index
 
     import mmsearch.indexing.run
-    import mmsearch.models.ocr  # noqa: F401
+    import mmsearch.models.recognition.ocr  # noqa: F401
 
     small_index.use_word_model(setattr)
     print(json.dumps({"ready": os.getpid()}), flush=True)

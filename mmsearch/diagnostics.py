@@ -25,7 +25,8 @@ from pathlib import Path
 from mmsearch.config import torch_cache
 from mmsearch.errors import MmsearchError, NoIndex, UntrustedIndex
 from mmsearch.index_status import FindingState
-from mmsearch.models import e5, image_weights
+from mmsearch.models.images import image_weights
+from mmsearch.models.texts import e5
 
 _TRY_S = 120.0  # a cold import of torch from a slow disk
 _LEAST_FREE = 1 << 30  # bytes: less fills up in one run over a photo collection
@@ -88,7 +89,7 @@ _LIBRARY_CHECKS = (
     _LibraryCheck(
         "speech",
         "from mmsearch.models import whisper_weights as speech\n"
-        "from mmsearch.models.whisper import import_ctranslate2\n"
+        "from mmsearch.models.recognition.whisper import import_ctranslate2\n"
         "speech.detector(), speech.builtin()\n"
         "print('Whisper base, weights as published, on CTranslate2', import_ctranslate2().__version__)",
         "warn",

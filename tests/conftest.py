@@ -106,7 +106,7 @@ def families(tmp_path_factory: pytest.TempPathFactory) -> "Families":
 @pytest.fixture(scope="module")
 def languages_here() -> Iterator[None]:
     """The package of the text encoder for a hundred languages is there; the test is skipped where it is not."""
-    from mmsearch.models import e5
+    from mmsearch.models.texts import e5
 
     path = list(sys.path)
     sys.path[:] = [entry for entry in path if entry != _LEFT_OUT]

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mmsearch.models.picture_classifier import PictureClassifier, folder
+from mmsearch.models.media.picture_classifier import PictureClassifier, folder
 from training.dataset import CHUNK, PICTURES, TextTargets, draw_pictures
 from training.vocabulary import FAMILY, LABELS, PHRASES, query_kinds
 
@@ -112,7 +112,7 @@ def run_languages(options: argparse.Namespace) -> None:
     """Write the directions that the conversion of multilingual-e5-small takes out."""
     from safetensors.numpy import save_file
 
-    from mmsearch.models import e5
+    from mmsearch.models.texts import e5
     from training import heads
 
     plain = options.work / "e5-plain"
@@ -123,7 +123,7 @@ def run_languages(options: argparse.Namespace) -> None:
 
 def run_features(options: argparse.Namespace) -> None:
     """Draw pictures and keep their features."""
-    from mmsearch.models import efficientnet, image_heads, image_weights
+    from mmsearch.models.images import efficientnet, image_heads, image_weights
     from training import heads
 
     backbone = options.work / "backbone.onnx"
@@ -137,7 +137,7 @@ def run_features(options: argparse.Namespace) -> None:
 
 def run_heads(options: argparse.Namespace) -> None:
     """Train the heads for each text space and write them beside the program's models."""
-    from mmsearch.models import image_heads, image_weights
+    from mmsearch.models.images import image_heads, image_weights
     from training import heads
 
     out = options.out or image_weights.folder()
@@ -152,7 +152,7 @@ def run_labels(options: argparse.Namespace) -> None:
     """Write the vectors of labels in each text space, with the similarities from which on pictures show them."""
     from safetensors.numpy import save_file
 
-    from mmsearch.models import efficientnet, image_encoder, image_heads, image_weights
+    from mmsearch.models.images import efficientnet, image_encoder, image_heads, image_weights
     from training import heads
 
     out = options.out or image_weights.folder()
@@ -174,7 +174,7 @@ def run_labels(options: argparse.Namespace) -> None:
 
 def run_figures(options: argparse.Namespace) -> None:
     """Measure the image encoder in each text space, print the figures, and put them into its model card."""
-    from mmsearch.models import image_encoder, image_weights
+    from mmsearch.models.images import image_encoder, image_weights
     from training import heads
     from training.measure import measure
 
@@ -232,7 +232,7 @@ A small picture encoder into the space of
 page of text, a receipt, a map, a diagram, a screenshot, a drawing, a photo. mmsearch uses it in two spaces:
 `builtin-eyes` (kinds of pictures, for text queries) and `builtin-likeness` (for picture queries).
 
-    from mmsearch.models.picture_classifier import PictureClassifier   # ONNX Runtime, without torch
+    from mmsearch.models.media.picture_classifier import PictureClassifier   # ONNX Runtime, without torch
     vectors, likeness = PictureClassifier().embed([picture])           # uint8 (height, width, 3)
 
     from sentence_transformers import SentenceTransformer
@@ -271,8 +271,9 @@ text encoder is not trained. `make builtin-model` repeats all of it; the shipped
 ## Figures
 
 Measured on real files that are not part of the training; file names serve as labels. In brackets 95% bootstrap
-intervals. The lines on sounds are of the audio features (`mmsearch/models/audio_features.py`, space `builtin-ears`),
-which have no weights: statistics of a spectrum, and a direction each for speech and noise, fitted on synthetic sounds.
+intervals. The lines on sounds are of the audio features of the space `builtin-ears`
+(`mmsearch/models/media/audio_features.py`), which have no weights: statistics of a spectrum, and a direction each for
+speech and noise, fitted on synthetic sounds.
 While the synthetic speech was written its mean features were compared with those of the recordings measured here, so
 the figure for speech is somewhat too high.
 

@@ -11,8 +11,8 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from mmsearch.models import audio_features
-from mmsearch.models.audio_features import RATE, AudioFeatures
+from mmsearch.models.media import audio_features
+from mmsearch.models.media.audio_features import RATE, AudioFeatures
 
 
 def sound(seed: int, number: int) -> np.ndarray:

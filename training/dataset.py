@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from mmsearch.models.picture_classifier import fit, nearest_shape
+from mmsearch.models.media.picture_classifier import fit, nearest_shape
 from training import (
     charts,
     diagrams,
@@ -171,8 +171,9 @@ class TextTargets:
 
     def encode(self, texts: list[str]) -> np.ndarray:
         """The model's embeddings; e5 is converted into `cache` first where it is not there yet."""
-        from mmsearch.models import builtin, e5
+        from mmsearch.models import builtin
         from mmsearch.models.libraries import quiet
+        from mmsearch.models.texts import e5
 
         quiet(offline=True)
         import torch

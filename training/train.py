@@ -20,7 +20,7 @@ from onnx import TensorProto, helper, numpy_helper
 from torch.nn import functional  # noqa: TID253
 
 from mmsearch.models import picture_network as network
-from mmsearch.models.picture_classifier import LIKENESS_SIZE, TEXT_NOTE, TEXT_SIZE
+from mmsearch.models.media.picture_classifier import LIKENESS_SIZE, TEXT_NOTE, TEXT_SIZE
 from training.dataset import DRAWN, TextTargets, bank_vectors
 from training.vocabulary import query_phrases
 

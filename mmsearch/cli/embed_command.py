@@ -94,14 +94,20 @@ def embed(
 def _embed(
     inputs: list[Any], name: str, role: Role, instruct: str, ocr: str, format: Format, chosen: Any, quiet: bool
 ) -> int:
-    from mmsearch.models.model_files import is_reranker
+    from mmsearch.models.model_files import is_late, is_reranker
     from mmsearch.models.registry import load, resolve
     from mmsearch.retrieval.ad_hoc.ad_hoc_embedding import Embedded, Embedding
     from mmsearch.retrieval.queries.ad_hoc_files import Files
 
     spec = resolve(name)
     if is_reranker(spec, chosen):
-        raise UsageError(f"{name} is a reranker: it makes no vectors.", f"mmsearch rank QUERY FILE... --model {name}")
+        late = is_late(spec, chosen)
+        what = (
+            "a late-interaction model: it makes many vectors of one input"
+            if late
+            else "a reranker: it makes no vectors"
+        )
+        raise UsageError(f"{name} is {what}.", f"mmsearch rank QUERY FILE... --model {name}")
     embedder = load(spec, chosen)
     found, skipped = [], []
     with Files() as files:

@@ -8,7 +8,7 @@ from typing import Any
 
 from mmsearch.encoding.fitting import fewer, in_parts, resampled
 from mmsearch.encoding.jobs import SpanMedia
-from mmsearch.models.embedder import Clip, Embedder
+from mmsearch.models.embedder import Clip, Embedder, TitledText
 from mmsearch.types import Extracted, Needs, View
 
 
@@ -56,7 +56,9 @@ def contents(one: Extracted, words: str, space: Space, sound_rate: int) -> list[
     """The contents of a segment that a space can embed, with their views; parts of one view follow each other."""
     found: list[tuple[View, Any]] = []
     if View.TEXT in space.views and words:
-        found += [(View.TEXT, part) for part in space.embedder.split_text(words)]
+        title = str(one.segment.details.get("title") or "")
+        parts = space.embedder.split_text(words)
+        found += [(View.TEXT, TitledText(part, title) if title else part) for part in parts]
     if View.AUDIO in space.views and one.sound is not None:
         rate = int(space.limit(View.AUDIO, "rate")) or sound_rate
         sound = resampled(one.sound, sound_rate, rate)

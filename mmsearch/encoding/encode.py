@@ -20,6 +20,7 @@ from mmsearch.encoding.jobs import Channel, SpanMedia, Stage
 from mmsearch.errors import ExtractionError, FailureCode
 from mmsearch.models.embedder import Embedder
 from mmsearch.store.segments import Vectors
+from mmsearch.store.token_vectors import packed
 from mmsearch.types import Extracted, Failure, View
 
 if TYPE_CHECKING:
@@ -38,13 +39,14 @@ LANES, GPU_LANES = 2, 3  # for each replica
 class _Item:
     """One input of a model: a part of one view of one segment, for one space."""
 
-    span: SpanMedia
+    span: SpanMedia | None  # None: of words alone
     ordinal: int
     space: Space
     view: View
     part: int
     content: Any
-    vector: np.ndarray | None = None
+    vectors: np.ndarray | None = None  # float32 (n, dimension); one but for the centroids of a late-interaction space
+    tokens: bytes = b""  # of such a space, packed
 
 
 class EncodeStage:
@@ -182,7 +184,7 @@ def embed_items(items: list[_Item], embedder: Embedder) -> None:
     """Embed items of one space and view. When a batch fails it is halved until the failing item is alone; only its
     span is lost, with the reason."""
     try:
-        matrix = embedder.embed(items[0].view, [item.content for item in items])
+        _embed_batch(items, embedder)
     except MemoryError:
         raise
     except Exception as error:
@@ -190,26 +192,37 @@ def embed_items(items: list[_Item], embedder: Embedder) -> None:
             embed_items(items[: len(items) // 2], embedder)
             embed_items(items[len(items) // 2 :], embedder)
             return
+        assert items[0].span is not None
         items[0].span.result.failure = _failure(error)
-        return
-    for item, vector in zip(items, matrix, strict=True):
-        item.vector = vector
+
+
+def _embed_batch(items: list[_Item], embedder: Embedder) -> None:
+    """Embed items of one space and view. Raises what the model raises."""
+    from mmsearch.models.late_embedder import LateInteractionEmbedder
+
+    view, inputs = items[0].view, [item.content for item in items]
+    if isinstance(embedder, LateInteractionEmbedder):
+        for item, pooled in zip(items, embedder.document_vectors(view, inputs), strict=True):
+            item.vectors, item.tokens = pooled.centroids, packed(pooled.vectors)
+    else:
+        for item, vector in zip(items, embedder.embed(view, inputs), strict=True):
+            item.vectors = vector[None]
 
 
 def text_vectors(words: Mapping[int, str], spaces: Sequence[Space]) -> list[Vectors]:
     """The embeddings of the words of segments, by ordinal, in the spaces that take text. Raises what a model raises."""
-    import numpy as np
 
     found = []
     for space in (space for space in spaces if View.TEXT in space.views):
         parts = [(ordinal, part) for ordinal, text in words.items() for part in space.embedder.split_text(text)]
         if not parts:
             continue
-        matrix = space.embedder.embed(View.TEXT, [part for _, part in parts])
-        rows: dict[int, list[np.ndarray]] = {}
-        for (ordinal, _), row in zip(parts, matrix, strict=True):
-            rows.setdefault(ordinal, []).append(row)
-        found += [Vectors(ordinal, space.id, str(View.TEXT), np.stack(own)) for ordinal, own in rows.items()]
+        items = [_Item(None, ordinal, space, View.TEXT, number, part) for number, (ordinal, part) in enumerate(parts)]
+        _embed_batch(items, space.embedder)
+        rows: dict[int, list[_Item]] = {}
+        for item in items:
+            rows.setdefault(item.ordinal, []).append(item)
+        found += [_joined(own) for own in rows.values()]
     return found
 
 
@@ -221,9 +234,22 @@ def _failure(error: Exception) -> Failure:
 
 
 def _put_vectors(items: list[_Item]) -> None:
+    span = items[0].span
+    if span is not None and all(item.vectors is not None for item in items):
+        span.result.vectors.append(_joined(items))
+
+
+def _joined(items: list[_Item]) -> Vectors:
+    """The vectors of all items of one view of a segment."""
     import numpy as np
 
-    vectors = [item.vector for item in sorted(items, key=lambda item: item.part) if item.vector is not None]
-    if len(vectors) == len(items):
-        first = items[0]
-        first.span.result.vectors.append(Vectors(first.ordinal, first.space.id, str(first.view), np.stack(vectors)))
+    matrices: list[np.ndarray] = []
+    tokens, count = {}, 0
+    for item in sorted(items, key=lambda item: item.part):
+        assert item.vectors is not None
+        if item.tokens:
+            tokens[count] = item.tokens
+        matrices.append(item.vectors)
+        count += len(item.vectors)
+    first = items[0]
+    return Vectors(first.ordinal, first.space.id, str(first.view), np.concatenate(matrices), tokens)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import zipfile
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
     from mmsearch.models.query_encoder import OnnxTextEncoder
 
 _ANCHORS = "everyday.npy"
+_LATE_ANCHORS = "late.npz"  # the token vectors of the first of them, in a late-interaction space
+_FEW = 16
 ANCHOR_TEXTS = (
     "a photo of a dog",
     "two children on a beach",
@@ -169,6 +172,21 @@ def anchor_embeddings(row: SpaceRow) -> np.ndarray:
     return found if found.ndim == 2 and found.shape[1] == row.dimension else none
 
 
+def anchor_tokens(row: SpaceRow) -> list[np.ndarray]:
+    """The token vectors of anchor texts as queries of a late-interaction space, float32 (vectors, dimension) each; none
+    where the cache has none."""
+    import numpy as np
+
+    try:
+        with np.load(place_of(_text_fingerprint(row)) / _LATE_ANCHORS, allow_pickle=False) as kept:
+            vectors, counts = kept["vectors"].astype(np.float32), kept["counts"].astype(np.int64)
+    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile):
+        return []
+    if vectors.ndim != 2 or vectors.shape[1] != row.dimension or (counts < 1).any() or counts.sum() != len(vectors):
+        return []
+    return np.split(vectors, np.cumsum(counts)[:-1])
+
+
 def _text_fingerprint(row: SpaceRow) -> dict[str, Any]:
     return dict(row.fingerprint.get("text", {}))
 
@@ -180,15 +198,23 @@ def _export(
     import numpy as np
 
     from mmsearch.models.export import check_exportable, export_query_encoder, export_text_tower
+    from mmsearch.models.late_embedder import LateInteractionEmbedder
     from mmsearch.models.query_encoder import write_refusal
 
     said = None
+    if isinstance(embedder, LateInteractionEmbedder):
+        sentence = f"{embedder.name} makes many vectors of a query, which no exported encoder does."
+        write_refusal(draft, fingerprint, sentence)
+        tokens = embedder.query_vectors(ANCHOR_TEXTS[:_FEW])
+        with (draft / _LATE_ANCHORS).open("wb") as file:
+            np.savez(file, vectors=np.concatenate(tokens).astype(np.float16), counts=[len(one) for one in tokens])
+        return Remark(f"Queries will load the whole model: {sentence}")
     try:
         check_exportable(embedder)
         if (embedder.precision.device, embedder.precision.dtype) == ("cpu", "float32"):
             export_text_tower(embedder, draft)
         else:
-            export_query_encoder(spec, draft, replace(options, device="cpu", dtype="float32"))
+            export_query_encoder(spec, draft, replace(options, views=frozenset({View.TEXT})))
     except ModelUnavailable as error:
         if disk_full(error) is not None:  # which says nothing about the model
             raise

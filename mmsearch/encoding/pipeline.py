@@ -23,15 +23,15 @@ from mmsearch.encoding.read import ReadStage
 from mmsearch.extraction.forkserver import WorkerKind
 from mmsearch.extraction.pool import WorkerPool
 from mmsearch.extraction.worker_tasks import AV, LIGHT
-from mmsearch.models import tesseract
+from mmsearch.models.recognition import tesseract
 from mmsearch.run_record import StageProfile
 from mmsearch.store.segments import SpanResult
 from mmsearch.types import Kind, Needs, View
 
 OCR = WorkerKind(
     "ocr",
-    "mmsearch.models.ocr:handle",
-    preload=("mmsearch.models.ocr", "numpy", "cv2", "onnxruntime", "rapidocr"),
+    "mmsearch.models.recognition.ocr:handle",
+    preload=("mmsearch.models.recognition.ocr", "numpy", "cv2", "onnxruntime", "rapidocr"),
     timeout_s=120,
     memory_bytes=3 << 30,
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from mmsearch.config import Settings
@@ -10,17 +11,22 @@ from mmsearch.errors import ModelMismatch, UntrustedModel
 from mmsearch.models.model_options import ModelOptions
 from mmsearch.store.spaces import SpaceRow
 from mmsearch.trust import Grant
+from mmsearch.types import View
 
 if TYPE_CHECKING:
     from mmsearch.models.embedder import Embedder
 
 
-def load_embedder(row: SpaceRow, grant: Grant | None, settings: Settings) -> Embedder:
+def load_embedder(
+    row: SpaceRow, grant: Grant | None, settings: Settings, views: frozenset[View] | None = None
+) -> Embedder:
     """The embedder of a space with the options that the user allowed it with, on the device and in the precision of the
-    settings. Raises `UntrustedModel` for a model that neither comes with mmsearch nor has a grant."""
+    settings, without parts that none of the views needs (None: all parts). Raises `UntrustedModel` for a model that
+    neither comes with mmsearch nor has a grant."""
     from mmsearch.models.registry import load
 
-    return load(granting.spec_of(row), model_options(row, grant, machine_options(settings)))
+    options = model_options(row, grant, machine_options(settings))
+    return load(granting.spec_of(row), replace(options, views=views))
 
 
 def model_options(row: SpaceRow, grant: Grant | None, here: ModelOptions) -> ModelOptions:

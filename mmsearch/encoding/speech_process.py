@@ -18,7 +18,7 @@ from mmsearch.errors import ExtractionError, FailureCode, ModelUnavailable
 from mmsearch.extraction.forkserver import WorkerKind
 from mmsearch.extraction.pool import WorkerPool
 from mmsearch.extraction.wire import Message
-from mmsearch.models.whisper_weights import SpeechModel
+from mmsearch.models.recognition.whisper_weights import SpeechModel
 from mmsearch.types import Cue
 
 if TYPE_CHECKING:
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 RATE = 16_000  # Hz, of the sound that speech models take
 SPEECH = WorkerKind(
     "speech",
-    "mmsearch.models.speech_worker:handle",
-    preload=("mmsearch.models.speech_worker", "numpy", "onnxruntime", "tokenizers"),
+    "mmsearch.models.recognition.speech_worker:handle",
+    preload=("mmsearch.models.recognition.speech_worker", "numpy", "onnxruntime", "tokenizers"),
     timeout_s=900,
     memory_bytes=3 << 30,
 )
@@ -88,7 +88,7 @@ class SpeechRecognition:
 
 
 def _run(future: Future[Message], request: dict[str, Any], arrays: list[np.ndarray]) -> None:
-    from mmsearch.models.speech_worker import handle
+    from mmsearch.models.recognition.speech_worker import handle
 
     try:
         future.set_result(handle(request, arrays))

@@ -17,9 +17,10 @@ from mmsearch.encoding.space_models import check_identity, machine_options
 from mmsearch.errors import ModelMismatch, ModelUnavailable, UntrustedModel, UsageError
 from mmsearch.indexing import picture_spaces, text_spaces
 from mmsearch.indexing.run_models import Models
-from mmsearch.models import builtin, tesseract, whisper_weights
+from mmsearch.models import builtin
 from mmsearch.models.model_catalogue import ModelSpec
 from mmsearch.models.model_options import CHANGE_VECTORS, ModelOptions
+from mmsearch.models.recognition import tesseract, whisper_weights
 from mmsearch.models.registry import DEFAULT, check_here, check_loadable, load, resolve, resolve_all, revision_of
 from mmsearch.run_record import Remark
 from mmsearch.store import spaces as rows_of
@@ -275,14 +276,14 @@ def _vector_facts(recorded: Mapping[str, Any]) -> dict[str, Any]:
 
 def _as_was(row: SpaceRow) -> ModelSpec:
     """The model of a space, or the one that took its place in the box, limited to the views that are filled."""
-    limited = set(row.views) != set(row.fingerprint)
+    limited = set(row.views) != set(rows_of.document_views(row))
     successor = text_spaces.successor(row) or builtin.SUCCESSORS.get(row.name)
     spec = resolve(successor) if successor else granting.spec_of(row)
     return replace(spec, limited_to=frozenset(View(view) for view in row.views) if limited else None)
 
 
 def _is_same(row: SpaceRow, spec: ModelSpec) -> bool:
-    wanted = row.fingerprint if spec.limited_to is None else spec.limited_to
+    wanted = rows_of.document_views(row) if spec.limited_to is None else spec.limited_to
     return model_of(row) == spec.source and set(row.views) == set(wanted)
 
 
@@ -317,6 +318,8 @@ def _label(name: str, views: Sequence[str] | frozenset[View], every: Sequence[st
 def _described(spec: ModelSpec, options: ModelOptions) -> tuple[Described, Embedder | None]:
     """A space as `add_space` takes it: name, fingerprint, what is recorded, dimension and views. The model is loaded,
     and given along, unless it is a built-in text encoder."""
+    from mmsearch.models.late_embedder import LateInteractionEmbedder
+
     embedder = None
     if spec.name in builtin.TEXT_MODELS:
         fingerprint: dict[str, dict[str, Any]] = builtin.fingerprint(spec.name)
@@ -324,12 +327,15 @@ def _described(spec: ModelSpec, options: ModelOptions) -> tuple[Described, Embed
     else:
         embedder = load(spec, options)
         fingerprint, dimension = embedder.fingerprint(), embedder.dimension
-    views = sorted(str(view) for view in spec.limited_to or fingerprint)
+    able, query_views = list(fingerprint), list(fingerprint)
+    if isinstance(embedder, LateInteractionEmbedder):
+        able, query_views = list(embedder.views), list(embedder.query_views)
+    views = sorted(str(view) for view in spec.limited_to or able)
     if lacking := sorted(set(views) - set(fingerprint)):
         raise ModelUnavailable(
             f"{spec.name} can't embed {chosen(lacking)}.", f"It takes {chosen(sorted(fingerprint))}."
         )
-    recorded = {"model": spec.source, "options": options.recorded(), "query_views": sorted(fingerprint)}
+    recorded = {"model": spec.source, "options": options.recorded(), "query_views": sorted(query_views)}
     if spec.text_space:
         recorded["text_space"] = spec.text_space
     return (spec.name, fingerprint, recorded, dimension, views), embedder

@@ -7,7 +7,8 @@ from dataclasses import replace
 
 from mmsearch.encoding import grants as granting
 from mmsearch.errors import UsageError
-from mmsearch.models import builtin, image_weights, registry
+from mmsearch.models import builtin, registry
+from mmsearch.models.images import image_weights
 from mmsearch.models.model_catalogue import ModelSpec
 from mmsearch.models.model_options import ModelOptions
 from mmsearch.run_record import Remark

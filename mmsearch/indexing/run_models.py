@@ -14,7 +14,7 @@ from mmsearch.encoding.space_models import check_identity, load_embedder, model_
 from mmsearch.models.device import further_devices
 from mmsearch.models.model_options import ModelOptions
 from mmsearch.run_record import Remark
-from mmsearch.store.spaces import SpaceRow
+from mmsearch.store.spaces import SpaceRow, is_late
 from mmsearch.trust import Grant
 from mmsearch.types import Needs, View
 
@@ -48,7 +48,7 @@ class Models:
     @property
     def ocr_engine(self) -> str:
         """The fingerprint of what reads pictures."""
-        from mmsearch.models.ocr import engine
+        from mmsearch.models.recognition.ocr import engine
 
         return engine() if self._settings.ocr != "never" else ""
 
@@ -90,17 +90,18 @@ class Models:
 
     def _load(self, row: SpaceRow) -> None:
         """Load the model of a space, and have its query encoder."""
-        first = self._ready.pop(row.id, None) or load_embedder(row, self._grants.get(row.id), self._settings)
+        views = frozenset(View(view) for view in row.views)
+        first = self._ready.pop(row.id, None) or load_embedder(row, self._grants.get(row.id), self._settings, views)
         check_identity(row, first.fingerprint())
         settled = replace(self._settings, dtype=first.precision.dtype)
         devices = further_devices(first.precision.device)
         grant = self._grants.get(row.id)
-        others = [load_embedder(row, grant, replace(settled, device=device)) for device in devices]
+        others = [load_embedder(row, grant, replace(settled, device=device), views) for device in devices]
         self._loaded[row.id] = (first, *others)
         beside = f", and on {len(others)} more of this machine's GPUs" if others else ""
         if choice := first.describe_precision():
             self._said.append(Remark(f"The model {granting.shown_name(row)} computes in {choice}{beside}."))
-        if View.TEXT in first.views:
+        if View.TEXT in first.views or is_late(row):
             self._export(row)
 
     def _export(self, row: SpaceRow) -> None:

@@ -28,7 +28,7 @@ from mmsearch.indexing.guard import GUARD_FILES, Missing, judge, mounts_of_singl
 from mmsearch.indexing.inspection import Wanted
 from mmsearch.indexing.scope import Scope
 from mmsearch.indexing.tally import Tally
-from mmsearch.models import tesseract
+from mmsearch.models.recognition import tesseract
 from mmsearch.office_formats import OLD_FORMATS, is_recognized_since
 from mmsearch.run_record import Remark
 from mmsearch.sniff import extension

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from mmsearch.errors import ModelUnavailable
-from mmsearch.models import builtin, e5
+from mmsearch.models import builtin
+from mmsearch.models.texts import e5
 from mmsearch.run_record import Remark
 from mmsearch.store.spaces import SpaceRow, plain_name
 

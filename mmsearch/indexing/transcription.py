@@ -26,9 +26,9 @@ from mmsearch.indexing.run_models import Models
 from mmsearch.indexing.scope import Reach, present_source
 from mmsearch.indexing.tally import Tally
 from mmsearch.indexing.transcript_words import placed_words, word_vectors
-from mmsearch.models import whisper_weights
+from mmsearch.models.recognition import whisper_weights
+from mmsearch.models.recognition.whisper_weights import SpeechModel
 from mmsearch.models.registry import resolve
-from mmsearch.models.whisper_weights import SpeechModel
 from mmsearch.run_record import FileFailed, Remark, RunRecord, Work
 from mmsearch.store import segments, transcripts
 from mmsearch.store.catalogue import transaction

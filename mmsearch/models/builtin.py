@@ -8,9 +8,9 @@ from functools import lru_cache
 from pathlib import Path
 
 from mmsearch.errors import ModelUnavailable
-from mmsearch.models import e5
 from mmsearch.models.hub import snapshots
 from mmsearch.models.model_catalogue import ModelSpec
+from mmsearch.models.texts import e5
 from mmsearch.types import View
 
 HUB_ID = "sentence-transformers/all-MiniLM-L6-v2"

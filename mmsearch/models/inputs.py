@@ -19,6 +19,7 @@ FRAMES = 8
 MOST_FRAMES = 64
 LONGEST_SCENE_S = 20.0
 SOUND_S = 30.0  # where a model takes more: its processors pad every sound to the longest one that they take
+SOFT_TOKENS = (70, 140, 280, 560, 1120)  # of a picture, where a model's processor takes these numbers only
 OVERSIZE = 4  # times the pixels of a fixed input size, for a good reduction to it
 MIN_SIDE = 8  # pixels: below, libraries take another axis for the colours
 MAX_ASPECT_RATIO = 100  # of the sides; some processors refuse 200
@@ -53,6 +54,9 @@ class Inputs:
         size = {name: value for name, value in dict(getattr(processor, "size", None) or {}).items() if value}
         crop = {name: value for name, value in dict(getattr(processor, "crop_size", None) or {}).items() if value}
         patch = int(getattr(processor, "patch_size", 0) or _patch(module.config))
+        if getattr(processor, "max_soft_tokens", None):
+            self._set_up_soft_tokens(module, processor, options)
+            return
         self._side = patch * int(getattr(processor, "merge_size", 1) or 1)  # pixels of a token's square
         self._fixed = 0
         if {"longest_edge", "shortest_edge"} <= size.keys():  # counts of pixels of the whole picture, despite the names
@@ -66,6 +70,28 @@ class Inputs:
         area = _area(crop) or _area(size) or int(getattr(processor, "max_num_patches", 0) or 256) * self._side**2
         self._fixed = area // self._side**2 + 1
         self.limits[View.IMAGE] = {"max_pixels": options.max_pixels or OVERSIZE * area}
+
+    def _set_up_soft_tokens(self, module: Any, processor: Any, options: ModelOptions) -> None:
+        """Set up a processor that enlarges or shrinks every picture to one of a few numbers of tokens: the largest that
+        the user's pixels suffice for, else the model's own."""
+        if options.min_pixels:
+            raise UsageError("This model resizes all pictures to one size: --min-pixels does not apply to it.")
+        self._side = int(processor.patch_size) * int(processor.pooling_kernel_size)
+        tokens = self._soft_tokens(int(processor.max_soft_tokens), options)
+        self._fixed = tokens
+        area = tokens * self._side**2
+        self.limits[View.IMAGE] = {"max_pixels": OVERSIZE * area, "soft_tokens": tokens}
+        _set(module, "image", max_soft_tokens=tokens)
+
+    def _soft_tokens(self, own: int, options: ModelOptions) -> int:
+        """The tokens of a picture or frame: see `_set_up_soft_tokens`. Raises `UsageError` for fewer pixels than the
+        least number of tokens takes."""
+        if options.max_pixels is None:
+            return own
+        if options.max_pixels < SOFT_TOKENS[0] * self._side**2:
+            levels = ", ".join(str(level * self._side**2) for level in SOFT_TOKENS)
+            raise UsageError(f"--max-pixels {options.max_pixels} is too few for this model.", f"It takes {levels}.")
+        return max(level for level in SOFT_TOKENS if level * self._side**2 <= options.max_pixels)
 
     def _set_up_sounds(self, module: Any) -> None:
         extractor = getattr(module.processor, "feature_extractor", module.processor)
@@ -83,6 +109,11 @@ class Inputs:
         settings: dict[str, Any] = {"do_sample_frames": False}
         processor = module.processor.video_processor
         size = dict(getattr(processor, "size", None) or {})
+        if getattr(processor, "max_soft_tokens", None):
+            self._side = int(processor.patch_size) * int(processor.pooling_kernel_size)
+            tokens = self._soft_tokens(int(processor.max_soft_tokens), options)
+            self.limits[View.VIDEO] |= {"max_pixels": tokens * self._side**2, "soft_tokens": tokens}
+            settings["max_soft_tokens"] = tokens
         if size.get("longest_edge"):  # pixels of all frames together
             whole = (count + count % 2) * most
             settings["size"] = {"longest_edge": whole, "shortest_edge": min(size["shortest_edge"], whole)}
@@ -117,6 +148,9 @@ class Inputs:
         if view is View.AUDIO:
             return [int(len(item) / self.limits[view]["rate"] * SOUND_TOKENS) + 1 for item in items]
         most = self.limits[view]["max_pixels"]
+        if "soft_tokens" in self.limits[view]:
+            frames = [min(len(item.frames), self.limits[view]["frames"]) if view is View.VIDEO else 1 for item in items]
+            return [int(self.limits[view]["soft_tokens"]) * count for count in frames]
         if view is View.VIDEO:
             pixels = [min(item.frames.size // 3, len(item.frames) * most) // 2 for item in items]
         elif self._fixed:

@@ -12,11 +12,20 @@ from mmsearch.models.device import Precision, free_memory, preferred
 from mmsearch.models.libraries import quiet
 from mmsearch.models.model_files import LIST, ModelFiles, first_line, is_lco
 from mmsearch.models.model_options import ModelOptions
+from mmsearch.types import View
 
 BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}
 OVERHEAD = 1.1  # of the weights' own bytes: buffers, and the batches to come
 LCO_SUFFIX = "\nSummarize the above {} in one word:"
 PADDED = ("siglip", "siglip2")  # trained on texts padded to the full length; the library does not pad
+# Parts of a model that are left out where their views are not embedded: keys of its config, prefixes of its weights.
+PARTS = {
+    "embedding_gemma2": {
+        "vision_config": (("vision_tower.", "embed_vision."), frozenset({View.IMAGE, View.VIDEO})),
+        "audio_config": (("audio_tower.", "embed_audio."), frozenset({View.AUDIO})),
+    }
+}
+NO_FLOAT16 = ("embedding_gemma2", "gemma3_text")  # their activations exceed its range: NaN or wrong vectors, no error
 LIBRARIES = {"torchvision": "pip install 'mmsearch[video]'", "flash_attn": "--attn sdpa"}
 FAILURES = (OSError, ValueError, ImportError, AssertionError, RuntimeError, KeyError, TypeError, AttributeError)
 
@@ -25,19 +34,38 @@ def initial_precision(files: ModelFiles, options: ModelOptions) -> Precision:
     """The device, and the number format in which the weights are loaded: that of the options; else bfloat16 where they
     are published in it and the device supports it; else float32, with which a lower precision is compared later."""
     fastest = preferred(options.device)
+    if options.dtype == "float16" and refuses_float16(files):
+        raise ModelUnavailable(
+            f"{files.name} gives wrong vectors in float16, without an error.", "--dtype float32, or bfloat16 on a GPU."
+        )
     if options.dtype:
         return Precision(fastest.device, options.dtype, "as asked")
-    counts = _count_weights(files)
+    counts = _count_weights(files, options)
     published = max(counts, key=lambda name: counts[name], default="")
     if published == "BF16" and fastest.dtype == "bfloat16":
         return Precision(fastest.device, "bfloat16", f"its weights are published in it, and {fastest.reason}")
     return Precision(fastest.device, "float32", fastest.reason)
 
 
+def refuses_float16(files: ModelFiles) -> bool:
+    """Whether a model's vectors are wrong in float16."""
+    return files.config.get("model_type") in NO_FLOAT16
+
+
+def absent_parts(files: ModelFiles, options: ModelOptions) -> dict[str, tuple[str, ...]]:
+    """The parts of a model that are not loaded because none of their views is embedded: the prefixes of their weights,
+    by the key of the model's config."""
+    if options.views is None:
+        return {}
+    parts = PARTS.get(str(files.config.get("model_type")), {})
+    return {key: prefixes for key, (prefixes, views) in parts.items() if not views & options.views}
+
+
 def load(files: ModelFiles, precision: Precision, options: ModelOptions, kind: str = "SentenceTransformer") -> Any:
     """An object of sentence-transformers' class `kind`, in evaluation mode. Raises `ModelUnavailable`."""
-    check_memory(files, precision)
+    check_memory(files, precision, options)
     quiet(offline=not options.allow_download)
+    absent = absent_parts(files, options)
     model_kwargs = {"dtype": precision.dtype, "use_safetensors": True}
     if options.attn:
         model_kwargs["attn_implementation"] = options.attn
@@ -52,6 +80,7 @@ def load(files: ModelFiles, precision: Precision, options: ModelOptions, kind: s
             local_files_only=not options.allow_download,
             trust_remote_code=options.trust_remote_code,
             model_kwargs=model_kwargs,
+            **({"config_kwargs": dict.fromkeys(absent)} if absent else {}),
         )
     except FAILURES as error:
         raise _loading_error(files.name, error) from error
@@ -103,10 +132,11 @@ def lower_case(model: Any) -> None:
     core.normalizer = normalizers.Sequence([normalizers.Lowercase(), *([core.normalizer] if core.normalizer else [])])
 
 
-def check_memory(files: ModelFiles, precision: Precision) -> None:
-    """Raise `ModelUnavailable` where the weights in this number format exceed the free memory of the device."""
+def check_memory(files: ModelFiles, precision: Precision, options: ModelOptions) -> None:
+    """Raise `ModelUnavailable` where the weights that are loaded exceed the free memory of the device in this number
+    format."""
     device, dtype, _ = precision
-    count, free = sum(_count_weights(files).values()), free_memory(device)
+    count, free = sum(_count_weights(files, options).values()), free_memory(device)
     needed = count * BYTES[dtype] * OVERHEAD
     if free is None or needed <= free:
         return
@@ -118,9 +148,10 @@ def check_memory(files: ModelFiles, precision: Precision) -> None:
     )
 
 
-def _count_weights(files: ModelFiles) -> dict[str, int]:
+def _count_weights(files: ModelFiles, options: ModelOptions) -> dict[str, int]:
+    absent = tuple(prefix for prefixes in absent_parts(files, options).values() for prefix in prefixes)
     try:
-        return count_numbers(files.folder)
+        return count_numbers(files.folder, absent)
     except (OSError, ValueError, KeyError, TypeError) as error:
         hint = "Fetch it anew."
         raise ModelUnavailable(f"The weights of {files.name} can't be read: {first_line(error)}", hint) from error
@@ -141,12 +172,15 @@ def _loading_error(name: str, error: BaseException) -> ModelUnavailable:
     return ModelUnavailable(f"{name} can't be loaded: {first_line(error)}", LIST)
 
 
-def count_numbers(folder: Path) -> dict[str, int]:
-    """The number of weights in the safetensors files below a folder, by data type as the files name it (`F32`, `BF16`).
-    Only headers are read. Raises `ValueError` for a file that is damaged or truncated."""
+def count_numbers(folder: Path, absent: tuple[str, ...] = ()) -> dict[str, int]:
+    """The number of weights in the safetensors files below a folder by data type, as the files name it (`F32`, `BF16`),
+    without those whose names begin with a prefix in `absent`. Only headers are read. Raises `ValueError` for a file
+    that is damaged or truncated."""
     counts: dict[str, int] = {}
     for path in sorted(folder.rglob("*.safetensors")):
-        for tensor in _header(path).values():
+        for name, tensor in _header(path).items():
+            if absent and name.startswith(absent):
+                continue
             size = 1
             for side in tensor["shape"]:
                 size *= side

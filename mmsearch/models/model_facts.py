@@ -6,11 +6,13 @@ import json
 from dataclasses import dataclass
 
 from mmsearch.config import data_home
-from mmsearch.models import builtin, e5, image_weights, registry
+from mmsearch.models import builtin, registry
 from mmsearch.models.downloads import recorded
 from mmsearch.models.hub import bytes_on_disk, commit_of
+from mmsearch.models.images import image_weights
 from mmsearch.models.model_catalogue import ModelSpec
 from mmsearch.models.registry import known_models, resolve, revision_of, state
+from mmsearch.models.texts import e5
 
 IN_BOX = "comes with mmsearch"  # where the facts of a built-in model are from
 SEES = {

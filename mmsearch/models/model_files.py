@@ -23,10 +23,12 @@ FILES = ["*.json", "*.safetensors", "*.txt", "*.model", "*.jinja"]
 KINDS = {
     "embedder": ("an embedder", "Give it to `mmsearch index --model`."),
     "reranker": ("a reranker", "Give it to `mmsearch query --rerank`."),
-    "late": ("a late-interaction model", "Give it to `mmsearch query --rerank`."),
+    "late": ("a late-interaction model", "Give it to `mmsearch index --model` or `mmsearch query --rerank`."),
     "sparse": ("an embedder of sparse vectors", LIST),
     "speech": ("a speech model", "Give it to `mmsearch index --transcribe`."),
 }
+_PYLATE = "pylate.models.Dense.Dense"  # sentence-transformers has this class of PyLate under a name of its own
+MARKED = ("NeoMMEForRetrieval",)  # late-interaction classes whose processors add no markers of queries and documents
 GENERATORS = ("ForCausalLM", "ForConditionalGeneration", "LMHeadModel")
 
 
@@ -109,8 +111,10 @@ def role_of(files: ModelFiles) -> str:
         return "speech"
     if files.modules is None and files.architecture.endswith(GENERATORS) and not is_lco(files):
         return "unknown"
-    stated = {"CrossEncoder": "reranker", "MultiVectorEncoder": "late", "SparseEncoder": "sparse"}
+    stated = {"CrossEncoder": "reranker", "MultiVectorEncoder": "late", "ColBERT": "late", "SparseEncoder": "sparse"}
     steps = str(files.modules or "")
+    if _PYLATE in steps or files.architecture == "HF_ColBERT":
+        return "late"
     if files.own.get("model_type") in stated:
         return stated[files.own["model_type"]]
     if "LogitScore" in steps or ("ForSequenceClassification" in files.architecture and "Pooling" not in steps):
@@ -136,6 +140,12 @@ def check_role(files: ModelFiles, wanted: str, options: ModelOptions) -> None:
         raise ModelUnavailable(
             f"{name} lacks its sentence-transformers files (modules.json): {wrong}.",
             "Name a revision on the hub that has them (--revision), or fetch the folder anew.",
+        )
+    if role == wanted == "late" and files.modules is None and files.architecture in MARKED:
+        raise ModelUnavailable(
+            f"{name} lacks its sentence-transformers files (modules.json): it would read queries and pages without the"
+            " markers that it was trained with.",
+            "Take the repository that has them, whose name ends in -ST-late: neomme-260m",
         )
     if role != wanted:
         what, hint = KINDS[role]
@@ -170,7 +180,8 @@ def check_files(files: ModelFiles, options: ModelOptions) -> None:
 
 def _needs_code(files: ModelFiles) -> bool:
     """Whether a model loads with its own code only. Some name code and have a class that the library has too."""
-    if any(not str(module.get("type", "")).startswith("sentence_transformers.") for module in files.modules or ()):
+    types = [str(module.get("type", "")) for module in files.modules or ()]
+    if any(not one.startswith("sentence_transformers.") and one != _PYLATE for one in types):
         return True
     if not files.config.get("auto_map"):
         return False

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
+from mmsearch.types import View
+
 CHANGE_VECTORS = ("dim", "max_pixels", "min_pixels", "frames", "fps", "revision")
 
 
@@ -16,6 +18,7 @@ class ModelOptions:
     default the fastest number measured) belong to this machine. The options in `CHANGE_VECTORS` belong to a space and
     are stored with it: `dim` (numbers kept of a Matryoshka vector), pixels of a picture or of a frame of a video,
     `frames` of a scene and the most of them per second (`fps`), and the weights' `revision` on the hub.
+    `views` are those that this process embeds: of a model made of parts the others are not loaded; None: all.
     `trust_remote_code` allows the model to run code of its own; it is stored to be shown, and never read from there.
     """
 
@@ -31,6 +34,7 @@ class ModelOptions:
     revision: str | None = None
     trust_remote_code: bool = False
     allow_download: bool = False
+    views: frozenset[View] | None = None
 
     @classmethod
     def of(cls, **values: Any) -> ModelOptions:

@@ -15,8 +15,9 @@ from torch import nn
 from torch.nn import functional
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from mmsearch.models import builtin, picture_classifier
+from mmsearch.models import builtin
 from mmsearch.models.libraries import repair_torchvision
+from mmsearch.models.media import picture_classifier
 
 repair_torchvision()
 from sentence_transformers import SentenceTransformer

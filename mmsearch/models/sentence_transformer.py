@@ -9,6 +9,7 @@ import math
 import re
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -27,16 +28,28 @@ from mmsearch.models.device import (
     preferred,
     sample_pictures,
 )
-from mmsearch.models.embedder import Role, Throughput
+from mmsearch.models.embedder import Role, Throughput, TitledText
 from mmsearch.models.hub import usable_revision
 from mmsearch.models.inputs import Inputs
-from mmsearch.models.loading import LCO_SUFFIX, initial_precision, load, lower_case, pair_towers
+from mmsearch.models.loading import (
+    LCO_SUFFIX,
+    PARTS,
+    absent_parts,
+    initial_precision,
+    load,
+    lower_case,
+    pair_towers,
+    refuses_float16,
+)
 from mmsearch.models.model_catalogue import ModelSpec
 from mmsearch.models.model_files import check_role, find, is_lco, weights_identity
 from mmsearch.models.model_options import ModelOptions
+from mmsearch.models.query_encoder import control_marks, escape
 from mmsearch.types import View
 
 MOST_TOKENS = 8192  # where a model states no limit
+NO_TITLE = "title: none"  # in a document prompt that has a place for a title
+TITLE_CHARACTERS = 200
 DOCUMENT_PROMPTS = ("document", "passage", "corpus")  # the order in which the library looks for one
 # The query prompt of a text model that takes instructions.
 INSTRUCTED = re.compile(r"(Instruct: ).*(\n ?Query: ?)$", re.DOTALL)
@@ -58,6 +71,8 @@ class SentenceTransformerEmbedder:
         facts of the model beyond its files. Raises `ModelUnavailable`, and `UsageError` for a dimension that the model
         doesn't have."""
         self._options = options or ModelOptions()
+        if spec and spec.limited_to and self._options.views is None:
+            self._options = replace(self._options, views=spec.limited_to)
         self.name = name
         pinned = usable_revision(spec.source, spec.revision, spec.fallback) if spec else None
         self._files = [find(name, str(source), self._options, self._options.revision or pinned)]
@@ -73,9 +88,10 @@ class SentenceTransformerEmbedder:
             origin = executor.submit(lambda: identity or self._origin())
             self._load()
             self._identity = origin.result()
-        self.views, self.embeds_pairs = self._inputs.views, self._inputs.embeds_pairs
+        self.views = self._inputs.views - self._absent_views()
+        self.embeds_pairs = self._inputs.embeds_pairs and View.IMAGE in self.views
         self.takes_instruction = self._inputs.chat or bool(INSTRUCTED.match(self._prompt("query")))
-        self.dimension = self._truncated_dimension(int(self.model.get_embedding_dimension()))
+        self.dimension = self._truncated_dimension(self._width())
         self.max_tokens = min(int(self.model.max_seq_length or MOST_TOKENS), MOST_TOKENS)
         self._reduce_precision()
         self.batches.restore_budgets(
@@ -86,6 +102,12 @@ class SentenceTransformerEmbedder:
     def throughput(self) -> Throughput:
         """The time that the model has used so far."""
         return self.batches.throughput
+
+    def _absent_views(self) -> frozenset[View]:
+        """The views of parts of the model that were not loaded."""
+        parts = PARTS.get(str(self._files[0].config.get("model_type")), {})
+        absent = absent_parts(self._files[0], self._options)
+        return frozenset(view for key in absent for view in parts[key][1])
 
     def _weights_key(self) -> str:
         """A short key of the weights."""
@@ -99,8 +121,8 @@ class SentenceTransformerEmbedder:
             lower_case(model)
         self.model = model
         self.batches = Batches(model, self.precision.device, size=self._options.batch_size)
-        self._controlled = any(token.startswith("<|") for token in model.tokenizer.all_special_tokens)
         self._inputs = Inputs(model, self._options, LCO_SUFFIX if is_lco(self._files[0]) else "")
+        self.marks = control_marks(model.tokenizer.all_special_tokens, self._inputs.chat)
 
     def _origin(self) -> dict[str, Any]:
         """The identity of the weights, and the class that loads them."""
@@ -109,6 +131,13 @@ class SentenceTransformerEmbedder:
             for files in self._files
         ]
         return origins[0] | ({"pair": origins[1]} if len(origins) > 1 else {})
+
+    def _width(self) -> int:
+        """The length of the model's vectors. The library states that of its hidden states for models which project them
+        to another length inside (EmbeddingGemma 2: 512 for 768)."""
+        config = getattr(self.model[0], "config", None) if len(self._files) == 1 else None
+        projected = getattr(getattr(config, "text_config", None), "embedding_dim", None)
+        return int(projected or self.model.get_embedding_dimension())
 
     def _truncated_dimension(self, width: int) -> int:
         dim = self._options.dim
@@ -124,7 +153,7 @@ class SentenceTransformerEmbedder:
             "pooling": self._pooling(),
         }
         limits = {View.TEXT: {"max_tokens": self.max_tokens}, **self._inputs.limits}
-        return {str(view): {**self._identity, **facts, "limits": limits[view]} for view in sorted(self.views)}
+        return {str(view): {**self._identity, **facts, "limits": limits[view]} for view in sorted(self._inputs.views)}
 
     def _pooling(self) -> str:
         """The pooling of token vectors; `own` for a model with a head of its own."""
@@ -162,6 +191,24 @@ class SentenceTransformerEmbedder:
         if not len(items):
             return np.zeros((0, self.dimension), np.float32)
         prompt = self._prompt(role) if instruction is None else self._instructed(instruction)
+        if view is View.TEXT and role == "document" and NO_TITLE in prompt:
+            return self._embed_titled(items, prompt)
+        return self._embed(view, items, role, prompt)
+
+    def _embed_titled(self, texts: Sequence[str], prompt: str) -> np.ndarray:
+        """Documents by a prompt that has a place for the title of their file: those of one title at a time."""
+        by_title: dict[str, list[int]] = {}
+        for number, text in enumerate(texts):
+            by_title.setdefault(text.file_title if isinstance(text, TitledText) else "", []).append(number)
+        vectors = np.zeros((len(texts), self.dimension), np.float32)
+        for title, numbers in by_title.items():
+            line = escape(" ".join(title.split()), self.marks)[:TITLE_CHARACTERS].strip()
+            own = prompt.replace(NO_TITLE, f"title: {line}") if line else prompt
+            vectors[numbers] = self._embed(View.TEXT, [texts[number] for number in numbers], "document", own)
+        return vectors
+
+    def _embed(self, view: View, items: Sequence[Any], role: Role, prompt: str) -> np.ndarray:
+        """Unit vectors of items of a view that the model has, with a prompt."""
         if view is View.TEXT:
             items = [self._escaped(text) for text in items]
             costs = self._lengths([prompt + text for text in items])
@@ -195,6 +242,10 @@ class SentenceTransformerEmbedder:
 
         wanted = preferred(self.precision.device)
         if self._options.dtype or wanted.dtype == self.precision.dtype:
+            return
+        if wanted.dtype == "float16" and refuses_float16(self._files[0]):
+            reason = "its vectors are wrong in float16, and the device has no bfloat16"
+            self.precision = self.precision._replace(reason=reason)
             return
         exact = self._sample()
         self.model.to(getattr(torch, wanted.dtype))
@@ -231,11 +282,13 @@ class SentenceTransformerEmbedder:
 
     def _escaped(self, text: str) -> str:
         """A text without control tokens: chat templates and tokenizers would interpret them."""
-        return text.replace("<|", "< |") if self._controlled else text
+        return escape(text, self.marks)
 
     def _overhead(self) -> int:
-        """Tokens of every input beside the text: special tokens, chat template and the longer prompt."""
-        longest = max((self._prompt("document"), self._prompt("query")), key=len)
+        """Tokens of every input beside the text: special tokens, chat template and the longer prompt, with a title if
+        it has a place for one."""
+        document = self._prompt("document").replace(NO_TITLE, "title: " + "word " * (TITLE_CHARACTERS // 5))
+        longest = max((document, self._prompt("query")), key=len)
         if self._inputs.chat:
             inputs = self._inputs.prepared(View.TEXT, [""])
             return int(self.model.preprocess(inputs, prompt=longest or None)["input_ids"].shape[1])

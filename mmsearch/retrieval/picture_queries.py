@@ -14,7 +14,7 @@ from mmsearch.store.spaces import SpaceRow
 from mmsearch.types import View
 
 if TYPE_CHECKING:
-    from mmsearch.models.picture_labels import PictureLabels
+    from mmsearch.models.media.picture_labels import PictureLabels
 
 
 def picture_vectors(encoders: QueryEncoders, snapshot: Snapshot, text: str, options: RunOptions) -> list[Vector]:
@@ -40,7 +40,7 @@ def _image_vector(
     """A query of the image encoder, with how much of it the encoder can know as its token coverage. Where the text
     names a kind of drawn picture, that alone: "a bar chart of sales" is compared as "bar chart", and the words signal
     finds sales."""
-    from mmsearch.models import picture_labels
+    from mmsearch.models.media import picture_labels
 
     kind = picture_labels.named_drawing(text)
     asked = kind or text
@@ -58,7 +58,7 @@ def _kind_vectors(
     encoders: QueryEncoders, kinds: SpaceRow, reader: SpaceRow, text: str, options: RunOptions
 ) -> list[Vector]:
     """A query of the picture classifier of older indexes, which knows nothing but kinds of pictures."""
-    from mmsearch.models.picture_classifier import FALSE_COSINE, TRUE_COSINE, named_picture_kind
+    from mmsearch.models.media.picture_classifier import FALSE_COSINE, TRUE_COSINE, named_picture_kind
 
     if kind := named_picture_kind(text):
         vector = encoders.encode_text(reader, kind, options).vector
@@ -82,7 +82,7 @@ def seen_in(snapshot: Snapshot, segment_ids: Sequence[int]) -> dict[int, tuple[s
         vectors = snapshot.vectors(images.id, View.IMAGE, [segment_id])
         if len(vectors):
             if labels is None:
-                from mmsearch.models.picture_labels import labels_for
+                from mmsearch.models.media.picture_labels import labels_for
 
                 labels = labels_for(text_space_of(images))
             if seen := labels.of(vectors[0]):

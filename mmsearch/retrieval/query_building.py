@@ -24,7 +24,7 @@ from mmsearch.models import builtin
 from mmsearch.query import Part, Query, RunOptions, file_paths
 from mmsearch.retrieval.picture_queries import picture_vectors
 from mmsearch.retrieval.queries.query_parsing import MAX_CHARACTERS, Parsed, parse
-from mmsearch.retrieval.query_encoding import QueryEncoders, is_unknown, query_views
+from mmsearch.retrieval.query_encoding import QueryEncoders, is_unknown, query_views, unit
 from mmsearch.retrieval.signals import LEAST_COVERAGE, EncodedQuery, Vector, Wording
 from mmsearch.store.snapshot import Snapshot
 from mmsearch.store.spaces import SpaceRow
@@ -119,7 +119,8 @@ def _add_words(parts: _Parts, parsed: Parsed, weight: float) -> None:
             continue
         parts.notes += encoded.notes
         coverage = encoded.coverage(parsed.text)
-        parts.vectors += [(weight, one) for one in _for_views(space, {View.TEXT: encoded.vector}, coverage)]
+        found = _for_views(space, {View.TEXT: encoded.vector}, coverage)
+        parts.vectors += [(weight, replace(one, tokens=encoded.token_vectors)) for one in found]
     parts.vectors += [(weight, one) for one in _concept_vectors(parts, parsed.text)]
 
 
@@ -131,7 +132,7 @@ def _concept_vectors(parts: _Parts, text: str) -> list[Vector]:
     result = picture_vectors(parts.encoders, snapshot, text, parts.options)
     sounds = spaces.get(builtin.EARS)
     if sounds is not None and snapshot.holds(sounds.id):
-        from mmsearch.models.audio_features import named_sound
+        from mmsearch.models.media.audio_features import named_sound
 
         if sound := named_sound(text):
             result.append(Vector(sounds, View.AUDIO, sound.vector, made_of=str(View.TEXT), scale=sound.scale))
@@ -242,6 +243,8 @@ def _sum(group: Sequence[tuple[float, Vector]]) -> Vector | None:
     else:
         sign = 1.0
     most = sum(weight for weight, _ in wanted)
+    if first.tokens is not None:
+        return _joined_tokens(wanted) if sign > 0 else None
     if len(group) == 1:
         return replace(first, weight=sign * most)
     total = sum(
@@ -253,3 +256,15 @@ def _sum(group: Sequence[tuple[float, Vector]]) -> Vector | None:
     if length <= LEAST_LENGTH * most * max(coverage, LEAST_COVERAGE):
         return None
     return replace(first, vector=(total / length).astype(np.float32), token_coverage=coverage, weight=sign * most)
+
+
+def _joined_tokens(wanted: Sequence[tuple[float, Vector]]) -> Vector:
+    """The wanted texts of a query of late interaction as one: all of their token vectors, and the mean direction. Words
+    of `--minus` only count as words there: a score by the best of many vectors has no opposite."""
+    import numpy as np
+
+    most = sum(weight for weight, _ in wanted)
+    total = np.sum([weight * vector.vector for weight, vector in wanted], axis=0)
+    tokens = np.concatenate([vector.tokens for _, vector in wanted if vector.tokens is not None])
+    coverage = sum(weight * vector.token_coverage for weight, vector in wanted) / most
+    return replace(wanted[0][1], vector=unit(total), tokens=tokens, token_coverage=coverage, weight=most)

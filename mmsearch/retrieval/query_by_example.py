@@ -20,7 +20,7 @@ from mmsearch.retrieval.query_encoding import QueryEncoders, media_needs, query_
 from mmsearch.retrieval.words.word_scoring import idf
 from mmsearch.store.file_text import asset_of
 from mmsearch.store.snapshot import Snapshot
-from mmsearch.store.spaces import SpaceRow
+from mmsearch.store.spaces import SpaceRow, is_late
 from mmsearch.store.tokenization import tokens
 from mmsearch.store.vocabulary import WORDS, Vocabulary
 from mmsearch.types import MEDIA_VIEWS, Extracted, Kind, Needs, Source, View, chosen
@@ -65,7 +65,7 @@ def stored_example(snapshot: Snapshot, target: bytes) -> Example | None:
         return None
     every = snapshot.connection.execute("SELECT id FROM segments WHERE asset_id = ?", (asset_id,)).fetchall()
     vectors = {}
-    for space in snapshot.spaces():
+    for space in (space for space in snapshot.spaces() if not is_late(space)):
         for view in space.views:
             matrix = snapshot.vectors(space.id, view, own)
             if len(matrix):
@@ -159,7 +159,7 @@ def encode_external(
 
     Raises `UsageError` when it can't be decoded, or is not of the `kind` asked for."""
     source = source_of(path, kind)
-    rows = [row for row in snapshot.spaces() if snapshot.holds(row.id)]
+    rows = [row for row in snapshot.spaces() if snapshot.holds(row.id) and not is_late(row)]
     able = [row for row in rows if query_views(row) & MEDIA_VIEWS[source.kind]]
     needs = media_needs(able, "always" if source.kind is Kind.IMAGE else "auto")
     words = words or all(builtin.is_builtin(row.name) for row in able)

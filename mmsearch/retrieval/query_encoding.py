@@ -48,6 +48,7 @@ class EncodedText(NamedTuple):
     offsets: list[tuple[int, int]]
     single_characters: bool
     notes: tuple[str, ...] = ()  # what the user should know about how it was encoded
+    token_vectors: np.ndarray | None = None  # of a late-interaction space, float32 (n, dimension)
     normalized: str | None = None  # the text to which the offsets belong, where it is not the typed one
 
     def coverage(self, text: str) -> float:
@@ -86,7 +87,8 @@ class QueryEncoders:
             tokenized = encoder.tokenize([text])[0]
             notes = _uninstructed(row, options)
             vector, single = encoder.embed([text])[0], encoder.single_characters
-            return EncodedText(vector, tokenized.pieces, tokenized.offsets, single, notes, tokenized.normalized)
+            offsets, normalized = tokenized.offsets, tokenized.normalized
+            return EncodedText(vector, tokenized.pieces, offsets, single, notes, normalized=normalized)
         except encoders.EncoderUnusable as error:
             problem = remake = error.sentence
         except ModelUnavailable as error:  # the cache notes that the model can't have one: there is nothing to remake
@@ -141,17 +143,23 @@ class QueryEncoders:
     def _by_torch(self, row: SpaceRow, text: str, options: RunOptions, remake: str = "") -> EncodedText:
         """Encode a text by the whole model. With `remake`, what is wrong with the exported encoder, that is made
         again."""
+        from mmsearch.models.late_embedder import LateInteractionEmbedder, mean_vector
         from mmsearch.models.query_encoder import reads_single_characters
 
-        embedder, instruction, notes = self._instructed(row, options)
-        vector = embedder.embed(View.TEXT, [text], role="query", instruction=instruction)[0]
+        embedder, instruction, notes = self._instructed(row, options, frozenset({View.TEXT}))
+        late = embedder.query_vectors([text])[0] if isinstance(embedder, LateInteractionEmbedder) else None
+        vector = (
+            embedder.embed(View.TEXT, [text], role="query", instruction=instruction)[0]
+            if late is None
+            else mean_vector(late)
+        )
         notes = (*notes, self._remade(row, embedder, remake)) if remake else notes
         tokenizer = getattr(getattr(embedder.model, "tokenizer", None), "backend_tokenizer", None)
         if tokenizer is None:
-            return EncodedText(vector, [text], [(0, len(text))], True, notes)
+            return EncodedText(vector, [text], [(0, len(text))], True, notes, late)
         encoding = tokenizer.encode(text, add_special_tokens=False)
         single = not text.isascii() and reads_single_characters(tokenizer)
-        return EncodedText(vector, encoding.tokens, encoding.offsets, single, notes)
+        return EncodedText(vector, encoding.tokens, encoding.offsets, single, notes, late)
 
     def _remade(self, row: SpaceRow, embedder: Embedder, problem: str) -> str:
         """Make the query encoder of a space again; returns a note."""
@@ -169,22 +177,27 @@ class QueryEncoders:
         with contextlib.closing(open_reader(self.folder)) as connection:
             return grant_of(self.folder, connection, row)
 
-    def _instructed(self, row: SpaceRow, options: RunOptions) -> tuple[Embedder, str | None, tuple[str, ...]]:
-        """The whole model of a space, the instruction for it, and notes about that."""
-        embedder = self._loaded(row, options)
+    def _instructed(
+        self, row: SpaceRow, options: RunOptions, views: frozenset[View] | None = None
+    ) -> tuple[Embedder, str | None, tuple[str, ...]]:
+        """The model of a space with what it needs for these views (None: all), the instruction for it, and notes about
+        that."""
+        embedder = self._loaded(row, options, views or query_views(row))
         if options.instruct and embedder.takes_instruction:
             return embedder, options.instruct, ()
         return embedder, None, _uninstructed(row, options)
 
-    def _loaded(self, row: SpaceRow, options: RunOptions) -> Embedder:
-        """The whole model of a space. On a CPU in float32: a lower precision would have to be compared with it first,
-        which costs more than a few queries gain. What computes without torch has no choice of devices."""
+    def _loaded(self, row: SpaceRow, options: RunOptions, views: frozenset[View]) -> Embedder:
+        """The model of a space, without parts that none of the views needs: it is loaded again when one does.
+
+        On a CPU in float32: a lower precision would have to be compared with it first, which costs more than a few
+        queries gain. What computes without torch has no choice of devices."""
         grant, settings = self._grant(row), options.settings()
         source = row, grant, settings
         kept = self._whole.get(row.id)
-        if kept is None or kept[0] != source:
+        if kept is None or kept[0] != source or not views & query_views(row) <= kept[1].views:
             self._whole.pop(row.id, None)  # two at once could be too large
-            embedder = load_embedder(row, grant, _query_settings(row, settings))
+            embedder = load_embedder(row, grant, _query_settings(row, settings), views)
             check_identity(row, embedder.fingerprint())
             kept = self._whole[row.id] = source, embedder
         return kept[1]
@@ -288,7 +301,7 @@ def _made_again(folder: IndexFolder, snapshot: Snapshot, row: SpaceRow) -> str:
     """Make the encoder of a space again; why that could not be done, if so."""
     grant = None if in_box(row) else grant_of(folder, snapshot.connection, row)
     try:
-        embedder = load_embedder(row, grant, Settings(device="cpu", dtype="float32"))
+        embedder = load_embedder(row, grant, Settings(device="cpu", dtype="float32"), frozenset({View.TEXT}))
         said = encoders.provide(row, embedder, spec_of(row), model_options(row, grant, ModelOptions()))
     except MmsearchError as error:
         return f"{shown_name(row)}: {error.sentence}"

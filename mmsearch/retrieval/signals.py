@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from mmsearch.query import Match
 from mmsearch.retrieval.cross_language import SCALES, background_languages, foreign, standardise_by_language
+from mmsearch.retrieval.late_scoring import late_view
 from mmsearch.retrieval.queries.query_files import QueryFile
 from mmsearch.retrieval.queries.query_parsing import Parsed
 from mmsearch.retrieval.ranking import (
@@ -54,6 +56,7 @@ class Vector:
     made_of: str = ""  # empty: the view itself
     weight: float = 1.0
     scale: tuple[float, float] | None = None
+    tokens: np.ndarray | None = None  # of a late-interaction space, float32 (n, dimension); `vector` is their mean
 
     @property
     def name(self) -> str:
@@ -115,8 +118,8 @@ def score(snapshot: Snapshot, encoded: EncodedQuery, words: Words, extra: Sequen
     parts = [(weight, part) for weight, part in parts if part.terms]
     wanted = [(weight, part) for weight, part in parts if weight > 0]
     runs = literals(encoded.parsed)
-    ids = _candidates(snapshot, encoded, [part for _, part in wanted], runs)
-    ids = _admitted(snapshot, words.table, encoded, list(dict.fromkeys([*ids, *extra])))
+    lists = _candidates(snapshot, encoded, [part for _, part in wanted], runs)
+    ids = _admitted(snapshot, words.table, encoded, list(dict.fromkeys([*chain.from_iterable(lists), *extra])))
     held = words.table.words(ids)
     texts = [held.get(i, []) for i in ids]
     has_words = np.array([i in held for i in ids], bool)
@@ -124,7 +127,12 @@ def score(snapshot: Snapshot, encoded: EncodedQuery, words: Words, extra: Sequen
     languages = [language_of(text) for text in texts] if across else []
     views, raw, calibrated = [], {}, {}
     for name in dict.fromkeys(vector.name for vector in encoded.vectors):
-        cosines, scores = _view(snapshot, [vector for vector in encoded.vectors if vector.name == name], ids, languages)
+        own = [vector for vector in encoded.vectors if vector.name == name]
+        if own[0].tokens is not None:
+            cosines, scores = late_view(snapshot, own[0].space, own[0].view, own[0].tokens, ids, lists)
+            scores = replace(scores, token_coverage=own[0].token_coverage)
+        else:
+            cosines, scores = _view(snapshot, own, ids, languages)
         views.append(scores)
         raw[name] = cosines
         calibrated[name] = [None if np.isnan(z) else _certainty(z) for z in scores.z]
@@ -164,17 +172,14 @@ def score(snapshot: Snapshot, encoded: EncodedQuery, words: Words, extra: Sequen
 
 def _candidates(
     snapshot: Snapshot, encoded: EncodedQuery, wanted: Sequence[Words], runs: Sequence[Literal]
-) -> list[int]:
-    """The segments that any signal finds."""
+) -> list[list[int]]:
+    """The segments that each signal finds, best first."""
     pool = POOL + min(len(encoded.without), MOST_HIDDEN)
-    ids: list[int] = []
-    for words in wanted:
-        ids += words.table.best(words.expression(), pool)
-    for run in runs:
-        ids += wanted[0].table.best(run.expression, pool)
+    found = [words.table.best(words.expression(), pool) for words in wanted]
+    found += [wanted[0].table.best(run.expression, pool) for run in runs]
     for vector in (vector for vector in encoded.vectors if vector.weight > 0):
-        ids += [i for i, _ in snapshot.nearest(vector.space.id, vector.view, vector.vector, pool)]
-    return ids
+        found.append([i for i, _ in snapshot.nearest(vector.space.id, vector.view, vector.vector, pool)])
+    return found
 
 
 def _admitted(snapshot: Snapshot, table: Vocabulary, encoded: EncodedQuery, ids: list[int]) -> list[int]:

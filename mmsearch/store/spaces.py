@@ -114,6 +114,11 @@ def is_late(row: SpaceRow) -> bool:
     return any("late" in facts for facts in row.fingerprint.values())
 
 
+def document_views(row: SpaceRow) -> tuple[str, ...]:
+    """The views that a space's model can embed of files: all of its fingerprint but those of queries alone."""
+    return tuple(view for view, facts in row.fingerprint.items() if "late" not in facts or "factor" in facts["late"])
+
+
 def behind(row: SpaceRow) -> frozenset[int]:
     """Assets whose first spans were committed before this space was there."""
     return frozenset(row.recorded.get("behind", ()))

@@ -35,7 +35,7 @@ def test_every_segment_of_a_file_comes_in_order(files: Files, tmp_path: Path) ->
 def test_words_are_read_from_as_many_pictures_as_asked(
     files: Files, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from mmsearch.models import ocr
+    from mmsearch.models.recognition import ocr
 
     monkeypatch.setattr(ocr, "handle", lambda request, pages: ({"pages": [{"text": "read"}]}, []))
     noise = np.random.default_rng(0).integers(0, 255, (64, 96, 3), np.uint8)

@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from mmsearch.models import builtin_images, efficientnet, image_encoder, image_heads, image_weights
+from mmsearch.models.images import builtin_images, efficientnet, image_encoder, image_heads, image_weights
 
 Patch = Callable[[Any, str, Any], None]  # `monkeypatch.setattr`
 

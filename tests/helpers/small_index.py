@@ -18,9 +18,10 @@ from mmsearch.encoding.extract import ExtractStage, Task
 from mmsearch.errors import ModelUnavailable
 from mmsearch.index import Index
 from mmsearch.indexing import model_selection, run_models
-from mmsearch.models import builtin, e5, query_encoder, registry
+from mmsearch.models import builtin, query_encoder, registry
 from mmsearch.models.device import Precision
 from mmsearch.models.embedder import Throughput
+from mmsearch.models.texts import e5
 from mmsearch.query import Query
 from mmsearch.run_record import Event, Finished, RunRecord
 from mmsearch.store import sums

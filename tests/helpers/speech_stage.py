@@ -15,7 +15,7 @@ from mmsearch.extraction import worker_tasks
 from mmsearch.extraction.task_loop import failure_of
 from mmsearch.extraction.wire import Message
 from mmsearch.indexing import transcription
-from mmsearch.models import whisper_weights
+from mmsearch.models.recognition import whisper_weights
 
 RATE = 16_000
 _STEPS = transcription.Transcription.steps

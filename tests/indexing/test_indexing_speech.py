@@ -15,7 +15,7 @@ from mmsearch import Index, Query
 from mmsearch.cli.program import run as command
 from mmsearch.errors import ModelUnavailable
 from mmsearch.indexing import transcription
-from mmsearch.models import whisper_weights
+from mmsearch.models.recognition import whisper_weights
 from mmsearch.run_record import Finished, Remark, RunOutcome
 
 RATE = 16_000

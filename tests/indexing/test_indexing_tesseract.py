@@ -9,7 +9,7 @@ from small_index import broken, holding, rows, run, use_word_model
 from tesseract_program import StandIn, tsv
 
 from mmsearch.cli.program import run as command
-from mmsearch.models import ocr
+from mmsearch.models.recognition import ocr
 
 ENGINES = "SELECT reader, engine, text FROM recognized_text"
 READERS = "SELECT readers FROM assets"

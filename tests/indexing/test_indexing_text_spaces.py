@@ -9,7 +9,8 @@ from small_index import WordEncoder, WordModel, events, found, rows, run, use_wo
 from mmsearch.encoding import encoders
 from mmsearch.errors import ModelUnavailable
 from mmsearch.indexing import model_selection, run_models
-from mmsearch.models import builtin, e5
+from mmsearch.models import builtin
+from mmsearch.models.texts import e5
 from mmsearch.run_record import Remark
 from mmsearch.store.spaces import SpaceRow, plain_name
 

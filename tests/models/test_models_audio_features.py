@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from mmsearch.models import audio_features
+from mmsearch.models.media import audio_features
 from training import audio_probes
 
 

@@ -9,9 +9,10 @@ import torch
 from small_image_encoder import fitted_heads, hide_package, random_bytes, random_network, use_random_encoder
 
 from mmsearch.errors import ModelUnavailable, UsageError
-from mmsearch.models import builtin_images, encoder_cache, image_encoder, image_heads, image_weights, registry
+from mmsearch.models import encoder_cache, registry
 from mmsearch.models.builtin import IMAGES, SIMILARITY
-from mmsearch.models.builtin_images import BuiltinImageEmbedder
+from mmsearch.models.images import builtin_images, image_encoder, image_heads, image_weights
+from mmsearch.models.images.builtin_images import BuiltinImageEmbedder
 from mmsearch.types import View
 
 torch.set_num_threads(1)

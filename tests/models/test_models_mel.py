@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from mmsearch.models.mel import RATE, log_mel, mel_filters
+from mmsearch.models.recognition.mel import RATE, log_mel, mel_filters
 
 
 @pytest.mark.parametrize("mels", [80, 128])

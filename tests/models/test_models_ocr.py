@@ -9,8 +9,8 @@ import pytest
 from PIL import Image, ImageDraw, ImageFont
 
 from mmsearch.errors import ModelUnavailable
-from mmsearch.models import ocr
-from mmsearch.models.ocr import join_words
+from mmsearch.models.recognition import ocr
+from mmsearch.models.recognition.ocr import join_words
 
 pytestmark = pytest.mark.usefixtures("no_network")
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mmsearch.models import picture_classifier
+from mmsearch.models.media import picture_classifier
 
 shipped = pytest.mark.skipif(
     not (picture_classifier.folder() / "image" / "model.onnx").exists(), reason="no weights in this checkout"

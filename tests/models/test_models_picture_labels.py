@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from mmsearch.models import image_weights, picture_labels
-from mmsearch.models.picture_labels import Label, PictureLabels, decomposed
+from mmsearch.models.images import image_weights
+from mmsearch.models.media import picture_labels
+from mmsearch.models.media.picture_labels import Label, PictureLabels, decomposed
 
 
 @pytest.mark.parametrize(

@@ -173,7 +173,6 @@ def test_presets_are_taken_apart() -> None:
         ({"models": ("clip", NAMED["clip"])}, "clip is named twice.", "clip:text,image"),
         ({"models": ("clip:audio",)}, "clip can't embed audio.", "It takes image or text."),
         ({"models": ("clip:taste",)}, '"taste" after the model\'s name is no list of views.', "Use text"),
-        ({"models": ("colqwen2",)}, "colqwen2 is a late-interaction model: it makes no vectors", "query --rerank"),
         ({"models": ("ms-marco",)}, "ms-marco is a reranker: it makes no vectors", "query --rerank"),
         ({"models": ("clip",), "dim": 64}, "The vectors of clip can't be cut: they have 512", "Leave out --dim"),
         ({"models": ("builtin",), "dim": 64}, "The vectors of builtin can't be cut", "Leave out --dim"),

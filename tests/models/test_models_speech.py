@@ -10,7 +10,7 @@ import pytest
 from replicas import tiny_whisper
 
 from mmsearch.errors import ModelUnavailable
-from mmsearch.models import speech
+from mmsearch.models.recognition import speech
 from mmsearch.types import Cue
 
 pytestmark = pytest.mark.usefixtures("no_network")

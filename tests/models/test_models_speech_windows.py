@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mmsearch.models.speech_windows import LONGEST, SHORTEST, Window, pack
-from mmsearch.models.voice_activity import MARGIN_S, RATE, STEP, SpeechPart, speech_parts
+from mmsearch.models.recognition.speech_windows import LONGEST, SHORTEST, Window, pack
+from mmsearch.models.recognition.voice_activity import MARGIN_S, RATE, STEP, SpeechPart, speech_parts
 
 
 def part(start_s: float, stop_s: float) -> SpeechPart:

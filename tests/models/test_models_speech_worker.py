@@ -8,10 +8,10 @@ import numpy.typing as npt
 import pytest
 from speech_stage import needs_model
 
-from mmsearch.models import speech_worker, whisper_weights
-from mmsearch.models.speech_worker import is_believable, transcribe
-from mmsearch.models.voice_activity import RATE, STEP, VoiceDetector
-from mmsearch.models.whisper import Result, compression_ratio, has_words, is_settled
+from mmsearch.models.recognition import speech_worker, whisper_weights
+from mmsearch.models.recognition.speech_worker import is_believable, transcribe
+from mmsearch.models.recognition.voice_activity import RATE, STEP, VoiceDetector
+from mmsearch.models.recognition.whisper import Result, compression_ratio, has_words, is_settled
 from mmsearch.types import Cue
 
 Sound = npt.NDArray[np.float32]
@@ -132,7 +132,7 @@ def test_the_thresholds_are_those_of_whisper() -> None:
 
 @needs_model
 def test_the_detector_finds_the_same_in_lanes_and_nothing_in_silence(monkeypatch: pytest.MonkeyPatch) -> None:
-    from mmsearch.models import voice_activity
+    from mmsearch.models.recognition import voice_activity
 
     detector = VoiceDetector(whisper_weights.detector())
     rng = np.random.default_rng(0)

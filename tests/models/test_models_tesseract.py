@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw, ImageFont
 from tesseract_program import OSD, StandIn, tsv
 
 from mmsearch.errors import UsageError
-from mmsearch.models import ocr, tesseract
+from mmsearch.models.recognition import ocr, tesseract
 
 REAL = tesseract.installed()
 PICTURE = np.full((40, 60, 3), 200, np.uint8)

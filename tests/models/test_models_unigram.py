@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from tokenizers import Tokenizer
 
-from mmsearch.models import unigram
+from mmsearch.models.texts import unigram
 
 PIECES = [
     ["<s>", 0.0],

@@ -11,10 +11,10 @@ from replicas import tiny_whisper
 from speech_stage import needs_model
 
 from mmsearch.errors import ModelUnavailable
-from mmsearch.models import whisper_weights
-from mmsearch.models.speech_worker import Transcript, transcribe
-from mmsearch.models.voice_activity import RATE, VoiceDetector
-from mmsearch.models.whisper import Whisper
+from mmsearch.models.recognition import whisper_weights
+from mmsearch.models.recognition.speech_worker import Transcript, transcribe
+from mmsearch.models.recognition.voice_activity import RATE, VoiceDetector
+from mmsearch.models.recognition.whisper import Whisper
 from mmsearch.types import Cue
 
 pytest.importorskip("ctranslate2._ext")

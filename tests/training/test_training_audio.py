@@ -5,7 +5,7 @@ from typing import cast
 import numpy as np
 import pytest
 
-from mmsearch.models import audio_features
+from mmsearch.models.media import audio_features
 from training import audio_probes, measure
 
 

@@ -8,7 +8,8 @@ import pytest
 import torch
 from PIL import Image
 
-from mmsearch.models import picture_classifier, picture_network
+from mmsearch.models import picture_network
+from mmsearch.models.media import picture_classifier
 from training.train import export
 
 

@@ -10,7 +10,7 @@ import pytest
 import torch
 from PIL import Image
 
-from mmsearch.models.image_heads import FEATURES
+from mmsearch.models.images.image_heads import FEATURES
 from training import canvas, dataset, heads, vocabulary
 from training.dataset import TextTargets
 from training.heads import Features, HeadPlan

@@ -126,7 +126,7 @@ _NAMES = {
 
 def ocr_loading() -> contextlib.AbstractContextManager[None]:
     """Load the OCR engine in a thread while the `with` block runs, for `words_of` after it."""
-    from mmsearch.models.ocr import loading
+    from mmsearch.models.recognition.ocr import loading
 
     return loading(OCR_THREADS)
 
@@ -145,7 +145,7 @@ def words_of(segments: Sequence[Extracted], pictures: int | None = None) -> list
 
 
 def _read(extracted: Extracted) -> str:
-    from mmsearch.models.ocr import handle
+    from mmsearch.models.recognition.ocr import handle
 
     assert extracted.ocr_image is not None
     try:

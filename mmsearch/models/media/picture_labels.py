@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from mmsearch.models import image_weights
-from mmsearch.models.picture_classifier import phrases_in, plain_words
+from mmsearch.models.images import image_weights
+from mmsearch.models.media.picture_classifier import phrases_in, plain_words
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -4,7 +4,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from mmsearch.encoding.token_pooling import CENTROIDS, pooled
+from mmsearch.models.token_pooling import CENTROIDS, pooled
 
 
 def unit_vectors(count: int, width: int, seed: int) -> npt.NDArray[np.float32]:

@@ -52,7 +52,7 @@ def verified(file: Path) -> Path:
 
 def folder() -> Path:
     """Where the shipped heads and names are."""
-    return Path(__file__).parent / "image_encoder_weights"
+    return Path(__file__).parents[1] / "image_encoder_weights"
 
 
 def heads_file(text_space: str) -> Path:

@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 
 from mmsearch.errors import UsageError
-from mmsearch.models import image_encoder, image_weights
 from mmsearch.models.builtin import IMAGES, SIMILARITY, SPECS
-from mmsearch.models.builtin_media import CachedEncoder
 from mmsearch.models.device import Precision
 from mmsearch.models.embedder import Role, Throughput
+from mmsearch.models.images import image_encoder, image_weights
+from mmsearch.models.media.builtin_media import CachedEncoder
 from mmsearch.types import View
 
 MAX_PIXELS = 160_000  # of a picture as it is passed in; the encoder fits it to about 66,000
@@ -29,7 +29,7 @@ def shared_encoder(text_space: str, device: str) -> CachedEncoder:
     Raises `ModelUnavailable`."""
     if device == "cpu":
         return CachedEncoder(image_encoder.opened(text_space))
-    from mmsearch.models import efficientnet, image_heads
+    from mmsearch.models.images import efficientnet, image_heads
 
     network = efficientnet.load(image_weights.locate())
     heads = image_heads.load(image_weights.heads_file(text_space))

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from mmsearch.errors import ModelUnavailable
-from mmsearch.models.mel import log_mel
+from mmsearch.models.recognition.mel import log_mel
 from mmsearch.types import Cue
 
 # The thresholds that Whisper's authors decode with (Radford and others 2022, section 4.5).

@@ -12,10 +12,10 @@ from typing import Any, Protocol
 import numpy as np
 
 from mmsearch.errors import ModelUnavailable, UsageError
-from mmsearch.models import audio_features, picture_classifier
 from mmsearch.models.builtin import EARS, EYES, LIKENESS
 from mmsearch.models.device import Precision
 from mmsearch.models.embedder import Role, Throughput
+from mmsearch.models.media import audio_features, picture_classifier
 from mmsearch.types import View
 
 MAX_PIXELS = 160_000  # of a picture as it is passed in; the classifier shrinks it to about 25,000

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mmsearch.models.picture_classifier import fit
+from mmsearch.models.media.picture_classifier import fit
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

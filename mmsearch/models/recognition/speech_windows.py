@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mmsearch.models.voice_activity import RATE, STEP, SpeechPart
+from mmsearch.models.recognition.voice_activity import RATE, STEP, SpeechPart
 
 LONGEST = int(28.5 * RATE)  # samples of a window: less than 30 s, since models lose words at the very end
 SEARCH = 8 * RATE  # a part that is too long is cut where speech is least likely in so many samples before the limit

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mmsearch.models import encoder_cache, image_weights
-from mmsearch.models.image_fitting import by_shape
+from mmsearch.models import encoder_cache
+from mmsearch.models.images import image_weights
+from mmsearch.models.images.image_fitting import by_shape
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -76,7 +77,7 @@ def build(file: Path, text_space: str = "minilm") -> None:
 
 def exported_bytes(text_space: str) -> bytes:
     """The ONNX model of backbone and heads for a text space. Raises as `opened`."""
-    from mmsearch.models import efficientnet, image_heads
+    from mmsearch.models.images import efficientnet, image_heads
 
     network = efficientnet.load(image_weights.locate())
     return image_heads.onnx_bytes(network, image_heads.load(image_weights.heads_file(text_space)))

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mmsearch.models.picture_classifier import plain_words
+from mmsearch.models.media.picture_classifier import plain_words
 
 RATE = 16_000  # Hz
 WINDOW, HOP = 512, 160  # samples: 32 ms, every 10 ms

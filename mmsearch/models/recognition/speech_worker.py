@@ -18,9 +18,9 @@ from typing import Any, Protocol
 import numpy as np
 
 from mmsearch.errors import ModelUnavailable
-from mmsearch.models.speech_windows import Window, pack
-from mmsearch.models.voice_activity import RATE, VoiceDetector, speech_parts
-from mmsearch.models.whisper import NO_SPEECH, Result, has_words
+from mmsearch.models.recognition.speech_windows import Window, pack
+from mmsearch.models.recognition.voice_activity import RATE, VoiceDetector, speech_parts
+from mmsearch.models.recognition.whisper import NO_SPEECH, Result, has_words
 from mmsearch.types import Cue
 
 BATCH = 1  # windows that go through the model together: two are hardly quicker on a CPU, and take 140 MB more
@@ -72,11 +72,11 @@ def _load(
     """Load the model and the detector in the process that uses them."""
     recognizer: Recognizer
     if is_ctranslate2:
-        from mmsearch.models.whisper import Whisper
+        from mmsearch.models.recognition.whisper import Whisper
 
         recognizer = Whisper(Path(source), name, device, threads)
     else:
-        from mmsearch.models.speech import Transcriber
+        from mmsearch.models.recognition.speech import Transcriber
 
         recognizer = Transcriber(source, device=device, allow_download=allow_download)
     return recognizer, VoiceDetector(Path(detector))

@@ -16,8 +16,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from mmsearch.models.efficientnet import CLASSES, HEAD, STAGES, Graph, Network, backbone, model_bytes
-from mmsearch.models.image_fitting import by_shape
+from mmsearch.models.images.efficientnet import CLASSES, HEAD, STAGES, Graph, Network, backbone, model_bytes
+from mmsearch.models.images.image_fitting import by_shape
 
 TEXT_SIZE, LIKENESS_SIZE, HIDDEN = 384, 256, 512
 POOLED_STAGES = (2, 3, 4, 5)  # whose channels' means and deviations over the picture are features too

@@ -14,7 +14,7 @@ import numpy as np
 
 from mmsearch.dehyphenation import BROKEN_OFF, join_words_of
 from mmsearch.errors import ModelUnavailable
-from mmsearch.models import tesseract
+from mmsearch.models.recognition import tesseract
 
 LONGEST_SIDE = 2000
 MAX_ASPECT_RATIO = 8

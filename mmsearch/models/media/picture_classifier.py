@@ -63,7 +63,7 @@ def folder() -> Path:
     """The folder of the shipped weights."""
     from pathlib import Path
 
-    return Path(__file__).parent / "picture_weights"
+    return Path(__file__).parents[1] / "picture_weights"
 
 
 def available(path: Path | None = None) -> bool:

@@ -10,9 +10,9 @@ import numpy as np
 from mmsearch.errors import ModelUnavailable
 from mmsearch.models.device import preferred
 from mmsearch.models.libraries import quiet
-from mmsearch.models.mel import RATE
 from mmsearch.models.model_files import weights_identity
-from mmsearch.models.whisper import Result, compression_ratio
+from mmsearch.models.recognition.mel import RATE
+from mmsearch.models.recognition.whisper import Result, compression_ratio
 from mmsearch.types import Cue
 
 MOST_TOKENS = 440  # per window, below the decoder's 448 positions

@@ -13,7 +13,7 @@ import torch  # noqa: TID253 - a network of torch; nothing light imports this fi
 from torch import nn  # noqa: TID253
 from torch.nn import functional  # noqa: TID253
 
-from mmsearch.models.image_weights import verified
+from mmsearch.models.images.image_weights import verified
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -18,7 +18,7 @@ from mmsearch.errors import ModelUnavailable
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-CHARSMAP = Path(__file__).parent / "e5_charsmap.bin"
+CHARSMAP = Path(__file__).parents[1] / "e5_charsmap.bin"
 MAGIC, BLOCK, BLOCK_BYTES = b"E5S1", 32, 18  # a Q4_0 block: a float16 scale and 32 weights of 4 bits
 ROWS = 20_000  # of a matrix that are dequantised together
 SPECIALS = ("<s>", "<pad>", "</s>", "<unk>", "<mask>")

