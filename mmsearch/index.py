@@ -214,14 +214,18 @@ class Index:
     def verify(cls, folder: FilePath, repair: bool = False, deep: bool = False) -> list[Finding]:
         """Check every invariant of the index. `deep` reads all vectors and files; `repair` rebuilds derived data.
         Raises `NoIndex`, `LockHeld` (with `repair`)."""
+        from mmsearch.encoding.space_models import checked_libraries
         from mmsearch.retrieval.query_encoding import verified
         from mmsearch.store.catalogue import translate_sqlite_errors
+        from mmsearch.store.snapshot import Snapshot
         from mmsearch.store.verify import verify
 
         place = _index_folder(folder)
         findings = verify(place, repair, deep)
         with contextlib.suppress(IndexUnusable), translate_sqlite_errors(place):  # `findings` hold the damage already
             findings.append(verified(place, repair, deep))
+            with Snapshot(place) as snapshot:
+                findings.append(checked_libraries(snapshot.spaces()))
         return findings
 
     def text(self, file: FilePath) -> list[KnownText]:

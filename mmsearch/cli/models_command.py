@@ -76,7 +76,8 @@ def _advise(index: str | None) -> None:
     from mmsearch.models import advice, machine
     from mmsearch.output.model_advice import write_advice
 
-    holdings, here, gflops = _holdings(index), machine.probe(), machine.measured_gflops()
+    holdings, here = _holdings(index), machine.probe()
+    gflops = machine.measured_gflops(here.cores)
     write_advice(here, holdings, gflops, advice.recommend(here, holdings, gflops))
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from mmsearch.config import Settings
 from mmsearch.encoding import grants as granting
 from mmsearch.errors import ModelMismatch, UntrustedModel
+from mmsearch.index_status import Finding, FindingState
+from mmsearch.models.libraries import installed_library
 from mmsearch.models.model_options import ModelOptions
 from mmsearch.store.spaces import SpaceRow
 from mmsearch.trust import Grant
@@ -64,11 +67,28 @@ def check_identity(row: SpaceRow, now: dict[str, Any]) -> None:
         )
 
 
+def checked_libraries(rows: Iterable[SpaceRow]) -> Finding:
+    """Whether spaces whose vectors depend on the order of contents were made with the library that is installed."""
+    invariant = "The library that orders contents is the one that the spaces were made with"
+    here, wrong = installed_library(), []
+    for row in rows:
+        made = {str(facts["library"]) for facts in row.fingerprint.values() if facts.get("library")}
+        if here and made and made != {here}:
+            old = granting.shortened(", ".join(sorted(made)))
+            wrong.append(f"{granting.shown_name(row)} was made with {old}, and {here} is installed.")
+    if not wrong:
+        return Finding(invariant, FindingState.OK)
+    hint = "Install that version again, or make the spaces anew: mmsearch index --rebuild"
+    return Finding(invariant, FindingState.DERIVED, " ".join(wrong), hint)
+
+
 def differs(stored: dict[str, Any], now: dict[str, Any], where: str = "") -> str:
     """The first part in which two fingerprints differ, as words; nothing when they agree."""
     for key in sorted(stored.keys() | now.keys()):
         place = f"{where} {key}".strip()
         old, new = stored.get(key), now.get(key)
+        if key == "library" and old is None:  # an earlier version did not record it
+            continue
         if isinstance(old, dict) and isinstance(new, dict):
             if inner := differs(old, new, place):
                 return inner

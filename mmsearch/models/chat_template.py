@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from mmsearch.errors import ModelUnavailable
+from mmsearch.models.model_tokenizer import core_tokenizer
 
 _MARK = "mmsearch4711mark"  # a text that no template holds
 _SAMPLES = ("a", "two words", "Zwei Sätze. 会议记录")
@@ -22,7 +23,7 @@ def text_frame(model: Any, prompt: str) -> TextFrame:
     """The frame of a query text with a prompt, in a model of sentence-transformers that takes its texts as messages.
     Raises `ModelUnavailable` where the template does more than to put something before and after a text."""
     module = model[0]
-    tokenizer = model.tokenizer.backend_tokenizer
+    tokenizer = core_tokenizer(model)
     rendered = _rendered(module, prompt)
     prefix, mark, suffix = rendered.partition(_MARK)
     if mark and _MARK not in suffix:

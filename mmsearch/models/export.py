@@ -25,6 +25,7 @@ from mmsearch.models.chat_template import TextFrame, text_frame
 from mmsearch.models.embedder import Embedder
 from mmsearch.models.model_catalogue import ModelSpec
 from mmsearch.models.model_options import ModelOptions
+from mmsearch.models.model_tokenizer import core_tokenizer, special_tokens
 from mmsearch.models.query_encoder import (
     GRAPH,
     NOTE,
@@ -91,6 +92,8 @@ def check_exportable(embedder: Embedder) -> None:
     one text to count the parameters."""
     if View.TEXT not in embedder.views:
         raise ModelUnavailable(f"{embedder.name} embeds no texts.")
+    if _features(embedder.model, ["a"])["input_ids"].ndim != 2:
+        raise ModelUnavailable(f"The text encoder of {embedder.name} is a table of words, which is not exported.")
     if (count := _parameters(embedder)) > MOST_PARAMETERS:
         millions = f"{count / 1e6:.0f} million parameters, more than {MOST_PARAMETERS / 1e6:.0f}"
         raise ModelUnavailable(f"The text encoder of {embedder.name} is not exported for quick queries: {millions}.")
@@ -244,7 +247,7 @@ def _parity(embedder: Embedder, draft: Path, frame: TextFrame) -> float:
 
 def _marks(embedder: Embedder) -> list[str]:
     """What is escaped in texts first: parts of control tokens (`<|endoftext|>`)."""
-    return control_marks(embedder.model.tokenizer.all_special_tokens, _is_chat(embedder))
+    return control_marks(special_tokens(embedder.model), _is_chat(embedder))
 
 
 def _write_note(embedder: Embedder, draft: Path, frame: TextFrame, cosine: float) -> None:
@@ -259,7 +262,7 @@ def _write_note(embedder: Embedder, draft: Path, frame: TextFrame, cosine: float
         "max_tokens": embedder.max_tokens,
         "marks": _marks(embedder),
         "takes_instruction": embedder.takes_instruction,
-        "single_signs": reads_single_characters(embedder.model.tokenizer.backend_tokenizer),
+        "single_signs": reads_single_characters(core_tokenizer(embedder.model)),
         "cosine": round(cosine, 7),
         "onnxruntime": onnxruntime.__version__,
         "files": {name: _facts(draft / name) for name in files},

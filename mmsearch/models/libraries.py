@@ -35,6 +35,18 @@ def quiet(offline: bool) -> None:
 
 
 @lru_cache
+def installed_library() -> str:
+    """The library that orders the contents of an input, with its version: `sentence-transformers 6.2`. Since 6.1 the
+    order of keys decides, which changed the vectors of pictures with texts. Empty where it is not installed."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return "sentence-transformers " + ".".join(version("sentence-transformers").split(".")[:2])
+    except PackageNotFoundError:
+        return ""
+
+
+@lru_cache
 def repair_torchvision() -> Any:
     """Make transformers importable beside a torchvision whose compiled library can't be loaded.
 

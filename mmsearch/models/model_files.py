@@ -14,7 +14,7 @@ from typing import Any
 
 from mmsearch.errors import ModelUnavailable
 from mmsearch.models.hub import commit_of, model_folder, usable_revision
-from mmsearch.models.libraries import quiet
+from mmsearch.models.libraries import installed_library, quiet
 from mmsearch.models.model_catalogue import ModelSpec
 from mmsearch.models.model_options import ModelOptions
 
@@ -29,6 +29,8 @@ KINDS = {
 }
 _PYLATE = "pylate.models.Dense.Dense"  # sentence-transformers has this class of PyLate under a name of its own
 MARKED = ("NeoMMEForRetrieval",)  # late-interaction classes whose processors add no markers of queries and documents
+# Without their files of sentence-transformers these load without an error, with the wrong pooling, prompts or markers.
+WITH_MODULES = ("embedding_gemma2", "neomme")
 GENERATORS = ("ForCausalLM", "ForConditionalGeneration", "LMHeadModel")
 
 
@@ -107,7 +109,8 @@ def _read(path: Path) -> Any:
 def role_of(files: ModelFiles) -> str:
     """The role of a model by its files: embedder, reranker, late, sparse or speech; unknown for a model that generates
     text and lacks the files that define how vectors are made with it."""
-    if files.modules is None and files.config.get("model_type") == "whisper":
+    unmarked = files.architecture in MARKED  # which are refused below, with the repository to take
+    if files.modules is None and not unmarked and files.config.get("model_type") == "whisper":
         return "speech"
     if files.modules is None and files.architecture.endswith(GENERATORS) and not is_lco(files):
         return "unknown"
@@ -135,6 +138,10 @@ def check_role(files: ModelFiles, wanted: str, options: ModelOptions) -> None:
     """Raise `ModelUnavailable` unless the files are those of a model of the role `wanted` (embedder, reranker, late)
     that may and can be loaded here."""
     name, role = files.name, role_of(files)
+    _check_library(files)
+    unmarked = files.architecture in MARKED  # which are refused below, with the repository to take
+    if files.modules is None and not unmarked and files.config.get("model_type") in WITH_MODULES:
+        role = "unknown"
     if role == "unknown":
         wrong = "its scores would mean nothing" if wanted == "reranker" else "its vectors would mean nothing"
         raise ModelUnavailable(
@@ -151,6 +158,18 @@ def check_role(files: ModelFiles, wanted: str, options: ModelOptions) -> None:
         what, hint = KINDS[role]
         raise ModelUnavailable(f"{name} is {what}, not {KINDS[wanted][0]}.", hint)
     check_files(files, options)
+
+
+def _check_library(files: ModelFiles) -> None:
+    """Raise `ModelUnavailable` for a model that a later major version of the library has written."""
+    stated = str((files.own.get("__version__") or {}).get("sentence_transformers", ""))
+    here = installed_library().removeprefix("sentence-transformers ")
+    wanted, major = stated.partition(".")[0], here.partition(".")[0]
+    if wanted.isdecimal() and major.isdecimal() and int(wanted) > int(major):
+        raise ModelUnavailable(
+            f"{files.name} is of sentence-transformers {stated}, and {here} is installed.",
+            f"pip install 'sentence-transformers>={wanted}', or name a revision for this version (--revision).",
+        )
 
 
 def check_files(files: ModelFiles, options: ModelOptions) -> None:

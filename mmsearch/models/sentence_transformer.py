@@ -31,6 +31,7 @@ from mmsearch.models.device import (
 from mmsearch.models.embedder import Role, Throughput, TitledText
 from mmsearch.models.hub import usable_revision
 from mmsearch.models.inputs import Inputs
+from mmsearch.models.libraries import installed_library
 from mmsearch.models.loading import (
     LCO_SUFFIX,
     PARTS,
@@ -44,6 +45,7 @@ from mmsearch.models.loading import (
 from mmsearch.models.model_catalogue import ModelSpec
 from mmsearch.models.model_files import check_role, find, is_lco, weights_identity
 from mmsearch.models.model_options import ModelOptions
+from mmsearch.models.model_tokenizer import core_tokenizer, special_tokens
 from mmsearch.models.query_encoder import control_marks, escape
 from mmsearch.types import View
 
@@ -92,7 +94,7 @@ class SentenceTransformerEmbedder:
         self.embeds_pairs = self._inputs.embeds_pairs and View.IMAGE in self.views
         self.takes_instruction = self._inputs.chat or bool(INSTRUCTED.match(self._prompt("query")))
         self.dimension = self._truncated_dimension(self._width())
-        self.max_tokens = min(int(self.model.max_seq_length or MOST_TOKENS), MOST_TOKENS)
+        self.max_tokens = int(min(self.model.max_seq_length or MOST_TOKENS, MOST_TOKENS))  # that of a table is infinite
         self._reduce_precision()
         self.batches.restore_budgets(
             f"{device_name(self.precision.device)}/{self.precision.dtype}/{self._weights_key()}"
@@ -122,7 +124,7 @@ class SentenceTransformerEmbedder:
         self.model = model
         self.batches = Batches(model, self.precision.device, size=self._options.batch_size)
         self._inputs = Inputs(model, self._options, LCO_SUFFIX if is_lco(self._files[0]) else "")
-        self.marks = control_marks(model.tokenizer.all_special_tokens, self._inputs.chat)
+        self.marks = control_marks(special_tokens(model), self._inputs.chat)
 
     def _origin(self) -> dict[str, Any]:
         """The identity of the weights, and the class that loads them."""
@@ -153,7 +155,11 @@ class SentenceTransformerEmbedder:
             "pooling": self._pooling(),
         }
         limits = {View.TEXT: {"max_tokens": self.max_tokens}, **self._inputs.limits}
-        return {str(view): {**self._identity, **facts, "limits": limits[view]} for view in sorted(self._inputs.views)}
+        found = {str(view): {**self._identity, **facts, "limits": limits[view]} for view in sorted(self._inputs.views)}
+        for view in found if self._inputs.embeds_pairs else ():
+            if view != View.TEXT:  # a text alone has no order of contents
+                found[view]["library"] = installed_library()
+        return found
 
     def _pooling(self) -> str:
         """The pooling of token vectors; `own` for a model with a head of its own."""
@@ -299,7 +305,7 @@ class SentenceTransformerEmbedder:
         if self._tokenizer is None:
             from tokenizers import Tokenizer
 
-            self._tokenizer = Tokenizer.from_str(self.model.tokenizer.backend_tokenizer.to_str())
+            self._tokenizer = Tokenizer.from_str(core_tokenizer(self.model).to_str())
             self._tokenizer.no_truncation()
             self._tokenizer.no_padding()
         return self._tokenizer

@@ -67,7 +67,7 @@ def test_the_table_names_every_model_with_its_state(
     capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(machine, "probe", lambda: Machine(4, 16 << 30))
-    monkeypatch.setattr(machine, "measured_gflops", lambda: 100.0)
+    monkeypatch.setattr(machine, "measured_gflops", lambda cores: 100.0)
     assert run(["models"]) == 0
     out, err = capfd.readouterr()
     lines = {line.split()[0]: line for line in out.splitlines()}

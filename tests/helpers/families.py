@@ -6,7 +6,16 @@ from typing import Any
 import numpy as np
 from replicas import tiny_clip, tiny_minilm
 from replicas_chat import tiny_omni, tiny_qwen3_vl
-from replicas_towers import tiny_clap, tiny_siglip, tiny_student
+from replicas_text import (
+    tiny_gemma3,
+    tiny_harrier,
+    tiny_modernbert,
+    tiny_own_code,
+    tiny_qwen3,
+    tiny_static,
+    tiny_xlmr,
+)
+from replicas_towers import tiny_clap, tiny_metaclip, tiny_neomme_dense, tiny_siglip, tiny_student, tiny_tips
 
 from mmsearch.models.embedder import Clip
 from mmsearch.models.model_catalogue import ModelSpec
@@ -21,6 +30,16 @@ MAKERS = {
     "omni": tiny_omni,
     "minilm": tiny_minilm,
     "student": tiny_student,
+    "modernbert": tiny_modernbert,
+    "gemma3": tiny_gemma3,
+    "harrier": tiny_harrier,
+    "qwen3": tiny_qwen3,
+    "xlmr": tiny_xlmr,
+    "static": tiny_static,
+    "metaclip": tiny_metaclip,
+    "tips": tiny_tips,
+    "neomme-dense": tiny_neomme_dense,
+    "own-code": tiny_own_code,
 }
 TEXTS = ["A dog in the rain", "invoice 4711", "/etc/passwd", "https://example.org/cat.jpg", "a " * 30]
 EXACT = ModelOptions(device="cpu", dtype="float32")

@@ -161,12 +161,12 @@ def _tokenizer(controls: Iterable[str], named: dict[str, str] | None = None) -> 
     return tokenizer
 
 
-def _as_embedder(raw: Path, folder: Path, prompts: dict[str, str], pooling: str = "lasttoken") -> None:
+def _as_embedder(raw: Path, folder: Path, prompts: dict[str, str]) -> None:
     from sentence_transformers import SentenceTransformer
     from sentence_transformers.base.modules import Normalize, Transformer
     from sentence_transformers.sentence_transformer.modules import Pooling
 
     transformer = Transformer(str(raw))
-    modules = [transformer, Pooling(transformer.get_embedding_dimension(), pooling), Normalize()]
+    modules = [transformer, Pooling(transformer.get_embedding_dimension(), "lasttoken"), Normalize()]
     SentenceTransformer(modules=modules, device="cpu", prompts=prompts).save(str(folder), create_model_card=False)
     shutil.rmtree(raw)

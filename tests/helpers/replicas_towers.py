@@ -32,6 +32,62 @@ def tiny_siglip(folder: Path, seed: int = 0) -> Path:
     return folder
 
 
+def tiny_metaclip(folder: Path, seed: int = 0) -> Path:
+    """A MetaCLIP 2 as Meta published it: no files of sentence-transformers, vectors of 16 of any length."""
+    import torch
+    from replicas import _clip_processor, clip_words
+    from transformers import MetaClip2Config, MetaClip2Model
+
+    torch.set_num_threads(1)
+    torch.manual_seed(seed)
+    tower = {"hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2, "num_attention_heads": 2}
+    vocabulary, merges = clip_words()
+    ends = {"bos_token_id": vocabulary["<|startoftext|>"], "eos_token_id": vocabulary["<|endoftext|>"]}
+    text = tower | {"vocab_size": len(vocabulary), "max_position_embeddings": 77} | ends
+    vision = tower | {"image_size": 32, "patch_size": 8}
+    config = MetaClip2Config(text_config=text, vision_config=vision, projection_dim=16)
+    MetaClip2Model(config).save_pretrained(folder)
+    _clip_processor(vocabulary, merges).save_pretrained(folder)
+    return folder
+
+
+def tiny_tips(folder: Path, seed: int = 0) -> Path:
+    """A TIPSv2 as Google published it: no files of sentence-transformers, texts padded to 64, vectors of any length."""
+    import torch
+    from transformers import Tipsv2Config, Tipsv2Model
+    from transformers.models.tipsv2.image_processing_tipsv2 import Tipsv2ImageProcessor
+    from transformers.models.tipsv2.processing_tipsv2 import Tipsv2Processor
+    from transformers.models.tipsv2.tokenization_tipsv2 import Tipsv2Tokenizer
+
+    torch.set_num_threads(1)
+    torch.manual_seed(seed)
+    tokens = ["<pad>", "<unk>", "▁", *"abcdefghijklmnopqrstuvwxyz0123456789.,:;!?-/"]
+    tokenizer = Tipsv2Tokenizer(vocab={token: number for number, token in enumerate(tokens)}, merges=[])
+    tower = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2}
+    config = Tipsv2Config(
+        text_config=tower | {"vocab_size": len(tokens), "intermediate_size": 48},
+        vision_config=tower | {"image_size": 28, "patch_size": 14},
+    )
+    Tipsv2Model(config).save_pretrained(folder)
+    pictures = Tipsv2ImageProcessor(size={"height": 28, "width": 28})
+    Tipsv2Processor(pictures, tokenizer).save_pretrained(folder)
+    return folder
+
+
+def tiny_neomme_dense(folder: Path, seed: int = 0) -> Path:
+    """A NeoMME-Retriever-ST-dense: one vector for a text or a page, the first token's."""
+    from replicas_late import tiny_neomme
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.base.modules import Normalize, Transformer
+    from sentence_transformers.sentence_transformer.modules import Pooling
+
+    raw = tiny_neomme(folder.with_name(f"{folder.name}-late"), seed)
+    transformer = Transformer(str(raw))
+    modules = [transformer, Pooling(transformer.get_embedding_dimension(), "cls"), Normalize()]
+    SentenceTransformer(modules=modules, device="cpu").save(str(folder), create_model_card=False)
+    return folder
+
+
 def tiny_clap(folder: Path, seed: int = 0) -> Path:
     """A CLAP as LAION published it: 48 kHz, windows of 10 s, a random rest is lost, vectors of 16."""
     import torch

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 from families import EXACT, TEXTS, clips, load, pictures, same, sounds
-from replicas_gemma import PROMPTS, tiny_embedding_gemma
+from replicas_gemma import tiny_embedding_gemma
 from test_models_families import in_library_form
 
+from benchmarks.gemma_model import PROMPTS
 from mmsearch.errors import ModelUnavailable, UsageError
 from mmsearch.models import export, loading
 from mmsearch.models.device import Precision
