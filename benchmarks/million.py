@@ -46,7 +46,7 @@ def make(folder: Path, passages: int) -> None:
 
     ready = folder / "ready"
     if ready.is_file():
-        _register(IndexFolder(folder))
+        register(IndexFolder(folder))
         return
     shutil.rmtree(folder, ignore_errors=True)  # what an interrupted run has left
     place = IndexFolder(folder)
@@ -61,11 +61,11 @@ def make(folder: Path, passages: int) -> None:
     connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     connection.close()
     sums.seal(place, None)
-    _register(place)
+    register(place)
     ready.touch()
 
 
-def _register(place: IndexFolder) -> None:
+def register(place: IndexFolder) -> None:
     """Record the index as this user's own: the ann files of another one are not loaded."""
     from mmsearch import trust
     from mmsearch.store.catalogue import open_reader

@@ -15,6 +15,7 @@ from benchmarks import (
     gemma,
     gpu,
     image_encoder,
+    late_pages,
     measure,
     memory,
     million,
@@ -67,6 +68,7 @@ ROWS: dict[str, Callable[[Setting], list[Row]]] = {
     "second-query": second_query.rows,
     "picture-query": picture_query.rows,
     "image-encoder": image_encoder.rows,
+    "late-pages": late_pages.rows,
 }
 
 

@@ -23,6 +23,7 @@ EXAMPLES = exit_codes.epilog(
     "mmsearch eval sample_corpus/queries.jsonl",
     "mmsearch eval queries.jsonl --no-names --save before.json",
     "mmsearch eval queries.jsonl --compare before.json --fail-under nDCG@10=0.9",
+    "mmsearch eval queries.jsonl --rerank ettin-32m --compare before.json",
     "mmsearch eval queries.jsonl --qrels qrels/test.tsv --base files",
 )
 _PROGRESS_S = 15.0  # between two progress messages
@@ -43,6 +44,9 @@ def eval(
         str | None, typer.Option("--gallery", metavar="G", help="Only the queries of this gallery.")
     ] = None,
     k: options.Count = 10,
+    rerank: options.Rerank = None,
+    rerank_top: options.RerankTop = 50,
+    allow_download: options.AllowDownload = False,
     no_names: Annotated[
         bool, typer.Option("--no-names", help="Search without the names of files and folders.")
     ] = False,
@@ -66,7 +70,9 @@ def eval(
     from mmsearch.evaluation import judgements, runner
     from mmsearch.evaluation import report as reports
     from mmsearch.index import Index
+    from mmsearch.query import RunOptions
 
+    run_options = RunOptions(rerank=rerank, rerank_top=rerank_top, allow_download=allow_download)
     wanted = reports.floors(fail_under or (), k)
     place = locations.index_folder(index)
     if save is not None:
@@ -84,7 +90,9 @@ def eval(
     folder = runner.base_folder(queries, base)
     with Index.open(place) as opened:
         judged, missing = runner.present(judged, folder)
-        ranked = list(_with_progress(runner.run(opened, judged, folder, k, not no_names), len(judged), quiet))
+        ranked = list(
+            _with_progress(runner.run(opened, judged, folder, k, not no_names, run_options), len(judged), quiet)
+        )
         told = reports.report(ranked, opened.status(), k, not no_names, before, missing)
     if save is not None:
         _save(save, told)

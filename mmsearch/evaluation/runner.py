@@ -9,7 +9,7 @@ from typing import Protocol
 
 from mmsearch.errors import UsageError
 from mmsearch.evaluation.judgements import JudgedQuery, right_place
-from mmsearch.query import Answer, Hit, Query
+from mmsearch.query import DEFAULT_OPTIONS, Answer, Hit, Query, RunOptions
 from mmsearch.retrieval.relevance import NOTHING
 from mmsearch.types import Locator
 
@@ -45,7 +45,7 @@ class RankedAnswer:
 class Searching(Protocol):
     """The interface of what is measured; `Index` has it."""
 
-    def search(self, query: Query, /) -> Answer:
+    def search(self, query: Query, options: RunOptions = DEFAULT_OPTIONS, /) -> Answer:
         """The best places for a query."""
         ...
 
@@ -69,16 +69,23 @@ def _picture(one: JudgedQuery, base: bytes) -> bytes:
     return os.path.join(base, os.fsencode(one.image))
 
 
-def run(index: Searching, judged: Sequence[JudgedQuery], base: bytes, k: int, names: bool) -> Iterator[RankedAnswer]:
+def run(
+    index: Searching,
+    judged: Sequence[JudgedQuery],
+    base: bytes,
+    k: int,
+    names: bool,
+    options: RunOptions = DEFAULT_OPTIONS,
+) -> Iterator[RankedAnswer]:
     """Run every query without a cutoff, and check whether the default cutoff leaves hits; `names` switches the names
-    signal. `base` is the absolute folder to which the judgements' paths are relative. Rankings end at `k` files. Raises
-    `UsageError` for a file that is no picture."""
+    signal, `options` may name a reranker. `base` is the absolute folder to which the judgements' paths are relative.
+    Rankings end at `k` files. Raises `UsageError` for a file that is no picture."""
     folders = tuple(dict.fromkeys((base, os.path.realpath(base))))
     held = {relative(path, folders) for path in index.paths()}
     for one in judged:
         images = (_picture(one, base),) if one.image else ()
         query = Query(text=one.text, images=images, k=max(ASKED, 5 * k), min_score=0.0, names=names)
-        answer = index.search(query)
+        answer = index.search(query, options)
         passes = bool(answer.hits)
         if passes and (one.image or answer.hits[0].score < NOTHING):
             passes = bool(index.search(replace(query, k=1, min_score=None)).hits)

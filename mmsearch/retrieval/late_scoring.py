@@ -16,7 +16,7 @@ from mmsearch.retrieval.ranking import ViewScores, standardise_across
 from mmsearch.store import token_vectors
 from mmsearch.store.snapshot import Snapshot
 from mmsearch.store.spaces import SpaceRow
-from mmsearch.store.token_vectors import TokenVectors
+from mmsearch.store.token_vectors import PartVectors
 
 if TYPE_CHECKING:
     import numpy as np
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 CANDIDATES = 200  # that are scored: their token vectors are read for it
 BACKGROUND = 100  # parts of the background sample; more would cost as much as the candidates
 ANCHORED = 16  # of these that anchor texts are compared with
-_STEP = 16_384  # vectors that are compared at a time: they and their products stay in the processor's cache
 
 
 def late_view(
@@ -60,26 +59,20 @@ def best_of(
     return [i for i in ordered if i in able][:CANDIDATES]
 
 
-def scores(query: np.ndarray, documents: TokenVectors) -> dict[int, float]:
-    """MeanMaxSim of a query, float32 (n, width), with each owner of the documents: that of its best part."""
+def scores(query: np.ndarray, documents: Sequence[PartVectors]) -> dict[int, float]:
+    """MeanMaxSim of a query, float32 (n, width), with each owner of the documents: that of its best part.
+
+    One part at a time: its vectors and products stay in the processor's cache, which is quicker than one large product
+    and doesn't wait for other threads."""
     import numpy as np
 
-    total = len(documents.scales)
-    ends = [*documents.starts[1:].tolist(), total]
+    across = np.ascontiguousarray(query.T)
     best: dict[int, float] = {}
-    part = 0
-    while part < len(ends):
-        first, last = part, part
-        while last < len(ends) and ends[last] - int(documents.starts[first]) <= _STEP:
-            last += 1
-        last = max(last, first + 1)
-        low, high = int(documents.starts[first]), ends[last - 1]
-        products = query @ documents.values[low:high].astype(np.float32).T
-        products *= documents.scales[low:high]
-        means = np.maximum.reduceat(products, documents.starts[first:last] - low, axis=1).mean(axis=0)
-        for owner, value in zip(documents.owners[first:last], means.tolist(), strict=True):
-            best[owner] = max(best.get(owner, value), value)
-        part = last
+    for part in documents:
+        products = part.values.astype(np.float32) @ across
+        products *= part.scales[:, None]
+        value = float(products.max(axis=0).mean())
+        best[part.owner] = max(best.get(part.owner, value), value)
     return best
 
 
@@ -88,18 +81,13 @@ def is_sum(space: SpaceRow) -> bool:
     return any(facts.get("late", {}).get("similarity") == "maxsim" for facts in space.fingerprint.values())
 
 
-def _anchors(snapshot: Snapshot, space: SpaceRow, view: str, background: TokenVectors) -> np.ndarray:
+def _anchors(snapshot: Snapshot, space: SpaceRow, view: str, background: Sequence[PartVectors]) -> np.ndarray:
     """The scores of anchor texts against the first parts of the background, float64 (n,)."""
     import numpy as np
 
     from mmsearch.encoding.encoders import anchor_tokens, signature
 
-    if not background.owners:
-        return np.empty(0)
-    end = int(background.starts[ANCHORED]) if len(background.starts) > ANCHORED else len(background.scales)
-    few = TokenVectors(
-        background.values[:end], background.scales[:end], background.starts[:ANCHORED], background.owners[:ANCHORED]
-    )
+    few = background[:ANCHORED]
 
     def compared() -> np.ndarray:
         return np.array([value for one in anchor_tokens(space) for value in scores(one, few).values()], np.float64)

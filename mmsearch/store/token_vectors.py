@@ -9,9 +9,7 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from mmsearch.store.catalogue import BadRow
 from mmsearch.store.words import chunks
@@ -24,16 +22,13 @@ if TYPE_CHECKING:
 _LEVELS = 127  # of int8, on each side of 0
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class TokenVectors:
-    """The token vectors of several parts, one after the other: `values` int8 (vectors, width), a `scales` float32
-    (vectors,) for each, the first vector of each part in `starts` int64 (parts,), and what each part belongs to in
-    `owners` (parts,)."""
+class PartVectors(NamedTuple):
+    """The token vectors of a part: `values` int8 (vectors, width), a `scales` float32 (vectors,) for each, and the
+    number of what the part belongs to."""
 
+    owner: int
     values: np.ndarray
     scales: np.ndarray
-    starts: np.ndarray
-    owners: list[int]
 
 
 def packed(vectors: np.ndarray) -> bytes:
@@ -61,7 +56,7 @@ def unpacked(blob: bytes, width: int) -> tuple[np.ndarray, np.ndarray]:
     return np.frombuffer(blob, np.int8, offset=4 + 2 * count).reshape(count, width), scales
 
 
-def of_segments(snapshot: Snapshot, space_id: int, view: str, segment_ids: list[int], width: int) -> TokenVectors:
+def of_segments(snapshot: Snapshot, space_id: int, view: str, segment_ids: list[int], width: int) -> list[PartVectors]:
     """The token vectors of those of these segments that have any in a view of a space; `owners` are the segments."""
     found: list[tuple[int, bytes]] = []
     for some in chunks(segment_ids):
@@ -71,17 +66,17 @@ def of_segments(snapshot: Snapshot, space_id: int, view: str, segment_ids: list[
             " ORDER BY e.segment_id, e.part",
             (*some, space_id, view),
         ).fetchall()
-    return _joined(found, width)
+    return [PartVectors(owner, *unpacked(blob, width)) for owner, blob in found]
 
 
-def of_background(snapshot: Snapshot, space_id: int, view: str, count: int, width: int) -> TokenVectors:
+def of_background(snapshot: Snapshot, space_id: int, view: str, count: int, width: int) -> list[PartVectors]:
     """The token vectors of the first `count` parts of a view's background sample; `owners` are the embeddings."""
     found = snapshot.connection.execute(
         "SELECT b.embedding_id, t.vectors FROM background b JOIN token_vectors t ON t.embedding_id = b.embedding_id"
         " WHERE b.space_id = ? AND b.view = ? ORDER BY b.sampling_hash LIMIT ?",
         (space_id, view, count),
     ).fetchall()
-    return _joined(found, width)
+    return [PartVectors(owner, *unpacked(blob, width)) for owner, blob in found]
 
 
 def segments_with(snapshot: Snapshot, space_id: int, view: str, segment_ids: list[int]) -> set[int]:
@@ -97,16 +92,3 @@ def segments_with(snapshot: Snapshot, space_id: int, view: str, segment_ids: lis
             )
         }
     return found
-
-
-def _joined(found: Iterable[tuple[int, bytes]], width: int) -> TokenVectors:
-    import numpy as np
-
-    parts = [(owner, *unpacked(blob, width)) for owner, blob in found]
-    lengths = [len(scales) for _, _, scales in parts]
-    return TokenVectors(
-        np.concatenate([values for _, values, _ in parts] or [np.empty((0, width), np.int8)]),
-        np.concatenate([scales for _, _, scales in parts] or [np.empty(0, np.float32)]),
-        np.cumsum([0, *lengths], dtype=np.int64)[:-1],
-        [owner for owner, _, _ in parts],
-    )

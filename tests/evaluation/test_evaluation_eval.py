@@ -21,6 +21,7 @@ class Index(fake_index.Index):
     best = 1.0  # the first hit's score
     gone: ClassVar[set[str]] = set()  # right answers that the index does not hold
     cutoff = 0.0  # what the best hit must reach where a query leaves it open
+    reranks: ClassVar[list[tuple[str | None, int]]] = []
 
     def paths(self) -> set[bytes]:
         with open("queries.jsonl", encoding="utf-8") as file:
@@ -29,6 +30,7 @@ class Index(fake_index.Index):
 
     def search(self, query: q.Query, options: q.RunOptions | None = None) -> q.Answer:
         self.calls.append(("search", query))
+        self.reranks.append((options.rerank, options.rerank_top) if options else (None, 0))
         hits = []
         for rank, word in enumerate(query.text.split(), 1):
             path, *same = (self.base + b"/" + one.encode() for one in word.split("@")[0].split("+"))
@@ -190,6 +192,16 @@ def test_a_figure_below_its_floor_is_exit_code_1(capfd: pytest.CaptureFixture[st
     assert run(["eval", "queries.jsonl", "--fail-under", "mrr=0.5", "--fail-under", "recall@10=1"]) == 0
     assert run(["eval", "queries.jsonl", "--fail-under", "MRR=0.5", "--fail-under", "ndcg@10=0.9"]) == 1
     assert "nDCG@10 is 0.6309, below 0.9." in capfd.readouterr().err.splitlines()
+
+
+def test_every_query_is_reranked_by_the_model_that_is_named(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Index, "reranks", [])
+    asked({"query": "a c", "relevant": ["c"]}, {"query": "a", "relevant": ["a"]})
+    assert measured(capfd, "--rerank", "ettin-32m", "--rerank-top", "20")[0] == 0
+    assert measured(capfd)[0] == 0
+    assert Index.reranks == [("ettin-32m", 20)] * 2 + [(None, 50)] * 2
 
 
 def test_queries_without_an_answer_in_the_index_count_as_false_hits_and_nothing_else(

@@ -20,7 +20,6 @@ from mmsearch.models.model_options import ModelOptions
 from mmsearch.models.registry import load, resolve
 from mmsearch.models.token_pooling import pooled
 from mmsearch.query import Hit, Query, RunOptions
-from mmsearch.retrieval import late_scoring
 from mmsearch.retrieval.late_scoring import scores
 from mmsearch.retrieval.query_building import build_query
 from mmsearch.retrieval.query_encoding import QueryEncoders
@@ -28,7 +27,7 @@ from mmsearch.retrieval.signals import score
 from mmsearch.retrieval.words.word_scoring import Words
 from mmsearch.store.layout import IndexFolder
 from mmsearch.store.snapshot import Snapshot
-from mmsearch.store.token_vectors import TokenVectors, packed, unpacked
+from mmsearch.store.token_vectors import PartVectors, packed, unpacked
 from mmsearch.types import View
 
 Floats = npt.NDArray[np.float32]
@@ -110,21 +109,21 @@ def test_scores_before_pooling_and_quantisation_are_the_library_s(embedder: Late
     ):
         expected = model.similarity(model.encode_query([QUERY]), model.encode_document(given)).numpy()[0]
         documents = embedder._late.tokens(view, items, "document")
-        starts = np.cumsum([0, *(len(one) for one in documents)])[:-1]
-        whole = np.concatenate(documents)
-        found = scores(query, TokenVectors(whole, np.ones(len(whole), np.float32), starts, list(range(len(items)))))
+        parts = [PartVectors(n, one, np.ones(len(one), np.float32)) for n, one in enumerate(documents)]
+        found = scores(query, parts)
         assert list(found.values()) == pytest.approx(expected.tolist(), abs=1e-3)
 
 
-def test_vectors_in_several_steps_score_as_in_one(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_segment_of_several_parts_has_the_score_of_its_best_part() -> None:
     rng = np.random.default_rng(1)
-    values = rng.integers(-127, 128, (90, 8), dtype=np.int8)
-    documents = TokenVectors(values, np.full(90, 0.01, np.float32), np.arange(0, 90, 9), [1, 1, 2, 3, 4, 5, 6, 7, 8, 8])
-    query = rng.standard_normal((5, 8)).astype(np.float32)
-    whole = scores(query, documents)
-    monkeypatch.setattr(late_scoring, "_STEP", 20)
-    assert scores(query, documents) == pytest.approx(whole)
-    assert sorted(whole) == list(range(1, 9))
+    parts = [
+        PartVectors(n // 2, *unpacked(packed(unit(rng.standard_normal((9, 8)).astype(np.float32))), 8))
+        for n in range(6)
+    ]
+    query = unit(rng.standard_normal((5, 8)).astype(np.float32))
+    each = [max_sim(query, (one.values * one.scales[:, None]).astype(np.float32)) for one in parts]
+    assert min(each) > 0
+    assert scores(query, parts) == pytest.approx({n: max(each[2 * n : 2 * n + 2]) for n in range(3)})
 
 
 def ndcg(order: list[int], answer: int) -> float:
