@@ -18,7 +18,7 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 from hypothesis.database import DirectoryBasedExampleDatabase
 
-from benchmarks import fuzz_index, fuzz_stats  # noqa: F401 (each adds its target)
+from benchmarks import fuzz_index, fuzz_packed, fuzz_stats  # noqa: F401 (each adds its targets)
 from benchmarks.fuzz_targets import TARGETS
 
 SETTINGS = settings(

@@ -192,7 +192,7 @@ def output(rows: list[tuple[Any, ...]], failed: bool) -> None:
     assert [len(row) for row in table] == [len(columns)] * (len(made) + 1)
     paths = [path for path, *_ in rows]
     assert [records.path_record(path) for path in paths] == [
-        {key: one[key] for key in ("path", "path_bytes") if key in one} for one in made
+        {key: one[key] for key in ("path", "path_bytes", "archive") if key in one} for one in made
     ]
     told = b"".join(_captured(lambda: records.write_paths(paths, null=True)))
     assert told.split(b"\0")[:-1] == list(dict.fromkeys(paths))

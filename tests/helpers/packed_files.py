@@ -3,15 +3,20 @@
 import io
 import tarfile
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 
 def zipped(files: Mapping[str, bytes | str], method: int = zipfile.ZIP_DEFLATED) -> bytes:
     """A zip archive."""
+    return zipped_pairs(files.items(), method)
+
+
+def zipped_pairs(files: Iterable[tuple[str, bytes | str]], method: int = zipfile.ZIP_DEFLATED) -> bytes:
+    """A zip archive, in which a name may stand more than once."""
     target = io.BytesIO()
     with zipfile.ZipFile(target, "w", method) as archive:
-        for name, data in files.items():
+        for name, data in files:
             archive.writestr(name, data)
     return target.getvalue()
 

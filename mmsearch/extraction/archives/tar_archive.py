@@ -39,6 +39,8 @@ def tar_members(file: BinaryIO, ending: bytes, budget: UnpackBudget) -> Iterator
                 "" if info.isreg() else "link" if info.issym() or info.islnk() else "special file",
             )
         _check_end(stream, archive.offset)
+        while is_packed and (block := stream.read(BLOCK)):  # the checksum of what was unpacked is at the end
+            budget.take(len(block))
     except MemoryError as error:
         raise ExtractionError(
             FailureCode.MEMORY, "The archive takes more memory to unpack than a worker may use."

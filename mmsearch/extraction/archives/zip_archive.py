@@ -33,7 +33,7 @@ def zip_members(file: BinaryIO, budget: UnpackBudget) -> Iterator[ArchiveMember]
         sentence = "The archive is damaged or cut off: the list of its files, at its end, can't be read."
         raise ExtractionError(FailureCode.DECODE_ERROR, sentence) from error
     for info in infos:
-        if info.is_dir() or info.filename.endswith("\\"):
+        if info.filename.endswith(("/", "\\")):
             continue
         locked = bool(info.flag_bits & (_ENCRYPTED | _HIDDEN_DIRECTORY))
         yield ArchiveMember(

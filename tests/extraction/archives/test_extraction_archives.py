@@ -186,6 +186,19 @@ def test_an_archive_that_is_cut_off_is_told_and_read_so_far(name: str, tmp_path:
     assert (len(members) > 3) == (name != "a.zip")  # the list of a zip is at its end
 
 
+def test_a_wrong_checksum_at_the_end_of_an_archive_is_told(tmp_path: Path) -> None:
+    data = bytearray(tarred({"a.txt": "otter"}, "w:gz"))
+    data[-8] ^= 1
+    (tmp_path / "a.tar.gz").write_bytes(data)
+    members, code = listed(tmp_path / "a.tar.gz")
+    assert [one.path for one in members] == [b"a.txt"] and code == "decode-error"
+
+
+def test_a_file_without_a_name_gets_one() -> None:
+    data = zipped({"a": "otter", "b": "heron"}).replace(b"PK\x01\x02", b"PK\x01\x02", 1)
+    assert paths(data.replace(b"a", b"/").replace(b"b", b"\0")) == [b"unnamed"]
+
+
 def test_one_file_is_read_again_and_in_any_order(tmp_path: Path) -> None:
     inner = zipped({"c.txt": "walrus"})
     (tmp_path / "a.tar.gz").write_bytes(tarred({"a.txt": "otter", "b.zip": inner, "d.txt": "heron"}, "w:gz"))
