@@ -20,16 +20,14 @@ if TYPE_CHECKING:
     from mmsearch.models.embedder import Embedder
 
 
-def load_embedder(
-    row: SpaceRow, grant: Grant | None, settings: Settings, views: frozenset[View] | None = None
-) -> Embedder:
+def load_embedder(row: SpaceRow, grant: Grant | None, settings: Settings) -> Embedder:
     """The embedder of a space with the options that the user allowed it with, on the device and in the precision of the
-    settings, without parts that none of the views needs (None: all parts). Raises `UntrustedModel` for a model that
-    neither comes with mmsearch nor has a grant."""
+    settings, without parts that none of the space's views needs. Raises `UntrustedModel` for a model that neither comes
+    with mmsearch nor has a grant."""
     from mmsearch.models.registry import load
 
     options = model_options(row, grant, machine_options(settings))
-    return load(granting.spec_of(row), replace(options, views=views))
+    return load(granting.spec_of(row), replace(options, views=frozenset(View(view) for view in row.views)))
 
 
 def model_options(row: SpaceRow, grant: Grant | None, here: ModelOptions) -> ModelOptions:

@@ -90,13 +90,12 @@ class Models:
 
     def _load(self, row: SpaceRow) -> None:
         """Load the model of a space, and have its query encoder."""
-        views = frozenset(View(view) for view in row.views)
-        first = self._ready.pop(row.id, None) or load_embedder(row, self._grants.get(row.id), self._settings, views)
+        first = self._ready.pop(row.id, None) or load_embedder(row, self._grants.get(row.id), self._settings)
         check_identity(row, first.fingerprint())
         settled = replace(self._settings, dtype=first.precision.dtype)
         devices = further_devices(first.precision.device)
         grant = self._grants.get(row.id)
-        others = [load_embedder(row, grant, replace(settled, device=device), views) for device in devices]
+        others = [load_embedder(row, grant, replace(settled, device=device)) for device in devices]
         self._loaded[row.id] = (first, *others)
         beside = f", and on {len(others)} more of this machine's GPUs" if others else ""
         if choice := first.describe_precision():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -197,10 +197,15 @@ class QueryEncoders:
         kept = self._whole.get(row.id)
         if kept is None or kept[0] != source or not views & query_views(row) <= kept[1].views:
             self._whole.pop(row.id, None)  # two at once could be too large
-            embedder = load_embedder(row, grant, _query_settings(row, settings), views)
+            embedder = load_embedder(_for_views(row, views), grant, _query_settings(row, settings))
             check_identity(row, embedder.fingerprint())
             kept = self._whole[row.id] = source, embedder
         return kept[1]
+
+
+def _for_views(row: SpaceRow, views: Set[View]) -> SpaceRow:
+    """A space as if it held these views: of its model the parts that they need are loaded."""
+    return replace(row, views=tuple(sorted(views)))
 
 
 def query_views(row: SpaceRow) -> frozenset[View]:
@@ -301,7 +306,7 @@ def _made_again(folder: IndexFolder, snapshot: Snapshot, row: SpaceRow) -> str:
     """Make the encoder of a space again; why that could not be done, if so."""
     grant = None if in_box(row) else grant_of(folder, snapshot.connection, row)
     try:
-        embedder = load_embedder(row, grant, Settings(device="cpu", dtype="float32"), frozenset({View.TEXT}))
+        embedder = load_embedder(_for_views(row, {View.TEXT}), grant, Settings(device="cpu", dtype="float32"))
         said = encoders.provide(row, embedder, spec_of(row), model_options(row, grant, ModelOptions()))
     except MmsearchError as error:
         return f"{shown_name(row)}: {error.sentence}"
