@@ -172,7 +172,7 @@ def run_program(
     if path is None:
         return b"", False
     command = [path, *input_limits(), *options, "-i", "file:/dev/fd/0", *outputs]
-    with open_source(source) as opened, _with_descriptor(opened) as handle:
+    with open_for_program(source) as handle:
         if handle is None:
             return b"", False
         try:
@@ -187,11 +187,14 @@ def run_program(
 
 
 @contextmanager
-def _with_descriptor(opened: BinaryIO) -> Iterator[BinaryIO | None]:
-    """A file that a program can read: the open one, or its copy in memory that has a descriptor where it is a part of
-    another file. None where that can't be made, as for more than the sandbox lets a worker write."""
+def open_for_program(source: Source) -> Iterator[BinaryIO | None]:
+    """The open file of a source, which a program can read: of a part of another file a copy in memory that has a
+    descriptor. None where that can't be made, as for more than the sandbox lets a worker write. Raises as
+    `open_source`."""
+    opened = open_source(source)
     if not isinstance(opened, io.BytesIO):
-        yield opened
+        with opened:
+            yield opened
     elif not hasattr(os, "memfd_create") or len(opened.getbuffer()) > FILE_BYTES:
         yield None
     else:

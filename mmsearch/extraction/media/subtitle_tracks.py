@@ -10,9 +10,8 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from mmsearch.extraction.media.containers import has_program, input_limits
+from mmsearch.extraction.media.containers import has_program, input_limits, open_for_program
 from mmsearch.extraction.media.subtitles import parse_subtitles
-from mmsearch.extraction.source import open_source
 from mmsearch.language_tags import language_code
 from mmsearch.types import Cue, Source
 
@@ -75,7 +74,9 @@ def _single_pass(source: Source, numbers: Sequence[int]) -> tuple[list[bytes], b
         command += ["-map", f"0:{number}", "-vn", "-an", "-dn", "-f", "srt", f"pipe:{end}"]
     ends = [end for _, end in pipes]
     try:
-        with open_source(source) as handle:
+        with open_for_program(source) as handle:
+            if handle is None:
+                raise OSError("a part of a file that is too large to copy")
             process = subprocess.Popen(
                 command, stdin=handle, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, pass_fds=ends
             )

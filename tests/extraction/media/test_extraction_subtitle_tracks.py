@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from packed_files import zipped
 
 from mmsearch.extraction.media import audio, subtitle_tracks, video
 from mmsearch.extraction.media.cues import pack
@@ -178,3 +180,11 @@ def test_a_vobsub_file_beside_a_film_is_named_and_fails_nothing(tmp_path: Path) 
     found = video.probe(source(path, tmp_path / "film.sub"), NOTHING)
     assert found.details["cues"] == []
     assert found.notes == ("The subtitles in a file beside the recording are pictures; their words were not read.",)
+
+
+def test_the_tracks_of_a_film_in_an_archive_are_read_too(tmp_path: Path) -> None:
+    given = source(film(tmp_path / "film.mkv", WORDS, "srt"))
+    (tmp_path / "a.zip").write_bytes(zipped({"b/film.mkv": Path(os.fsdecode(given.path)).read_bytes()}))
+    archive = source(tmp_path / "a.zip")
+    inside = replace(given, path=archive.path + b"!/b/film.mkv", archive=archive.path, archive_stat=archive.stat)
+    assert cues_in(video.probe(inside, NOTHING)) == cues_in(video.probe(given, NOTHING)) != []
