@@ -182,7 +182,7 @@ def test_a_run_with_two_replicas_holds_what_one_with_a_single_device_holds(
         write(tmp_path / "docs" / f"{number}.txt", f"note {number} about ferries and piers")
     made: list[Replica] = []
 
-    def opened(row: SpaceRow, grant: Grant | None, settings: Settings, views: frozenset[View]) -> Replica:
+    def opened(row: SpaceRow, grant: Grant | None, settings: Settings) -> Replica:
         made.append(Replica(settings.device))
         return made[-1]
 

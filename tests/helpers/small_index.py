@@ -101,7 +101,7 @@ def use_word_model(patch: Patch) -> None:
     patch(e5, "available", lambda: False)
     patch(e5, "find", lambda: Path(e5.FILE))
     patch(model_selection, "DEFAULT", ("builtin",))
-    patch(run_models, "load_embedder", lambda row, grant, settings, views: WordModel())
+    patch(run_models, "load_embedder", lambda row, grant, settings: WordModel())
     patch(run_models.Models, "_export", lambda self, row: None)
     patch(encoders, "opened", opened_word_encoder)
     patch(encoders, "problem", lambda place, deep=False: "")

@@ -43,7 +43,6 @@ from mmsearch.run_record import Event, Progress, Remark
 from mmsearch.store.segments import SpanResult
 from mmsearch.store.spaces import SpaceRow
 from mmsearch.trust import Grant
-from mmsearch.types import View
 
 
 @pytest.fixture(scope="module")
@@ -432,7 +431,7 @@ def test_the_workers_of_a_new_index_end_where_its_model_is_refused(
 def test_a_run_reports_that_it_loads_its_model_while_it_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     seen = threading.Event()
 
-    def load(row: SpaceRow, grant: Grant | None, settings: Settings, views: frozenset[View]) -> WordModel:
+    def load(row: SpaceRow, grant: Grant | None, settings: Settings) -> WordModel:
         assert seen.wait(60)
         return WordModel()
 

@@ -41,7 +41,6 @@ from mmsearch.store.layout import IndexFolder
 from mmsearch.store.segments import SpanResult
 from mmsearch.store.spaces import SpaceRow
 from mmsearch.trust import Grant
-from mmsearch.types import View
 
 HERE = Path(__file__).parents[1] / "helpers"
 
@@ -431,7 +430,7 @@ def test_another_model_for_an_existing_index_is_refused(
 
 @pytest.mark.usefixtures("own_fork_servers")
 def test_a_model_that_is_gone_ends_the_run(docs: Path, index: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def load(row: SpaceRow, grant: Grant | None, settings: Settings, views: frozenset[View]) -> None:
+    def load(row: SpaceRow, grant: Grant | None, settings: Settings) -> None:
         raise ModelUnavailable("It is gone.", "Bring it back.")
 
     monkeypatch.setattr("mmsearch.indexing.run_models.load_embedder", load)

@@ -35,7 +35,7 @@ def docs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder of notes; both built-in text encoders are models of words, and their packages are there."""
     use_word_model(monkeypatch.setattr)
     models = {builtin.ENGLISH: WordModel, builtin.LANGUAGES: ManyLanguages}
-    monkeypatch.setattr(run_models, "load_embedder", lambda row, grant, settings, views: models[plain_name(row)]())
+    monkeypatch.setattr(run_models, "load_embedder", lambda row, grant, settings: models[plain_name(row)]())
     monkeypatch.setattr(encoders, "opened", opened)
     monkeypatch.setattr(e5, "available", lambda: True)
     write(tmp_path / "docs" / "ferry.txt", "The ferry leaves at nine.")

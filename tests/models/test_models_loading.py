@@ -168,7 +168,8 @@ def test_t18_models_of_another_class(tmp_path: Path) -> None:
     (judge / "config_sentence_transformers.json").unlink()
     assert refusal(judge) == ("judge is a reranker, not an embedder.", hint)
     late = tiny_colqwen2(tmp_path / "late")
-    assert refusal(late) == ("late is a late-interaction model, not an embedder.", hint)
+    both = "Give it to `mmsearch index --model` or `mmsearch query --rerank`."
+    assert refusal(late) == ("late is a late-interaction model, not an embedder.", both)
     sparse = tiny_minilm(tmp_path / "sparse")
     change(sparse / "config_sentence_transformers.json", model_type="SparseEncoder")
     assert refusal(sparse)[0] == "sparse is an embedder of sparse vectors, not an embedder."
