@@ -76,6 +76,16 @@ def traced_graphs_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[P
         yield folder
 
 
+@pytest.fixture(scope="session", autouse=True)
+def rerankers_by_torch() -> Iterator[None]:
+    """Rerankers within a test are not exported, which takes five seconds each, unless it patches this back."""
+    from mmsearch.models import onnx_reranker
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(onnx_reranker, "can_be", lambda files, options: False)
+        yield
+
+
 @pytest.fixture
 def own_fork_servers(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each pool of this test starts its server, and ends it; there are no others."""

@@ -69,7 +69,7 @@ def export_text_tower(embedder: Embedder, folder: Path) -> float:
         else:
             plain = draft / "plain.onnx"
             _write_graph(embedder, plain)
-            _optimise(plain, draft / GRAPH)
+            write_optimised(plain, draft / GRAPH)
             plain.unlink()
             _write_tokenizer(embedder, draft / TOKENIZER, frame)
         cosine = _parity(embedder, draft, frame)
@@ -178,7 +178,7 @@ def _write_graph(embedder: Embedder, target: Path) -> None:
         raise ModelUnavailable("This model's text encoder can't be exported for quick queries.") from error
 
 
-def _optimise(plain: Path, target: Path) -> None:
+def write_optimised(plain: Path, target: Path) -> None:
     """Save the graph as ONNX Runtime optimises it, its weights in a file beside it, which is mapped instead of copied
     when it is loaded (measured: 0.05 s instead of 0.3 s). Extended and not all optimisations: further ones depend on
     the CPU, and the encoder may be used on another one."""

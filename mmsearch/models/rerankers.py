@@ -5,11 +5,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from mmsearch.errors import ExtractionError, FailureCode, ModelUnavailable, UsageError
+from mmsearch.models import onnx_reranker
 from mmsearch.models.batching import OUT_OF_MEMORY, budget_for
 from mmsearch.models.device import describe_precision, device_name
 from mmsearch.models.late_interaction import LateReranker
@@ -152,6 +154,10 @@ class CrossEncoderReranker:
         raw = self._predict([self._pair(Candidate(query), Candidate(text)) for query, text in PROBES])
         return bool((raw >= 0).all() and (raw <= 1).all())
 
+    def raw_scores(self, pairs: Sequence[tuple[str, str]]) -> np.ndarray:
+        """The model's own scores of pairs of texts, float32 (n,)."""
+        return self._predict(list(pairs))
+
     def _restrict(self, candidate: Candidate, views: frozenset[View], role: str) -> Candidate:
         restricted = restrict_views(candidate, views)
         if not restricted.views:
@@ -214,7 +220,7 @@ def load_reranker(spec: ModelSpec, options: ModelOptions | None = None) -> Reran
         check_loadable(spec, options)
         reranker = LateReranker(spec, options)
     else:
-        reranker = CrossEncoderReranker(spec, options)
+        reranker = _cross_encoder(spec, options)
     if lacking := (spec.limited_to or frozenset()) - reranker.views:
         raise UsageError(f"{spec.name} can't rerank by {chosen(sorted(lacking))}.", HINT)
     return reranker
@@ -239,6 +245,22 @@ def _frame_times(query: Candidate, candidates: Sequence[Candidate]) -> dict[str,
             {"fps": rate, "total_num_frames": count, "duration": clip.seconds, "frames_indices": list(range(count))}
         )
     return {"video_metadata": times, "do_sample_frames": False}
+
+
+def _cross_encoder(spec: ModelSpec, options: ModelOptions) -> Reranker:
+    """A cross-encoder: one of texts by its export in the cache, which is made where there is none; others, and those
+    that can't be exported, by the library."""
+    files = _checked_files(spec, options)
+    if not onnx_reranker.can_be(files, options):
+        return CrossEncoderReranker(spec, options)
+    try:
+        if (found := onnx_reranker.opened(spec.name, files)) is not None:
+            return found
+        loaded = CrossEncoderReranker(spec, replace(options, dtype="float32"))
+        onnx_reranker.provide(loaded.model, loaded.raw_scores, files)
+        return onnx_reranker.opened(spec.name, files) or loaded
+    except onnx_reranker.NotExported:
+        return CrossEncoderReranker(spec, options)
 
 
 def _checked_files(spec: ModelSpec, options: ModelOptions) -> ModelFiles:

@@ -1,4 +1,4 @@
-"""Tiny real models of late interaction: NeoMME with the files of sentence-transformers, and a ColBERT of texts."""
+"""Tiny real models of late interaction, NeoMME and a ColBERT of texts, and a reranker with their tokenizer, ettin."""
 
 import shutil
 from pathlib import Path
@@ -117,3 +117,36 @@ def _word_tokenizer() -> Any:
         extra_special_tokens=NAMED,
         model_max_length=1024,
     )
+
+
+def tiny_ettin(folder: Path, seed: int = 0) -> Path:
+    """An ettin reranker of three layers: a ModernBERT that classifies a pair of texts."""
+    import torch
+    from sentence_transformers import CrossEncoder
+    from transformers import ModernBertConfig, ModernBertForSequenceClassification
+
+    torch.set_num_threads(1)
+    torch.manual_seed(seed)
+    tokenizer = _word_tokenizer()
+    special: dict[str, Any] = {
+        "num_labels": 1,
+        "pad_token_id": 0,
+        "cls_token_id": 3,
+        "bos_token_id": 3,
+        "sep_token_id": 4,
+        "eos_token_id": 4,
+    }
+    config = ModernBertConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=32,
+        intermediate_size=48,
+        num_hidden_layers=3,
+        num_attention_heads=2,
+        initializer_range=0.4,
+        **special,
+    )
+    ModernBertForSequenceClassification(config).save_pretrained(folder / "raw")
+    tokenizer.save_pretrained(folder / "raw")
+    CrossEncoder(str(folder / "raw"), device="cpu").save(str(folder), create_model_card=False)
+    shutil.rmtree(folder / "raw")
+    return folder
