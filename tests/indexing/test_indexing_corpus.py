@@ -135,6 +135,7 @@ def test_status_shows_what_is_remembered_and_forgotten(
             "ignore_files": True,
             "max_bytes": 5000,
             "network": False,
+            "archives": False,
         }
     ]
     assert found["forgotten"] == [{"path": str(docs / "sub")}]
