@@ -13,7 +13,7 @@ from test_models_families import in_library_form
 
 from benchmarks.gemma_model import PROMPTS
 from mmsearch.errors import ModelUnavailable, UsageError
-from mmsearch.models import export, loading
+from mmsearch.models import export, loading, model_files
 from mmsearch.models.device import Precision
 from mmsearch.models.embedder import Role, TitledText
 from mmsearch.models.export import parity_texts
@@ -127,6 +127,13 @@ def test_only_the_parts_that_are_loaded_must_fit_the_memory(folder: Path, monkey
         loading.check_memory(files, exact, EXACT)
 
 
+def test_torchvision_is_needed_even_for_text_alone(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(model_files, "find_spec", lambda name: None if name == "torchvision" else object())
+    with pytest.raises(ModelUnavailable, match="needs torchvision, which is not installed") as caught:
+        load(folder, replace(EXACT, views=frozenset({View.TEXT})))
+    assert "pip install" in caught.value.hint
+
+
 def test_float16_is_refused_and_never_chosen(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ModelUnavailable, match="gemma gives wrong vectors in float16") as caught:
         load(folder, replace(EXACT, dtype="float16"))
@@ -198,3 +205,28 @@ def test_a_text_query_needs_neither_torch_nor_the_towers(
 def test_a_dimension_is_cut_and_normalised_again(folder: Path, gemma: SentenceTransformerEmbedder) -> None:
     cut = load(folder, replace(EXACT, dim=8, views=frozenset({View.TEXT})))
     same(cut.embed(View.TEXT, TEXTS), gemma.embed(View.TEXT, TEXTS)[:, :8])
+
+
+def test_an_index_of_all_media_is_made_and_asked_offline(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from small_index import run, write_png, write_wav
+
+    from mmsearch.encoding import encoders
+    from mmsearch.index import Index
+    from mmsearch.query import Query, RunOptions
+
+    monkeypatch.setattr(encoders, "provide", lambda *_: None)  # exporting the text tower has a test of its own
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs" / "boats.txt").write_text("The fishing boats come back at dawn.\n")
+    write_png(tmp_path / "docs" / "lagoon.png")
+    write_wav(tmp_path / "docs" / "siren.wav", 2.0)
+    chosen: dict[str, Any] = {"models": (str(folder),), "device": "cpu", "dtype": "float32", "ocr": "never"}
+    record = run(tmp_path / "index", tmp_path / "docs", **chosen)
+    index = Index.open(tmp_path / "index")
+    (space,) = index.status().spaces
+    assert record.failed == 0 and dict(space.embeddings) == {"text": 1, "image": 1, "audio": 1, "video": 0}
+    options = RunOptions(device="cpu")
+    answer = index.search(Query("fishing boats", k=3, min_score=0.0), options)
+    assert answer.hits[0].path.endswith(b"boats.txt")
+    assert {"gemma:text", "words"} <= {signal.name for signal in answer.hits[0].signals}
