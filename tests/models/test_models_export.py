@@ -136,7 +136,7 @@ def test_a_tower_that_differs_is_not_used_and_leaves_the_old_one(
     before = json.loads((folder / "encoder.json").read_text())
     monkeypatch.setattr(export, "_write_graph", lambda _, target: target.touch())
     monkeypatch.setattr(
-        export, "_optimise", lambda _, target: shutil.copytree(exported, target.parent, dirs_exist_ok=True)
+        export, "write_optimised", lambda _, target: shutil.copytree(exported, target.parent, dirs_exist_ok=True)
     )
     monkeypatch.setattr(export, "_parity", lambda *_: 0.99)
     with pytest.raises(ModelUnavailable, match=r"differs from the model \(cosine 0.99000\)"):

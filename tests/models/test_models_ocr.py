@@ -87,7 +87,7 @@ def test_the_worker_handler_answers_in_plain_json_one_object_a_picture() -> None
 
 def test_reading_is_silent_and_imports_no_torch() -> None:
     code = (
-        "import sys, numpy as np; from mmsearch.models import ocr; print(ocr.engine().split()[0]); "
+        "import sys, numpy as np; from mmsearch.models.recognition import ocr; print(ocr.engine().split()[0]); "
         "ocr.recognize(np.full((99, 99, 3), 255, np.uint8)); print('torch' in sys.modules)"
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

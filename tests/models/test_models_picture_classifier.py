@@ -70,7 +70,7 @@ def test_no_pictures_give_no_rows() -> None:
 def test_the_classifier_loads_without_torch() -> None:
     code = (
         "import sys, numpy as np\n"
-        "from mmsearch.models import audio_features, picture_classifier\n"
+        "from mmsearch.models.media import audio_features, picture_classifier\n"
         "assert 'onnxruntime' not in sys.modules\n"
         "picture_classifier.PictureClassifier().embed([np.zeros((9, 9, 3), np.uint8)])\n"
         "audio_features.AudioFeatures().extract(np.ones(16000, np.float32))\n"
