@@ -65,7 +65,7 @@ class Query:
     videos: Sequence[FilePath] = ()
     k: int = 10  # hits at most
     all_segments: bool = False  # every place is a hit, not one hit a file
-    fold: bool = True  # files with the same content are one hit
+    fold: bool = True  # files with the same content are one hit, and so are messages of a thread
     min_score: float | None = None  # of every hit; None: a default that the best hit must reach; 0: no limit
     where: Filter = Filter()
     names: bool = True  # False: file names do not count
@@ -137,6 +137,14 @@ class Signal:
 
 
 @dataclass(frozen=True, slots=True)
+class FilePlace:
+    """A place in a file."""
+
+    path: bytes
+    locator: Locator
+
+
+@dataclass(frozen=True, slots=True)
 class Hit:
     """A ranked place in a file."""
 
@@ -157,6 +165,7 @@ class Hit:
     dated_s: float | None = None  # when a message was sent, in seconds since 1970; None: it has no date of its own
     taken: str = ""  # when the photo or film was taken, see `mmsearch.date_taken`; empty: not known
     match: Match | None = None  # of a query that consists of files
+    thread: tuple[FilePlace, ...] = ()  # other messages of its thread that are collapsed into this hit, best first
 
     @property
     def date_s(self) -> float | None:
@@ -178,10 +187,10 @@ class Answer:
 class WhyNot:
     """Why a file is not among the hits of a query, or which hit it is: a code, a sentence, and the next step.
 
-    Codes: `hit`, `copy` (shown with another file), `limit` (beyond the first k), `cutoff`, `no-match`, `phrase`,
-    `excluded-words`, `example` (it is a part of the query), `filtered`; of files without content in the index `failed`,
-    `skipped`, `pending`; of files that it does not know `outside`, `excluded`, `ignored`, `hidden`, `forgotten`,
-    `link`, `special`, `mount`, `index`, `pending`."""
+    Codes: `hit`, `copy` (shown with another file), `thread` (with another message of its thread), `limit` (beyond the
+    first k), `cutoff`, `no-match`, `phrase`, `excluded-words`, `example` (it is a part of the query), `filtered`; of
+    files without content in the index `failed`, `skipped`, `pending`; of files that it does not know `outside`,
+    `excluded`, `ignored`, `hidden`, `forgotten`, `link`, `special`, `mount`, `index`, `pending`."""
 
     path: bytes
     code: str

@@ -65,7 +65,7 @@ EXTRACTOR_VERSIONS: Mapping[Kind, int] = {
     Kind.PDF: 2,
     Kind.AUDIO: 3,
     Kind.VIDEO: 3,
-    Kind.MAIL: 1,
+    Kind.MAIL: 2,
     Kind.DOCUMENT: 1,
 }
 FORMAT_EXTRACTOR_VERSIONS: Mapping[str, int] = {"code": 1, "csv": 1, "json": 1}

@@ -60,7 +60,10 @@ Null = Annotated[
 ]
 Count = Annotated[int, typer.Option("-k", metavar="N", min=1, max=10_000, help="How many hits at most.")]
 AllSegments = Annotated[bool, typer.Option("--all-segments", help="A row for every place, not one per file.")]
-NoFold = Annotated[bool, typer.Option("--no-fold", help="A row for each of the files with the same content.")]
+NoFold = Annotated[
+    bool,
+    typer.Option("--no-fold", help="A row for each of the files with the same content, and messages of a thread."),
+]
 MinScore = Annotated[
     float | None, typer.Option("--min-score", metavar="SCORE", help="Leave out hits below this score; 0 shows all.")
 ]

@@ -58,6 +58,7 @@ def hit_record(hit: Hit, query: str | None = None) -> dict[str, Any]:
         "signals": [asdict(signal) for signal in hit.signals],
         "same": [path_record(path) for path in hit.same],
         "more": [place_record(place) for place in hit.more],
+        "thread": [{**path_record(one.path), **place_record(one.locator)} for one in hit.thread],
         "modified": _moment(hit.modified_s),
         "dated": _moment(hit.dated_s),
         "taken": hit.taken or None,

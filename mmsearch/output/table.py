@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from rich.text import Text
 
 
+NAMED = 3  # messages of a thread that a row names
+
+
 def write_hits(hits: Sequence[Hit], explain: bool = False, by: str = "score") -> None:
     """The hits of one query on stdout; nothing at all where there are none. Those that are in the order of dates or
     sizes show these."""
@@ -98,7 +101,27 @@ def _aside(hit: Hit, by: str) -> list[str]:
     same = f"(+{len(hit.same)} same)" if hit.same else ""
     more = f"(also {', '.join(map(place, hit.more))})" if hit.more else ""
     sorted_by = "" if _is_listed(hit) else _sorted_by(hit, by)
-    return [part for part in (place(hit.locator), sorted_by, same, more) if part]
+    return [part for part in (place(hit.locator), sorted_by, same, more, _thread(hit)) if part]
+
+
+def _thread(hit: Hit) -> str:
+    """The other messages of a thread: those of the same mailbox by their place, others by their file's name."""
+    if not hit.thread:
+        return ""
+    names = [
+        " ".join(
+            part
+            for part in (
+                "" if one.path == hit.path else display_path(os.path.basename(one.path)),
+                place(one.locator),
+            )
+            if part
+        )
+        for one in hit.thread[:NAMED]
+    ]
+    rest = len(hit.thread) - len(names)
+    more = f" and {rest:,} more" if rest else ""
+    return f"(+{len(hit.thread):,} of its thread: {', '.join(names)}{more})"
 
 
 def _is_listed(hit: Hit) -> bool:

@@ -9,12 +9,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from mmsearch.encoding.grants import leave_out
-from mmsearch.query import COPIES, Answer, Hit, Query, RunOptions, Signal
+from mmsearch.query import Answer, Hit, Query, RunOptions, Signal
 from mmsearch.retrieval import relevance
 from mmsearch.retrieval.answer_rows import Row, candidate_rows, estimated
 from mmsearch.retrieval.copies.copy_detection import find_copies
 from mmsearch.retrieval.file_similarity import SIMILARITY_CUTOFF, by_similarity
 from mmsearch.retrieval.filter_facts import nothing_passes
+from mmsearch.retrieval.grouping import RowGroup, grouped, is_copy
 from mmsearch.retrieval.names import find_names, refused_files
 from mmsearch.retrieval.ordering import MOST_SORTED, file_facts, in_order, is_listing, list_files
 from mmsearch.retrieval.picture_queries import seen_in
@@ -76,19 +77,19 @@ def find(
     passing = [row for row in passing if query.min_score is None or row.score >= query.min_score]
     if best and not passing:
         notes.append(_below(rows, best[0].score))
-    shown = _grouped(passing, query, snapshot, scored)
-    if ends and (weaker := len(shown) - relevance.tail([group[0].score for group in shown])):
+    shown = grouped(passing, query, snapshot, scored)
+    if ends and (weaker := len(shown) - relevance.tail([group.rows[0].score for group in shown])):
         shown = shown[:-weaker]
         notes.append(f"{weaker} weaker hit{'s' if weaker > 1 else ''} not shown (--all shows all).")
-    places = snapshot.places([scored.segments[row.at] for group in shown for row in group if row.at is not None])
+    places = snapshot.places([scored.segments[row.at] for group in shown for row in group.rows if row.at is not None])
     ascending = {name: sorted(value for value in values if value is not None) for name, values in scored.raw.items()}
-    best_places = [scored.segments[group[0].at] for group in shown if group[0].at is not None]
+    best_places = [scored.segments[at] for group in shown if (at := group.rows[0].at) is not None]
     seen = seen_in(snapshot, best_places) if query.k < MANY else {}
     dates = dates_of(snapshot.connection, best_places)
-    facts = file_facts(snapshot, [group[0].files[0][0] for group in shown])
+    facts = file_facts(snapshot, [group.rows[0].files[0][0] for group in shown])
     hits = []
     for number, group in enumerate(shown, 1):
-        size, modified_s, taken = facts[group[0].files[0][0]]
+        size, modified_s, taken = facts[group.rows[0].files[0][0]]
         hit = _hit(number, group, scored, ascending, places, seen)
         sent_s = dates.get(hit.segment_id or 0)
         hits.append(replace(hit, size=size, modified_s=modified_s, dated_s=sent_s, taken=taken))
@@ -140,7 +141,7 @@ def _reranked_by_model(
     """Rows in the order of a model's scores (see `merge_into_ranks`), and notes about what it could not score."""
     from mmsearch.retrieval.model_reranking import merge_into_ranks, rerank_by_model
 
-    typed = {row.at for row in rows if row.at is not None and (_as_typed(row, scored) or _is_copy(row, scored))}
+    typed = {row.at for row in rows if row.at is not None and (_as_typed(row, scored) or is_copy(row, scored))}
     places = list(dict.fromkeys(row.at for row in rows if row.at is not None and row.at not in typed))
     reranked = rerank_by_model(
         snapshot, encoded.parsed.text, query, options, [scored.segments[at] for at in places[: options.rerank_top]]
@@ -164,11 +165,6 @@ def _as_typed(row: Row, scored: Scored) -> bool:
     return max(named, float(exact[row.at]) if exact is not None else 0.0) >= AS_TYPED
 
 
-def _is_copy(row: Row, scored: Scored) -> bool:
-    """Whether a place is a copy of a file that the query consists of."""
-    return bool(scored.matches) and row.at is not None and scored.matches[row.at] in COPIES
-
-
 def _without_quotes(snapshot: Snapshot, encoded: EncodedQuery, query: Query, options: RunOptions) -> str:
     """A note about a phrase that is nowhere: how many results its words have without the quotes."""
     unquoted = replace(encoded, parsed=replace(encoded.parsed, phrases=()))
@@ -183,37 +179,16 @@ def _below(rows: list[Row], best: float) -> str:
     return f"Nothing above the cutoff; {which} below it scores {best:.3f} (--all shows all)."
 
 
-def _grouped(rows: list[Row], query: Query, snapshot: Snapshot, scored: Scored) -> list[list[Row]]:
-    """Rows of the same file together, best first, as many files as were asked for; every place alone when all are
-    wanted. With `fold` the rows of copies stand behind those of the best of them, but for copies of the query."""
-    from mmsearch.retrieval.copies.duplicates import group_leaders
-
-    folds = query.fold and not query.all_segments
-    copied = {row.asset_id for row in rows if _is_copy(row, scored)}
-    found = [row.asset_id for row in rows if row.asset_id is not None and row.asset_id not in copied]
-    leaders = group_leaders(snapshot, found, query.k) if folds else {}
-    groups: dict[object, list[Row]] = {}
-    for number, row in enumerate(rows):
-        key: object = number if query.all_segments else row.files[0][0]
-        if folds and row.asset_id is not None and row.asset_id not in copied:
-            key = ("asset", leaders.get(row.asset_id, row.asset_id))
-        if key not in groups and len(groups) == query.k:
-            continue
-        groups.setdefault(key, []).append(row)
-    return list(groups.values())
-
-
 def _hit(
     number: int,
-    group: list[Row],
+    group: RowGroup,
     scored: Scored,
     ranked: Mapping[str, Sequence[float]],
     places: dict[int, Place],
     seen: dict[int, tuple[str, ...]],
 ) -> Hit:
-    best = group[0]
-    path = best.files[0][1]
-    same = tuple(sorted({other for row in group for _, other in row.files} - {path}))
+    best = group.rows[0]
+    path, same = best.files[0][1], group.same(scored)
     if best.at is None:
         name = best.named
         assert name is not None
@@ -223,8 +198,7 @@ def _hit(
     place = places[scored.segments[best.at]]
     signals = _signals(best, scored, ranked)
     weights = {term: scored.weights.get(term.partition("~")[0], 1.0) for term in scored.terms[best.at]}
-    own = [row.at for row in group[1:] if row.at is not None and row.asset_id == best.asset_id]
-    more = tuple(places[scored.segments[at]].locator for at in own)
+    more = tuple(places[segment_id].locator for segment_id in group.further(scored))
     shows = seen.get(place.segment_id, ())
     view = max(signals, key=lambda signal: (signal.name != "rerank", signal.contribution)).name if signals else ""
     by_sight = view.endswith(f":{View.IMAGE}") and not scored.terms[best.at]
@@ -243,6 +217,7 @@ def _hit(
         more=tuple(dict.fromkeys(one for one in more if one != place.locator))[:MORE_PLACES],
         seen=shows,
         match=scored.matches[best.at] if scored.matches else None,
+        thread=group.thread(scored),
     )
 
 

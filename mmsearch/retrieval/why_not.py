@@ -67,6 +67,9 @@ def _shown(hit: Hit, path: bytes) -> WhyNot:
     if hit.path == path:
         return _scored("hit", f"It is hit number {hit.rank}, with a score of {hit.score:.2f}.", hit, path)
     other = os.fsdecode(hit.path)
+    if path not in hit.same:
+        sentence = f"Its thread is hit number {hit.rank}, shown by {other}: the messages of a thread share a row."
+        return _scored("thread", sentence, hit, path, "--no-fold writes a row for each.")
     sentence = f"It has the same content as {other}, which is hit number {hit.rank}: copies share a row."
     return replace(_scored("copy", sentence, hit, path, "--no-fold writes a row for each."), copy_of=hit.path)
 
@@ -135,7 +138,9 @@ def _changes(state: FileState) -> list[str]:
 
 def _among(hits: tuple[Hit, ...], path: bytes) -> Hit | None:
     """The hit that shows a file, itself or as a copy."""
-    return next((hit for hit in hits if hit.path == path or path in hit.same), None)
+    shown = (hit for hit in hits if hit.path == path or path in hit.same)
+    folded = (hit for hit in hits if any(one.path == path for one in hit.thread))
+    return next(shown, None) or next(folded, None)
 
 
 def _scored(code: str, sentence: str, hit: Hit, path: bytes, hint: str = "") -> WhyNot:

@@ -97,7 +97,8 @@ def mailbox_segments(source: Source, span: Span, needs: Needs) -> Iterator[Extra
             pictures += picture_bytes(one)
             section = ", ".join(part for part in (f"message {number}", one.segment.locator.section) if part)
             locator = replace(one.segment.locator, section=section)
-            yield replace(one, segment=replace(one.segment, locator=locator))
+            details = {**one.segment.details, "mail": {**one.segment.details.get("mail", {}), "number": number}}
+            yield replace(one, segment=replace(one.segment, locator=locator, details=details))
 
 
 def message_segments(message: MailMessage, needs: Needs, room: int) -> Iterator[Extracted]:

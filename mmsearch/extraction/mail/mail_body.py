@@ -44,6 +44,13 @@ ENCRYPTED = frozenset(
 PGP_MESSAGE = b"-----BEGIN PGP MESSAGE-----"
 
 
+def without_reply_marks(subject: str) -> str:
+    """A subject without the `Re:` before it, however often it stands there."""
+    while mark := REPLY.match(subject):
+        subject = subject[mark.end() :]
+    return subject.strip()
+
+
 @dataclass(slots=True)
 class MailContents:
     """What a message holds: the parts of its text in order, the other parts, and what can't be read."""

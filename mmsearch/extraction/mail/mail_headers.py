@@ -6,6 +6,7 @@ import binascii
 import codecs
 import email.message
 import email.utils
+import hashlib
 import quopri
 import re
 from collections.abc import Iterable
@@ -18,11 +19,13 @@ ESCAPED = ("iso-2022", "utf-7", "utf-16", "utf-32", "unicode-1-1", "hz", "csiso2
 DAMAGE = 50  # one character of so many may be damaged in the encoding that a text names
 LONGEST = 20_000  # characters of one header that are read
 ADDRESSES = 500  # of one header
+REFERENCES = 12  # messages that a message answers: the first ones, which began the thread, and the last ones
 SHOWN = 600  # characters of the senders of a message, and of an address that can't be taken apart
 
 ENCODED_WORD = re.compile(r"=\?([^?\s]{1,60})\?([bBqQ])\?([^?\r\n]{0,4000})\?=")
 BETWEEN_WORDS = re.compile(r"(\?=)\s+(?==\?[^?\s]{1,60}\?[bBqQ]\?)")
 FOLDED = re.compile(r"\r?\n[ \t]*")
+MESSAGE_ID = re.compile(r"<([^<>\s]{3,300})>")
 CONTROLS = re.compile(r"[\x00-\x1f\x7f\ufeff\ud800-\udfff]+")
 ALIASES = {  # by the names that programs write for them; the supersets that they mean
     "ascii": "cp1252",
@@ -62,6 +65,8 @@ class Envelope:
     cc: tuple[str, ...] = ()
     sent: float | None = None
     date: str = ""  # as the sender's clock had it: 2024-03-01 10:15
+    message_id: str = ""  # a hash of it, here and in the next one
+    references: tuple[str, ...] = ()  # the messages that it answers, the first one of the thread first
 
     def words(self) -> str:
         """The people and the date, which are found as words; its subject and its text say what a message is about."""
@@ -75,14 +80,17 @@ class Envelope:
             "subject": self.subject,
             "date": self.date,
             "sent": None if self.sent is None else int(self.sent),
+            "id": self.message_id,
+            "references": list(self.references),
         }
-        return {name: value for name, value in fields.items() if value not in ("", None)}
+        return {name: value for name, value in fields.items() if value not in ("", None, [])}
 
 
 def envelope_of(headers: email.message.Message) -> Envelope:
     """The envelope that the headers of a message describe."""
     values = {name: _values(headers, name) for name in ("subject", "from", "sender", "to", "cc", "bcc", "date")}
     sent, date = date_of(next(iter(values["date"]), "") or _received(headers))
+    answered = [*message_ids(_values(headers, "references")), *message_ids(_values(headers, "in-reply-to"))]
     return Envelope(
         subject=header_text(next(iter(values["subject"]), "")),
         sender=addresses(values["from"] or values["sender"]),
@@ -90,7 +98,15 @@ def envelope_of(headers: email.message.Message) -> Envelope:
         cc=addresses([*values["cc"], *values["bcc"]]),
         sent=sent,
         date=date,
+        message_id=next(iter(message_ids(_values(headers, "message-id"))), ""),
+        references=tuple([*answered[: REFERENCES // 2], *answered[REFERENCES // 2 :][-REFERENCES // 2 :]]),
     )
+
+
+def message_ids(values: Iterable[str]) -> list[str]:
+    """The message IDs in headers, each once, as hashes: they are compared and never shown."""
+    found = dict.fromkeys(one for value in values for one in MESSAGE_ID.findall(value))
+    return [hashlib.blake2b(one.encode("utf-8", "replace"), digest_size=8).hexdigest() for one in found]
 
 
 def _values(headers: email.message.Message, name: str) -> list[str]:

@@ -34,9 +34,12 @@ class MailMessage:
     notes: tuple[str, ...] = ()
 
     def details(self) -> dict[str, Any]:
-        """The fields by which its segments are filtered."""
+        """The fields by which its segments are filtered, and its thread is known. `topic` is the subject of a reply
+        that does not say which message it answers."""
         names = ", ".join(one.name for one in self.attachments)[:NAMES]
         fields = {**self.envelope.details(), **({"attachments": names} if names else {})}
+        if not self.envelope.references and mail_body.REPLY.match(self.envelope.subject):
+            fields["topic"] = mail_body.without_reply_marks(self.envelope.subject)
         return {"mail": fields} if fields else {}
 
     def words(self) -> Iterator[Extracted]:

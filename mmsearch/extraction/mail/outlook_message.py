@@ -33,7 +33,8 @@ LANGUAGE_CODEPAGES = {  # by the lower ten bits of a language identifier, where 
     0x25: 1257, 0x26: 1257, 0x27: 1257, 0x29: 1256, 0x2A: 1258, 0x2F: 1251,
 }  # fmt: skip
 HEADER = {"__attach": 8, "__recip": 8}  # bytes before the properties of a storage; of a message 32, of one within 24
-COPIED = ("from", "to", "cc", "date", "in-reply-to", "references")  # of the headers that the message came with
+# Of the headers that the message came with.
+COPIED = ("from", "to", "cc", "date", "message-id", "in-reply-to", "references")
 
 
 def as_mime(data: bytes) -> bytes:
@@ -85,7 +86,8 @@ class OutlookStorage:
         sent = email.parser.HeaderParser().parsestr(self.text("007D")[: 256 << 10])
         yield "Subject", self.text("0037")
         found = {name: str(sent.get(name, "")) for name in COPIED}
-        named = {"from": self.sender(), "date": self.date(), "in-reply-to": self.text("1042"), **self.recipients()}
+        named = {"from": self.sender(), "date": self.date(), **self.recipients()}
+        named |= {"message-id": self.text("1035"), "in-reply-to": self.text("1042"), "references": self.text("1039")}
         for name in COPIED:
             yield name, found[name] or named.get(name, "")
 
