@@ -44,6 +44,7 @@ _CHARSETS = {
     **{163: "cp1258", 177: "cp1255", 178: "cp1256", 186: "cp1257", 204: "cp1251", 222: "cp874", 238: "cp1250"},
     **{254: "cp437", 255: "cp850"},
 }
+_PARAGRAPH_WORDS = frozenset({b"pard", b"intbl", b"s", b"outlinelevel"})
 _HEADING = re.compile(rb"heading (\d)", re.IGNORECASE)
 
 
@@ -56,6 +57,7 @@ class _Group:
     encoding: str = "cp1252"
     stand_ins: int = 1
     is_deleted: bool = False
+    is_list_mark: bool = False  # its text is the number or bullet of a paragraph
     begins: bool = True  # nothing but a control word came yet
     is_optional: bool = False  # it begins with \*
 
@@ -214,6 +216,8 @@ class _Reader:
             group.target = word[:6].decode()
         elif word == b"footnote" or (word == b"annotation" and group.target == "text"):
             self._add(" ")
+        elif word in (b"listtext", b"pntext"):
+            group.is_list_mark = True
         elif word == b"object":
             self.objects += 1
             return True  # its result is text
@@ -232,14 +236,8 @@ class _Reader:
             self._add(_SIGNS[word])
         elif word in _SPACES:
             self._add(" ")
-        elif word == b"pard":
-            self._style, self._level, self._in_row = 0, None, False
-        elif word == b"intbl":
-            self._in_row = True
-        elif word == b"s":
-            self._style = value or 0
-        elif word == b"outlinelevel":
-            self._level = min(max(value or 0, 0), BODY_LEVEL)
+        elif word in _PARAGRAPH_WORDS:
+            self._paragraph_word(word, value or 0)
         elif word in (b"cell", b"nestcell"):
             self._flush()
             self._cells.append("".join(self._text))
@@ -248,6 +246,19 @@ class _Reader:
             self._end_paragraph()
         elif word in _PARAGRAPHS:
             self._add(" ")
+
+    def _paragraph_word(self, word: bytes, value: int) -> None:
+        """What a paragraph is. In the mark of a list it says nothing of the paragraph that the mark stands before."""
+        if self._group.is_list_mark:
+            return
+        if word == b"pard":
+            self._style, self._level, self._in_row = 0, None, False
+        elif word == b"intbl":
+            self._in_row = True
+        elif word == b"s":
+            self._style = value
+        else:
+            self._level = min(max(value, 0), BODY_LEVEL)
 
     def _plain(self, text: bytes, is_code: bool = False) -> None:
         self._group.begins = False

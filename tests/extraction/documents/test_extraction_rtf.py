@@ -37,6 +37,13 @@ def test_text(tmp_path: Path, content: bytes, text: str) -> None:
     assert places(rtf(content, tmp_path / "a.rtf")) == [(None, text)]
 
 
+def test_the_mark_of_a_list_does_not_take_the_heading_from_its_paragraph(tmp_path: Path) -> None:
+    """As LibreOffice writes numbered headings."""
+    content = rb"\pard\outlinelevel0{\listtext\pard\plain 1.\tab}{\loch Dogs}\par\pard\plain Free.\par"
+    _, found = read(rtf(content, tmp_path / "a.rtf"))
+    assert [(one.segment.locator.section, one.segment.text) for one in found] == [("1. Dogs", "1. Dogs\nFree.")]
+
+
 def test_headings_and_properties(tmp_path: Path) -> None:
     content = (
         rb"{\stylesheet{\s0 Normal;}{\s1\b heading 1;}{\*\cs2 Default;}}{\info{\title Fares}{\author Ada Example}}"
