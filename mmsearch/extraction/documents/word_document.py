@@ -19,6 +19,10 @@ from mmsearch.extraction.documents.xml_events import Attributes, attribute, read
 
 _STYLE_CHAIN = 20
 _UNREAD = frozenset({"Fallback", "moveFrom", "rt", "del", "instrText", "delText", "delInstrText"})
+_TOLD = frozenset(
+    "t p tr tc docPr cNvPr blip imagedata tab br cr ptab noBreakHyphen pStyle outlineLvl footnoteReference"
+    " endnoteReference commentReference".split()
+)
 
 
 def read_word(package: OfficeZip, main: str) -> ReadDocument:
@@ -27,7 +31,7 @@ def read_word(package: OfficeZip, main: str) -> ReadDocument:
     levels = _levels(package, targets(found, "styles"))
     notes = {kind: _notes(package, name) for kind in _NOTES for name in targets(found, _NOTES[kind])}
     body = _Body(levels, notes, found)
-    whole = read_xml(package.blocks(main), body)
+    whole = read_xml(package.blocks(main), body, _TOLD, _UNREAD)
     parts = body.story.finish()
     if graphics := graphic_lines(package, found):
         parts.append(DocumentPart("charts", "", "\n".join(graphics)))
@@ -37,7 +41,7 @@ def read_word(package: OfficeZip, main: str) -> ReadDocument:
         for name in targets(found, kind):
             inner = relations(package, name)
             margin = _Body({}, {}, inner)
-            read_xml(package.blocks(name), margin)
+            read_xml(package.blocks(name), margin, _TOLD, _UNREAD)
             for each in margin.story.finish():
                 lines |= dict.fromkeys(filter(None, map(str.strip, each.text.split("\n"))))
                 part.pictures += each.pictures
@@ -56,14 +60,11 @@ class _Body:
         self.story = HeadingParts()
         self._levels, self._notes, self._relations = levels, notes, found
         self._paragraphs: list[_Paragraph] = []  # a text box stands inside a paragraph
-        self._skipped = 0
         self._reads = False
         self._words = ""  # that describe the picture to come
 
     def start(self, name: str, attributes: Attributes) -> None:
-        if self._skipped or name in _UNREAD:
-            self._skipped += 1
-        elif name == "t":
+        if name == "t":
             self._reads = True
         elif name == "p":
             self._paragraphs.append(_Paragraph())
@@ -91,9 +92,7 @@ class _Body:
             paragraph.notes.append(self._notes[name].get(attribute(attributes, "id"), ""))
 
     def end(self, name: str) -> None:
-        if self._skipped:
-            self._skipped -= 1
-        elif name == "t":
+        if name == "t":
             self._reads = False
         elif name == "p" and self._paragraphs:
             self._end_paragraph(self._paragraphs.pop())
