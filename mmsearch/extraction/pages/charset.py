@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import re
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import BinaryIO
 
 from mmsearch.errors import ExtractionError, FailureCode
@@ -33,6 +34,32 @@ LATIN = {
     "cp850": ("äöüß", "àâçéèêëîïôùûü", "áéíñóúü¿¡"),
     "mac_roman": ("äöüß", "àâçéèêëîïôœùûü", "áéíñóúü¿¡"),
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Alphabet:
+    """Letters other than Latin: the encodings of one byte, the pattern of a word, and the commonest letters, which make
+    up more than half of any text; read in another encoding, others do."""
+
+    encodings: tuple[str, ...]
+    word: re.Pattern[str]
+    common: frozenset[str]
+
+
+ALPHABETS = (  # capitals only begin words
+    Alphabet(
+        ("cp1251", "koi8_u", "cp866", "iso8859_5"),
+        re.compile("[\u0400-\u04ff][\u0430-\u045f\u0491]*"),
+        frozenset("оеаинтсрвл"),
+    ),
+    Alphabet(
+        ("cp1253", "iso8859_7", "cp737"),
+        re.compile("[\u0386-\u03ff][\u0390\u03ac-\u03ce]*"),
+        frozenset("αοιετσνηςρυάίό"),
+    ),
+    Alphabet(("cp1255", "cp862"), re.compile("[\u05d0-\u05ea]+"), frozenset("יוהלארמתבש")),
+)
+BLOCKS = frozenset(range(0xB0, 0xE0))  # lines and blocks in the code pages of DOS
 PUNCTUATION = frozenset("€£§°·«»„“”‘’‚–—…©®™²³½ \xa0")
 UNLIKELY = ["cp037", "cp1026", "cp500", "cp273", "cp424", "cp875", "utf_7"]  # EBCDIC: line ends are not b"\n"
 DOUBLE_BYTE = {"big5", "big5hkscs", "gb18030", "gbk", "euc_kr", "cp949", "johab", "shift_jis_2004"}
@@ -179,6 +206,10 @@ def guess(sample: bytes) -> str:
     runs = HIGH_RUN.findall(informative)
     if fit > 0.5 and sum(map(len, runs)) < 1.6 * len(runs):
         return latin
+    if is_drawn(informative):
+        return "cp437"
+    if name := _alphabetic(informative):
+        return name
     best = from_bytes(informative, cp_exclusion=UNLIKELY).best()
     if best is None:
         return latin
@@ -188,6 +219,31 @@ def guess(sample: bytes) -> str:
         if len(KANA.findall(text)) * 5 > sum(1 for character in text if character > "\x7f"):
             return "euc_jis_2004"
     return latin if fit > _foreign(informative, best.encoding) else best.encoding
+
+
+def is_drawn(sample: bytes) -> bool:
+    """Whether a text is drawn with the lines and blocks of DOS: these come in rows, whose bytes are the same."""
+    high = [code for code in sample if code > 0x7F]
+    rows = sum(one == other and one in BLOCKS for one, other in pairwise(sample))
+    return rows > 2 and 2 * rows > len(high)
+
+
+def _alphabetic(sample: bytes) -> str:
+    """The encoding in which even a short sample is words of an alphabet; empty where there is none."""
+    best, most = "", 0.5
+    for alphabet in ALPHABETS:
+        for name in alphabet.encodings:
+            text = _decoded(sample, name)
+            high = [character for character in text.lower() if character > "\x7f"]
+            letters = [character for character in high if character not in PUNCTUATION]
+            words = alphabet.word.findall(text)
+            of_words = sum(map(len, words))
+            if of_words < max(0.9 * len(letters), 0.8 * len(high), 3 * len(words), 1):
+                continue
+            common = sum(character in alphabet.common for character in letters) / len(letters)
+            if common > most:
+                best, most = name, common
+    return best
 
 
 def _decoded(sample: bytes, name: str) -> str:

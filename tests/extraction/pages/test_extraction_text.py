@@ -56,6 +56,20 @@ def test_text_is_read_in_its_encoding(tmp_path: Path, words: str, encoding: str)
     assert "\n".join(segment.text for segment in segments) == ascii_beside + words * (2 if ascii_beside else 1)
 
 
+@pytest.mark.parametrize(
+    ("words", "encoding"),
+    [
+        *(("Корабль стоит у причала номер пять.", name) for name in ("cp1251", "koi8-r", "cp866", "iso8859-5")),
+        *(("Το καράβι φεύγει στις επτά το πρωί.", name) for name in ("cp1253", "iso8859-7", "cp737")),
+        *(("שלום לכולם, הספרייה פתוחה היום.", name) for name in ("cp1255", "iso8859-8", "cp862")),
+        ("██▀▀ Skerries ▄▄██ ════", "cp437"),
+    ],
+)
+def test_one_line_is_read_in_its_encoding(tmp_path: Path, words: str, encoding: str) -> None:
+    _, segments = read(tmp_path / "a.txt", words.encode(encoding))
+    assert [segment.text for segment in segments] == [words]
+
+
 def test_a_few_bad_bytes_in_utf8_cost_only_themselves(tmp_path: Path) -> None:
     probe, segments = read(tmp_path / "a.txt", GERMAN.encode() + b" \xff " + GERMAN.encode())
     assert segments[0].text == f"{GERMAN} \ufffd {GERMAN}"
