@@ -99,7 +99,7 @@ def write_status(status: Status) -> None:
     lines += _speech(status)
     lines += _found_by(status)
     for label, number, remedy in (
-        ("by name", sum(status.skipped.values()), f"found by name only{reasons(status.skipped)}"),
+        ("by name", sum(status.skipped.values()), f"`mmsearch query kind:other` lists them{reasons(status.skipped)}"),
         ("failed", status.failed, f"`mmsearch failed` says why{reasons(status.failed_by)}"),
         ("in part", status.partial, "`mmsearch failed` says what is missing"),
         ("outdated", status.outdated, "found by an older content; `mmsearch index` brings them up to date"),

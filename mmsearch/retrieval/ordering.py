@@ -16,6 +16,7 @@ from mmsearch.retrieval.picture_queries import seen_in
 from mmsearch.retrieval.queries.query_parsing import parse
 from mmsearch.retrieval.words.term_matching import snippet
 from mmsearch.retrieval.words.word_scoring import Words
+from mmsearch.store.mail_filters import concerns_messages
 from mmsearch.store.snapshot import Snapshot
 from mmsearch.store.words import chunks
 from mmsearch.types import Locator
@@ -33,8 +34,9 @@ class Listed(NamedTuple):
     path: bytes
     size: int
     modified_s: float
-    sent_s: float | None  # of a file that is one message
+    sent_s: float | None  # of a message
     taken: str
+    message: tuple[int, int] | None = None  # of a message of a mailbox its number and first segment
 
     def date_s(self) -> float:
         """When it was sent or taken, else changed, in seconds since 1970."""
@@ -93,6 +95,8 @@ def list_files(snapshot: Snapshot, query: Query) -> Answer:
         for file_id, asset_id, kind, root_id, path, size, mtime_ns, sent, taken in rows
         if file_id not in refused
     ]
+    if concerns_messages(query.where):
+        files = _with_messages(snapshot, files)
     if query.sort in ("score", "date"):
         files.sort(key=lambda file: (-file.date_s(), file.path))
     if query.sort == "name":
@@ -105,6 +109,8 @@ def list_files(snapshot: Snapshot, query: Query) -> Answer:
     for number, file in enumerate(files):
         asset_id = file.asset_id
         key: object = -number - 1 if asset_id is None or not query.fold else leaders.get(asset_id, asset_id)
+        if file.message is not None and query.fold:
+            key = key, file.message[0]
         if key in groups or len(groups) < query.k:
             groups.setdefault(key, []).append(file)
     hits = _listed_hits(snapshot, list(groups.values()))
@@ -112,8 +118,28 @@ def list_files(snapshot: Snapshot, query: Query) -> Answer:
     if not hits:
         notes.append(nothing_passes(snapshot, query.where) if snapshot.nothing_allowed() else "Every file is left out.")
     elif len(groups) < len(files) and len(groups) == query.k:
-        notes.append(f"The first {len(hits):,} of {len(files):,} files that pass the filters (-k N shows more).")
+        what = "messages and files" if any(file.message for file in files) else "files"
+        notes.append(f"The first {len(hits):,} of {len(files):,} {what} that pass the filters (-k N shows more).")
     return Answer(hits, tuple(notes), time.monotonic() - began)
+
+
+def _with_messages(snapshot: Snapshot, files: Sequence[Listed]) -> list[Listed]:
+    """The files, and in place of each mailbox its messages that pass the filter."""
+    messages: dict[int, dict[int, tuple[int, float | None]]] = {}
+    for some in chunks([file.asset_id for file in files if file.kind == "mail" and file.asset_id is not None]):
+        for segment_id, asset_id, number, sent in snapshot.connection.execute(
+            "SELECT id, asset_id, json_extract(details, '$.mail.number'), json_extract(details, '$.mail.sent')"
+            f" FROM segments WHERE asset_id IN ({','.join('?' * len(some))}) AND id IN temp.allowed_segments"
+            " ORDER BY ordinal",
+            some,
+        ):
+            if number is not None:
+                messages.setdefault(asset_id, {}).setdefault(number, (segment_id, sent))
+    found: list[Listed] = []
+    for file in files:
+        of = messages.get(file.asset_id or 0, {})
+        found += [file._replace(sent_s=sent, message=(number, one)) for number, (one, sent) in of.items()] or [file]
+    return found
 
 
 def _refused(snapshot: Snapshot, query: Query) -> set[int]:
@@ -135,6 +161,7 @@ def _refused(snapshot: Snapshot, query: Query) -> set[int]:
 
 
 def _listed_hits(snapshot: Snapshot, groups: Sequence[list[Listed]]) -> tuple[Hit, ...]:
+    own = [group[0].message[1] for group in groups if group[0].message is not None]
     assets = [group[0].asset_id for group in groups if group[0].asset_id is not None]
     first: dict[int, int] = {}
     for some in chunks(assets):
@@ -147,12 +174,12 @@ def _listed_hits(snapshot: Snapshot, groups: Sequence[list[Listed]]) -> tuple[Hi
                 some,
             ).fetchall()
         )
-    places = snapshot.places(list(first.values()))
+    places = snapshot.places([*first.values(), *own])
     seen = seen_in(snapshot, list(first.values()))
     hits = []
     for number, group in enumerate(groups, 1):
         file = group[0]
-        place = places.get(first.get(file.asset_id or 0, 0))
+        place = places.get(file.message[1] if file.message else first.get(file.asset_id or 0, 0))
         shows = seen.get(place.segment_id, ()) if place is not None else ()
         text = snippet(place, {}) if place is not None else ""
         hits.append(

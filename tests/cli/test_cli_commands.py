@@ -189,6 +189,7 @@ def test_jsonl_has_the_versioned_schema_one_object_a_hit(capfd: pytest.CaptureFi
             "more": [
                 {"section": None, "page": 9, "start_s": None, "end_s": None, "line_start": None, "line_end": None}
             ],
+            "thread": [],
             "modified": None,
             "dated": None,
             "taken": None,
@@ -311,7 +312,7 @@ def test_status_is_a_report_for_people(capfd: pytest.CaptureFixture[str], monkey
         "ocr       3 segments with words\n"
         "model     builtin (384 dimensions)\n"
         "          text: 38 embeddings; exact\n"
-        "by name   2: found by name only (zip 2)\n"
+        "by name   2: `mmsearch query kind:other` lists them (zip 2)\n"
         "failed    1: `mmsearch failed` says why (encrypted 1)\n"
         "last run  2023-11-14 22:13, done in 12 s: 4 indexed, 1 failed\n"
     )

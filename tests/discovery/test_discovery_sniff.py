@@ -69,6 +69,7 @@ def test_pictures_of_pillow_are_pictures(name: str) -> None:
         (COMPOUND, b"x", (None, "binary")),
         (b"PK\x03\x04" + bytes(20), b"x.png", (None, "zip")),
         (b"SQLite format 3\x00" + bytes(20), b"x.txt", (None, "sqlite")),
+        (b'// <!-- <mdb:mork:z v="1.4"/> -->\n', b"Inbox.msf", (None, "mork")),
         (b"\x7fELF" + bytes(20), b"x", (None, "program")),
         (b"", b"x.png", (None, "empty")),
         (b"\x00\x01\x02\x03" * 50, b"x", (None, "binary")),

@@ -115,6 +115,17 @@ def test_operators_alone_list_the_files(index: Path) -> None:
     )
 
 
+def test_a_listing_has_each_message_of_a_mailbox(index: Path) -> None:
+    answer = search(index, "subject:timetable name:inbox", all_segments=False)
+    assert [(hit.locator.section, hit.snippet) for hit in answer.hits] == [
+        ("message 2", "Re: Timetable Late boats."),
+        ("message 1", "Timetable Boats leave."),
+    ]
+    first = search(index, "after:2024-01 name:inbox", all_segments=False, k=3)
+    assert [hit.locator.section for hit in first.hits] == ["message 4", "message 3", "message 2"]
+    assert first.notes == ("The first 3 of 4 messages and files that pass the filters (-k N shows more).",)
+
+
 def test_messages_are_sorted_by_the_date_on_which_they_were_sent(index: Path) -> None:
     hits = search(index, "boats", sort="date", where=Filter(names=("1700",))).hits
     assert [hit.dated_s for hit in hits] == sorted((hit.dated_s or 0.0 for hit in hits), reverse=True)
