@@ -58,6 +58,7 @@ _MAGIC: tuple[tuple[int, bytes, Kind | None, str], ...] = (
     (0, b"Rar!\x1a\x07", None, "rar"),
     (0, b"\x7fELF", None, "program"),
     (0, b"SQLite format 3\x00", None, "sqlite"),
+    (0, b"\x78\x9f\x3e\x22", Kind.MAIL, "tnef"),  # winmail.dat
     (0, b"// <!-- <mdb:mork:", None, "mork"),  # where Thunderbird lists a mailbox's messages
     (257, b"ustar", None, "tar"),
 )

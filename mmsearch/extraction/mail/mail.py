@@ -14,7 +14,7 @@ from itertools import count
 
 from mmsearch.errors import ExtractionError, FailureCode
 from mmsearch.extraction import attachments
-from mmsearch.extraction.mail import mailboxes, outlook_message
+from mmsearch.extraction.mail import mailboxes, outlook_message, tnef
 from mmsearch.extraction.mail.mail_message import ATTACHMENTS, MailMessage, read_message
 from mmsearch.extraction.source import open_source, ordinal
 from mmsearch.types import Extracted, Needs, Probe, Source, Span
@@ -68,6 +68,8 @@ def load(source: Source) -> MailMessage:
         data = file.read(MESSAGE_BYTES)
     if source.format == "msg":
         return read_message(outlook_message.as_mime(data))
+    if source.format == "tnef":
+        return read_message(tnef.as_mime(data))
     if source.format == "emlx":
         data = mailboxes.without_frame(data)
     if data.count(0) * 20 > len(data):

@@ -5,13 +5,13 @@ from __future__ import annotations
 import codecs
 import mimetypes
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
 from mmsearch.extraction.attachments import Attachment
-from mmsearch.extraction.mail import mail_body
+from mmsearch.extraction.mail import mail_body, tnef
 from mmsearch.extraction.mail.mail_headers import Envelope, envelope_of
 from mmsearch.extraction.mail.mime import MimePart, read_part
 from mmsearch.extraction.pages.passages import Document
@@ -21,6 +21,7 @@ ATTACHMENTS = 200  # of a message that are read
 ENCRYPTED = "The text of a message is encrypted; it is found by its headers."
 DEEP = "Parts of a message were left out: it has too many, or they lie too deep within each other."
 LONG = f"Only the first {mail_body.TEXT_BYTES >> 20} MB of the text of a message were read."
+PACKED_BASE64 = b"eJ8+I"  # how a `winmail.dat` begins in base64
 NAMES = 2000  # characters of the names of attachments that stand in the text
 
 
@@ -59,8 +60,9 @@ class MailMessage:
             yield Extracted(replace(one, locator=Locator(), details=details))
 
 
-def read_message(data: bytes) -> MailMessage:
-    """The message in these bytes. Never raises for damage: what can't be read is left out."""
+def read_message(data: bytes, unpacks: bool = True) -> MailMessage:
+    """The message in these bytes. Never raises for damage: what can't be read is left out. With `unpacks` the files in
+    a `winmail.dat` of Outlook are attachments of their own, and the text in it is that of a message without one."""
     top = read_part(data.removeprefix(codecs.BOM_UTF8))
     envelope, contents = envelope_of(top.headers), mail_body.contents_of(top)
     texts, room = list[str](), mail_body.TEXT_BYTES
@@ -73,8 +75,31 @@ def read_message(data: bytes) -> MailMessage:
     if is_reply(envelope, top):
         without_armor = mail_body.without_quotes(without_armor)
     attachments = tuple(attachment_of(one, number) for number, one in enumerate(contents.attachments, 1))
+    if unpacks and any(is_packed(one) for one in contents.attachments):
+        attachments, packed = unpacked(contents.attachments, attachments)
+        without_armor = without_armor if without_armor.strip() else packed
     notes = {ENCRYPTED: is_encrypted, DEEP: contents.is_cut, LONG: room < 0}
     return MailMessage(envelope, without_armor, attachments, tuple(note for note, applies in notes.items() if applies))
+
+
+def is_packed(part: MimePart) -> bool:
+    """Whether a part is a `winmail.dat`, by its first bytes: its type and its name differ."""
+    encoding = str(part.headers.get("content-transfer-encoding", "")).strip().lower()
+    start = part.data[part.start : part.start + 16].lstrip()
+    return start.startswith(tnef.SIGNATURE) or (encoding.startswith("base64") and start.startswith(PACKED_BASE64))
+
+
+def unpacked(parts: Sequence[MimePart], attachments: Sequence[Attachment]) -> tuple[tuple[Attachment, ...], str]:
+    """The attachments with those that are packed in some of them, and the first text that is packed."""
+    found, text = list[Attachment](), ""
+    for part, attachment in zip(parts, attachments, strict=True):
+        if not is_packed(part):
+            found.append(attachment)
+            continue
+        inner = read_message(tnef.as_mime(part.content()), unpacks=False)
+        found += inner.attachments
+        text = text or inner.text
+    return tuple(found), text
 
 
 def is_reply(envelope: Envelope, top: MimePart) -> bool:

@@ -73,10 +73,10 @@ class OutlookStorage:
         bodies = [("text/plain; charset=utf-8", text.encode())] if text.strip() else []
         bodies += [html] if html else []
         bodies += [('application/rtf; name="message.rtf"', rtf)] if rtf else []
-        body = _multipart("alternative", bodies) if len(bodies) > 1 else bodies[0] if bodies else ("text/plain", b"")
+        body = multipart("alternative", bodies) if len(bodies) > 1 else bodies[0] if bodies else ("text/plain", b"")
         parts = [body, *self.attachments()]
-        kind, content = _multipart("mixed", parts) if len(parts) > 1 else body
-        lines = [f"{name}: {_line(value)}" for name, value in self.headers() if value]
+        kind, content = multipart("mixed", parts) if len(parts) > 1 else body
+        lines = [f"{name}: {header_line(value)}" for name, value in self.headers() if value]
         return "\n".join([*lines, f"Content-Type: {kind}", "", ""]).encode("utf-8", "replace") + content
 
     def headers(self) -> Iterator[tuple[str, str]]:
@@ -123,7 +123,7 @@ class OutlookStorage:
         if name.endswith("0102"):
             page = self.data(HTML)
             number = int.from_bytes(self.fixed.get("3FDE", b"")[:4], "little")
-            return ("text/html" + (f"; charset={_codepage(number)}" if number else ""), page) if page.strip() else None
+            return ("text/html" + (f"; charset={codepage(number)}" if number else ""), page) if page.strip() else None
         page = self.text(HTML).encode()
         return ("text/html; charset=utf-8", page) if page.strip() else None
 
@@ -132,14 +132,14 @@ class OutlookStorage:
         storages = [name for name in self.children if name.startswith("__attach_version1.0_#")]
         for number, name in enumerate(storages[:ATTACHMENTS], 1):
             one = self.below(name)
-            title = _line(one.text("3707") or one.text("3704") or one.text("3001")).replace('"', "'")
+            title = header_line(one.text("3707") or one.text("3704") or one.text("3001")).replace('"', "'")
             if "__substg1.0_3701000D" in one.children:
                 if len(self.path) < 2 * DEPTH:
                     inner = one.below("__substg1.0_3701000D")
                     if "__properties_version1.0" in inner.children:
                         yield f'message/rfc822; name="{title}"', inner.message()
                 continue
-            kind = _line(one.text("370E")).partition(";")[0] or "application/octet-stream"
+            kind = header_line(one.text("370E")).partition(";")[0] or "application/octet-stream"
             if kind == "multipart/signed":  # the whole message as it was signed
                 kind = "message/rfc822"
             elif kind.startswith("multipart/"):
@@ -173,7 +173,7 @@ class OutlookStorage:
         """The encoding of text that is not Unicode."""
         number = int.from_bytes(self.fixed.get("3FFD", b"")[:4], "little")
         language = int.from_bytes(self.fixed.get("3FF1", b"")[:4], "little")
-        return _codepage(number or LANGUAGE_CODEPAGES.get(language & 0x3FF, 1252))
+        return codepage(number or LANGUAGE_CODEPAGES.get(language & 0x3FF, 1252))
 
     def _fixed_values(self) -> Iterator[tuple[str, bytes]]:
         """The values of eight bytes that stand in the table of properties itself."""
@@ -186,22 +186,24 @@ class OutlookStorage:
             yield f"{number:04X}", value
 
 
-def _codepage(number: int) -> str:
+def codepage(number: int) -> str:
+    """The name of an encoding by the number that Windows has for it."""
     return {65001: "utf-8", 20127: "us-ascii", 50220: "iso-2022-jp", 20866: "koi8-r", 21866: "koi8-u"}.get(
         number, f"iso-8859-{number - 28590}" if 28591 <= number <= 28606 else f"cp{number}"
     )
 
 
 def _address(name: str, address: str) -> str:
-    name = _line(name).replace('"', "'")
+    name = header_line(name).replace('"', "'")
     return f'"{name}" <{address}>' if name and address and name != address else address or (f'"{name}"' if name else "")
 
 
-def _line(value: str) -> str:
+def header_line(value: str) -> str:
+    """A text as the one line of a header."""
     return " ".join(value.split())
 
 
-def _multipart(kind: str, parts: Sequence[tuple[str, bytes]]) -> tuple[str, bytes]:
+def multipart(kind: str, parts: Sequence[tuple[str, bytes]]) -> tuple[str, bytes]:
     """The type and the body of a multipart. Its boundary is a hash of all that stands in it."""
     digest = hashlib.sha256()
     for _, content in parts:
