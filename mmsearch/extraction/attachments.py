@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from mmsearch.errors import ExtractionError, FailureCode
 from mmsearch.extraction.extractors import extractor_of
+from mmsearch.extraction.media.tags import read_tags, tag_text
 from mmsearch.extraction.source import held_depth, held_in_memory
 from mmsearch.sniff import HEAD_BYTES, sniff
-from mmsearch.types import Extracted, Kind, Needs, Probe, Source
+from mmsearch.types import Extracted, Kind, Locator, Needs, Probe, Segment, Source
 
 DEPTH = 5  # of files within files
 BYTES = 100 << 20  # of one that is read
-UNREAD = {Kind.AUDIO: "The sound", Kind.VIDEO: "The film"}  # their decoders run in other workers
+RECORDINGS = {Kind.AUDIO: "sound", Kind.VIDEO: "film"}  # whose decoders run in other workers
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,8 +41,9 @@ def plan(attachment: Attachment, needs: Needs) -> tuple[int, tuple[str, ...]]:
     if kind is None:
         return 0, ()
     try:
-        if kind in UNREAD:
-            raise ExtractionError(FailureCode.DECODE_ERROR, f"{UNREAD[kind]} of an attachment is not read.")
+        if kind in RECORDINGS:
+            note = f"{attachment.name}: Of a {RECORDINGS[kind]} in an attachment only the tags are read."
+            return int(bool(_tags(data))), (note,)
         if len(data) > BYTES:
             raise ExtractionError(FailureCode.TOO_LARGE, f"It has more than {BYTES >> 20} MB.")
         if held_depth() >= DEPTH:
@@ -57,7 +60,10 @@ def segments(attachment: Attachment, number: int, needs: Needs) -> Iterator[Extr
     of whole assets."""
     data = attachment.read()
     kind, format_ = attachment.format(data)
-    if kind is None or kind in UNREAD:
+    if kind is None:
+        return
+    if kind in RECORDINGS:
+        yield Extracted(Segment(0, Locator(section=attachment.name), _tags(data)))
         return
     with held_in_memory(data, kind, format_) as source:
         probe = probe_of(source, needs)
@@ -66,6 +72,11 @@ def segments(attachment: Attachment, number: int, needs: Needs) -> Iterator[Extr
             section = f"{attachment.name}, {inner}" if inner else attachment.name
             locator = replace(one.segment.locator, section=section)
             yield replace(one, segment=replace(one.segment, locator=locator), fingerprints=())
+
+
+def _tags(data: bytes) -> str:
+    """The words of a recording's tags."""
+    return tag_text(read_tags(io.BytesIO(data)))
 
 
 @lru_cache(maxsize=4)  # the spans of an attachment are mostly decoded one after the other

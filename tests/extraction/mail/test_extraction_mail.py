@@ -93,6 +93,21 @@ def test_attachments_are_read_by_the_extractor_of_their_kind(tmp_path: Path) -> 
     assert probe.notes == ()
 
 
+def test_of_sound_in_an_attachment_the_tags_are_words(tmp_path: Path) -> None:
+    frame = b"\x03Whale Song"
+    tag = b"TIT2" + len(frame).to_bytes(4, "big") + b"\0\0" + frame
+    message = letter("A recording.\n")
+    message.add_attachment(
+        b"ID3\3\0\0" + bytes((0, 0, 0, len(tag))) + tag + b"\xff\xfb\x90\0" + bytes(600),
+        "audio",
+        "mpeg",
+        filename="talk.mp3",
+    )
+    probe, found = read_mail(tmp_path / "a.eml", message.as_bytes())
+    assert places(found)[1:] == [("talk.mp3", "Whale Song")]
+    assert probe.notes == ("talk.mp3: Of a sound in an attachment only the tags are read.",)
+
+
 def test_a_message_in_a_message_is_read_with_its_attachments(tmp_path: Path) -> None:
     inner = letter("Which boats sail on Sunday?\n", "Sunday boats")
     inner.add_attachment("None before noon.\n", filename="answer.txt")

@@ -119,7 +119,7 @@ def test_a_damaged_attachment_costs_itself_only(tmp_path: Path) -> None:
     assert places(found) == [(None, "Boats"), ("a.txt", "harbour")]
     assert probe.notes == (
         "a.pdf: The PDF is damaged and can't be opened.",
-        "a.mp3: The sound of an attachment is not read.",
+        "a.mp3: Of a sound in an attachment only the tags are read.",
     )
 
 
