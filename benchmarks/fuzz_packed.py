@@ -17,6 +17,7 @@ from mmsearch.archive_paths import is_plain_name
 from mmsearch.errors import ExtractionError, FailureCode
 from mmsearch.extraction import worker_tasks
 from mmsearch.extraction.archives import archive_member, listing, member_bytes, walking
+from mmsearch.extraction.mail import mail_message, tnef
 from mmsearch.filestat import stat_values
 from mmsearch.types import Kind, Needs, Source
 
@@ -103,6 +104,48 @@ def mail(parts: list[Any], format_: str, end: str, how: str, seed: int) -> None:
             assert found.failure is None or found.failure.code in set(FailureCode)
             ordinals = [one.segment.ordinal for one in found.segments]
             assert len(set(ordinals)) == len(ordinals)
+
+
+PROPERTY_TYPES = st.sampled_from([0x2, 0x3, 0x5, 0xB, 0xD, 0x14, 0x1E, 0x1F, 0x40, 0x48, 0x102, 0x1003, 0x101F, 0x77])
+PROPERTIES = st.lists(
+    st.tuples(
+        PROPERTY_TYPES,
+        st.sampled_from([0x0037, 0x1000, 0x1009, 0x1013, 0x3701, 0x3704, 0x3707, 0x3FDE, 0x8001]),
+        st.integers(0, 3) | st.integers(0, 0xFFFFFFFF),
+        st.binary(max_size=60) | st.just(bytes(16) + tnef.SIGNATURE + bytes(40)),
+    ),
+    max_size=6,
+)
+ATTRIBUTES = st.lists(
+    st.tuples(
+        st.sampled_from([0x8000, 0x8004, 0x800C, 0x800F, 0x8010, 0x9002, 0x9003, 0x9005, 0x9007]),
+        PROPERTIES,
+        st.binary(max_size=80),
+        st.integers(-2, 2),
+    ),
+    max_size=12,
+)
+
+
+@fuzzed(ATTRIBUTES)
+def winmail(attributes: list[Any]) -> None:
+    """Any TNEF file becomes a MIME message, in a time that its size bounds."""
+    made = tnef.SIGNATURE + bytes(2)
+    for number, properties, data, wrong in attributes:
+        if number in (0x9003, 0x9005):
+            data = len(properties).to_bytes(4, "little") + b"".join(_property(*one) for one in properties)
+        length = max(len(data) + wrong, 0) if wrong else len(data)
+        made += b"\1" + number.to_bytes(2, "little") + b"\6\0" + length.to_bytes(4, "little") + data + b"\0\0"
+    with quick():
+        assert mail_message.read_message(tnef.as_mime(made)) is not None
+
+
+def _property(kind: int, number: int, count: int, data: bytes) -> bytes:
+    head = kind.to_bytes(2, "little") + number.to_bytes(2, "little")
+    name = bytes(16) + bytes(8) if number >= 0x8000 else b""
+    if kind in (0xD, 0x1E, 0x1F, 0x102) or kind & 0x1000:
+        data = count.to_bytes(4, "little") + len(data).to_bytes(4, "little") + data + bytes(-len(data) % 4)
+    return head + name + data
 
 
 def _sent(request: dict[str, Any]) -> tuple[dict[str, Any], list[Any]]:
