@@ -46,7 +46,7 @@ class RowGroup:
         found = dict[object, FilePlace]()
         for row in self.rows[1:] if own is not None else ():
             one = _message(row, scored, self.messages)
-            if one is not None and own is not None and one.identity != own.identity:
+            if one is not None and own is not None and one.thread == own.thread and one.identity != own.identity:
                 section = None if one.number is None else f"message {one.number}"
                 found.setdefault(one.identity, FilePlace(row.files[0][1], Locator(section=section)))
         return tuple(found.values())

@@ -122,7 +122,7 @@ def test_a_mailbox_that_is_named_is_one_row(tmp_path: Path) -> None:
     box.close()
     run(tmp_path / "index", tmp_path / "media")
     hits = search(tmp_path / "index", "walrus").hits
-    assert [hit.path.rpartition(b"/")[2] for hit in hits] == [b"walrus.mbox"]
+    assert [(hit.path.rpartition(b"/")[2], hit.thread) for hit in hits] == [(b"walrus.mbox", ())]
 
 
 def test_the_same_message_in_two_folders_is_no_thread(tmp_path: Path) -> None:

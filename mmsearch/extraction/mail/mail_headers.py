@@ -90,7 +90,7 @@ def envelope_of(headers: email.message.Message) -> Envelope:
     """The envelope that the headers of a message describe."""
     values = {name: _values(headers, name) for name in ("subject", "from", "sender", "to", "cc", "bcc", "date")}
     sent, date = date_of(next(iter(values["date"]), "") or _received(headers))
-    answered = [*message_ids(_values(headers, "references")), *message_ids(_values(headers, "in-reply-to"))]
+    answered = message_ids([*_values(headers, "references"), *_values(headers, "in-reply-to")])
     return Envelope(
         subject=header_text(next(iter(values["subject"]), "")),
         sender=addresses(values["from"] or values["sender"]),

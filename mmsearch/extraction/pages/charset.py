@@ -225,7 +225,7 @@ def is_drawn(sample: bytes) -> bool:
     """Whether a text is drawn with the lines and blocks of DOS: these come in rows, whose bytes are the same."""
     high = [code for code in sample if code > 0x7F]
     rows = sum(one == other and one in BLOCKS for one, other in pairwise(sample))
-    return rows > 2 and 2 * rows > len(high)
+    return rows > 1 and 2 * rows >= len(high)
 
 
 def _alphabetic(sample: bytes) -> str:

@@ -63,6 +63,7 @@ def test_text_is_read_in_its_encoding(tmp_path: Path, words: str, encoding: str)
         *(("Το καράβι φεύγει στις επτά το πρωί.", name) for name in ("cp1253", "iso8859-7", "cp737")),
         *(("שלום לכולם, הספרייה פתוחה היום.", name) for name in ("cp1255", "iso8859-8", "cp862")),
         ("██▀▀ Skerries ▄▄██ ════", "cp437"),
+        ("██ Skerries ██", "cp437"),
     ],
 )
 def test_one_line_is_read_in_its_encoding(tmp_path: Path, words: str, encoding: str) -> None:
