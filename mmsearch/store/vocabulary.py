@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from mmsearch.store.words import chunks
 
+FIRST_UNSPACED = "\u0e01"  # the first letter of the scripts whose words are stored as pairs
 LAST = "\U0010ffff"  # behind every letter
 COMMON_SHARE, COMMON_ROWS = 0.05, 20_000  # a word in more rows than both finds no candidates
 
@@ -89,6 +90,16 @@ class Vocabulary:
         rows = self._connection.execute(
             f"SELECT term FROM {self._vocabulary} WHERE term >= ':' AND length(term) BETWEEN ? AND ?",
             (shortest, longest),
+        )
+        return [row[0] for row in rows]
+
+    def pairs_with(self, character: str, most: int) -> list[str]:
+        """The words of two characters that hold one, the most frequent first. A vocabulary of 200,000 takes about
+        0.3 s."""
+        rows = self._connection.execute(
+            f"SELECT term FROM {self._vocabulary} WHERE term >= ? AND length(term) = 2 AND instr(term, ?) > 0"
+            " ORDER BY doc DESC, term LIMIT ?",
+            (FIRST_UNSPACED, character, most),
         )
         return [row[0] for row in rows]
 

@@ -58,6 +58,24 @@ def test_a_form_of_a_word_is_found(tmp_path: Path, typed: str, name: str) -> Non
 
 
 @pytest.mark.parametrize(
+    ("typed", "expected"),
+    [("船", ["a.txt", "c.txt"]), ("船 島", ["c.txt"]), ("鳥", ["b.txt"]), ("배", ["d.txt"])],
+)
+def test_one_character_of_an_unspaced_script_is_a_word(tmp_path: Path, typed: str, expected: list[str]) -> None:
+    texts = {
+        "a.txt": "今日は港で船を見ました。",
+        "b.txt": "山で鳥を見ました。",
+        "c.txt": "島の船",
+        "d.txt": "배가 항구에 있다",
+    }
+    for file, text in texts.items():
+        write(tmp_path / "docs" / file, text)
+    run(tmp_path / "index", tmp_path / "docs")
+    best = names(tmp_path / "index", typed)
+    assert sorted(best[: len(expected)]) == expected
+
+
+@pytest.mark.parametrize(
     ("typed", "text"),
     [
         ("universal", "The university opened."),

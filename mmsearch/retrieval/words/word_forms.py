@@ -16,11 +16,13 @@ from mmsearch.retrieval.words.inflection import (
 from mmsearch.retrieval.words.languages import function_words_told, language_of, script_of
 from mmsearch.retrieval.words.particles import arabic_roots, arabic_spellings, hebrew_roots, hebrew_spellings
 from mmsearch.store.snapshot import Snapshot
-from mmsearch.store.vocabulary import WORDS, Vocabulary, WordList
+from mmsearch.store.tokenization import is_unspaced
+from mmsearch.store.vocabulary import NAMES, WORDS, Vocabulary, WordList
 from mmsearch.store.words import has_forms
 
 COMPOUND = 0.5  # of a form's weight, for a compound with a word, or for a part of it
 MOST_FORMS = 60  # of one word
+MOST_CHARACTERS, MOST_PAIRS = 3, 500  # of a query that is single characters; pairs that hold one
 LONGER = 9  # letters that a form may have more
 SHORTEST_HEAD, SHORTEST_MODIFIER, SURE_HEAD = 4, 3, 6  # letters; of a head that is taken for one in any text
 MOST_COMPOUNDS = 40
@@ -43,10 +45,16 @@ class WordForms:
         self._snapshot = snapshot
         self._list = WordList(snapshot.connection)
         self._told = language_of(words) or function_words_told(words)
+        # In a longer query such characters are counters and particles, which hardly tell anything.
+        self._is_of_characters = len(words) <= MOST_CHARACTERS and all(
+            len(one) == 1 and is_unspaced(one) for one in words
+        )
         self.of = cache(self._of)
 
     def _of(self, word: str) -> dict[str, float]:
         """The other words that stand for one, each with its weight, at most 1."""
+        if self._is_of_characters:
+            return self._snapshot.cached(("pairs", word), lambda: self._pairs(word))
         if not has_forms(word):
             return {}
         return self._snapshot.cached(("forms", word, self._told), lambda: self._find(word))
@@ -66,6 +74,11 @@ class WordForms:
                 if other != word:
                     forms.setdefault(other, COMPOUND)
         return forms
+
+    def _pairs(self, character: str) -> dict[str, float]:
+        """The pairs of characters that hold one, in scripts whose words are stored as pairs."""
+        tables = (Vocabulary(self._snapshot.connection, table, False) for table in (WORDS, NAMES))
+        return dict.fromkeys((pair for table in tables for pair in table.pairs_with(character, MOST_PAIRS)), 1.0)
 
     def _languages(self, script: str) -> tuple[str, ...]:
         if script:
