@@ -27,7 +27,6 @@ _MEDIA_TYPES = (  # of OpenDocument and EPUB, at the start of the file
 )
 # Old Office files, in OLE2 containers, that are found by their name only: their short name, and the next step.
 OLD_FORMATS = {
-    "doc": ("old Word format", "It is in the old Word format, of which only the name is searched; save it as .docx."),
     "ppt": (
         "old PowerPoint format",
         "It is in the old PowerPoint format, of which only the name is searched; save it as .pptx.",

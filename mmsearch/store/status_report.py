@@ -200,7 +200,6 @@ _LEFT_OUT = {
     "sidecar": "sidecar",
     "sparse": "sparse file",
     "archive": "archive",
-    "doc": "old Word format",
     "ppt": "old PowerPoint format",
 }
 

@@ -64,7 +64,7 @@ def test_pictures_of_pillow_are_pictures(name: str) -> None:
         (COMPOUND, b"x.pptx", (Kind.DOCUMENT, "pptx")),
         (COMPOUND, b"x.xls", (Kind.DOCUMENT, "xls")),
         (b"\x09\x04\x06\x00\x00\x00\x10\x00", b"x.xls", (Kind.DOCUMENT, "xls")),
-        (COMPOUND, b"x.doc", (None, "doc")),
+        (COMPOUND, b"x.doc", (Kind.DOCUMENT, "doc")),
         (COMPOUND, b"x.PPS", (None, "ppt")),
         (COMPOUND, b"x", (None, "binary")),
         (b"PK\x03\x04" + bytes(20), b"x.png", (None, "zip")),

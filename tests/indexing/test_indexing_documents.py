@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 from office_files import paragraph, presentation, row, shape, word, workbook
+from old_word_files import old_word
 from small_index import change, counts, found, rows, run, seal, write
 
 from mmsearch.index import Index
@@ -11,7 +12,7 @@ from mmsearch.query import Filter, Query
 
 pytestmark = pytest.mark.usefixtures("word_model")
 
-OLD_WORD = bytes.fromhex("d0cf11e0a1b11ae1") + bytes(600)
+COMPOUND = bytes.fromhex("d0cf11e0a1b11ae1") + bytes(600)
 
 
 @pytest.fixture
@@ -51,17 +52,28 @@ def test_a_word_of_the_header_finds_the_rows(docs: Path, index: Path) -> None:
 
 
 def test_old_formats_are_found_by_name_and_the_reason_is_told(docs: Path, index: Path) -> None:
-    (docs / "minutes.doc").write_bytes(OLD_WORD)
-    (docs / "talk.ppt").write_bytes(OLD_WORD)
+    (docs / "talk.ppt").write_bytes(COMPOUND)
     for _ in range(2):  # a second run does not read them again
         record = run(index, docs)
-        assert record.skipped_by == {"old Word format": 1, "old PowerPoint format": 1}
+        assert record.skipped_by == {"old PowerPoint format": 1}
         assert Index.open(index).status().skipped == record.skipped_by
     assert record.unchanged == 3
-    assert found(index, "minutes")[0].endswith(b"minutes.doc")
-    assert rows(index, "SELECT reason FROM files WHERE format = 'doc'") == [
-        ("It is in the old Word format, of which only the name is searched; save it as .docx.",)
+    assert found(index, "talk")[0].endswith(b"talk.ppt")
+    assert rows(index, "SELECT reason FROM files WHERE format = 'ppt'") == [
+        ("It is in the old PowerPoint format, of which only the name is searched; save it as .pptx.",)
     ]
+
+
+def test_old_word_documents_that_were_found_by_name_are_taken_up(docs: Path, index: Path) -> None:
+    (docs / "minutes.doc").write_bytes(old_word("The walrus sleeps."))
+    run(index, docs)
+    change(
+        index,
+        "UPDATE files SET asset_id = NULL, kind = NULL, code = 'skipped', reason = 'of before' WHERE format = 'doc'",
+    )
+    seal(index)
+    assert counts(run(index, docs)) == {"seen": 4, "indexed": 1, "unchanged": 3}
+    assert found(index, "walrus sleeps")[0].endswith(b"minutes.doc")
 
 
 def test_files_that_an_earlier_version_could_not_read_are_taken_up(docs: Path, index: Path) -> None:

@@ -10,10 +10,12 @@ from typing import BinaryIO
 from mmsearch.errors import ExtractionError, FailureCode
 from mmsearch.extraction.documents.document_parts import ReadDocument
 from mmsearch.extraction.documents.excel_records import BOF, ExcelSheet, codec, read_globals
+from mmsearch.extraction.documents.old_word import read_old_word
 from mmsearch.extraction.documents.sheet_rows import CUT, CellCount
 
 LIMIT = 256 << 20  # bytes of a file
 SHEETS = 1000
+WORD, TABLES = "WordDocument", ("0Table", "1Table")  # streams of Word documents
 _DAMAGED = "The file is damaged and can't be read."
 # Numbers and types of properties, by [MS-OLEPS].
 _PROPERTIES = {2: "title", 3: "subject", 4: "author", 5: "keywords", 6: "description"}
@@ -22,8 +24,8 @@ MOST_PROPERTIES = 100
 
 
 def read_compound(file: BinaryIO) -> ReadDocument:
-    """A workbook in an OLE2 container. Raises `ExtractionError`: `encrypted`, also for documents of other kinds, which
-    stand in such a container then; `decode-error` where there is no workbook."""
+    """A workbook or Word document in an OLE2 container. Raises `ExtractionError`: `encrypted`, also for documents of
+    other kinds, which stand in such a container then; `decode-error` where there is neither."""
     import olefile
 
     data = file.read(LIMIT + 1)
@@ -33,20 +35,20 @@ def read_compound(file: BinaryIO) -> ReadDocument:
         with olefile.OleFileIO(io.BytesIO(data)) as container:
             if container.exists("EncryptedPackage"):
                 raise ExtractionError(FailureCode.ENCRYPTED, "The document is protected by a password.")
-            for name, kind in (("WordDocument", "Word"), ("PowerPoint Document", "PowerPoint")):
-                if container.exists(name):
-                    raise ExtractionError(FailureCode.DECODE_ERROR, f"The file is in the old {kind} format.")
-            stream = next((name for name in ("Workbook", "Book") if container.exists(name)), "")
+            if container.exists("PowerPoint Document"):
+                raise ExtractionError(FailureCode.DECODE_ERROR, "The file is in the old PowerPoint format.")
+            stream = next((name for name in ("WordDocument", "Workbook", "Book") if container.exists(name)), "")
             if not stream:
                 raise ExtractionError(FailureCode.DECODE_ERROR, "This is no office document.")
             summary = "\x05SummaryInformation"
             properties = summary_properties(container.openstream(summary).read() if container.exists(summary) else b"")
             book = container.openstream(stream).read()
+            tables = [container.openstream(name).read() if container.exists(name) else b"" for name in TABLES]
     except ExtractionError:
         raise
     except Exception as error:  # olefile raises a handful of types on damaged tables
         raise ExtractionError(FailureCode.DECODE_ERROR, _DAMAGED) from error
-    document = read_workbook_stream(book)
+    document = read_old_word(book, *tables) if stream == WORD else read_workbook_stream(book)
     document.properties = properties
     return document
 

@@ -132,8 +132,8 @@ def test_an_encrypted_package_is_called_so(tmp_path: Path, name: str) -> None:
 
 
 def test_an_old_document_under_a_new_name_is_called_so(tmp_path: Path) -> None:
-    path = compound({"WordDocument": b"words"}, tmp_path / "a.docx")
-    assert failure(path) == (FailureCode.DECODE_ERROR, "The file is in the old Word format.")
+    path = compound({"PowerPoint Document": b"words"}, tmp_path / "a.pptx")
+    assert failure(path) == (FailureCode.DECODE_ERROR, "The file is in the old PowerPoint format.")
 
 
 @pytest.mark.parametrize("content", [b"", b"\xff" * 600, bytes(5000)])
