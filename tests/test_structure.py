@@ -33,7 +33,7 @@ FLOORS = [
     {"indexing", "retrieval"},
     {"index"},
     {"diagnostics", "evaluation", "output"},
-    {"serving"},
+    {"serving", "watching"},
     {"cli"},
 ]
 FLOOR = {part: number for number, parts in enumerate(FLOORS) for part in parts}
