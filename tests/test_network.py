@@ -195,11 +195,21 @@ def test_no_command_on_an_index_leaves_the_machine(program: Program) -> None:
         (0, "", "verify", "--deep"),
         (0, "builtin", "models"),
         (0, "belongs to", "trust", "index"),
+        (0, "--index", "watch", "--install"),
         (0, "100", "eval", str(judged), "--base", "media"),
         (4, "", "failed", "--retry"),
         (0, "", "forget", "media/broken.png"),
         (0, "", "failed"),
     )
+
+
+def test_watching_stays_on_the_machine(program: Program) -> None:
+    code = (
+        "import os, sys; from mmsearch.watching.folder_watch import FolderWatch\n"
+        "top = os.fsencode(sys.argv[1]); watch = FolderWatch({top: False}, top + b'/index', lambda: False)\n"
+        "open(top + b'/seen.txt', 'w').close(); print(*watch.poll(5)); os.unlink(top + b'/seen.txt')"
+    )
+    program.python("-c", code, str(program.top / "media"), hits="seen.txt")
 
 
 def test_doctor_stays_on_the_machine(program: Program) -> None:
