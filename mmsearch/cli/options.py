@@ -20,6 +20,17 @@ class ListFormat(StrEnum):
     CSV = "csv"
 
 
+class HitFormat(StrEnum):
+    """The output format of hits."""
+
+    TABLE = "table"
+    JSON = "json"
+    JSONL = "jsonl"
+    PATHS = "paths"
+    CSV = "csv"
+    HTML = "html"
+
+
 class ReportFormat(StrEnum):
     """The output format of a single report."""
 
@@ -53,6 +64,13 @@ Debug = Annotated[
 Lists = Annotated[
     ListFormat,
     typer.Option("--format", help="`table` for people (plain columns in a pipe); the others for programs."),
+]
+HitFormats = Annotated[
+    HitFormat,
+    typer.Option("--format", help="`table` for people, `html` for a browser; the others for programs."),
+]
+Output = Annotated[
+    str | None, typer.Option("--output", "-o", metavar="FILE|-", help="Where --format html writes its page.")
 ]
 Reports = Annotated[ReportFormat, typer.Option("--format", help="`table` for people, `json` for programs.")]
 Null = Annotated[

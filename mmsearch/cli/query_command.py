@@ -8,7 +8,17 @@ from typing import Annotated
 
 import typer
 
-from mmsearch.cli import batch, exit_codes, filter_options, locations, option_values, options, query_parts, rendering
+from mmsearch.cli import (
+    batch,
+    exit_codes,
+    filter_options,
+    html_output,
+    locations,
+    option_values,
+    options,
+    query_parts,
+    rendering,
+)
 from mmsearch.cli.desktop_open import open_hit
 from mmsearch.errors import UsageError
 
@@ -23,6 +33,7 @@ EXAMPLES = exit_codes.epilog(
     "mmsearch query --like 'report.pdf#page=3' --minus draft.pdf",
     "mmsearch query 'meeting notes' -0 | xargs -0 ls -l",
     'mmsearch query "who signed for it" --rerank builtin --rerank-seconds 10',
+    "mmsearch query 'boats at night' --format html -o boats.html",
     "mmsearch query --queries-from questions.txt --format jsonl",
     "mmsearch query 'last orders' --why-not menu.pdf",
 )
@@ -111,7 +122,8 @@ def query(
     ] = "auto",
     explain: options.Explain = False,
     open: options.Open = 0,
-    format: options.Lists = options.ListFormat.TABLE,
+    format: options.HitFormats = options.HitFormat.TABLE,
+    output: options.Output = None,
     null: options.Null = False,
     index: options.Index = None,
     quiet: options.Quiet = False,
@@ -136,7 +148,7 @@ def query(
         rerank_seconds=None if rerank_seconds is None else option_values.seconds(rerank_seconds, "--rerank-seconds"),
     )
     # With --queries-from, -0 is about the queries too: lists of paths could not be assigned to their queries.
-    format = options.list_format(format, null and queries_from is None)
+    listed = html_output.hit_format(format, null and queries_from is None, output)
     where = filter_options.build_filter(
         kind, within, since, before, size, lang, min_duration, max_duration, pages, near, senders, recipients
     )
@@ -159,7 +171,9 @@ def query(
                 "--queries-from brings the queries.",
                 "Leave out TEXT, --image, --audio, --video, --like, --open and --why-not.",
             )
-        return batch.answer_lines(queries_from, one, run_options, index, format, null, explain, quiet)
+        if listed is None:
+            raise UsageError("--format html writes one query.", "Use --format jsonl, json, csv, paths or table.")
+        return batch.answer_lines(queries_from, one, run_options, index, listed, null, explain, quiet)
     typed = " ".join(text or []) if literal else query_operators.joined(text or [])
     words = os.fsencode(typed).decode("utf-8", "replace").strip()  # without bytes that are no text
     if not words and not pictured and (not where or minus):
@@ -179,9 +193,13 @@ def query(
         folder = locations.index_folder(index)
         with Index.open(folder) as opened, rendering.comparison_spinner(media, quiet):
             if why_not is not None:
-                return rendering.write_why_not(opened.why_not(one, locations.absolute(why_not), run_options), format)
+                found = opened.why_not(one, locations.absolute(why_not), run_options)
+                return rendering.write_why_not(found, listed or options.ListFormat.PATHS)
             answer = opened.search(one, run_options)
-    code = rendering.write_answer(answer, format, null, explain, quiet, sort)
+    if listed is None:
+        code = html_output.write_page(answer, words or "Hits", output, folder, opened.may_open, quiet)
+    else:
+        code = rendering.write_answer(answer, listed, null, explain, quiet, sort)
     if open:
         open_hit(answer.hits, open, opened.may_open)
     return code

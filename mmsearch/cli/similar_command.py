@@ -6,8 +6,9 @@ from typing import Annotated
 
 import typer
 
-from mmsearch.cli import exit_codes, filter_options, locations, option_values, options, rendering
+from mmsearch.cli import exit_codes, filter_options, html_output, locations, option_values, options, rendering
 from mmsearch.cli.desktop_open import open_hit
+from mmsearch.output.formatting import display_path
 
 EXAMPLES = exit_codes.epilog(
     "mmsearch similar holiday/beach.jpg",
@@ -39,7 +40,8 @@ def similar(
     recipients: options.Recipients = None,
     explain: options.Explain = False,
     open: options.Open = 0,
-    format: options.Lists = options.ListFormat.TABLE,
+    format: options.HitFormats = options.HitFormat.TABLE,
+    output: options.Output = None,
     null: options.Null = False,
     index: options.Index = None,
     quiet: options.Quiet = False,
@@ -51,7 +53,7 @@ def similar(
     """
     from mmsearch.query import Query
 
-    format = options.list_format(format, null)
+    listed = html_output.hit_format(format, null, output)
     asked = Query(
         k=k,
         all_segments=all_segments,
@@ -68,7 +70,11 @@ def similar(
     target, folder = locations.absolute(file), locations.index_folder(index)
     with Index.open(folder) as opened, rendering.comparison_spinner([file], quiet):
         answer = opened.similar(target, asked)
-    code = rendering.write_answer(answer, format, null, explain, quiet, sort)
+    if listed is None:
+        title = f"Like {display_path(target)}"
+        code = html_output.write_page(answer, title, output, folder, opened.may_open, quiet)
+    else:
+        code = rendering.write_answer(answer, listed, null, explain, quiet, sort)
     if open:
         open_hit(answer.hits, open, opened.may_open)
     return code
