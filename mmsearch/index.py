@@ -14,7 +14,7 @@ from mmsearch.archive_paths import outermost
 from mmsearch.config import Settings
 from mmsearch.errors import FailureCode, IndexUnusable, UsageError
 from mmsearch.index_status import FailedFile, FailedFileState, Finding, Holdings, Status
-from mmsearch.query import DEFAULT_OPTIONS, DEFAULT_QUERY, Answer, Filter, Part, Query, RunOptions, WhyNot, file_paths
+from mmsearch.query import DEFAULT_OPTIONS, DEFAULT_QUERY, Answer, Filter, Hit, Part, Query, RunOptions, WhyNot, file_paths
 from mmsearch.run_record import Event
 from mmsearch.store.layout import IndexFolder
 from mmsearch.types import CopyGroup, Failure, FilePath, KnownText
@@ -120,6 +120,14 @@ class Index:
             return WhyNot(path, why.code, why.sentence, why.hint, pattern=why.pattern)
         why_not = refused or searched(lambda one: self.search(one, options), state, query)
         return replace(why_not, notes=state_notes(state, why_not))
+
+    def place(self, segment_id: int) -> Hit | None:
+        """The place with the id that a hit has as `segment_id`, its whole text as its snippet and no score. None for an
+        id that the index lacks. Raises as `search` where the index has gone or was damaged."""
+        from mmsearch.retrieval.indexed_places import indexed_place
+
+        with self._query(Filter()) as snapshot:
+            return indexed_place(snapshot, segment_id)
 
     def similar(self, target: FilePath, query: Query = DEFAULT_QUERY, options: RunOptions = DEFAULT_OPTIONS) -> Answer:
         """The places most like a file, or like a place in it (`PATH#page=3`, `PATH#t=75`): `query` with it as a `like`.

@@ -19,7 +19,7 @@ from mmsearch.errors import MmsearchError, UsageError
 from mmsearch.output import streams
 
 _GROUPS = {  # as `mmsearch --help` lists the commands
-    "Search": ("query", "similar", "dupes", "rank"),
+    "Search": ("query", "similar", "dupes", "rank", "serve"),
     "Index": ("index", "watch", "forget", "failed", "trust"),
     "Inspect": ("status", "text", "verify", "doctor", "eval"),
     "Models": ("models", "embed"),
