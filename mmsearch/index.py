@@ -14,7 +14,18 @@ from mmsearch.archive_paths import outermost
 from mmsearch.config import Settings
 from mmsearch.errors import FailureCode, IndexUnusable, UsageError
 from mmsearch.index_status import FailedFile, FailedFileState, Finding, Holdings, Status
-from mmsearch.query import DEFAULT_OPTIONS, DEFAULT_QUERY, Answer, Filter, Hit, Part, Query, RunOptions, WhyNot, file_paths
+from mmsearch.query import (
+    DEFAULT_OPTIONS,
+    DEFAULT_QUERY,
+    Answer,
+    Filter,
+    Hit,
+    Part,
+    Query,
+    RunOptions,
+    WhyNot,
+    file_paths,
+)
 from mmsearch.run_record import Event
 from mmsearch.store.layout import IndexFolder
 from mmsearch.types import CopyGroup, Failure, FilePath, KnownText
@@ -128,6 +139,13 @@ class Index:
 
         with self._query(Filter()) as snapshot:
             return indexed_place(snapshot, segment_id)
+
+    def first_places(self, paths: Sequence[FilePath]) -> list[int | None]:
+        """The id of the first place of each file, for `place`; None for a file without content in the index."""
+        from mmsearch.retrieval.indexed_places import first_places
+
+        with self._query(Filter()) as snapshot:
+            return first_places(snapshot, file_paths(paths))
 
     def similar(self, target: FilePath, query: Query = DEFAULT_QUERY, options: RunOptions = DEFAULT_OPTIONS) -> Answer:
         """The places most like a file, or like a place in it (`PATH#page=3`, `PATH#t=75`): `query` with it as a `like`.

@@ -25,7 +25,7 @@ def serve(
     quiet: options.Quiet = False,
     debug: options.Debug = False,
 ) -> int:
-    """Show the index as a gallery in the browser, with an API for scripts.
+    """Show the index in the browser, with an API for scripts.
 
     Only this machine is served. The address that is printed holds the token of this start. Ctrl-C ends.
     """

@@ -40,7 +40,7 @@ class Answers:
 
     def search(self, query: Query) -> dict[str, Any]:
         """The answer to a query, schema `mmsearch.answer/1`; every hit has an `id` besides."""
-        return _with_ids(self._index.search(query))
+        return self._with_ids(self._index.search(query))
 
     def similar(self, segment_id: int, query: Query) -> dict[str, Any] | None:
         """The places most like a place of the index; None for an id that it does not hold."""
@@ -49,7 +49,7 @@ class Answers:
             return None
         fragment = found.locator.fragment()
         place = fragment.encode() if fragment.startswith(("#page=", "#t=")) else b""
-        return _with_ids(self._index.similar(found.path + place, query))
+        return self._with_ids(self._index.similar(found.path + place, query))
 
     def get(self, segment_id: int) -> dict[str, Any] | None:
         """A place with its text and the other files of the same content; None for an id that the index lacks."""
@@ -109,6 +109,17 @@ class Answers:
         """End the workers. The index stays open."""
         self._thumbnails.close()
 
+    def _with_ids(self, answer: Answer) -> dict[str, Any]:
+        """The record of an answer. A hit that is a whole file has the id of its first place."""
+        whole = [hit.path for hit in answer.hits if hit.segment_id is None]
+        ids = dict(zip(whole, self._index.first_places(whole), strict=True)) if whole else {}
+        record = answer_record(answer)
+        record["hits"] = [
+            {"id": hit.segment_id or ids.get(hit.path), **row}
+            for hit, row in zip(answer.hits, record["hits"], strict=True)
+        ]
+        return record
+
     def _place(self, segment_id: int) -> Hit | None:
         return self._index.place(segment_id) if 0 < segment_id < 1 << 63 else None
 
@@ -125,11 +136,3 @@ def hits_query(text: str, k: int, kinds: tuple[str, ...], sort: str, reverse: bo
     """A query of the values of a request. Raises `UsageError`."""
     where = replace(Filter(), kinds=kinds)
     return Query(text=text, k=min(k, MOST_HITS), where=where, sort=sort, reverse=reverse)
-
-
-def _with_ids(answer: Answer) -> dict[str, Any]:
-    record = answer_record(answer)
-    record["hits"] = [
-        {"id": hit.segment_id, **row} for hit, row in zip(answer.hits, record["hits"], strict=True)
-    ]
-    return record

@@ -19,8 +19,8 @@ from starlette.routing import Route
 from mmsearch.errors import IndexUnusable, MmsearchError, UsageError
 from mmsearch.output.records import to_json
 from mmsearch.serving.answers import Answers, OpenMedia, hits_query
-from mmsearch.serving.guard import Guard, problem
 from mmsearch.serving.openapi import DESCRIPTION
+from mmsearch.serving.request_guard import RequestGuard, problem
 
 # What a browser shows itself, by suffix. All else, such as HTML, SVG and office files, is an attachment.
 _SHOWN = {
@@ -38,7 +38,7 @@ _RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
 _CHUNK_BYTES = 1 << 18
 
 
-def application(answers: Answers, port: int, token: str) -> Guard:
+def application(answers: Answers, port: int, token: str) -> RequestGuard:
     """The application, within its guard."""
 
     def ask(question: Callable[[Request], Response]) -> Callable[[Request], Any]:
@@ -80,9 +80,6 @@ def application(answers: Answers, port: int, token: str) -> Guard:
     def openapi(request: Request) -> Response:
         return _json(DESCRIPTION)
 
-    async def refused(request: Request, error: Exception) -> Response:
-        return problem(error.status_code, error.detail) if isinstance(error, HTTPException) else problem(500, "Error")
-
     routes = [
         *(Route(f"/{name}", ask(page)) for name in _PAGE),
         Route("/openapi.json", ask(openapi)),
@@ -93,7 +90,11 @@ def application(answers: Answers, port: int, token: str) -> Guard:
         Route("/api/places/{id:int}/thumbnail", ask(thumbnail)),
         Route("/api/places/{id:int}/media", ask(media)),
     ]
-    return Guard(Starlette(routes=routes, exception_handlers={HTTPException: refused}), port, token)
+    return RequestGuard(Starlette(routes=routes, exception_handlers={HTTPException: _refused}), port, token)
+
+
+async def _refused(request: Request, error: Exception) -> Response:
+    return problem(error.status_code, error.detail) if isinstance(error, HTTPException) else problem(500, "Error")
 
 
 def _query(request: Request) -> Any:

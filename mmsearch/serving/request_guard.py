@@ -12,7 +12,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-MOST_URL_BYTES = 64 << 10
+MOST_URL_BYTES = 32 << 10
 _HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Content-Security-Policy": "default-src 'none'; img-src 'self'; media-src 'self'; script-src 'self';"
@@ -31,7 +31,7 @@ def problem(status: int, title: str, detail: str = "") -> Response:
     return JSONResponse(content, status, media_type="application/problem+json")
 
 
-class Guard:
+class RequestGuard:
     """Passes on requests that name this server as Host, come from no other origin, carry the token of this start and
     have no body. Everything that leaves has the headers above; nothing that fails shows its traceback."""
 
