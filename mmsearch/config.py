@@ -16,6 +16,7 @@ from mmsearch.types import chosen
 FOLDER_NAME = ".mmsearch"  # the index folder that `index --here` makes
 DEFAULT_NAME = "default"
 DTYPES = ("auto", "float32", "bfloat16", "float16")
+MOST_SHARDS = 100_000
 ATTENTIONS = ("", "eager", "sdpa", "flash_attention_2")
 DEVICE = re.compile(r"(cpu|cuda|mps|xpu|npu|hpu)(:\d+)?")
 
@@ -59,6 +60,7 @@ class Settings:
     speech: bool | None = None  # transcribe recordings; None: as stored for the index, at first yes
     ocr_lang: str = ""  # languages of Tesseract that read all pictures: rus+ara; empty: by script, where in doubt
     archives: bool | None = None  # the files in archives too
+    shard: tuple[int, int] | None = None  # the share of the files of the folders: number, from 1, and how many
 
     def __post_init__(self) -> None:
         if self.ocr not in ("auto", "always", "never"):
@@ -76,6 +78,11 @@ class Settings:
 
     def _check_options(self) -> None:
         """Raise `UsageError` for options that contradict each other, or that no model could take."""
+        if self.shard is not None and not 1 <= self.shard[0] <= self.shard[1] <= MOST_SHARDS:
+            number, count = self.shard
+            raise UsageError(
+                f"--shard can't be {number}/{count}.", f"Write 3/16 for the third of 16; at most {MOST_SHARDS:,}."
+            )
         if self.max_pixels and self.min_pixels > self.max_pixels:
             raise UsageError("--min-pixels is larger than --max-pixels.", "Exchange them, or leave one out.")
         if self.frames == 1:

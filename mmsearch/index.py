@@ -237,6 +237,26 @@ class Index:
         return forget(_index_folder(folder).path, paths, settings, report)
 
     @classmethod
+    def merge(
+        cls,
+        folder: FilePath,
+        sources: FilePath | Sequence[FilePath],
+        settings: Settings,
+        *,
+        stop: Callable[[], str | None] = _never,
+    ) -> Iterator[Event]:
+        """Copy what other indexes hold into an index, and make it where there is none. All of them are the user's own,
+        and have the same models. Files are joined by their paths, contents by their hashes; of a path that several
+        indexes have, the file that changed last stays. Nothing is decoded or embedded. Yields events as `update` does.
+
+        Raises `UsageError` for folders that lie in each other, `ModelMismatch`, `UntrustedIndex`, `UntrustedModel`,
+        `LockHeld`, `NoIndex`, `DamagedIndex`. Closing the iterator early loses nothing that was committed."""
+        from mmsearch.indexing.merging import merge
+
+        places = [Path(os.fsdecode(path)) for path in file_paths(sources)]
+        return merge(_index_folder(folder).path, places, settings, stop)
+
+    @classmethod
     def verify(cls, folder: FilePath, repair: bool = False, deep: bool = False) -> list[Finding]:
         """Check every invariant of the index. `deep` reads all vectors and files; `repair` rebuilds derived data.
         Raises `NoIndex`, `LockHeld` (with `repair`)."""

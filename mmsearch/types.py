@@ -193,6 +193,7 @@ class FileRules:
     max_bytes: int | None = None  # larger files are known by name only
     network: bool = False  # network and FUSE file systems that are mounted in the root are walked too
     archives: bool = False  # the files in archives too
+    shard: tuple[int, int] | None = None  # the share of its files that is taken: number, from 1, and how many there are
 
 
 ALL_FILES = FileRules()  # the defaults

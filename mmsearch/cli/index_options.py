@@ -59,8 +59,12 @@ Archives = Annotated[
     bool | None,
     typer.Option("--archives/--no-archives", help="Files in zip and tar archives too: a.zip!/b.pdf. Remembered."),
 ]
+Shard = Annotated[
+    str | None,
+    typer.Option("--shard", metavar="N/COUNT", help="A share of the files, for `mmsearch merge`: 3/16. Remembered."),
+]
 ResetFilters = Annotated[
-    bool, typer.Option("--reset-filters", help="First drop the remembered values of the seven options above.")
+    bool, typer.Option("--reset-filters", help="First drop the remembered values of the eight options above.")
 ]
 Recheck = Annotated[
     bool, typer.Option("--recheck", help="Read every file again, even if its size and times are the same.")

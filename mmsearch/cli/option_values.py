@@ -56,6 +56,14 @@ def byte_count(text: str, option: str) -> int:
     return round(count)
 
 
+def shard(text: str, option: str) -> tuple[int, int]:
+    """A share of the files: `3/16` is the third of 16."""
+    match = re.fullmatch(r"(\d{1,9})/(\d{1,9})", text.strip())
+    if match is None:
+        raise UsageError(f"{option} can't be {text!r}.", "Write 3/16 for the third of 16.")
+    return int(match[1]), int(match[2])
+
+
 def range_ends(text: str) -> tuple[str | None, str | None]:
     """The two ends of a range, unparsed: `+A` is (A, None), `-B` is (None, B), `A..B` is (A, B), `A` is (A, A)."""
     value = text.strip()

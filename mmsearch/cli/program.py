@@ -20,7 +20,7 @@ from mmsearch.output import streams
 
 _GROUPS = {  # as `mmsearch --help` lists the commands
     "Search": ("query", "similar", "dupes", "rank", "serve"),
-    "Index": ("index", "watch", "forget", "failed", "trust"),
+    "Index": ("index", "watch", "merge", "forget", "failed", "trust"),
     "Inspect": ("status", "text", "verify", "doctor", "eval"),
     "Models": ("models", "embed"),
 }

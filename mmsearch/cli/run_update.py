@@ -57,7 +57,7 @@ def update(
         code = exit_code(record, stop.exit_code, settings.dry_run)
         if summary_json:
             _write(summary_json, record)
-        _close(record, code, quiet, settings.dry_run, index)
+        close(record, code, quiet, settings.dry_run, index)
         if profile and not settings.dry_run:
             streams.write_message(*profile_lines(record.profile))
     return code
@@ -76,7 +76,7 @@ def exit_code(record: RunRecord, interrupted: int, dry_run: bool = False) -> int
     return exit_codes.SOME_FAILED if some_failed else exit_codes.DONE
 
 
-def _close(record: RunRecord, code: int, quiet: bool, dry_run: bool, index: str | None) -> None:
+def close(record: RunRecord, code: int, quiet: bool, dry_run: bool = False, index: str | None = None) -> None:
     """Write the summary: that of a dry run to stdout, since it is the result of the command; any other to stderr,
     without the notes that were shown as they came."""
     shown = () if quiet or dry_run else record.notes

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from mmsearch.config import Settings
 from mmsearch.discovery.ignore import Globs
 from mmsearch.discovery.mounts import PSEUDO, mount_points, type_at
+from mmsearch.discovery.shards import is_in_shard
 from mmsearch.discovery.walk import Entry, Walk, single
 from mmsearch.errors import FailureCode
 from mmsearch.indexing.archive_inspection import WantedArchive, is_opened
@@ -110,6 +111,9 @@ def _one(
         tally.seen += 1
         if root.forgotten and _is_any(entry.path, root.forgotten):
             tally.add("excluded", "forgotten")
+            continue
+        if rules.shard is not None and not is_in_shard(entry.path, *rules.shard):
+            tally.add("excluded", "other shard")
             continue
         seen.add(entry.path)
         row = known.get(entry.path)

@@ -161,6 +161,7 @@ def _with_rules(connection: sqlite3.Connection, scope: Scope, settings: Settings
         max_bytes=known.max_bytes if settings.max_bytes is None else settings.max_bytes,
         network=known.network if settings.network is None else settings.network,
         archives=known.archives if settings.archives is None else settings.archives,
+        shard=settings.shard or known.shard,
     )
     whole = scope.root.walked and not scope.below and not scope.files and reach.everywhere
     if rules != scope.root.rules and whole:

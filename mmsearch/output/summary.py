@@ -150,6 +150,7 @@ def _roots(status: Status) -> list[tuple[str, str]]:
         facts += ["--no-ignore"] if not rules.ignore_files else []
         facts += ["--network-mounts"] if rules.network else []
         facts += ["--archives"] if rules.archives else []
+        facts += [f"--shard {rules.shard[0]}/{rules.shard[1]}"] if rules.shard is not None else []
         if facts:
             lines.append(("", f"remembered: {' '.join(facts)}"))
         if forgotten:

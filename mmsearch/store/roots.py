@@ -60,9 +60,21 @@ def _loaded_rules(text: str) -> FileRules:
             max_bytes=None if saved.get("max_bytes") is None else int(saved["max_bytes"]),
             network=bool(saved.get("network", False)),
             archives=bool(saved.get("archives", False)),
+            shard=_loaded_shard(saved.get("shard")),
         )
     except (AttributeError, TypeError, ValueError) as error:
         raise BadRow("a root has rules that none can have") from error
+
+
+def _loaded_shard(saved: object) -> tuple[int, int] | None:
+    if saved is None:
+        return None
+    if not isinstance(saved, list) or len(saved) != 2 or not all(type(one) is int for one in saved):
+        raise ValueError("a shard is two numbers")
+    number, count = saved
+    if not 1 <= number <= count:
+        raise ValueError("there is no such shard")
+    return number, count
 
 
 def set_rules(connection: sqlite3.Connection, root_id: int, rules: FileRules) -> None:

@@ -22,6 +22,7 @@ CALLS = {
     "query": ["query", "x"],
     "similar": ["similar", "x"],
     "forget": ["forget", "x"],
+    "merge": ["merge", "x", "--into", "y"],
     "eval": ["eval", "q.jsonl"],
     "embed": ["embed", "x"],
     "rank": ["rank", "x", "y"],

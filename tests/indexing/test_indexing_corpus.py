@@ -136,6 +136,7 @@ def test_status_shows_what_is_remembered_and_forgotten(
             "max_bytes": 5000,
             "network": False,
             "archives": False,
+            "shard": None,
         }
     ]
     assert found["forgotten"] == [{"path": str(docs / "sub")}]
