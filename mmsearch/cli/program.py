@@ -21,7 +21,7 @@ from mmsearch.output import streams
 _GROUPS = {  # as `mmsearch --help` lists the commands
     "Search": ("query", "similar", "dupes", "rank", "serve"),
     "Index": ("index", "watch", "merge", "forget", "failed", "trust"),
-    "Inspect": ("status", "text", "verify", "doctor", "eval"),
+    "Inspect": ("status", "text", "verify", "doctor", "eval", "completion"),
     "Models": ("models", "embed"),
 }
 _COMMANDS = tuple(name for names in _GROUPS.values() for name in names)

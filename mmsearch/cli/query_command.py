@@ -129,7 +129,7 @@ def query(
     quiet: options.Quiet = False,
     debug: options.Debug = False,
 ) -> int:
-    """Find places by words, pictures, sounds, videos or similar files.
+    """Find places by words, pictures, sounds, videos or files.
 
     The best place is first. Exit code 1: nothing found.
     """

@@ -23,6 +23,7 @@ CALLS = {
     "similar": ["similar", "x"],
     "forget": ["forget", "x"],
     "merge": ["merge", "x", "--into", "y"],
+    "completion": ["completion", "bash"],
     "eval": ["eval", "q.jsonl"],
     "embed": ["embed", "x"],
     "rank": ["rank", "x", "y"],
