@@ -197,7 +197,7 @@ def test_no_command_on_an_index_leaves_the_machine(program: Program) -> None:
         (0, "belongs to", "trust", "index"),
         (0, "--index", "watch", "--install"),
         (2, "", "serve", "--port", "0"),
-        (0, "indexed", "merge", "./index", "--into", "./merged"),
+        (0, "", "merge", "./index", "--into", "merged"),
         (0, "_MMSEARCH_COMPLETE", "completion", "bash"),
         (0, "100", "eval", str(judged), "--base", "media"),
         (4, "", "failed", "--retry"),
