@@ -65,6 +65,7 @@ def merge(folder: Path, sources: Sequence[Path], settings: Settings, stop: StopA
         place.create()
         writer = held.enter_context(writing(place, "merge", settings.wait_s))
         held.enter_context(translate_sqlite_errors(place))
+        fresh = fresh or _holds_nothing(writer.connection)  # the first merge was killed before it had begun
         run = _Merge(place, writer.connection, snapshots, stop)
         try:
             yield from (Remark(note) for note in writer.notes)
@@ -245,6 +246,11 @@ def _check_own(folder: IndexFolder, connection: sqlite3.Connection) -> None:
             f"The index {folder.path} was not made here by your mmsearch, so it is not merged.",
             f"If you know where it is from, adopt it: mmsearch trust {shlex.quote(str(folder.path))}",
         )
+
+
+def _holds_nothing(connection: sqlite3.Connection) -> bool:
+    tables = ("roots", "files", "assets", "spaces", "runs")
+    return not any(connection.execute(f"SELECT 1 FROM {table} LIMIT 1").fetchone() for table in tables)
 
 
 def _check_models(snapshots: Sequence[Snapshot]) -> None:

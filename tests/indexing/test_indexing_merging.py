@@ -14,7 +14,9 @@ from mmsearch.errors import MmsearchError, ModelMismatch, NoIndex, UntrustedInde
 from mmsearch.index import Index
 from mmsearch.run_record import Remark, RunRecord
 from mmsearch.store import merged_files
+from mmsearch.store.layout import IndexFolder
 from mmsearch.store.merged_files import FileMerge
+from mmsearch.store.writing import writing
 
 pytestmark = pytest.mark.usefixtures("word_model")
 WORDS = ("walrus", "otter", "heron", "crane", "ferry", "harbour", "lighthouse", "bridge", "dredger", "buoy")
@@ -146,6 +148,16 @@ def test_a_merge_that_dies_loses_nothing(
     assert broken(merged, deep=True) == {}
     merge(merged, *places)
     assert len(rows(merged, "SELECT 1 FROM files")) == 34
+    assert broken(merged, deep=True) == {}
+
+
+def test_a_merge_that_died_before_it_had_begun_is_begun_again(docs: Path, tmp_path: Path) -> None:
+    merged, places = tmp_path / "merged", shards(tmp_path, docs, 2)
+    place = IndexFolder(merged)
+    place.create()
+    with writing(place, "merge"):
+        pass
+    assert merge(merged, *places).indexed == 32
     assert broken(merged, deep=True) == {}
 
 
