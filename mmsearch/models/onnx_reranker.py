@@ -150,8 +150,7 @@ def opened(name: str, files: ModelFiles) -> OnnxReranker | None:
 
 def provide(model: Any, raw_scores: RawScores, files: ModelFiles) -> None:
     """Export a loaded cross-encoder, which computes in float32 on the CPU, or note why it can't be; `raw_scores` are
-    those of the `model`. A cache that can't
-    be written leaves all as it is."""
+    those of the `model`. A cache that can't be written leaves all as it is."""
     place = place_of(files)
     with contextlib.suppress(CacheUnwritable), encoder_draft(place) as draft:
         draft.mkdir()
