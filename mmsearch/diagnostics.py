@@ -81,14 +81,14 @@ _LIBRARY_CHECKS = (
     ),
     _LibraryCheck(
         "OCR",
-        "import rapidocr; from mmsearch.models import ocr, tesseract\n"
+        "import rapidocr; from mmsearch.models.recognition import ocr, tesseract\n"
         "print(f'{ocr.engine()}: Latin, Greek, Chinese, Japanese; {tesseract.describe()}')",
         "warn",
         "pip install rapidocr",
     ),
     _LibraryCheck(
         "speech",
-        "from mmsearch.models import whisper_weights as speech\n"
+        "from mmsearch.models.recognition import whisper_weights as speech\n"
         "from mmsearch.models.recognition.whisper import import_ctranslate2\n"
         "speech.detector(), speech.builtin()\n"
         "print('Whisper base, weights as published, on CTranslate2', import_ctranslate2().__version__)",
@@ -104,13 +104,13 @@ _LIBRARY_CHECKS = (
     ),
     _LibraryCheck(
         "languages",
-        "from mmsearch.models import e5\ne5.locate(); print('multilingual-e5-small, weights as published')",
+        "from mmsearch.models.texts import e5\ne5.locate(); print('multilingual-e5-small, weights as published')",
         "warn",
         e5.HINT,
     ),
     _LibraryCheck(
         "image encoder",
-        "from mmsearch.models import image_weights, registry\n"
+        "from mmsearch.models import registry\nfrom mmsearch.models.images import image_weights\n"
         "error = image_weights.lacking(registry.default_text_space())\n"
         "if error: raise error\n"
         "print('EfficientNet-Lite2, weights as published: 1,000 classes of objects; no people, faces or text')",

@@ -1,5 +1,8 @@
 """`doctor` survives broken installations, tells them apart, and says what to do."""
 
+import ast
+import importlib
+import importlib.util
 import json
 import sys
 from pathlib import Path
@@ -173,3 +176,14 @@ def test_each_check_is_a_line_with_its_remedy_below(
         "missing  OCR  gone\n              hint: pip install rapidocr\n",
         "",
     )
+
+
+def test_what_the_checks_import_of_mmsearch_is_there() -> None:
+    """A module that was moved would be reported as a missing library."""
+    for check in diagnostics._LIBRARY_CHECKS:
+        for node in ast.walk(ast.parse(check.code)):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("mmsearch"):
+                module = importlib.import_module(str(node.module))
+                for name in node.names:
+                    place = f"{node.module}.{name.name}"
+                    assert hasattr(module, name.name) or importlib.util.find_spec(place), (check.name, place)
