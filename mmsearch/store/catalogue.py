@@ -16,7 +16,7 @@ from mmsearch.store import rows, schema, schema_check, sums
 from mmsearch.store.layout import IndexFolder
 from mmsearch.store.lock import lock_holder
 from mmsearch.store.meta import count_commit, is_own, set_meta
-from mmsearch.store.read_only import connected
+from mmsearch.store.read_only import NO_ROOM, connected
 from mmsearch.trust import new_id
 
 
@@ -47,7 +47,7 @@ def translate_sqlite_errors(folder: IndexFolder) -> Iterator[None]:
         yield
     except sqlite3.DatabaseError as error:
         code = getattr(error, "sqlite_errorname", "") or ""
-        if code.startswith(("SQLITE_FULL", "SQLITE_IOERR_WRITE", "SQLITE_IOERR_FSYNC")):
+        if code.startswith(("SQLITE_FULL", "SQLITE_IOERR_WRITE", "SQLITE_IOERR_FSYNC", *NO_ROOM)):
             raise StoppedEarly(
                 f"The disk that holds {folder.path} is full; what was committed is kept.",
                 "Make room and run the same command again: it goes on from here.",

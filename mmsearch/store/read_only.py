@@ -15,6 +15,7 @@ from mmsearch.store.layout import IndexFolder
 from mmsearch.store.lock import lock_holder
 from mmsearch.temporary_folders import temporary_folder
 
+NO_ROOM = ("SQLITE_IOERR_SHMOPEN", "SQLITE_IOERR_SHMSIZE")  # for the shared memory beside a catalogue
 _BUSY_S = 30.0
 _BLOCK = 1 << 20  # bytes
 _Connection = TypeVar("_Connection", bound=sqlite3.Connection)
@@ -49,8 +50,9 @@ def connected(folder: IndexFolder) -> sqlite3.Connection:
     """A connection that reads the catalogue, checked to be one that SQLite can read.
 
     SQLite keeps a log and its shared memory beside a database that it reads. In a folder where this user's mmsearch
-    made or adopted an index they are welcome, and beside a run they are there already. Anything else is opened as
-    immutable, which makes no files; a log that a run has left there is then read from a copy in the temporary folder.
+    made or adopted an index they are welcome, and beside a run they are there already. Anything else, and an index on
+    a full disk, is opened as immutable, which makes no files; a log that a run has left there is then read from a copy
+    in the temporary folder.
 
     Raises `sqlite3.Error`, `OSError`; `DamagedIndex` for a read-only medium with a log, `IndexUnusable` for an index
     that is too large to be copied.
@@ -63,7 +65,10 @@ def connected(folder: IndexFolder) -> sqlite3.Connection:
         connection.folder = folder
         return connection
     except sqlite3.OperationalError as error:
-        if not (getattr(error, "sqlite_errorname", None) or "").startswith(("SQLITE_CANTOPEN", "SQLITE_READONLY")):
+        code = getattr(error, "sqlite_errorname", None) or ""
+        if code in NO_ROOM and not lock_holder(folder):  # a full disk hinders no reader
+            return _copied(folder) if _has_unread_log(folder) else _checked(_immutable(folder.catalogue))
+        if not code.startswith(("SQLITE_CANTOPEN", "SQLITE_READONLY")):
             raise
     if _has_unread_log(folder):
         raise DamagedIndex(

@@ -3,6 +3,7 @@
 import contextlib
 import multiprocessing
 import os
+import resource
 import signal
 import sqlite3
 import subprocess
@@ -17,8 +18,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from mmsearch import trust
 from mmsearch.durable import replaced
-from mmsearch.errors import DamagedIndex, IndexUnusable, LockHeld, NewerSchema, NoIndex
+from mmsearch.errors import DamagedIndex, IndexUnusable, LockHeld, NewerSchema, NoIndex, StoppedEarly
 from mmsearch.index import Index
 from mmsearch.indexing.adoption import adopt
 from mmsearch.query import Filter
@@ -37,6 +39,25 @@ def folder(tmp_path: Path) -> IndexFolder:
     place.create()
     open_writer(place).close()
     return place
+
+
+@contextlib.contextmanager
+def no_room() -> Iterator[None]:
+    """No file can grow beyond eight bytes, as on a full disk: SQLite gets no shared memory."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (8, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_an_index_on_a_full_disk_is_read_and_a_writer_is_told_that_it_is_full(folder: IndexFolder) -> None:
+    trust.register(folder.path, "an id")
+    with no_room(), contextlib.closing(open_reader(folder)) as connection:
+        assert connection.execute("SELECT count(*) FROM meta").fetchone() == (1,)
+    with no_room(), pytest.raises(StoppedEarly, match="is full; what was committed is kept"):
+        open_writer(folder)
 
 
 def test_an_index_folder_is_its_owners_only(folder: IndexFolder) -> None:
